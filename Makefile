@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-browser test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-browser test-capture test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -50,6 +50,9 @@ BROWSER_ARGS ?=
 
 test-browser:  ## the tests of HTML reports in Chromium; network at first
 	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
+
+test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
+	@scripts/run dev scripts/test-capture
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

@@ -12,6 +12,8 @@ A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself
 
 A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
 ``make test-docs`` only.
+A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap, tcpdump and tshark. It runs by
+``make test-capture`` only.
 
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
@@ -36,6 +38,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 
 # Folders and files with the further programs that their tests need. Those of kernel/ become other users.
 PLACES: Mapping[str, tuple[str, ...]] = {
+    "capture": ("tcpdump", "tshark", "capinfos"),
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
     "docs": ("curl", "ip"),
@@ -53,6 +56,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
+    "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

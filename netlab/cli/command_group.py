@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("get", "List labs, or the nodes, pods, services and networkpolicies of one."),
     "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),
+    "capture": ("capture", "Print the packets of pods, nodes and hosts, or write them to a pcap file."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
     "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),

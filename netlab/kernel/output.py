@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from netlab.errors import HostError, UsageError
-from netlab.kernel import privilege
+from netlab.kernel import privilege, signals
 from netlab.kernel.files import aside
 
 # Files that are open already: a pipe of the shell (`>(cat)`), or the command's own output.
@@ -95,6 +95,96 @@ def make_folder(path: str) -> None:
         raise UsageError(f"{path} is not a directory") from error
     except OSError as error:
         raise HostError(f"cannot make {path}: {error.strerror}") from error
+
+
+class Stream:
+    """A file that grows. ``write`` writes all of its bytes or, to a ``regular`` file, none."""
+
+    def __init__(self, fd: int, path: str, *, regular: bool) -> None:
+        self._fd, self._path, self.regular = fd, path, regular
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Write bytes at once, without a buffer.
+
+        Raises:
+          BrokenPipeError: when the reader of a pipe is gone.
+          HostError: when it cannot be written.
+        """
+        try:
+            # A pipe may have a reader that stalls, so only a regular file is written without interrupts.
+            with signals.deferred() if self.regular else contextlib.nullcontext():
+                self._write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise HostError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            if self.regular:
+                os.ftruncate(self._fd, self.size)
+                os.lseek(self._fd, self.size, os.SEEK_SET)
+            raise
+        self.size += len(data)
+
+
+@contextlib.contextmanager
+def stream(path: str) -> Iterator[Stream]:
+    """Yield a file for bytes that come over time; it gets its name when the block ends, also by an exception.
+
+    So an interrupted command, or a full disk, leaves what was written until then. If nothing was written, an exception
+    leaves the old file. Links, owners and open files are as for ``write``; the path ``-`` is standard output.
+
+    Raises:
+      UsageError: where the path is a directory, a device or a FIFO, or standard output is a terminal.
+      HostError: when it cannot be written.
+    """
+    path = "/dev/stdout" if path == "-" else path
+    try:
+        if _is_open(path):
+            with _open_stream(path) as opened:
+                yield opened
+            return
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(_directory(path))
+            mode = _MODE & _old_mode(path, directory)
+            draft = f".netlab-{os.urandom(8).hex()}"
+            file = stack.enter_context(aside(os.path.basename(path), draft, mode, directory))
+            _own(file.fileno(), directory)
+            opened = Stream(file.fileno(), path, regular=True)
+            failure: BaseException | None = None
+            try:
+                yield opened
+            except BaseException as error:
+                failure = error
+                if not opened.size:
+                    raise
+            with signals.deferred():
+                stack.close()
+            if failure is not None:
+                raise failure
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _open_stream(path: str) -> Iterator[Stream]:
+    match = _OPEN.fullmatch(path)
+    number = int(match[1]) if match else _STREAMS.get(path)
+    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+    try:
+        if os.isatty(fd):
+            raise UsageError(f"{path} is a terminal; write to a file or a pipe")
+        yield Stream(fd, path, regular=False)
+    finally:
+        os.close(fd)
 
 
 def _is_open(path: str) -> bool:

@@ -17,6 +17,9 @@ from netlab.cli import terminal
 from netlab.cli.failures import failure_code
 from netlab.lab import notices
 
+TYPED = f"{__name__}.typed"
+"""The key of a context's ``meta`` that has the words of the command line."""
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
     "reach": ("reach", "Print the expected verdict for every pair."),
@@ -72,9 +75,12 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
         return super().resolve_command(ctx, args)
 
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        typed = tuple(args)
         with _pipes():
-            return super().make_context(*arguments, **extra)
+            context = super().make_context(info_name, args, *more, **extra)
+        context.meta[TYPED] = typed
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         with _pipes():

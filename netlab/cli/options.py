@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from netlab.cli.command_group import TYPED
 from netlab.cli.failures import be_verbose
 from netlab.errors import UsageError
 from netlab.report import formats
+
+if TYPE_CHECKING:
+    from netlab.report.again import Again
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _REPORTS = f"{__name__}.reports"
@@ -188,6 +192,28 @@ def wanted_reports() -> list[tuple[str, str]]:
     for name, file in found:
         kernel_output.check(file, f"--{name}")
     return found
+
+
+def again() -> Again:
+    """Return the command as it was typed, without its options about output."""
+    from netlab.report.again import Again
+
+    context = click.get_current_context()
+    output_options = {"-o", "--output", *(f"--{name}" for name in formats.FORMATS)}
+    words, left_out = ["netlab"], False
+    for word in context.meta.get(TYPED, ()):
+        name, equals, _ = word.partition("=")
+        attached = word.startswith("-o") and word != "-o"
+        if not left_out and name not in output_options and not attached:
+            words.append(word)
+        left_out = not left_out and name in output_options and not equals
+    given = context.params
+    read = [option for file in given.get("files", ()) for option in ("-f", file)]
+    read += ["--as", wanted_profile()] if wanted_profile() else []
+    read += ["--strict"] if given.get("strict") else []
+    read += [option for kind in given.get("ignore", ()) for option in ("--ignore", kind)]
+    read += ["--lab", given["lab"]] if given.get("lab") else []
+    return Again(words, read)
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

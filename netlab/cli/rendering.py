@@ -24,6 +24,11 @@ def has(result: Any, output: str) -> bool:
     return output in formats.printed(result)
 
 
+def is_default(result: Any, output: str) -> bool:
+    """Say whether a format is the default of a result, or a class of results."""
+    return output == formats.printed(result)[0]
+
+
 def is_text(output: str) -> bool:
     """Say whether a format is for people: its text has the summary, which other formats need on standard error."""
     return formats.FORMATS[output].text

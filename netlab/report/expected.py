@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.policy.expand_services import ServiceExpansion
+    from netlab.report.again import Again
+    from netlab.report.blocks import Block
 
 # Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
 _FEW = 4_000
@@ -24,8 +26,8 @@ _WIDE = 2_000
 class Expected(Reachability):
     """The expected verdicts of selected pairs of a cluster."""
 
-    def __init__(self, cluster: Cluster, asked: FlowSelection) -> None:
-        super().__init__(cluster.name, (), "reach")
+    def __init__(self, cluster: Cluster, asked: FlowSelection, again: Again | None = None) -> None:
+        super().__init__(cluster.name, (), "reach", again=again)
         self._cluster = cluster
         self._asked = asked
         self._few = asked.count(cluster) <= _FEW
@@ -48,6 +50,13 @@ class Expected(Reachability):
             self.tally.add(verdict, number)
         yield from truth_table(found, everyone).lines(page.width, page.paint)
         yield str(self.tally)
+
+    def comment(self) -> Iterator[Block]:
+        """Yield what is unknown and what nothing isolates, the counts, the table of groups, and the picture."""
+        from netlab.policy.groups import groups
+        from netlab.report.comments import of_groups
+
+        return of_groups(groups(self._cluster, self._asked), self._cluster, self._asked, self._again)
 
     def rows(self) -> Iterator[Row]:
         if self._few:

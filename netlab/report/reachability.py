@@ -10,6 +10,8 @@ from netlab.report.formats import Page
 from netlab.report.rows import Command, Row, Tally
 
 if TYPE_CHECKING:
+    from netlab.report.again import Again
+    from netlab.report.blocks import Block
     from netlab.report.kept import Kept
 
 
@@ -21,13 +23,21 @@ class Reachability:
     """
 
     def __init__(
-        self, lab: str, rows: Iterable[Row], command: Command, *, listed: bool = False, kept: Kept | None = None
+        self,
+        lab: str,
+        rows: Iterable[Row],
+        command: Command,
+        *,
+        listed: bool = False,
+        kept: Kept | None = None,
+        again: Again | None = None,
     ) -> None:
         self.lab = lab
         self.tally = Tally(command)
         self.kept = kept
         self._rows = rows if kept is None else kept.passing(rows)
         self._listed = listed
+        self._again = again
 
     def table(self, page: Page) -> Iterator[str]:
         """Yield the truth table and the counts."""
@@ -45,6 +55,18 @@ class Reachability:
 
         yield from wide(self.tally.count(self.rows()), self.tally.command)
         yield str(self.tally)
+
+    def comment(self) -> Iterator[Block]:
+        """Yield the pairs that are wrong, and the counts."""
+        from netlab.report.comments import of_rows
+
+        if self.kept is None:
+            from netlab.report.kept import Kept
+
+            self.kept = Kept()
+            self._rows = self.kept.passing(self._rows)
+        self.read()
+        return of_rows(self.lab, self.tally, self.kept, self._again)
 
     def document(self) -> Streamed:
         """Return the Reachability document."""

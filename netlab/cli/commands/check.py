@@ -54,8 +54,9 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         if not strict:
             inputs.print_skipped(objects.skipped, whole=True)
     summary = _summary(cluster if whole else None, objects, errors, len(problems) - errors)
-    rendering.render(Problems(problems, summary), output)
-    rendering.write(Problems(problems, summary), reports)
+    result = Problems(problems, summary, options.again())
+    rendering.render(result, output)
+    rendering.write(result, reports)
     if errors:
         raise SystemExit(2)
     if strict and problems:

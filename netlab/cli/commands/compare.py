@@ -97,7 +97,9 @@ def compare_command(
         inputs.confirm(len(base.pods), yes)
         proofs = _measured(read, questions)
     notes = {one.name: one.notes for one in read}
-    result = Comparison(base.name, found, notes, by_pairs=by_pairs, measured=proofs, verbose=verbose())
+    result = Comparison(
+        base.name, found, notes, by_pairs=by_pairs, measured=proofs, verbose=verbose(), again=options.again()
+    )
     rendering.render(result, output)
     rendering.write(result, reports)
     if not rendering.is_text(output):

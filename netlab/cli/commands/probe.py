@@ -62,6 +62,6 @@ def probe_command(
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)
         rows = (row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m)) for m in measured)
-        result = Reachability(running.name, rows, "probe", listed=bool(pair))
+        result = Reachability(running.name, rows, "probe", listed=bool(pair), again=options.again())
         rendering.render(result, output)
     rendering.exit_as(result.tally, output)

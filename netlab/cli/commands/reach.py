@@ -56,5 +56,5 @@ def reach_command(
 
         rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, selection), output)
-    rendering.write(Expected(cluster, selection), reports)
+        rendering.render(Expected(cluster, selection, options.again()), output)
+    rendering.write(Expected(cluster, selection, options.again()), reports)

@@ -44,8 +44,8 @@ def test_command(
     """
     reports = options.wanted_reports()
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, for_people=rendering.is_text(output))
-    report = TestReport(results)
+    results = _run(scenarios, for_people=rendering.is_default(TestReport, output))
+    report = TestReport(results, options.again())
     rendering.write(report, reports)
     rendering.render(report, output)
     refused = max((result.exit_code for result in results), default=0)

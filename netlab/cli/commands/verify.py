@@ -78,7 +78,7 @@ def verify_command(
             services=services,
         )
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        result = Reachability(name, rows, "verify", kept=_kept(output, reports))
+        result = Reachability(name, rows, "verify", kept=_kept(output, reports), again=options.again())
         rendering.render(result, output)
         rendering.write(result, reports)
     rendering.exit_as(result.tally, output)

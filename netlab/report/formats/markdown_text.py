@@ -22,8 +22,7 @@ _WORD = re.compile(
 )
 # At the beginning of a line it makes a list.
 _NUMBERED = re.compile(r"[0-9]+[.)]")
-# What ends a word that is code stays outside of it.
-_TAIL = re.compile(r"[,;:]?\Z")
+_BRACKETS = re.compile(r"\(([^()]+)\)([,;:.]?)")
 # No code between backquotes can have these in a table.
 _NO_SPAN = re.compile(r"[`|\\]")
 
@@ -56,14 +55,21 @@ def _is_plain(word: str, *, first: bool) -> bool:
 
 
 def _code(text: str) -> str:
-    core = _TAIL.sub("", text) or text
-    if _NO_SPAN.search(core):
-        return _element(text)
-    return f"`{core}`{text[len(core) :]}"
+    head, core, tail = _around(text)
+    return _element(text) if _NO_SPAN.search(core) else f"{head}`{core}`{tail}"
 
 
 def _element(text: str) -> str:
     """Return a text as an element of HTML. A mail address in it would become a link, but for a space without width."""
-    core = _TAIL.sub("", text) or text
+    head, core, tail = _around(text)
     shown = "".join(c if c.isalnum() or c == " " else f"&#{ord(c)};" for c in core).replace("&#64;", "&#64;&#8203;")
-    return f"<code>{shown}</code>{text[len(core) :]}"
+    return f"{head}<code>{shown}</code>{tail}"
+
+
+def _around(text: str) -> tuple[str, str, str]:
+    """Return a text as code, and what of it stands before and after the code: one pair of brackets, one mark."""
+    if found := _BRACKETS.fullmatch(text):
+        return "(", found[1], f"){found[2]}"
+    if len(text) > 1 and text[-1] in ",;:":
+        return "", text[:-1], text[-1]
+    return "", text, ""

@@ -10,6 +10,9 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``action`` if it stands in ``action``: it needs shells, podman or what pip brings. It runs by
+``make test-action`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 """
@@ -45,6 +48,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "action": ("NETLAB_ACTION", "runs by make test-action only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

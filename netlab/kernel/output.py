@@ -23,6 +23,7 @@ from netlab.kernel.files import aside
 _OPEN = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _PATH = os.O_PATH | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # The kernel's limit: path_resolution(7).
 _MOST_LINKS = 40
 _MODE = 0o644
@@ -66,6 +67,57 @@ def write(path: str, lines: Iterable[str]) -> None:
         raise
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def create(path: str, lines: Iterable[str]) -> bool:
+    """Write a new file; return whether it was written. Whatever has the name already stays, links too.
+
+    Under sudo the file belongs to the caller of sudo if the directory does. A failure leaves no file.
+
+    Raises:
+      HostError: when it cannot be written.
+    """
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as directory:
+            try:
+                fd = os.open(name, _NEW, _MODE, dir_fd=directory)
+            except FileExistsError:
+                return False
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    _own(file, directory)
+                    file.writelines(line.encode(errors="replace") for line in lines)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=directory)
+                raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    return True
+
+
+def make_directories(path: str) -> None:
+    """Make a directory and those above it that are missing; raises HostError, UsageError.
+
+    Under sudo they belong to the caller of sudo if the directory above them does.
+    """
+    missing = []
+    while path and not os.path.lexists(path):
+        path, name = os.path.split(path)
+        missing.append(name)
+    for name in reversed(missing):
+        path = os.path.join(path, name)
+        try:
+            with _directory(path) as directory:
+                os.mkdir(name, 0o755, dir_fd=directory)
+                made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+                try:
+                    _give(made, directory)
+                finally:
+                    os.close(made)
+        except OSError as error:
+            raise HostError(f"cannot make {path}: {error.strerror}") from error
 
 
 def _is_open(path: str) -> bool:
@@ -176,9 +228,13 @@ def _sudo() -> tuple[int, int] | None:
 
 
 def _own(file: IO[bytes], directory: int) -> None:
-    """Give a new file to the caller of sudo, if the directory is that user's."""
+    _give(file.fileno(), directory)
+
+
+def _give(made: int, directory: int) -> None:
+    """Give a new file or directory to the caller of sudo, if the directory that it is in is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
         # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
-            os.fchown(file.fileno(), *user)
+            os.fchown(made, *user)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,15 @@ from netlab.report import formats
 if TYPE_CHECKING:
     from netlab.report.rows import Tally
 
+# When the command began: its first import.
+_BEGIN = time.monotonic()
+
 
 def render(result: Any, output: str = "") -> None:
     """Print a result in a format; the default is the result's first format."""
     output = output or formats.printed(result)[0]
     show = terminal.emit if is_text(output) else terminal.data
-    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
+    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say, _run(result))))
 
 
 def has(result: Any, output: str) -> bool:
@@ -39,14 +43,33 @@ def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
     return formats.views([output, *(name for name, _ in files)])
 
 
+def _run(result: Any) -> formats.Run | None:
+    """Return what a report says about how it was made; None for a result without one."""
+    if not hasattr(result, "report"):
+        return None
+    import platform
+    import shlex
+    import sys
+    from datetime import UTC, datetime, timedelta
+
+    import netlab
+
+    seconds = time.monotonic() - _BEGIN
+    started = datetime.now(UTC) - timedelta(seconds=seconds)
+    command = shlex.join(["netlab", *sys.argv[1:]])
+    kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return formats.Run(command, netlab.__version__, started, seconds, kernel)
+
+
 def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
     """Write a result to files, each in its format."""
     if not files:
         return
     from netlab.kernel import output
 
+    page = formats.Page(run=_run(result))
     for name, file in files:
-        output.write(file, (f"{line}\n" for line in formats.lines(result, name)))
+        output.write(file, (f"{line}\n" for line in formats.lines(result, name, page)))
 
 
 def exit_as(tally: Tally, output: str) -> None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from netlab.policy.tiers.tier import AskedPort
     from netlab.report.kept import Outcomes, Seen
 
-_MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
+MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
+"""The mark of each verdict."""
+
 # The most reasons of a page, the most of them with the rules that do not match, and the most such rules of a reason.
 _REASONS, _WITH_RULES, _RULES = 6_000, 2_000, 6
 
@@ -53,7 +55,7 @@ class Answers:
         answers = []
         for asked, verdict in zip(group.services, group.alone, strict=False):
             answers.append(self._answer(self._flow(group, group, 0, asked), asked, verdict, None))
-        return Cell(together([_MARKS[verdict] for verdict in group.alone]), answers=tuple(answers))
+        return Cell(together([MARKS[verdict] for verdict in group.alone]), answers=tuple(answers))
 
     def to_service(self, source: Group, ports: Sequence[ServiceVerdicts]) -> Cell:
         """Return the cell of a group and a Service with these ports."""
@@ -146,7 +148,7 @@ def _mark(verdict: str, outcomes: Outcomes | None) -> str:
         for outcome, flag in (("differ", DIFFER), ("inconclusive", INCONCLUSIVE)):
             if outcome in outcomes.wrong:
                 return flag
-    return _MARKS[verdict]
+    return MARKS[verdict]
 
 
 def _measured(outcomes: Outcomes) -> str:

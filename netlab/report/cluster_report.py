@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Groups, groups
-from netlab.report.answers import Answers
+from netlab.report.answers import MARKS, Answers
 from netlab.report.blocks import Block, Bullets, Details, Drawn, Figure, Heading, Matrices, Matrix, Paragraph
 from netlab.report.isolation import isolation
 from netlab.report.matrices import Units, group_matrix, pod_matrix
 from netlab.report.namespace_matrix import namespace_matrix
 from netlab.report.policy_blocks import policy_blocks, warning_rows
+from netlab.verdicts import Expected
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 MOST_GROUPS, MOST_PODS = 64, 60
 # Of more pods, the pictures of the wiring and of the policies are left out.
 _MOST_DRAWN = 120
+
+
+def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Figure]:
+    """Yield the number of pairs, and those of each verdict that occurs."""
+    yield Figure(f"{sum(tally.values()):,}", "pairs")
+    for verdict, number in tally.items():
+        if number or verdict in ("allow", "deny"):
+            yield Figure(f"{number:,}", verdict, MARKS[verdict])
 
 
 class ClusterReport:

@@ -58,6 +58,19 @@ class Expected(Reachability):
 
         return of_groups(groups(self._cluster, self._asked), self._cluster, self._asked, self._again)
 
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the matrices with reasons, pictures and policies."""
+        from netlab.report.blocks import Figures, Heading, Paragraph
+        from netlab.report.cluster_report import ClusterReport, verdict_figures
+
+        of = ClusterReport(self._cluster, self._asked)
+        tally = of.found.tally()
+        yield Heading(f"{self._cluster.name}: expected reachability", 1)
+        yield Figures((*verdict_figures(tally), *of.figures()))
+        yield Paragraph("Expected by the documentation of Kubernetes; no packet was sent.")
+        yield from of.matrices()
+        yield from of.rest()
+
     def rows(self) -> Iterator[Row]:
         if self._few:
             return self._one_by_one(reasons=True)

@@ -20,14 +20,9 @@ from typing import IO
 import workflow
 from workflow import WrongInputError
 
-# The formats that each command writes to files. A format has one file for each command: verify.html.
-FILES = {
-    "check": ("markdown",),
-    "reach": ("markdown", "html"),
-    "verify": ("markdown", "html"),
-    "test": ("markdown", "html", "junit"),
-}
-SUFFIXES = {"markdown": "md", "html": "html", "junit": "xml"}
+COMMANDS = ("check", "reach", "verify", "test")
+# The formats that are written to files, if the installed netlab has them for a command: verify.html.
+SUFFIXES = {"markdown": "md", "html": "html", "junit": "xml", "sarif": "sarif"}
 # They make namespaces.
 KERNEL = ("verify", "test")
 MEANINGS = {
@@ -87,8 +82,8 @@ def wanted() -> Wanted:
         if not words:
             raise WrongInputError("name files: the inputs manifests and scenarios are empty")
     for word in words:
-        if word not in FILES:
-            raise WrongInputError(f"the input command is auto, or words of {', '.join(FILES)}, not {word!r}")
+        if word not in COMMANDS:
+            raise WrongInputError(f"the input command is auto, or words of {', '.join(COMMANDS)}, not {word!r}")
         if not (scenarios if word == "test" else manifests):
             raise WrongInputError(f"{word} needs the input {'scenarios' if word == 'test' else 'manifests'}")
     fail_on = workflow.choice("fail-on", "verdict", "warning", "error", "never")
@@ -107,8 +102,10 @@ def _paths(name: str) -> list[str]:
 
 def run(command: str, arguments: Sequence[str], folder: Path) -> Done:
     """Run a command; its output goes to the log, its reports to the folder."""
-    reports = {name: folder / f"{command}.{SUFFIXES[name]}" for name in FILES[command]}
     program = [os.path.join(os.environ["NETLAB_VENV"], "bin", "netlab"), command]
+    text = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False).stdout
+    formats = re.findall(r"^ +--(\w+) FILE", text, re.MULTILINE)
+    reports = {name: folder / f"{command}.{SUFFIXES[name]}" for name in formats if name in SUFFIXES}
     if command in KERNEL and os.environ.get("NETLAB_AS_ROOT") == "sudo":
         program = ["sudo", "-n", "--", *program]
     options = [f"--{name}={path}" for name, path in reports.items()]
@@ -127,8 +124,8 @@ def run(command: str, arguments: Sequence[str], folder: Path) -> Done:
         )
         messages = _text(said)
         workflow.log(f"$ netlab {command}\n{_text(printed)}{messages}exit code {ended.returncode}")
-    report = reports["markdown"]
-    if report.is_file() and report.stat().st_size:
+    report = reports.get("markdown")
+    if report is not None and report.is_file() and report.stat().st_size:
         markdown = report.read_text(encoding="utf-8", errors="replace").rstrip()
     else:
         markdown = "\n".join(_messages(command, messages))
@@ -146,7 +143,9 @@ def _messages(command: str, text: str) -> Iterator[str]:
     """Yield messages as Markdown. The fence is longer than any in the text, so the text cannot end it."""
     lines = text.splitlines()
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text) or [""]))
-    yield f"## netlab {command}"
+    yield f"<!-- netlab {command} -->"
+    yield ""
+    yield f"# netlab {command}"
     yield ""
     yield f"{fence}text"
     yield from lines[:_MOST_LINES]

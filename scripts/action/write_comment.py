@@ -28,11 +28,12 @@ def mark() -> str:
 
 
 def body(summary: str) -> str:
-    """Return the text of the comment; of a summary that is too long only its first section."""
+    """Return the text of the comment; of a summary that is too long only the table of commands."""
     text = f"{mark()}\n{summary}"
     if len(text) <= MOST:
         return text
-    first = text.partition("\n## ")[0]
+    # The parts of the commands begin with a mark too.
+    first = text.partition("\n<!-- netlab ")[0]
     return (first if len(first) <= MOST else f"{mark()}\n# netlab\n") + _CUT
 
 

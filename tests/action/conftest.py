@@ -33,19 +33,16 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def push(workspace: Path, tmp_path: Path, github: FakeGitHub) -> Callable[..., Job]:
-    """Run the workflow of docs/ci.md for a push to a pull request: push(fork=True, title="...")."""
+    """Run the workflow of docs/ci.md for a push to a pull request: push(fork=True, name="...")."""
     numbers = itertools.count()
 
-    def run(
-        text: str = WORKFLOW,
-        *,
-        event_name: str = "pull_request",
-        fork: bool = False,
-        ref: str = "topic",
-        title: str = "",
-    ) -> Job:
-        head: dict[str, Any] = {"ref": ref, "sha": "f" * 40, "repo": {"full_name": "me/shop" if fork else "owner/shop"}}
-        request = {"number": 7, "title": title, "head": head, "changed_files": 0}
+    def run(text: str = WORKFLOW, *, event_name: str = "pull_request", fork: bool = False, name: str = "topic") -> Job:
+        head: dict[str, Any] = {
+            "ref": name,
+            "sha": "f" * 40,
+            "repo": {"full_name": "me/shop" if fork else "owner/shop"},
+        }
+        request = {"number": 7, "title": name, "head": head, "changed_files": 0}
         event = {"pull_request": request} if event_name.startswith("pull_request") else {}
         github.writable = not fork
         return run_workflow(text, workspace, tmp_path / f"runner-{next(numbers)}", event_name, event, github.url)

@@ -6,7 +6,7 @@ import re
 
 from action.act import REPOSITORY
 
-WORKFLOW = re.findall(r"```yaml\n(name: .*?)```", (REPOSITORY / "docs/ci.md").read_text(), re.DOTALL)[0]
+WORKFLOW: str = re.findall(r"```yaml\n(name: .*?)```", (REPOSITORY / "docs/ci.md").read_text(), re.DOTALL)[0]
 SCENARIO = """\
 apiVersion: netlab/v1alpha1
 kind: Scenario

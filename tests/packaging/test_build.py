@@ -46,12 +46,13 @@ def modules(folder: str) -> set[str]:
 
 
 def test_a_wheel_holds_the_program_and_nothing_else(dist: Path) -> None:
-    """All of netlab/, py.typed and the metadata: no tests, which would be installed as a package of that name."""
+    """All of netlab/, py.typed, man pages and the metadata: no tests, which would be installed as a package."""
     (file,) = dist.glob("*.whl")
     with zipfile.ZipFile(file) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    pages = {f"{file.name.partition('-py3')[0]}.data/data/share/man/man1/{Path(page).name}" for page in modules("man")}
 
-    assert modules("netlab") == names
+    assert modules("netlab") | pages == names
 
 
 def test_an_sdist_holds_the_program_and_its_tests(sdist: Path) -> None:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-action test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-action test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -35,6 +35,12 @@ verify-profiles:  ## evaluator, ruleset and packets on random policy sets under 
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress
+
+test-docs:  ## type every command of the README and of docs/, with labs; as root
+	@NETLAB_DOCS=1 scripts/run dev python -m pytest -n 0 -m docs tests/docs
+
+docs:  ## build the site of the documentation in site/, and check its links; network at first
+	@scripts/run dev scripts/docs
 
 test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
 	@scripts/run dev scripts/test-cni

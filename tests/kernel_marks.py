@@ -13,6 +13,9 @@ A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself
 A test has the marker ``action`` if it stands in ``action``: it needs shells, podman or what pip brings. It runs by
 ``make test-action`` only.
 
+A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
+``make test-docs`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 """
@@ -36,6 +39,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 PLACES: Mapping[str, tuple[str, ...]] = {
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
+    "docs": ("curl", "ip"),
     "kernel/test_sudo_user.py": (),
     "kernel/test_files.py": (),
     "kernel/test_output.py": (),
@@ -49,6 +53,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "action": ("NETLAB_ACTION", "runs by make test-action only"),
+    "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
+    "examples": ("examples", "List, print or copy the examples, topologies and scenarios that come with netlab."),
     "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
 }
 

@@ -13,7 +13,6 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege
@@ -61,7 +60,7 @@ def write(path: str, lines: Iterable[str]) -> None:
             mode = _MODE & _old_mode(path, directory)
             draft = f".netlab-{os.urandom(8).hex()}"
             with aside(os.path.basename(path), draft, mode, directory) as file:
-                _own(file, directory)
+                _own(file.fileno(), directory)
                 file.writelines(line.encode(errors="replace") for line in lines)
     except BrokenPipeError:
         raise
@@ -86,7 +85,7 @@ def create(path: str, lines: Iterable[str]) -> bool:
                 return False
             try:
                 with os.fdopen(fd, "wb") as file:
-                    _own(file, directory)
+                    _own(file.fileno(), directory)
                     file.writelines(line.encode(errors="replace") for line in lines)
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -97,27 +96,34 @@ def create(path: str, lines: Iterable[str]) -> bool:
     return True
 
 
-def make_directories(path: str) -> None:
-    """Make a directory and those above it that are missing; raises HostError, UsageError.
+def make_folder(path: str) -> None:
+    """Make a folder and those above it that are missing; one that exists stays as it is.
 
-    Under sudo they belong to the caller of sudo if the directory above them does.
+    Under sudo a new folder belongs to the caller of sudo if the folder above it does.
+
+    Raises:
+      UsageError: where a part of the path is not a folder.
+      HostError: when it cannot be made.
     """
-    missing = []
-    while path and not os.path.lexists(path):
-        path, name = os.path.split(path)
-        missing.append(name)
-    for name in reversed(missing):
-        path = os.path.join(path, name)
-        try:
-            with _directory(path) as directory:
-                os.mkdir(name, 0o755, dir_fd=directory)
-                made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-                try:
-                    _give(made, directory)
-                finally:
-                    os.close(made)
-        except OSError as error:
-            raise HostError(f"cannot make {path}: {error.strerror}") from error
+    path = path.rstrip("/") or "/"
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(path)
+    if above:
+        make_folder(above)
+    try:
+        with _directory(path) as directory:
+            name = os.path.basename(path)
+            os.mkdir(name, 0o755, dir_fd=directory)
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                _own(fd, directory)
+            finally:
+                os.close(fd)
+    except FileExistsError as error:
+        raise UsageError(f"{path} is not a directory") from error
+    except OSError as error:
+        raise HostError(f"cannot make {path}: {error.strerror}") from error
 
 
 def _is_open(path: str) -> bool:
@@ -227,14 +233,10 @@ def _sudo() -> tuple[int, int] | None:
     return (uid, gid) if max(uid, gid) < 0xFFFFFFFF else None
 
 
-def _own(file: IO[bytes], directory: int) -> None:
-    _give(file.fileno(), directory)
-
-
-def _give(made: int, directory: int) -> None:
-    """Give a new file or directory to the caller of sudo, if the directory that it is in is that user's."""
+def _own(fd: int, directory: int) -> None:
+    """Give a new file or folder to the caller of sudo, if the directory is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
         # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
-            os.fchown(made, *user)
+            os.fchown(fd, *user)

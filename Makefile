@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-browser test-capture test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-browser test-capture test-action test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -54,6 +54,9 @@ test-browser:  ## the tests of HTML reports in Chromium; network at first
 test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
 	@scripts/run dev scripts/test-capture
 
+test-action:  ## the action in a simulated job, hooks, containers, completion and man pages; as root, network at first
+	@scripts/run dev scripts/test-action
+
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=
 
@@ -104,6 +107,9 @@ race:  ## 200 rounds of commands that read a lab beside commands that change it;
 
 dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
 	@scripts/run dev scripts/dist $(PYTEST_ARGS)
+
+man:  ## write the man pages from the commands' help
+	@scripts/run dev python -m netlab.cli.man_pages man
 
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock

@@ -10,6 +10,9 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``action`` if it stands in ``action``: it needs shells, podman or what pip brings. It runs by
+``make test-action`` only.
+
 A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
 ``make test-docs`` only.
 A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap, tcpdump and tshark. It runs by
@@ -54,6 +57,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "action": ("NETLAB_ACTION", "runs by make test-action only"),
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),

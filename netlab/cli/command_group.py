@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -38,10 +39,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "capture": ("capture", "Print the packets of pods, nodes and hosts, or write them to a pcap file."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
+    "init": ("init", "Write a first scenario, a workflow and a hook into a repository."),
     "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
     "exec": ("execute", "Run a program inside a pod's network namespace."),
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
+    "completion": ("completion", "Print the script that completes netlab's words in a shell."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
@@ -62,6 +65,15 @@ class Commands(click.Group):
         module = importlib.import_module(f"netlab.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return the names of commands; click would import each command for its help."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=short) for name, (_, short) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -93,6 +105,10 @@ class Commands(click.Group):
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         terminal.prepare()
+        if "_NETLAB_COMPLETE" in os.environ:
+            from netlab.cli import completion
+
+            completion.prepare()
         notices.print_with(terminal.say)
         try:
             code = super().main(arguments, prog_name, **extra)

@@ -20,12 +20,26 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _REPORTS = f"{__name__}.reports"
 _PROFILE = f"{__name__}.profile"
 
+
+def completed(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a function of ``netlab.cli.completion`` for ``shell_complete``; it is imported when it is called."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+        from netlab.cli import completion
+
+        found: list[Any] = getattr(completion, what)(ctx, parameter, incomplete)
+        return found
+
+    return complete
+
+
 files = click.option(
     "-f",
     "--filename",
     "files",
     multiple=True,
     metavar="FILE|DIR|-",
+    shell_complete=completed("files"),
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
 
@@ -40,6 +54,7 @@ profile = click.option(
     metavar="NAME|FILE",
     expose_value=False,
     callback=_profile,
+    shell_complete=completed("profiles"),
     help="Wire the lab, and read its policies, as this CNI does: a profile of `netlab profiles`, or a file with one.",
 )
 
@@ -89,7 +104,13 @@ def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 def lab_option(help_text: str) -> Callable[[_F], _F]:
     """Return ``--lab`` with a help text."""
     return click.option(
-        *("--lab", "lab"), metavar="NAME", envvar="NETLAB_LAB", type=lab_name, callback=or_empty, help=help_text
+        *("--lab", "lab"),
+        metavar="NAME",
+        envvar="NETLAB_LAB",
+        type=lab_name,
+        callback=or_empty,
+        shell_complete=completed("labs"),
+        help=help_text,
     )
 
 

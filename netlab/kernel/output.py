@@ -22,6 +22,7 @@ from netlab.kernel.files import aside
 _OPEN = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _PATH = os.O_PATH | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # The kernel's limit: path_resolution(7).
 _MOST_LINKS = 40
 _MODE = 0o644
@@ -65,6 +66,34 @@ def write(path: str, lines: Iterable[str]) -> None:
         raise
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def create(path: str, lines: Iterable[str]) -> bool:
+    """Write a new file; return whether it was written. Whatever has the name already stays, links too.
+
+    Under sudo the file belongs to the caller of sudo if the directory does. A failure leaves no file.
+
+    Raises:
+      HostError: when it cannot be written.
+    """
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as directory:
+            try:
+                fd = os.open(name, _NEW, _MODE, dir_fd=directory)
+            except FileExistsError:
+                return False
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    _own(file.fileno(), directory)
+                    file.writelines(line.encode(errors="replace") for line in lines)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=directory)
+                raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    return True
 
 
 def make_folder(path: str) -> None:

@@ -48,14 +48,15 @@ def modules(folder: str) -> set[str]:
 
 
 def test_a_wheel_holds_the_program_and_its_examples(dist: Path) -> None:
-    """All of netlab/, py.typed and the metadata: no tests, which would be installed as a package of that name."""
+    """All of netlab/, py.typed, man pages and the metadata: no tests, which would be installed as a package."""
     (file,) = dist.glob("*.whl")
     with zipfile.ZipFile(file) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    pages = {f"{file.name.partition('-py3')[0]}.data/data/share/man/man1/{Path(page).name}" for page in modules("man")}
 
     examples = {f"netlab/share/{path}" for folder in FOLDERS for path in modules(folder)}
 
-    assert modules("netlab") | examples == names
+    assert modules("netlab") | examples | pages == names
 
 
 def test_an_sdist_holds_the_program_and_its_tests(sdist: Path) -> None:

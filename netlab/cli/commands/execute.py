@@ -24,7 +24,7 @@ _user = click.option(
 @options.namespace
 @_user
 @options.verbose
-@click.argument("pod", metavar="POD")
+@click.argument("pod", metavar="POD", shell_complete=options.completed("endpoints"))
 @click.argument("program", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str) -> None:
     """Run a program inside a pod's network namespace; its exit status is netlab's.
@@ -46,7 +46,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
 @options.namespace
 @_user
 @options.verbose
-@click.argument("pod", metavar="POD")
+@click.argument("pod", metavar="POD", shell_complete=options.completed("endpoints"))
 def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     """Open a shell ($SHELL, else /bin/sh) inside a pod's network namespace.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("probe")
-@click.argument("pair", metavar="[SRC DST:PORT[/PROTO]]", nargs=-1)
+@click.argument("pair", metavar="[SRC DST:PORT[/PROTO]]", nargs=-1, shell_complete=options.completed("endpoints"))
 @options.lab
 @options.namespace
 @options.pairs

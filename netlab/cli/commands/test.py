@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("test")
-@click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True)
+@click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=options.completed("files"))
 @options.output(TestReport)
 @options.reports(TestReport)
 @click.option(

@@ -68,6 +68,38 @@ def write(path: str, lines: Iterable[str]) -> None:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
 
 
+def make_directory(path: str) -> None:
+    """Make a directory if there is none; its parent exists. Under sudo it belongs to the caller if the parent does.
+
+    Raises:
+      UsageError: where something else is there, or the path leads through a link of another user.
+      HostError: when it cannot be made.
+    """
+    path = path.rstrip("/") or "/"
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as parent:
+            made = True
+            try:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            except FileExistsError:
+                made = False
+            fd = os.open(name or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            try:
+                # Another process may have put another directory in its place.
+                if made and os.fstat(fd).st_uid == os.geteuid() and not os.listdir(fd):
+                    _give(fd, parent)
+            finally:
+                os.close(fd)
+    except NotADirectoryError as error:
+        raise UsageError(f"{path} is not a directory") from error
+    except OSError as error:
+        # O_NOFOLLOW refuses a link in this way.
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{path} is a symbolic link; name the directory itself") from error
+        raise HostError(f"cannot make the directory {path}: {error.strerror}") from error
+
+
 def _is_open(path: str) -> bool:
     return path == os.devnull or path in _STREAMS or _OPEN.fullmatch(path) is not None
 
@@ -176,9 +208,13 @@ def _sudo() -> tuple[int, int] | None:
 
 
 def _own(file: IO[bytes], directory: int) -> None:
-    """Give a new file to the caller of sudo, if the directory is that user's."""
+    _give(file.fileno(), directory)
+
+
+def _give(new: int, directory: int) -> None:
+    """Give a new file or directory to the caller of sudo, if the directory that it is in is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
         # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
-            os.fchown(file.fileno(), *user)
+            os.fchown(new, *user)

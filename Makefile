@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-lessons test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -38,6 +38,9 @@ test-ingress:  ## the tests of the ingress controller, with each nginx that netl
 
 test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
 	@scripts/run dev scripts/test-cni
+
+test-lessons:  ## every lesson of netlab learn: its commands, right and wrong answers, a typical mistake; as root
+	@NETLAB_TEST_LESSONS=1 scripts/run dev python -m pytest -n 0 -m learn tests/learn
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

@@ -10,6 +10,9 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``learn`` if it stands in ``learn``: it builds labs for every lesson. It runs by ``make
+test-lessons`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 """
@@ -39,6 +42,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_privilege.py": (),
     "ingress": ("curl", "openssl"),
     "lab": (),
+    "learn": (),
     "plugins": ("iptables",),
     "vm": (),
 }
@@ -46,6 +50,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
+    "learn": ("NETLAB_TEST_LESSONS", "runs by make test-lessons only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),
 }

@@ -12,7 +12,7 @@ from netlab.lab.trace import TraceStep
 from netlab.objects import Objects
 from netlab.objects.scenarios import Scenario
 from netlab.policy.explain import Explanation, explain
-from netlab.scenario.dry_run import dry_run
+from netlab.scenario.dry_run import DryRun, dry_run
 from netlab.scenario.results import Failure, ProgramFailure, StepResult
 from netlab.scenario.run import run
 
@@ -37,14 +37,14 @@ class Outcome:
         return self.as_asked == self.pairs
 
 
-def measure(scenario: Scenario) -> Outcome:
+def measure(scenario: Scenario | DryRun) -> Outcome:
     """Run a Scenario in a lab of its own, and trace the first packet with another outcome than asked.
 
     Raises:
       InputError: with the problems of the files; no lab is built.
       HostError: when this host cannot build the lab.
     """
-    checked = dry_run(scenario)
+    checked = scenario if isinstance(scenario, DryRun) else dry_run(scenario)
     watch = _Watch()
 
     @contextlib.contextmanager
@@ -75,14 +75,15 @@ class _Watch:
         self.first = step.failures[0]
         if isinstance(self.first, Failure):
             self.explanation = explain(self.lab.cluster, self.first.flow)
-            # A kernel that cannot trace can measure.
-            with contextlib.suppress(HostError, KernelError):
-                self.rule = deciding(self.lab.trace(self.first.flow).steps)
+            # Without a path no rule decides. A kernel that cannot trace can measure.
+            if self.explanation.decision.path.connected:
+                with contextlib.suppress(HostError, KernelError):
+                    self.rule = deciding(self.lab.trace(self.first.flow).steps)
 
 
 def deciding(steps: Sequence[TraceStep]) -> TraceStep | None:
-    """Return the rule that decided: the last one that dropped or rejected, else the last that found an element."""
+    """Return the rule that dropped or rejected the packet, else the rule of a policy that accepted it; None without."""
     dropped = [one for one in steps if one.verdict in ("drop", "reject") or one.rule.startswith("reject")]
-    found = [one for one in steps if one.set and one.verdict == "accept"]
+    found = [one for one in steps if one.set and one.verdict in ("accept", "return") and "_class" in one.chain]
     decided = dropped or found
     return decided[-1] if decided else None

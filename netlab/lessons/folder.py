@@ -39,7 +39,7 @@ def make(folder: str, lesson: LessonFolder, *, again: bool = False) -> list[str]
     Raises:
       UsageError, HostError: where a file or folder cannot be made.
     """
-    inner = os.path.join(folder, lesson.name)
+    inner = of_lesson(folder, lesson.name)
     for one in (folder, inner):
         output.make_directory(one)
     kept = []
@@ -57,6 +57,12 @@ def make(folder: str, lesson: LessonFolder, *, again: bool = False) -> list[str]
     return kept
 
 
+def of_lesson(folder: str, name: str) -> str:
+    """Return the folder of a lesson's files as a path for messages, "." where it is the working directory."""
+    path = os.path.join(folder, name)
+    return min(path, os.path.relpath(path), key=len)
+
+
 def read(path: str) -> str:
     """Return the text of a file of the learner; raises UsageError if it cannot be read."""
     try:
@@ -68,19 +74,29 @@ def read(path: str) -> str:
         raise UsageError(f"{path}: is larger than {_MOST_BYTES:,} bytes") from error
 
 
-def edited(folder: str, lesson: LessonFolder) -> dict[str, str]:
-    """Return the paths of the files that the task is about, by name; raises UsageError for a missing one."""
-    inner = os.path.join(folder, lesson.name)
-    found = {name: os.path.join(inner, name) for name in lesson.lesson.edit}
-    for path in found.values():
-        if not os.path.isfile(path):
-            raise UsageError(f"{path} is missing; this puts it back: netlab learn start {lesson.name}")
+def files_of(folder: str, lesson: LessonFolder) -> dict[str, str]:
+    """Return the paths of the files to check, by name: those of the task, and others that the learner left unchanged.
+
+    Raises:
+      UsageError: for a missing file of the task.
+    """
+    inner = of_lesson(folder, lesson.name)
+    found = {}
+    for name, text in lesson.files.items():
+        path = os.path.normpath(os.path.join(inner, name))
+        if name in lesson.lesson.edit:
+            if not os.path.isfile(path):
+                raise UsageError(f"{path} is missing; this puts it back: netlab learn start {lesson.name}")
+            found[name] = path
+        elif os.path.isfile(path) and read(path) == text:
+            # So messages name the file that the learner has.
+            found[name] = path
     return found
 
 
 def ignored_changes(folder: str, lesson: LessonFolder) -> Iterator[str]:
     """Yield the files that the learner changed although the task is not about them."""
     for name, text in lesson.files.items():
-        path = os.path.join(folder, lesson.name, name)
+        path = os.path.normpath(os.path.join(of_lesson(folder, lesson.name), name))
         if name not in lesson.lesson.edit and os.path.isfile(path) and read(path) != text:
             yield path

@@ -56,6 +56,12 @@ class LessonFolder:
         return self.lesson.meta.name
 
     @property
+    def lab(self) -> str:
+        """The name of the lab that `netlab up` builds from the files."""
+        topologies = (one.data for one in self.check.resources if one.kind == "Topology")
+        return next((str(data["metadata"]["name"]) for data in topologies), "default")
+
+    @property
     def before(self) -> str:
         """The text up to the question."""
         return self.text.partition(AFTER)[0].strip()

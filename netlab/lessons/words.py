@@ -77,11 +77,11 @@ def task_lines(done: Outcome) -> Iterator[str]:
         return
     yield f"  The first that is not: {mismatch(done)}"
     if done.explanation is not None:
-        for section in done.explanation.sections[1:]:
+        headline, *sides = done.explanation.sections
+        yield from (f"  {line}" for line in headline.lines)
+        for section in sides:
             yield ""
             yield from (f"  {line}" for line in section.in_lines())
-        if len(done.explanation.sections) == 1:
-            yield from (f"  {line}" for line in done.explanation.sections[0].lines)
     if done.rule is not None:
         from netlab.report.traces import short_rule
 

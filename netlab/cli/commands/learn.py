@@ -121,26 +121,30 @@ def check_command(answer: str | None, folder: str) -> None:
     from netlab.errors import InputError
     from netlab.lessons import check, words
     from netlab.lessons import progress as kept
-    from netlab.lessons.folder import edited, ignored_changes
+    from netlab.lessons.folder import files_of, ignored_changes
     from netlab.lessons.read import documents_of, question_of
+    from netlab.scenario.dry_run import dry_run
 
     chosen = _chosen(folder)
     progress = _load(chosen)
     lesson, state = _present(progress)
-    files = edited(chosen, lesson)
+    files = files_of(chosen, lesson)
     documents, problems = documents_of(files)
     if problems:
         raise InputError(problems)
+    task = dry_run(lesson.check_of(documents))
     for path in ignored_changes(chosen, lesson):
         terminal.say(f"{path} is not as the lesson has it; netlab checks {_listed(lesson.lesson.edit)} only")
     state = replace(state, answer=answer or state.answer or _ask(lesson))
-    known = state.right
-    seen = check.measure(question_of(lesson))
-    state = replace(state, right=state.answer == lesson.lesson.question.answer and seen.passed)
-    terminal.emit([*words.answer_lines(lesson, state, seen), ""])
-    if state.right and lesson.after and not known:
-        terminal.emit([*words.after_lines(lesson), ""])
-    done = check.measure(lesson.check_of(documents))
+    if state.right and state.answer == lesson.lesson.question.answer:
+        terminal.emit(["Question", f"  You say {state.answer}, which is right.", ""])
+    else:
+        seen = check.measure(question_of(lesson))
+        state = replace(state, right=state.answer == lesson.lesson.question.answer and seen.passed)
+        terminal.emit([*words.answer_lines(lesson, state, seen), ""])
+        if state.right and lesson.after:
+            terminal.emit([*words.after_lines(lesson), ""])
+    done = check.measure(task)
     state = replace(
         state,
         best=max(state.best, done.as_asked) if state.pairs == done.pairs else done.as_asked,
@@ -299,19 +303,23 @@ def _start(path: str, others: str, folder: str, progress: Progress, *, again: bo
         state = replace(state, answer="", right=False, hints=0)
     kept.save(folder, progress.at(lesson.name, state))
     number = f"{own.index(path) + 1} of {len(own)}: " if path in own else ""
-    inner = os.path.join(folder, lesson.name)
+    inner = of_learner.of_lesson(folder, lesson.name)
+    commands = (
+        *((f"cd {inner}", "and type what the text shows there"),)[: inner != "."],
+        ("netlab learn check --answer yes|no", "your answer; then packets check it and your files"),
+        ("netlab learn hint", "one hint more"),
+        (f"netlab down {lesson.lab}", "remove the lab of the text when you are done"),
+    )
     terminal.emit(
         [
             *words.lesson_text(number, lesson),
             "",
             *words.question_lines(lesson),
             "",
-            f"Your files are in {inner}: {_listed(lesson.files)}",
+            f"Your files are {_in(inner)}: {_listed(lesson.files)}",
             *([f"You edited {_listed(left)}, so it stays as it is; --again copies it anew."] if left else []),
             "",
-            f"  cd {inner}",
-            "  netlab learn check --answer yes|no    your answer, and then packets check it and your files",
-            "  netlab learn hint                     one hint more",
+            *_commands(*commands),
         ]
     )
 
@@ -372,32 +380,47 @@ def _print_place(folder: str, progress: Progress) -> None:
     outlines = _outlines("")
     passed = sum(progress.of(one.meta.name).passed for _, one in outlines)
     lines = [f"{passed} of {len(outlines)} lessons are passed."]
-    if not progress.now:
-        lines += ["", "  netlab learn start    begin the first lesson", "  netlab learn list     list all lessons"]
-    else:
-        state = progress.of(progress.now)
-        lines += [
-            f"You are in lesson {progress.now} ({_standing(state)}). Its files are in {folder}/{progress.now}.",
-            "",
-        ]
-        if state.passed:
-            lines.append("  netlab learn next     begin the next lesson")
-        else:
-            lines += ["  netlab learn check    let packets check your answer and your files"]
-            lines += ["  netlab learn hint     one hint more"]
-        lines += [
-            f"  netlab learn start {progress.now}    read the lesson again",
-            "  netlab learn list     list all lessons",
-        ]
-    terminal.emit(lines)
+    listing = ("netlab learn list", "list all lessons")
+    now = progress.now
+    if not now:
+        terminal.emit([*lines, "", *_commands(("netlab learn start", "begin the first lesson"), listing)])
+        return
+    from netlab.lessons.folder import of_lesson
+
+    state = progress.of(now)
+    lines += [f"You are in lesson {now}{_so_far(state)}. Its files are {_in(of_lesson(folder, now))}.", ""]
+    following = [("netlab learn next", "begin the next lesson")]
+    checking = [
+        (
+            f"netlab learn check{'' if state.answer else ' --answer yes|no'}",
+            "let packets check your answer and your files",
+        ),
+        ("netlab learn hint", "one hint more"),
+    ]
+    commands = following if state.passed else checking
+    terminal.emit([*lines, *_commands(*commands, (f"netlab learn start {now}", "read the lesson again"), listing)])
+
+
+def _commands(*commands: tuple[str, str]) -> list[str]:
+    """Return a line for each command with what it does."""
+    wide = max(len(command) for command, _ in commands)
+    return [f"  {command:{wide}}   {what}" for command, what in commands]
+
+
+def _in(folder: str) -> str:
+    return "here" if folder == "." else f"in {folder}"
+
+
+def _so_far(state: State) -> str:
+    return f" ({_standing(state)})" if state.pairs or state.passed else ""
 
 
 def _standing(state: State) -> str:
     if state.passed:
         return "passed"
-    if state.pairs:
-        return f"{state.best} of {state.pairs} pairs{'' if state.right else ', answer not right yet'}"
-    return "-"
+    if not state.pairs:
+        return "-"
+    return f"{state.best} of {state.pairs} pairs{'' if state.right else ', answer not right yet'}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -97,7 +97,7 @@ def _question(spec: Fields) -> Question:
         for message in not_of_lessons(found):
             written.report.error(written.path, forbidden(message))
         if isinstance(found, Expectation) and found.verdict == "some":
-            written.error("verdict", invalid("some", "must be allow or deny: the answer is yes or no"))
+            written.error("verdict", invalid("some", "neither allow nor deny, but the answer is yes or no"))
     return Question(_Question.text.read(asked).strip(), _Question.why.read(asked).strip(), found)
 
 
@@ -114,7 +114,9 @@ def _edited(spec: Fields) -> list[str]:
     found: list[str] = []
     for path, name in _Spec.edit.read(spec):
         if not FILE_NAME.fullmatch(name):
-            spec.report.error(path, invalid(name, "must be a file in files/, such as policy.yaml, without a folder"))
+            spec.report.error(
+                path, invalid(name, "no name of a file in files/: write one such as policy.yaml, without a folder")
+            )
         elif name in found:
             spec.report.error(path, duplicate(name))
         else:

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
     "completion": ("completion", "Print the script that completes netlab's words in a shell."),
+    "learn": ("learn", "Learn Kubernetes networking in short lessons, which packets check."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),

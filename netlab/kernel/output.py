@@ -97,33 +97,18 @@ def create(path: str, lines: Iterable[str]) -> bool:
 
 
 def make_folder(path: str) -> None:
-    """Make a folder and those above it that are missing; one that exists stays as it is.
-
-    Under sudo a new folder belongs to the caller of sudo if the folder above it does.
+    """Make a directory and those above it that are missing, as ``make_directory`` does; one that exists stays as it is.
 
     Raises:
-      UsageError: where a part of the path is not a folder.
+      UsageError: where a part of the path is not a directory.
       HostError: when it cannot be made.
     """
     path = path.rstrip("/") or "/"
     if os.path.isdir(path):
         return
-    above = os.path.dirname(path)
-    if above:
+    if above := os.path.dirname(path):
         make_folder(above)
-    try:
-        with _directory(path) as directory:
-            name = os.path.basename(path)
-            os.mkdir(name, 0o755, dir_fd=directory)
-            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-            try:
-                _own(fd, directory)
-            finally:
-                os.close(fd)
-    except FileExistsError as error:
-        raise UsageError(f"{path} is not a directory") from error
-    except OSError as error:
-        raise HostError(f"cannot make {path}: {error.strerror}") from error
+    make_directory(path)
 
 
 class Stream:
@@ -214,6 +199,38 @@ def _open_stream(path: str) -> Iterator[Stream]:
         yield Stream(fd, path, regular=False)
     finally:
         os.close(fd)
+
+
+def make_directory(path: str) -> None:
+    """Make a directory if there is none; its parent exists. Under sudo it belongs to the caller if the parent does.
+
+    Raises:
+      UsageError: where something else is there, or the path leads through a link of another user.
+      HostError: when it cannot be made.
+    """
+    path = path.rstrip("/") or "/"
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as parent:
+            made = True
+            try:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            except FileExistsError:
+                made = False
+            fd = os.open(name or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            try:
+                # Another process may have put another directory in its place.
+                if made and os.fstat(fd).st_uid == os.geteuid() and not os.listdir(fd):
+                    _own(fd, parent)
+            finally:
+                os.close(fd)
+    except NotADirectoryError as error:
+        raise UsageError(f"{path} is not a directory") from error
+    except OSError as error:
+        # O_NOFOLLOW refuses a link in this way.
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{path} is a symbolic link; name the directory itself") from error
+        raise HostError(f"cannot make the directory {path}: {error.strerror}") from error
 
 
 def _is_open(path: str) -> bool:

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 def render(result: Any, output: str = "") -> None:
     """Print a result in a format; the default is the result's first format."""
     output = output or formats.printed(result)[0]
-    show = terminal.emit if is_text(output) else terminal.data
-    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say)))
+    found = formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say))
+    if is_text(output):
+        terminal.emit(found, paged=True)
+    else:
+        terminal.data(found)
 
 
 def has(result: Any, output: str) -> bool:

@@ -59,7 +59,7 @@ def arrows_of(
                 yield Arrow(
                     source.ident,
                     to.ident,
-                    ports_text(left, families),
+                    ports_text(left, families, 2),
                     verdict,
                     note=tuple(note),
                     place=_place(decision),

@@ -95,10 +95,11 @@ def _of_box(
     """Yield the texts of a box's badges in one direction with what they replace: all ports, else single ones."""
     whole = [o for o, pair in pairs.items() if allowed.get(pair) == asked[pair]]
     if (but := _but(box, [*pairs], whole, name)) is not None:
-        ports = {port for o in whole for port in asked[pairs[o]]}
+        # All families in question are complete, so the text names none.
+        ports = {(0, *port[1:]) for o in whole for port in asked[pairs[o]]}
         # "to every pod" is about ports of its own at each pod, so it names none.
-        same = all(asked[pairs[o]] == ports for o in whole)
-        named = f": {ports_text(ports, families)}" if same else ""
+        same = all({(0, *port[1:]) for port in asked[pairs[o]]} == ports for o in whole)
+        named = f": {ports_text(ports)}" if same else ""
         yield f"{text}{but}{named}", {(pairs[o], port) for o in whole for port in asked[pairs[o]]}
         return
     by_text: dict[str, set[AskedPort]] = {}

@@ -125,9 +125,7 @@ class _Content:
             _into_gaps(found, columns, [blocks[i] for i in loose], height) if outermost else [blocks[i] for i in loose]
         )
         found, width, height = _with_rows(found, width, height, rest, outermost)
-        beside = [
-            2 * _BESIDE + STEP * min(sum(bool({*pair} & {*side}) for pair in arrows), 12) // 2 for side in (left, right)
-        ]
+        beside = [_room(side, arrows) for side in (left, right)]
         return _with_sides(found, width, height, [blocks[i] for i in left], [blocks[i] for i in right], beside)
 
     def _in_columns(
@@ -147,6 +145,12 @@ class _Content:
             room = max(_BESIDE + 10 * min(lanes, 8) // 2, _up(max(labels, default=0)) + 30)
             x += max(blocks[item].width for item in column) + (_up(room) if at + 1 < len(columns) else 0)
         return found, x, max((y + block.height for block, _, y in found), default=0)
+
+
+def _room(side: Sequence[str], arrows: Mapping[tuple[str, str], float]) -> int:
+    """Return the room between a side and the middle: for the labels and lanes of its arrows."""
+    widths = [width for pair, width in arrows.items() if not {*pair}.isdisjoint(side)]
+    return _up(max(2 * _BESIDE + STEP // 2 * min(len(widths), 12), max(widths, default=0) + 40))
 
 
 def _gap(blocks: Iterable[_Block]) -> int:
@@ -241,11 +245,11 @@ def _with_sides(
         if not blocks:
             continue
         if at_left:
-            beside = max(block.width for block in blocks) + gaps[0] // STEP * STEP
+            beside = max(block.width for block in blocks) + gaps[0]
             found = [(block, x + beside, y) for block, x, y in found]
             x, width = 0, width + beside
         else:
-            x = width + gaps[1] // STEP * STEP
+            x = width + gaps[1]
             width = x + max(block.width for block in blocks)
         y = 0
         for block in blocks:

@@ -6,10 +6,13 @@ has a box for a pod among hundreds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen_with_cache
 from netlab.pictures.arrows import Explained, arrows_of, both_ways
 from netlab.pictures.badges import Badge, Named, badges_of
 from netlab.pictures.isolation import Isolated, isolated, isolation_notes
@@ -77,14 +80,12 @@ def _of_parts(found: Groups, parts: Sequence[Part], unit: str, links: bool) -> P
     families = len({family for family, _, _ in found.into})
     badges = _badges(parts, verdicts, isolation, families)
     explained = Explained(cluster, parts)
-    boxes = [
-        _box(cluster, part, number, isolation[number], badges, explained, verdicts, unit, links)
-        for number, part in enumerate(parts)
-    ]
+    drawing = _Boxes(cluster, parts, verdicts, isolation, badges, explained, links)
     spaces = dict.fromkeys(part.namespace for part in parts if part.namespace)
     frames = tuple(Frame(_frame(s), "namespace", s, link=f"#namespace-{s}" if links else "") for s in spaces)
     arrows = both_ways(arrows_of(parts, verdicts, badges, explained, families))
-    return Picture(f"{cluster.name}: who reaches whom", tuple(boxes), frames, arrows, _below(found, unit, badges), unit)
+    boxes = tuple(drawing.box(number) for number in range(len(parts)))
+    return Picture(f"{cluster.name}: who reaches whom", boxes, frames, arrows, _below(found, unit, badges), unit)
 
 
 def _frame(namespace: str) -> str:
@@ -122,50 +123,78 @@ def _called(parts: Sequence[Part], of: Sequence[int]) -> list[str]:
     return [*names, *(parts[number].ident for number in left)]
 
 
-def _box(
-    cluster: Cluster,
-    part: Part,
-    number: int,
-    isolation: Isolated,
-    badges: Sequence[Badge],
-    explained: Explained,
-    verdicts: Verdicts,
-    unit: str,
-    links: bool,
-) -> Box:
-    count = len(part.members)
-    lines = [f"{part.name} {TIMES}{count}" if count > 1 else part.name]
+@frozen_with_cache
+class _Boxes:
+    """Makes the boxes of units."""
+
+    cluster: Cluster
+    parts: Sequence[Part]
+    verdicts: Verdicts
+    isolation: Sequence[Isolated]
+    badges: Sequence[Badge]
+    explained: Explained
+    links: bool
+
+    @cached_property
+    def _named(self) -> Counter[tuple[str, str]]:
+        return Counter((part.namespace, part.name) for part in self.parts if part.service is None)
+
+    def box(self, number: int) -> Box:
+        """Return the box of a unit."""
+        part, isolation = self.parts[number], self.isolation[number]
+        own = [badge for badge in self.badges if badge.box == number]
+        notes = [some_names([member.ref for member in part.members])] if part.members else []
+        notes += isolation_notes(self.cluster, part.members)
+        notes += [f"{badge.text}: {self.explained.of_badge(badge)}" for badge in own]
+        return Box(
+            part.ident,
+            _kind(part),
+            tuple(self._lines(part, isolation)),
+            _frame(part.namespace),
+            max(len(part.members), 1),
+            isolation.isolation,
+            (*(badge.text for badge in own), *self._inner(number, own)),
+            tuple(notes),
+            _place(part),
+            f"#group-{part.group.number + 1}" if self.links and part.group is not None else "",
+        )
+
+    def _lines(self, part: Part, isolation: Isolated) -> Iterator[str]:
+        count = len(part.members)
+        yield f"{part.name} {TIMES}{count}" if count > 1 else part.name
+        if part.service is not None:
+            yield "Service"
+        elif self._named[part.namespace, part.name] > 1:
+            # Pods of one workload with different verdicts are several boxes of one name.
+            yield some_names([member.name for member in part.members])
+        first = part.members[0] if part.members else None
+        if isinstance(first, Pod) and not first.selectable:
+            yield "without network" if first.loopback_only else "hostNetwork: no policy applies"
+        if isolation.mixed:
+            yield isolation.mixed
+
+    def _inner(self, number: int, own: Sequence[Badge]) -> Iterator[str]:
+        """Yield badges for the pairs inside a unit: of its members, and of each with itself."""
+        replaced = {one for badge in own for one in badge.replaced}
+        for verdict, having in self.verdicts.having.items():
+            ports = [port for port in having.get((number, number), ()) if ((number, number), port) not in replaced]
+            if ports:
+                yield f"{SIGNS.get(verdict, '')}one another: {ports_text(ports, self._families)}"
+        group = self.parts[number].group
+        if group is not None and group.alone:
+            alone = [s for s, v in zip(group.services, group.alone, strict=True) if v == "allow"]
+            if alone:
+                yield f"itself: {ports_text(alone, self._families)}"
+
+    @cached_property
+    def _families(self) -> int:
+        return len({port[0] for ports in self.verdicts.asked.values() for port in ports})
+
+
+def _place(part: Part) -> str:
     first = part.members[0] if part.members else None
-    if isinstance(first, Pod) and not first.selectable:
-        lines.append("without network" if first.loopback_only else "hostNetwork: no policy applies")
-    if isolation.mixed:
-        lines.append(isolation.mixed)
-    own = [badge for badge in badges if badge.box == number]
-    texts = [badge.text for badge in own]
-    replaced = {pair_and_port for badge in own for pair_and_port in badge.replaced}
-    for verdict, having in verdicts.having.items():
-        ports = [port for port in having.get((number, number), ()) if ((number, number), port) not in replaced]
-        if ports:
-            texts.append(f"{SIGNS.get(verdict, '')}one another: {ports_text(ports)}")
-    if part.group is not None and part.group.alone:
-        alone = [s for s, v in zip(part.group.services, part.group.alone, strict=True) if v == "allow"]
-        texts += [f"itself: {ports_text(alone)}"] if alone else []
-    notes = [some_names([member.ref for member in part.members])] if count > 1 or unit == "workload" else []
-    notes += isolation_notes(cluster, part.members)
-    notes += [f"{badge.text}: {explained.of_badge(badge)}" for badge in own]
     source = part.service.source if part.service is not None else first.source if isinstance(first, Pod) else None
-    return Box(
-        part.ident,
-        _kind(part),
-        tuple(lines),
-        _frame(part.namespace),
-        max(count, 1),
-        isolation.isolation,
-        tuple(texts),
-        tuple(notes),
-        f"{source.file}:{source.line()}" if source is not None and source.line() else "",
-        f"#group-{part.group.number + 1}" if links and part.group is not None else "",
-    )
+    return f"{source.file}:{source.line()}" if source is not None and source.line() else ""
 
 
 def _kind(part: Part) -> BoxKind:

@@ -16,7 +16,7 @@ from netlab.pictures.texts import NAME_WIDTH, title_of
 
 STEP = 10
 # Prices, in steps of the grid.
-_BEND, _CROSS, _SHARE, _BORDER, _TITLE, _NEAR, _CORNER = 5, 5, 60, 3, 15, 1, 2
+_BEND, _CROSS, _SHARE, _BORDER, _TITLE, _NEAR, _TIGHT = 5, 5, 60, 3, 15, 1, 3
 _OTHER_SIDE, _BACK = 8, 14
 # Four would find the cheapest way; six finds a way that is nearly as cheap and looks at a third of the states.
 _AHEAD = 6
@@ -124,12 +124,17 @@ class _Grid:
         prices[_DOWN] = prices[_UP] = _OTHER_SIDE if onwards or backwards else 0
         for y in range(row + 1, last_row):
             off_middle = int(abs(y - (row + last_row) / 2))
-            yield y * self._columns + last_column, _RIGHT, prices[_RIGHT] + off_middle
-            yield y * self._columns + column, _LEFT, prices[_LEFT] + off_middle
+            at_right, at_left = y * self._columns + last_column, y * self._columns + column
+            yield at_right, _RIGHT, prices[_RIGHT] + off_middle + self._beside_used(at_right)
+            yield at_left, _LEFT, prices[_LEFT] + off_middle + self._beside_used(at_left)
         for x in range(column + 1, last_column):
             off_middle = int(abs(x - (column + last_column) / 2) / 2)
             yield last_row * self._columns + x, _DOWN, prices[_DOWN] + off_middle
             yield row * self._columns + x, _UP, prices[_UP] + off_middle
+
+    def _beside_used(self, cell: int) -> int:
+        """Return the price of an end next to that of another arrow, as there is little room for labels."""
+        return _TIGHT if (self._cells[cell - self._columns] | self._cells[cell + self._columns]) & 6 else 0
 
     def _search(self, source: Place, target: Place) -> list[int] | None:
         cells = self._cells

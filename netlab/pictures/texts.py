@@ -22,7 +22,7 @@ Role = Literal["name", "line", "open", "badge"]
 
 MOST = 34
 """The most characters of a line in a box."""
-MOST_ON_ARROW = 30
+MOST_ON_ARROW = 36
 # The width of a character in pixels at 12 and 11 pixels of height, rounded up over common monospace fonts.
 NAME_WIDTH, TEXT_WIDTH = 7.4, 6.8
 _HEIGHTS: dict[Role, int] = {"name": 18, "line": 15, "open": 15, "badge": 19}

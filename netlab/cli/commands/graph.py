@@ -39,7 +39,7 @@ _OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system"
     help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
 @click.option("--label", "label", metavar="KEY", default="", help="Name groups by this label's value.")
-@options.output(DrawnPicture)
+@options.output(DrawnPicture, default="svg")
 @click.option(
     "--output-file",
     "file",

@@ -22,8 +22,12 @@ _BEGIN = time.monotonic()
 def render(result: Any, output: str = "") -> None:
     """Print a result in a format; the default is the result's first format."""
     output = output or formats.printed(result)[0]
-    show = terminal.emit if is_text(output) else terminal.data
-    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say, _run(result))))
+    page = formats.Page(terminal.width(), terminal.paint, terminal.say, _run([output]))
+    found = formats.lines(result, output, page)
+    if is_text(output):
+        terminal.emit(found, paged=True)
+    else:
+        terminal.data(found)
 
 
 def has(result: Any, output: str) -> bool:
@@ -46,9 +50,9 @@ def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
     return formats.views([output, *(name for name, _ in files)])
 
 
-def _run(result: Any) -> formats.Run | None:
-    """Return what a report says about how it was made; None for a result without one."""
-    if not hasattr(result, "report"):
+def _run(names: Iterable[str]) -> formats.Run | None:
+    """Return what a report says about how it was made; None if none of these formats prints a whole report."""
+    if "report" not in formats.views(names):
         return None
     import platform
     import shlex
@@ -70,7 +74,7 @@ def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
         return
     from netlab.kernel import output
 
-    page = formats.Page(run=_run(result))
+    page = formats.Page(run=_run(name for name, _ in files))
     for name, file in files:
         output.write(file, (f"{line}\n" for line in formats.lines(result, name, page)))
 

@@ -45,7 +45,7 @@ class Opened:
         self.requests: list[str] = []
 
     def __call__(
-        self, file: Path, *, size: tuple[int, int] = (1440, 900), scheme: str = "light", hash: str = ""
+        self, file: Path, *, size: tuple[int, int] = (1440, 900), scheme: str = "light", fragment: str = ""
     ) -> Any:
         """Return the page of a file."""
         context = self._browser.new_context(
@@ -58,7 +58,7 @@ class Opened:
         page.on("dialog", self._dialog)
         page.on("request", lambda request: self.requests.append(request.url))
         page.set_default_timeout(20_000)
-        page.goto(f"{file.as_uri()}{hash}")
+        page.goto(f"{file.as_uri()}{fragment}")
         return page
 
     def _dialog(self, dialog: Any) -> None:

@@ -97,11 +97,11 @@ def test_the_focus_is_visible(page: Any) -> None:
 def test_filters_by_namespace_and_label_leave_what_they_name(page: Any) -> None:
     """Both may be used together, for rows, columns or both; hosts stay."""
     every = len(rows_of(page))
-    page.get_by_label("Namespace").fill("shop-02")
+    page.get_by_role("searchbox", name="Namespace").fill("shop-02")
     by_space = rows_of(page)
-    page.get_by_label("Label").fill("app=web")
+    page.get_by_role("searchbox", name="Label").fill("app=web")
     by_both = rows_of(page)
-    page.get_by_label("Filter", exact=True).select_option("rows")
+    page.get_by_role("combobox", name="Filter").select_option("rows")
     columns = page.locator(".grid thead th").count() - 1
 
     assert 6 == len(by_space) < every
@@ -155,7 +155,7 @@ def test_other_matrices_show_pods_and_namespaces(page: Any) -> None:
 
 def test_a_namespace_of_the_picture_leads_to_its_groups(opened: Any, report: Callable[[str, str], Path]) -> None:
     """The link is a fragment of the page."""
-    page = opened(report("pods-60", picture_inputs.text(60)), hash="#namespace-shop-02")
+    page = opened(report("pods-60", picture_inputs.text(60)), fragment="#namespace-shop-02")
 
     assert "shop-01 → shop-01" == page.locator(".controls strong").inner_text()
 
@@ -214,7 +214,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2
 def test_names_of_strangers_are_text(opened: Any, tmp_path: Path) -> None:
     """Markup in any text of any block makes no element and runs nothing."""
     from netlab.report import blocks
-    from netlab.report.formats import html
+    from netlab.report.formats import Page, html
 
     text = HOSTILE
     answer = blocks.Answer(text, text, text, text, (text,), (text, "constructor", "__proto__"))
@@ -238,7 +238,7 @@ def test_names_of_strangers_are_text(opened: Any, tmp_path: Path) -> None:
             return iter(every)
 
     file = tmp_path / "hostile.html"
-    file.write_text("\n".join(html.lines(Result(), html.Page())), encoding="utf-8")
+    file.write_text("\n".join(html.lines(Result(), Page())), encoding="utf-8")
     page = opened(file)
     page.locator(".grid td").click()
     page.locator(".panel a").click()

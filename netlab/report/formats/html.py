@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from functools import cache
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -196,7 +195,6 @@ def _text(text: str) -> str:
     return escape(printable(text))
 
 
-@cache
 def _asset(name: str) -> str:
     return files("netlab.report.html").joinpath(name).read_text()
 

@@ -92,6 +92,8 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         terminal.prepare()
         notices.print_with(terminal.say)
+        if sys.stderr.isatty():
+            notices.show_progress_with(terminal.show_progress)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

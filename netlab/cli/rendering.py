@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.cli import terminal
@@ -12,14 +12,25 @@ if TYPE_CHECKING:
     from netlab.report.rows import Tally
 
 
-def render(result: Any, output: str = "") -> None:
-    """Print a result in a format; the default is the result's first format."""
+def render(result: Any, output: str = "", watch: Callable[[], None] | None = None) -> None:
+    """Print a result in a format; the default is the result's first format.
+
+    ``watch`` is called after each line that does not go to a terminal.
+    """
     output = output or formats.printed(result)[0]
     found = formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say))
+    if watch is not None and not terminal.shows_output():
+        found = _watched(found, watch)
     if is_text(output):
         terminal.emit(found, paged=True)
     else:
         terminal.data(found)
+
+
+def _watched(lines: Iterable[str], watch: Callable[[], None]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        watch()
 
 
 def has(result: Any, output: str) -> bool:

@@ -46,7 +46,13 @@ class Reachability:
             return
         from netlab.report.truth_table import TruthTable
 
-        yield from TruthTable(self.tally.count(self._rows)).lines(page.width, page.paint)
+        found = TruthTable(self.tally.count(self._rows))
+        compares = self.tally.command == "verify"
+        if compares and self.tally.as_expected and not found.fits(page.width):
+            # Many lines that say one thing: `reach` prints them too.
+            yield f"{self.tally}; every verdict is that of `netlab reach`"
+            return
+        yield from found.lines(page.width, page.paint, wrong_first=compares)
         yield str(self.tally)
 
     def wide(self, page: Page) -> Iterator[str]:

@@ -118,9 +118,6 @@ def test_ctrl_c_in_the_pager_is_the_pagers(screen: type[Screen]) -> None:
 @pytest.mark.parametrize(
     ("before", "environment"),
     [
-        ([], {"PAGER": "cat"}),
-        ([], {"NETLAB_PAGER": "", "PAGER": "less"}),
-        ([], {"TERM": "dumb"}),
         ([], {"LINES": "200"}),
         (["--no-pager"], {}),
     ],
@@ -132,6 +129,21 @@ def test_text_is_printed_at_once(screen: type[Screen], before: list[str], enviro
 
     assert 0 == one.end()
     assert "pairs:" in one.shown
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"PAGER": "cat"}, {"NETLAB_PAGER": "", "PAGER": "less"}, {"TERM": "dumb"}, {"PAGER": "'"}, {"PAGER": "no-such"}],
+    ids=str,
+)
+def test_no_pager(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
+    """An empty value, ``cat``, a terminal that cannot move its cursor, or a program that is not there."""
+    monkeypatch.setattr("netlab.kernel.sudo_user.elevated", lambda: False)
+    monkeypatch.delenv("NETLAB_PAGER", raising=False)
+    for name, value in {"TERM": "xterm", **environment}.items():
+        monkeypatch.setenv(name, value)
+
+    assert [] == pager.command()
 
 
 def test_the_users_pager_gets_the_text(screen: type[Screen], tmp_path: Path) -> None:

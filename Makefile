@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-browser test-vm coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -38,6 +38,12 @@ test-ingress:  ## the tests of the ingress controller, with each nginx that netl
 
 test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
 	@scripts/run dev scripts/test-cni
+
+# Other options for its pytest: make test-browser BROWSER_ARGS='-k keyboard'
+BROWSER_ARGS ?=
+
+test-browser:  ## the tests of HTML reports in Chromium; network at first
+	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

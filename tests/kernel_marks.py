@@ -12,6 +12,8 @@ A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself
 
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
+
+A test has the marker ``browser`` if it stands in ``browser``: it needs Chromium. It runs by ``make test-browser`` only.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

@@ -51,6 +51,19 @@ class Expected(Reachability):
         yield from truth_table(found, everyone).lines(page.width, page.paint)
         yield str(self.tally)
 
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the matrices with reasons, pictures and policies."""
+        from netlab.report.blocks import Figures, Heading, Paragraph
+        from netlab.report.cluster_report import ClusterReport, verdict_figures
+
+        of = ClusterReport(self._cluster, self._asked)
+        tally = of.found.tally()
+        yield Heading(f"{self._cluster.name}: expected reachability", 1)
+        yield Figures((*verdict_figures(tally), *of.figures()))
+        yield Paragraph(f"{of.source}. No packet was sent.")
+        yield from of.matrices()
+        yield from of.rest()
+
     def comment(self) -> Iterator[Block]:
         """Yield what is unknown and what nothing isolates, the counts, the table of groups, and the picture."""
         from netlab.policy.groups import groups

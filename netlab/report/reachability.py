@@ -66,13 +66,18 @@ class Reachability:
         """Yield the pairs that are wrong, and the counts."""
         from netlab.report.comments import of_rows
 
+        kept = self.keep()
+        return of_rows(self.lab, self.tally, kept, self._again)
+
+    def keep(self) -> Kept:
+        """Return what is kept of the rows, after all of them are read."""
         if self.kept is None:
             from netlab.report.kept import Kept
 
             self.kept = Kept()
             self._rows = self.kept.passing(self._rows)
         self.read()
-        return of_rows(self.lab, self.tally, self.kept, self._again)
+        return self.kept
 
     def document(self) -> Streamed:
         """Return the Reachability document."""

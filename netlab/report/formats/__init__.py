@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def _plain(text: str, mark: str) -> str:
@@ -19,15 +22,30 @@ def _silent(line: str) -> None:
     pass
 
 
+class Run(NamedTuple):
+    """The run of a command that makes a report: the command line, netlab's version, and the host's kernel.
+
+    ``began`` is its begin on the clock ``time.monotonic``.
+    """
+
+    command: str
+    version: str
+    started: datetime
+    began: float
+    kernel: str
+
+
 class Page(NamedTuple):
     """The page that text is printed on: its ``width`` in characters, and two functions.
 
-    ``paint`` colours a text for a mark of the truth table. ``say`` prints a line beside the output.
+    ``paint`` colours a text for a mark of the truth table. ``say`` prints a line beside the output. ``run`` is what a
+    report says about how it was made; None leaves it out.
     """
 
     width: int = 120
     paint: Callable[[str, str], str] = _plain
     say: Callable[[str], None] = _silent
+    run: Run | None = None
 
 
 class Format(NamedTuple):

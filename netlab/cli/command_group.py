@@ -111,6 +111,8 @@ class Commands(click.Group):
 
             completion.prepare()
         notices.print_with(terminal.say)
+        if sys.stderr.isatty():
+            notices.show_progress_with(terminal.show_progress)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

@@ -121,6 +121,20 @@ class Waiter:
         self._epoll.close()
 
 
+def source_of(destination: str, family: int) -> str:
+    """Return the source address that the calling thread's namespace chooses for packets to an address, "" for none.
+
+    Connecting a UDP socket looks up the route and sends nothing.
+    """
+    with socket.socket(_FAMILIES[family], socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        try:
+            sock.connect((destination, 9))
+        except OSError:
+            return ""
+        return str(sock.getsockname()[0]).partition("%")[0]
+
+
 def packed_ipv6(text: str) -> bytes:
     """Return an IPv6 address in 16 bytes, without the zone that the kernel adds to a link-local one."""
     return socket.inet_pton(socket.AF_INET6, text.partition("%")[0])

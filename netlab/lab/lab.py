@@ -395,8 +395,8 @@ class Lab:
         """Send packets made with Scapy from an endpoint; return how many were sent.
 
         A packet that begins with IP or IPv6 is routed by the endpoint's kernel, which also writes the Ethernet header.
-        A packet that begins with Ether is sent as it is. A missing source is the endpoint's own. A packet that policies
-        deny counts as sent.
+        A packet that begins with Ether is sent as it is. A missing source is the one that this kernel chooses.
+        A packet that policies deny counts as sent.
 
         Args:
           source: the endpoint, or its name as for ``find``.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.errors import KernelError, NotFound, UsageError
 from netlab.kernel.packet_sockets import FrameSender, interfaces, is_interface_name
-from netlab.kernel.raw_sockets import Sender
+from netlab.kernel.raw_sockets import Sender, source_of
 
 if TYPE_CHECKING:
     from scapy.packet import Packet
@@ -131,6 +131,10 @@ class _Own:
         self.device = next((name for name in ("eth0", "underlay0") if name in self.links), "lo")
         self.addresses = {family: next((str(one) for one in addresses(family)), "") for family in (4, 6)}
 
+    def source(self, destination: str, family: int) -> str:
+        """Return the source that the kernel would choose; without a route, the first address of the family."""
+        return source_of(destination, family) or self.addresses[family]
+
     def mac(self, device: str) -> str:
         return self.links[device][1] if device in self.links else ""
 
@@ -153,10 +157,10 @@ def _fill(packet: Packet, own: _Own, device: str) -> None:
             family = 6 if isinstance(layer, IPv6) else 4
             _need(layer, "dst", "the address")
             _address(layer, family)
-            _default(layer, "src", own.addresses[family])
+            _default(layer, "src", own.source(str(layer.fields["dst"]), family))
         elif isinstance(layer, ARP):
             _default(layer, "hwsrc", own.mac(device))
-            _default(layer, "psrc", own.addresses[4])
+            _default(layer, "psrc", own.source(str(layer.pdst), 4))
         layer = layer.payload
     raise UsageError(f"a packet with more than {_MOST_LAYERS} layers")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from sizes import HANGS
 
 from netlab.errors import UsageError
 from netlab.kernel import pcap_filter
+from netlab.kernel.linux import Linux
+from netlab.kernel.packet_sockets import PacketReceiver
 from netlab.lab.lab import Lab
 from netlab.probe.capture_files import ETHERNET, RAW, CapturedPacket, Pcap, PcapNg
 
@@ -164,6 +169,41 @@ def test_a_filter_with_an_error_is_refused() -> None:
         pcap_filter.compiled("tcp port", 100)
     with pytest.raises(UsageError, match="too long for the kernel"):
         pcap_filter.compiled(" or ".join(f"(port {i} and less {i})" for i in range(100, 250)), 100)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")
+def test_a_filter_fits_links_with_and_without_ethernet(spaces: Callable[..., list[str]], kernel: Linux) -> None:
+    """A packet of a tunnel begins with its IP header, and one socket receives both kinds."""
+    (space,) = spaces("tun")
+    with kernel.inside(space):
+        for command in (
+            "tuntap add dev t0 mode tun",
+            "addr add 10.9.9.1/24 dev t0",
+            "link set t0 up",
+            "link set lo up",
+        ):
+            subprocess.run(["ip", *command.split()], check=True, timeout=HANGS)
+        # A packet that a program writes to the device comes in: struct ifreq with IFF_TUN and IFF_NO_PI, TUNSETIFF.
+        device = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(device, 0x400454CA, struct.pack("16sH", b"t0", 0x1001))
+        receivers = {
+            expression: PacketReceiver("", pcap_filter.compiled(expression, 1000), 1000, 1 << 20)
+            for expression in ("udp port 9", "host 10.9.9.2", "tcp", "arp")
+        }
+        # An empty datagram from 10.9.9.2 to 10.9.9.1, port 9.
+        os.write(device, bytes.fromhex("4500001c0000000040110000 0a090902 0a090901 00090009 00080000"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"x", ("127.0.0.1", 9))
+    found = {
+        expression: [(one.interface, one.ethernet, one.outgoing, one.data[0]) for one in receiver.read(100)]
+        for expression, receiver in receivers.items()
+    }
+    for receiver in receivers.values():
+        receiver.close()
+    os.close(device)
+
+    tunnel = ("t0", False, False, 0x45)
+    assert {"udp port 9": [tunnel, ("lo", True, False, 0)], "host 10.9.9.2": [tunnel], "tcp": [], "arp": []} == found
 
 
 def test_a_user_without_root_captures(tmp_path: Path) -> None:

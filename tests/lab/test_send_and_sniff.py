@@ -19,7 +19,7 @@ import netlab
 from netlab.errors import KernelError, UsageError
 from netlab.kernel import pcap_filter
 from netlab.kernel.packet_sockets import PacketReceiver
-from netlab.lab import sending
+from netlab.lab import sending, sniffing
 from netlab.lab.lab import Lab
 
 MARK = b"netlab: this packet stays in its lab"
@@ -76,6 +76,16 @@ def test_a_whole_frame_is_sent_as_it_is(shop: Lab) -> None:
     assert {address(shop, "shop/api")} == {one[ARP].psrc for one in asked}
     assert "shop/db-0:eth0" in {one.sniffed_on for one in asked}
     assert {db} == {one[ARP].psrc for one in answers}
+
+
+def test_packets_without_room_are_counted(shop: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel drops what its buffer cannot hold."""
+    monkeypatch.setattr(sniffing, "_BUFFER", 1 << 13)
+    with shop.sniff("shop/web", interface="eth0", count=10_000, seconds=0.1) as sniffer:
+        shop.send("shop/web", Ether(dst=EVERYONE) / Raw(bytes(1000)), count=100)
+
+    assert sniffer.drops > 0
+    assert 100 <= sniffer.drops + len(sniffer.packets)
 
 
 def test_scapy_writes_what_came(shop: Lab, tmp_path: Path) -> None:

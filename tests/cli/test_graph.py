@@ -157,3 +157,20 @@ def test_the_picture_of_a_running_lab_has_its_links_and_addresses(
         "10.250.0.0/16",
         "fd00:10:244::/56",
     }
+
+
+PAGE = (Path(__file__).parents[2] / "docs/pictures.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"), re.findall(r"^netlab (graph .*) > (docs/\S+\.svg)$", PAGE, re.MULTILINE)
+)
+def test_the_pictures_of_the_docs_are_what_the_command_prints(netlab: Call, arguments: str, file: str) -> None:
+    """If this fails after a change of pictures, run the commands of docs/pictures.md again."""
+    assert Path(file).read_text() == netlab(*arguments.split()).stdout
+
+
+def test_the_flowchart_of_the_docs_is_what_the_command_prints(netlab: Call) -> None:
+    (text,) = re.findall(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)
+
+    assert text == netlab("graph", "policies", "-f", "examples/shop", "-o", "mermaid").stdout

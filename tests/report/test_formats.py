@@ -78,7 +78,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
-        (DrawnPicture, ("html", "svg", "dot", "mermaid"), ()),
+        (DrawnPicture, ("svg", "dot", "mermaid", "html"), ()),
         (Marbles, PLAIN, ("junit",)),
     ],
 )

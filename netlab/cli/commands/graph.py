@@ -39,7 +39,7 @@ _OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system"
     help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
 @click.option("--label", "label", metavar="KEY", default="", help="Name groups by this label's value.")
-@options.output(DrawnPicture, default="svg")
+@options.output(DrawnPicture)
 @click.option(
     "--output-file",
     "file",
@@ -86,10 +86,6 @@ def graph_command(
         picture = reach_picture(cluster, selection, unit=unit, label=label)
     else:
         picture = _picture(question, cluster)
-    if output == "mermaid":
-        from netlab.pictures import mermaid
-
-        mermaid.check(picture)
     if file is None:
         rendering.render(DrawnPicture(picture), output)
     else:

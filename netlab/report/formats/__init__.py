@@ -51,10 +51,10 @@ FORMATS: dict[str, Format] = {
     "yaml": Format("document", module="netlab.report.formats.yaml_text"),
     "name": Format("names", text=True),
     "markdown": Format("comment", text=True),
-    "html": Format("report"),
     "svg": Format("picture"),
     "dot": Format("picture"),
     "mermaid": Format("picture"),
+    "html": Format("report"),
     "junit": Format("suites", file="JUnit XML"),
 }
 """All formats by name, in the order of ``-o``."""

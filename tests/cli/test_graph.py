@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from iproute2 import addresses, ip
@@ -157,6 +158,22 @@ def test_the_picture_of_a_running_lab_has_its_links_and_addresses(
         "10.250.0.0/16",
         "fd00:10:244::/56",
     }
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("output", ["svg", "dot", "mermaid", "html"])
+def test_the_name_of_a_file_is_text_in_every_picture(netlab: Call, tmp_path: Path, question: str, output: str) -> None:
+    """A repository of strangers may have files of any name."""
+    hostile = tmp_path / '"><script>alert(1)<'
+    hostile.mkdir()
+    (hostile / "script>`\n$(id)\u202e.yaml").write_text(Path("examples/shop/policies.yaml").read_text())
+    done = netlab("graph", question, "-f", "examples/shop/shop.yaml", "-f", str(hostile), "-o", output)
+
+    assert 0 == done.exit_code, done.stderr
+    assert "<script>alert" not in done.stdout
+    assert "\u202e" not in done.stdout
+    if output == "svg":
+        ET.fromstring(done.stdout)  # noqa: S314  netlab's own output
 
 
 PAGE = (Path(__file__).parents[2] / "docs/pictures.md").read_text()

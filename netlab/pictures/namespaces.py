@@ -11,7 +11,7 @@ from netlab.pictures.arrows import both_ways
 from netlab.pictures.badges import Badge, Named, badges_of
 from netlab.pictures.isolation import Isolated
 from netlab.pictures.model import Arrow, Box, BoxKind, Picture
-from netlab.pictures.namespace_counts import NamespaceCounts, counted
+from netlab.pictures.namespace_counts import Likeness, NamespaceCounts, counted
 from netlab.pictures.ports import ports_text
 from netlab.pictures.texts import MOST, SIGNS
 from netlab.pictures.units import Pair, Ports
@@ -21,7 +21,14 @@ from netlab.verdicts import Expected
 
 MOST_NAMES = 40
 """The most namespaces alike that a box names; a larger box names the first and the last."""
+MOST_CLASSES = 40
+"""The most boxes of namespaces alike; if there are more classes, namespaces are together that share less."""
 _MOST_LISTED = 12
+_LIKENESS: dict[Likeness, str] = {
+    "all": "Namespaces alike have equal workloads and equal numbers to and from all others.",
+    "inside": "Namespaces alike have equal workloads and equal numbers inside; more classes are unreadable.",
+    "isolation": "The namespaces are too different for a picture: a box has those whose pods are isolated alike.",
+}
 
 
 def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "") -> Picture:
@@ -72,7 +79,7 @@ class _Drawing:
 
     def __init__(self, counts: NamespaceCounts) -> None:
         self._counts = counts
-        self.classes = counts.classes()
+        self.classes, self._likeness = counts.classes(MOST_CLASSES)
         self._class_of = {place: number for number, places in enumerate(self.classes) for place in places}
         self._families = len({family for family, _, _ in counts.found.into})
         self._between = {verdict: self._all_between(verdict) for verdict in counts.open}
@@ -91,16 +98,12 @@ class _Drawing:
         source, to = pair
         inner = source == to
         found = [self._counts.open[verdict][one] for one in of if one[0] != one[1]]
-        total: Counter[AskedPort] = Counter()
+        total = self._counts.total_of(self.classes[source], self.classes[to])
         number = len(self.classes[source]) * (len(self.classes[to]) - inner)
-        if number:
-            example = (self.classes[source][0], self.classes[to][1 if inner else 0])
-            # Namespaces alike have as many pods with the same ports.
-            total = Counter({port: count * number for port, count in self._counts.total(*example).items()})
         having: Counter[AskedPort] = Counter()
         for one in found:
             having.update(one)
-        uniform = len(found) == number and all(one == found[0] for one in found)
+        uniform = self._likeness != "isolation" and len(found) == number and all(one == found[0] for one in found)
         return _Between(having, total, number if uniform else 0)
 
     def _of_class(self, number: int) -> Isolated:
@@ -114,7 +117,7 @@ class _Drawing:
         asked: dict[Pair, Ports] = {}
         for a in numbers:
             for b in numbers:
-                if a != b and (ports := frozenset(self._counts.total(self.classes[a][0], self.classes[b][0]))):
+                if a != b and (ports := frozenset(self._counts.total_of(self.classes[a], self.classes[b]))):
                     asked[a, b] = ports
         everyone = frozenset(numbers)
         pods = frozenset(n for n in numbers if self._is_pods(n))
@@ -143,7 +146,7 @@ class _Drawing:
 
     def _name(self, number: int) -> str:
         of = self.classes[number]
-        return of[0] if len(of) == 1 else f"{of[0]} … {of[-1]}"
+        return ", ".join(of) if len(of) < 3 else f"{of[0]} … {of[-1]}"
 
     def ident(self, number: int) -> str:
         """Return the ident of a class: the name of its first namespace."""
@@ -165,7 +168,7 @@ class _Drawing:
 
     def _note(self, between: _Between) -> tuple[str, ...]:
         return tuple(
-            f"{ports_text([port], self._families)}: {count}/{between.total.get(port, 0)} pairs open"
+            f"{self._text(port)}: {count}/{between.total.get(port, 0)} pairs open"
             for port, count in sorted(between.having.items(), key=str)
         )
 
@@ -176,24 +179,27 @@ class _Drawing:
         if not isinstance(first, Pod):
             kind: BoxKind = "host" if places[0].startswith("host:") else "node"
             return Box(places[0], kind, (places[0],), badges=self._texts(number))
-        isolation, pods = self._isolation[number], len(self._counts.endpoints[places[0]])
+        isolation = self._isolation[number]
+        alike = self._likeness != "isolation" and len(places) > 1
+        pods = len(self._counts.endpoints[places[0]]) if alike else isolation.pods
+        size = f"{pods} pod{'' if pods == 1 else 's'}{' each' if alike else ''}"
         lines = [self._name(number)]
         if len(places) > 1:
-            lines.append(f"{len(places)} namespaces alike, {pods} pod{'s' if pods > 1 else ''} each")
+            lines.append(f"{len(places)} namespaces{' alike' if alike else ''}, {size}")
             lines += _in_rows(places) if 2 < len(places) <= MOST_NAMES else []
         else:
-            lines.append(f"{pods} pod{'s' if pods > 1 else ''}")
+            lines.append(size)
         if isolation.mixed:
             lines.append(isolation.mixed)
-        inside = self._counts.open["allow"].get((places[0], places[0]), {})
-        total = sum(self._counts.total(places[0], places[0]).values())
+        counted_places = places[:1] if alike else places
+        inside, total = self._inside(counted_places)
         if total:
-            lines.append(f"inside: {sum(inside.values())}/{total} open{' each' if len(places) > 1 else ''}")
+            lines.append(f"inside: {sum(inside.values())}/{sum(total.values())} open{' each' if alike else ''}")
         texts = list(self._texts(number))
         if (own := self._between["allow"].get((number, number))) and own.having:
             texts.append(f"one another: {own.label}")
         note = [f"{isolation.neither} of {isolation.pods} pods not isolated"]
-        note += [f"inside: {line}" for line in self._inside(places[0])]
+        note += [f"inside: {self._text(port)}: {inside[port]}/{count}" for port, count in total.items()]
         note += [", ".join(places[at : at + 8]) for at in range(0, min(len(places), 200), 8)] if len(places) > 1 else []
         return Box(
             self.ident(number),
@@ -211,20 +217,29 @@ class _Drawing:
     def _texts(self, number: int) -> tuple[str, ...]:
         return tuple(badge.text for badge in self._badges if badge.box == number)
 
-    def _inside(self, place: str) -> list[str]:
-        total = self._counts.total(place, place)
-        having = self._counts.open["allow"].get((place, place), {})
-        return [f"{ports_text([port], self._families)}: {having.get(port, 0)}/{count}" for port, count in total.items()]
+    def _inside(self, places: Sequence[str]) -> tuple[Counter[AskedPort], Counter[AskedPort]]:
+        """Return the open pairs inside namespaces, and those in question, for each port."""
+        having: Counter[AskedPort] = Counter()
+        total: Counter[AskedPort] = Counter()
+        for place in places:
+            having.update(self._counts.open["allow"].get((place, place), {}))
+            total.update(self._counts.total(place, place))
+        return having, total
+
+    def _text(self, port: AskedPort) -> str:
+        return ports_text([port], self._families)
 
     def below(self, refused: str) -> list[str]:
         """Return the lines of text below: what a box and a number stand for, and what is not isolated."""
         lines = []
         if refused:
             lines.append(f"There are too many boxes for the unit {refused}, so this picture has namespaces.")
-        lines.append(
-            "12/40: of 40 pairs of pods and ports in question, 12 are open. Namespaces alike have equal workloads and "
-            "equal numbers to and from all others."
-        )
+        lines.append(f"12/40: of 40 pairs of pods and ports in question, 12 are open. {_LIKENESS[self._likeness]}")
+        if any("not isolated" in badge.text for badge in self._badges):
+            lines.append(
+                'In a badge, "all not isolated" are the namespaces without a pod that a policy isolates: for egress '
+                'after "from", for ingress after "to".'
+            )
         if self._counts.found.to_services:
             lines.append("Services are not in a picture of namespaces.")
         of = {n: one for n, one in enumerate(self._isolation) if one.neither}

@@ -30,6 +30,7 @@ _SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "host": ("([", "])"),
     }
 )
+_NO_WIDTH = "\u200b"
 _DASHED = "classDef open stroke-dasharray:6 4,stroke-width:3px"
 
 
@@ -100,4 +101,6 @@ def _shaft(arrow: Arrow) -> str:
 def _escaped(text: str) -> str:
     """Return a text in which each character that may have a meaning is written as its code."""
     shown = printable(" ".join(text.split()))
+    # Mermaid decodes codes before it looks for formulas and icons, so an invisible blank divides these.
+    shown = shown.replace("$", f"${_NO_WIDTH}").replace(":fa-", f":{_NO_WIDTH}fa-")
     return "".join(c if c == " " or c.isalnum() else f"#{ord(c)};" for c in shown)

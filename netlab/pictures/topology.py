@@ -14,7 +14,7 @@ from netlab.cluster.types import Cluster, Host, Network, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import printable
-from netlab.pictures.merged import MergedArrow, MergedBox, bounded, name_range, one_line
+from netlab.pictures.merged import MergedArrow, MergedBox, bounded, in_numbers, name_range, one_line
 from netlab.pictures.model import BoxKind, Frame, Picture
 from netlab.pictures.texts import MOST
 from netlab.pictures.wires import Interface, Wires
@@ -103,7 +103,7 @@ class _Drawing:
 
     def _folded(self, alike: Alike) -> list[list[Node]]:
         """Return the nodes of each frame."""
-        nodes = self._cluster.nodes
+        nodes = sorted(self._cluster.nodes, key=lambda node: in_numbers(node.name))
         if alike == "no" or len(nodes) <= FEW_NODES:
             return [[node] for node in nodes]
         found: dict[Hashable, list[Node]] = defaultdict(list)
@@ -227,7 +227,7 @@ class _Drawing:
                 kind, _, name = here.partition(":")
                 ident = f"node:{self._first[name]}" if kind == "node" else here
                 box = self.boxes[ident]
-                box.facts = (*box.facts, *wrap(f"to {there}: {text}", MOST))
+                box.facts = (*box.facts, *wrap(f"to {there.removeprefix('node:')}: {text}", MOST))
 
     # --- the picture -------------------------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ from netlab.report.formats import Format, Page
 from netlab.report.groups import ReachabilityGroups
 from netlab.report.listings import Listed
 from netlab.report.mode_table import Modes
-from netlab.report.problems import Problems
 from netlab.report.picture import DrawnPicture
+from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
 from netlab.report.suites import Case, Suite, Suites

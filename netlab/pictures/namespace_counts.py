@@ -86,6 +86,26 @@ class NamespaceCounts:
             total.update(self._weights[number])
         return total
 
+    def example(self, verdict: Expected, source: str, to: str) -> tuple[Endpoint, Endpoint, AskedPort] | None:
+        """Return two different endpoints of two places with a verdict, and the port that it is about."""
+        for port in sorted(self.open[verdict].get((source, to), ()), key=str):
+            for group, weights in zip(self.found.groups, self._weights, strict=True):
+                sources = self.found.having[verdict][port][group.number] if to in weights else 0
+                for number in members(sources & self._groups_in[source]):
+                    pairs = ((a, b) for a in self.found.groups[number].members for b in group.members if a is not b)
+                    found = next(((a, b) for a, b in pairs if (place_of(a), place_of(b)) == (source, to)), None)
+                    if found is not None:
+                        return *found, port
+        return None
+
+    @cached_property
+    def _groups_in(self) -> Mapping[str, int]:
+        found = dict.fromkeys(self.endpoints, 0)
+        for group, weights in zip(self.found.groups, self._weights, strict=True):
+            for place in weights:
+                found[place] |= 1 << group.number
+        return found
+
     def total_of(self, sources: Sequence[str], to: Sequence[str]) -> Counter[AskedPort]:
         """Return the number of pairs in question between different places of two classes, for each port."""
         total: Counter[AskedPort] = Counter()

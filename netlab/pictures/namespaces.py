@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 
 from netlab.cluster.types import Pod
 from netlab.frozen import frozen_with_cache
-from netlab.pictures.arrows import both_ways
+from netlab.pictures.arrows import both_ways, decided, place_of_rule
 from netlab.pictures.badges import Badge, Named, badges_of
 from netlab.pictures.isolation import Isolated
 from netlab.pictures.model import Arrow, Box, BoxKind, Picture
 from netlab.pictures.namespace_counts import Likeness, NamespaceCounts, counted
 from netlab.pictures.ports import ports_text
-from netlab.pictures.texts import MOST, SIGNS
+from netlab.pictures.texts import MOST
 from netlab.pictures.units import Pair, Ports
+from netlab.policy.decision import Decision
 from netlab.policy.groups import Groups
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
@@ -39,7 +40,7 @@ def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "")
       links: whether boxes link to ``#namespace-NAME``.
       refused: the unit that the user asked for and that has too many boxes, "" if there is none.
     """
-    drawing = _Drawing(counted(found))
+    drawing = Drawing(counted(found))
     cluster = found.cluster
     boxes = tuple(drawing.box(number, links) for number in range(len(drawing.classes)))
     return Picture(
@@ -74,7 +75,7 @@ class _Between:
         return frozenset(port for port, count in self.having.items() if count == self.total.get(port))
 
 
-class _Drawing:
+class Drawing:
     """A picture of namespaces in the making."""
 
     def __init__(self, counts: NamespaceCounts) -> None:
@@ -82,10 +83,10 @@ class _Drawing:
         self.classes, self._likeness = counts.classes(MOST_CLASSES)
         self._class_of = {place: number for number, places in enumerate(self.classes) for place in places}
         self._families = len({family for family, _, _ in counts.found.into})
-        self._between = {verdict: self._all_between(verdict) for verdict in counts.open}
+        self.between = {verdict: self._all_between(verdict) for verdict in counts.open}
         self._isolation = [self._of_class(number) for number in range(len(self.classes))]
-        self._badges = self._all_badges()
-        self._replaced = {one for badge in self._badges for one in badge.replaced}
+        self.badges = self._all_badges()
+        self._replaced = {one for badge in self.badges for one in badge.replaced}
 
     def _all_between(self, verdict: Expected) -> dict[Pair, _Between]:
         by_pair: dict[Pair, list[tuple[str, str]]] = {}
@@ -129,7 +130,7 @@ class _Drawing:
             Named("all not isolated", out, into),
         )
         found = []
-        for verdict, of in self._between.items():
+        for verdict, of in self.between.items():
             complete = {pair: between.complete for pair, between in of.items() if pair[0] != pair[1]}
             found += badges_of(
                 asked,
@@ -137,7 +138,7 @@ class _Drawing:
                 sets,
                 lambda of: [self._name(number) for number in of],
                 self._families,
-                SIGNS.get(verdict, ""),
+                verdict,
             )
         return found
 
@@ -155,13 +156,24 @@ class _Drawing:
     def arrows(self) -> list[Arrow]:
         """Return an arrow for each pair of classes and verdict with ports that no badge has."""
         found = []
-        for verdict, of in self._between.items():
+        for verdict, of in self.between.items():
             for pair, between in sorted(of.items()):
                 if pair[0] == pair[1] or all((pair, port) in self._replaced for port in between.having):
                     continue
                 label = f"{between.label} {self._ports(between)}"
-                found.append(Arrow(self.ident(pair[0]), self.ident(pair[1]), label, verdict, note=self._note(between)))
+                source, to = self.ident(pair[0]), self.ident(pair[1])
+                decision = self._example(verdict, pair)
+                note = (*self._note(between), *([_reason(decision)] if decision else []))
+                place = place_of_rule(decision) if decision else ""
+                found.append(Arrow(source, to, label, verdict, note=note, place=place))
         return found
+
+    def _example(self, verdict: Expected, pair: Pair) -> Decision | None:
+        """Return the decision about one pair of endpoints of two classes that has a verdict."""
+        of = self._counts.open[verdict]
+        places = ((a, b) for a in self.classes[pair[0]] for b in self.classes[pair[1]] if a != b and (a, b) in of)
+        example = next((self._counts.example(verdict, *one) for one in places), None)
+        return decided(self._counts.found.cluster, *example) if example is not None else None
 
     def _ports(self, between: _Between) -> str:
         return ports_text(between.having, self._families, 1) if len(between.having) < 3 else ""
@@ -196,9 +208,10 @@ class _Drawing:
         if total:
             lines.append(f"inside: {sum(inside.values())}/{sum(total.values())} open{' each' if alike else ''}")
         texts = list(self._texts(number))
-        if (own := self._between["allow"].get((number, number))) and own.having:
+        if (own := self.between["allow"].get((number, number))) and own.having:
             texts.append(f"one another: {own.label}")
-        note = [f"{isolation.neither} of {isolation.pods} pods not isolated"]
+        note = [f"{badge.text}: {_reason(one)}" for badge in self.badges if (one := self._of_badge(number, badge))]
+        note += [f"{isolation.neither} of {isolation.pods} pods not isolated"]
         note += [f"inside: {self._text(port)}: {inside[port]}/{count}" for port, count in total.items()]
         note += [", ".join(places[at : at + 8]) for at in range(0, min(len(places), 200), 8)] if len(places) > 1 else []
         return Box(
@@ -214,8 +227,15 @@ class _Drawing:
             f"#namespace-{places[0]}" if links else "",
         )
 
+    def _of_badge(self, number: int, badge: Badge) -> Decision | None:
+        """Return the decision about one pair that a badge of a box stands for."""
+        if badge.box != number:
+            return None
+        pair = min(pair for pair, _ in badge.replaced)
+        return self._example(badge.verdict, pair)
+
     def _texts(self, number: int) -> tuple[str, ...]:
-        return tuple(badge.text for badge in self._badges if badge.box == number)
+        return tuple(badge.text for badge in self.badges if badge.box == number)
 
     def _inside(self, places: Sequence[str]) -> tuple[Counter[AskedPort], Counter[AskedPort]]:
         """Return the open pairs inside namespaces, and those in question, for each port."""
@@ -235,7 +255,7 @@ class _Drawing:
         if refused:
             lines.append(f"There are too many boxes for the unit {refused}, so this picture has namespaces.")
         lines.append(f"12/40: of 40 pairs of pods and ports in question, 12 are open. {_LIKENESS[self._likeness]}")
-        if any("not isolated" in badge.text for badge in self._badges):
+        if any("not isolated" in badge.text for badge in self.badges):
             lines.append(
                 'In a badge, "all not isolated" are the namespaces without a pod that a policy isolates: for egress '
                 'after "from", for ingress after "to".'
@@ -248,6 +268,10 @@ class _Drawing:
         more = f", and {len(worst) - _MOST_LISTED} more" if len(worst) > _MOST_LISTED else ""
         lines.append(f"Pods that no policy isolates: {', '.join(texts)}{more}." if texts else "All pods are isolated.")
         return lines
+
+
+def _reason(decision: Decision) -> str:
+    return f"{decision.flow.source.ref} to {decision.flow.target}: {decision.reason}"
 
 
 def _in_rows(names: Sequence[str]) -> list[str]:

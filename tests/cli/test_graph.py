@@ -69,7 +69,22 @@ def test_an_option_that_does_nothing_for_a_question_is_refused(
     done = netlab("graph", question, "-f", file, *option)
 
     assert 2 == done.exit_code
-    assert f"Error: {option[0]} is for `graph reach` only: `graph {question}` asks about no pairs\n" == done.stderr
+    assert f"Error: {option[0]} is for `graph reach` only\n" == done.stderr
+
+
+@pytest.mark.parametrize("question", ["topology", "reach"])
+def test_namespaces_are_chosen_for_policies_only(netlab: Call, file: str, question: str) -> None:
+    done = netlab("graph", question, "-f", file, "--only", "shop")
+
+    assert (2, "Error: --only is for `graph policies` only\n") == (done.exit_code, done.stderr)
+
+
+def test_a_namespace_is_drawn_alone(netlab: Call, file: str) -> None:
+    drawn = netlab("graph", "policies", "-f", file, "--only", "monitoring", "--only", "kube-system", "-o", "dot")
+    wrong = netlab("graph", "policies", "-f", file, "--only", "moniturin")
+
+    assert ["kube-system", "monitoring"] == re.findall(r'^    label="(.*?)"', drawn.stdout, re.MULTILINE)
+    assert (2, "Error: namespace 'moniturin' has no pods and no policies\n") == (wrong.exit_code, wrong.stderr)
 
 
 def test_a_picture_is_written_to_a_file(netlab: Call, file: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_pre_commit_runs_the_hooks(run: Callable[..., str], workspace: Path) -> 
     """pre-commit installs netlab from a clone; a broken manifest and a wrong verdict stop the commit."""
     passed = run("netlab-check")
     assert passed.startswith("0\n"), passed
-    assert "5 NetworkPolicies: 0 errors" in passed
+    assert "5 NetworkPolicies, 1 scenario: 0 errors" in passed
     if os.geteuid() == 0:
         tested = run("netlab-test")
         assert tested.startswith("0\n"), tested

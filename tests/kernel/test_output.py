@@ -327,3 +327,28 @@ def test_a_stream_is_no_device_and_no_terminal(tmp_path: Path) -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.usefixtures("sudo")
+def test_a_new_file_replaces_nothing_and_belongs_to_the_user_where_the_directory_does(tmp_path: Path) -> None:
+    """A file or a link of that name stays as it is."""
+    os.chown(tmp_path, USER, USER)
+    (tmp_path / "link").symlink_to("elsewhere")
+
+    assert output.create(str(tmp_path / "f"), ["one"])
+    assert not output.create(str(tmp_path / "f"), ["two"])
+    assert not output.create(str(tmp_path / "link"), ["two"])
+    assert ("one", USER) == ((tmp_path / "f").read_text(), (tmp_path / "f").stat().st_uid)
+    assert ["f", "link"] == sorted(os.listdir(tmp_path))
+
+
+def test_a_new_file_that_cannot_be_written_whole_is_removed(tmp_path: Path) -> None:
+    """Its lines raise an exception."""
+
+    def lines() -> Iterator[str]:
+        yield "one"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        output.create(str(tmp_path / "f"), lines())
+    assert [] == os.listdir(tmp_path)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import options
-from netlab.kernel import sudo_user
 
 _user = click.option(
     "--user",
@@ -34,6 +33,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     lab starts the lab's DNS. Under sudo it runs as the user who typed sudo, without privilege. Programs that need root
     in the pod, such as tcpdump or ip, need --user root.
     """
+    from netlab.kernel import sudo_user
     from netlab.lab.lab import Lab
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()
@@ -54,6 +54,7 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     NAMESPACE/POD, node:NAME or host:NAME. The hostname is the pod's name. The prompt names the pod too, if the shell
     takes its prompt from the environment.
     """
+    from netlab.kernel import sudo_user
     from netlab.lab.lab import Lab
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()

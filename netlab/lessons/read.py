@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
@@ -22,7 +22,7 @@ from netlab.frozen import frozen
 from netlab.modes import cni
 from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
-from netlab.objects.documents import Reader
+from netlab.objects.documents import Reader, parse
 from netlab.objects.files import UnreadableError, text_of
 from netlab.objects.kinds.lesson import FILE_NAME, not_of_lessons
 from netlab.objects.kinds.scenario import Access
@@ -145,6 +145,8 @@ def read_lesson(folder: str) -> LessonFolder:
     solution = _texts(folder, SOLUTION, problems)
     if lesson is not None:
         problems += _names(folder, lesson, files, solution)
+        # Before a Topology is read as one, which reads the configuration lists that it names.
+        problems += [*_by_plugins(folder, FILES, files), *_by_plugins(folder, SOLUTION, solution)]
     # Only regular files in the folder are read below.
     check = None if problems else _check(folder, problems)
     if lesson is not None and check is not None and not problems:
@@ -288,13 +290,8 @@ def _together(found: LessonFolder) -> list[Problem]:
     solution, problems = solution_of(found)
     if problems:
         return problems
-    documents = [*found.check.resources, *(one for step in found.check.steps for one in step.apply)]
-    documents += [one for many in solution.values() for one in many]
-    problems += [
-        _problem(one, "", f"a lesson has no network of mode {cni.MODE.name}: its plugins are programs of this host")
-        for one in documents
-        if one.kind == "Topology" and _by_plugins(one)
-    ]
+    applied = [one for step in found.check.steps for one in step.apply]
+    problems += filter(None, map(_with_plugins, applied))
     if problems:
         return problems
     for scenario in (question_of(found), found.check, found.check_of(solution)):
@@ -336,14 +333,22 @@ def question_of(found: LessonFolder) -> Scenario:
     return replace(found.check, steps=(asked,), source=found.lesson.source, meta=found.lesson.meta)
 
 
-def _by_plugins(document: Document) -> bool:
-    """Say whether a Topology has a network of mode ``cni``, or a configuration list."""
-    spec = document.data.get("spec")
+def _by_plugins(folder: str, name: str, texts: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each Topology in files whose network plugins would make."""
+    for file, text in texts.items():
+        documents, _ = parse(text, os.path.join(folder, name, file))
+        yield from filter(None, map(_with_plugins, documents))
+
+
+def _with_plugins(document: Document) -> Problem | None:
+    """Return the problem of a Topology that has a network of mode ``cni``, or a configuration list."""
+    spec = document.data.get("spec") if document.kind == "Topology" else None
     networks = spec.get("networks") if isinstance(spec, dict) else None
-    return any(
-        isinstance(one, dict) and (one.get("mode") == cni.MODE.name or one.get("conflist") is not None)
-        for one in (networks if isinstance(networks, list) else ())
-    )
+    for index, one in enumerate(networks if isinstance(networks, list) else ()):
+        if isinstance(one, dict) and (one.get("mode") == cni.MODE.name or one.get("conflist") is not None):
+            message = f"a lesson has no network of mode {cni.MODE.name}: its plugins are programs of this host"
+            return _problem(document, f"spec.networks[{index}]", message)
+    return None
 
 
 def _of_lesson(lesson: Lesson, path: str, message: str) -> Problem:

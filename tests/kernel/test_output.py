@@ -352,3 +352,33 @@ def test_a_new_file_that_cannot_be_written_whole_is_removed(tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         output.create(str(tmp_path / "f"), lines())
     assert [] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("owner", [USER, 0], ids=["of the user", "of root"])
+def test_under_sudo_a_new_directory_belongs_to_the_user_where_its_parent_does(
+    tmp_path: Path, sudo: None, owner: int
+) -> None:
+    """It has the mode of the umask; a directory that is there already stays as it is."""
+    os.chown(tmp_path, owner, owner)
+    (tmp_path / "old").mkdir()
+
+    output.make_directory(str(tmp_path / "new"))
+    output.make_directory(str(tmp_path / "old"))
+
+    assert (owner, 0) == ((tmp_path / "new").stat().st_uid, (tmp_path / "old").stat().st_uid)
+    assert 0 == mode(tmp_path / "new") & 0o022
+
+
+def test_a_directory_is_made_through_no_link(tmp_path: Path) -> None:
+    """A link or a file in its place is an error; so is a link of another user on the way."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "link").symlink_to(elsewhere)
+    (tmp_path / "file").touch()
+    os.lchown(tmp_path / "link", OTHER, OTHER)
+
+    for name in ("link", "file", "link/inside"):
+        with pytest.raises(UsageError):
+            output.make_directory(str(tmp_path / name))
+
+    assert [] == os.listdir(elsewhere)

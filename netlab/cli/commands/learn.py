@@ -119,10 +119,11 @@ def check_command(answer: str | None, folder: str) -> None:
     from dataclasses import replace
 
     from netlab.errors import InputError
-    from netlab.lessons import check, words
+    from netlab.lessons import check
     from netlab.lessons import progress as kept
     from netlab.lessons.folder import files_of, ignored_changes
     from netlab.lessons.read import documents_of, question_of
+    from netlab.report import lessons as words
     from netlab.scenario.dry_run import dry_run
 
     chosen = _chosen(folder)
@@ -226,8 +227,9 @@ def validate_command(folders: Sequence[str], measured: bool) -> None:
 
 def _measured(lesson: LessonFolder) -> Iterable[str]:
     """Yield what packets do otherwise than a lesson says."""
-    from netlab.lessons import check, words
+    from netlab.lessons import check
     from netlab.lessons.read import question_of, solution_of
+    from netlab.report import lessons as words
 
     name = lesson.name
     seen = check.measure(question_of(lesson))
@@ -288,8 +290,8 @@ def _start(path: str, others: str, folder: str, progress: Progress, *, again: bo
 
     from netlab.lessons import folder as of_learner
     from netlab.lessons import progress as kept
-    from netlab.lessons import words
     from netlab.lessons.read import own_folders, read_lesson
+    from netlab.report import lessons as words
 
     lesson = read_lesson(path)
     own = own_folders()

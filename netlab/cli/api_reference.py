@@ -19,6 +19,8 @@ from netlab.errors import NetlabError
 HEAD = """\
 # Reference of the Python API
 
+<!-- proven by tests/api/test_pages.py -->
+
 `python -m netlab.cli.api_reference > docs/api-reference.md` writes this page from the docstrings.
 [api.md](api.md) has examples, and says what is stable."""
 

@@ -14,6 +14,8 @@ FILE = Path(__file__).parents[2] / "docs" / "lessons.md"
 _HEAD = """\
 # Lessons
 
+<!-- proven by tests/learn/test_lessons.py -->
+
 `python -m netlab.lessons.page` writes this page from the lessons in `netlab/lessons`. They are a guided tour, and you
 can do them offline: `netlab learn start` copies the files of a lesson into a folder of yours, and packets check your
 answer and your edits. [learn.md](learn.md) says how, and how to write lessons of your own."""

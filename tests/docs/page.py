@@ -29,6 +29,8 @@ def problems(page: str, folder: Path) -> Iterator[str]:
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin",
         "COLUMNS": "120",
         "HOME": str(folder),
+        # Where a step of GitHub Actions writes its summary.
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
     }
     for block in blocks():
         if block.page != page or block.reason or block.own_test:

@@ -158,3 +158,17 @@ def test_wrong_pairs_of_verify_come_before_the_table() -> None:
     assert ["6400 pairs: 6400 agree, 0 differ, 0 inconclusive; every verdict is that of `netlab reach`"] == list(
         formats.lines(Reachability("shop", many, "verify"), "table")
     )
+
+
+@pytest.mark.parametrize("command", ["reach", "verify"])
+def test_a_wrong_input_is_a_short_report_too(netlab: Netlab, tmp_path: Path, command: str) -> None:
+    """A comment under a pull request must not stay as it was when the files got wrong."""
+    (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: A_}\n")
+    file = tmp_path / "report.md"
+    done = netlab(command, "-f", str(tmp_path / "a.yaml"), "--markdown", str(file), "-o", "markdown")
+    lines = file.read_text().splitlines()
+
+    assert 2 == done.exit_code
+    assert lines == done.stdout.splitlines()
+    assert "# Failed: 1 error" in lines
+    assert any(line.startswith(f"| `{tmp_path}/a.yaml:3` | Pod") for line in lines)

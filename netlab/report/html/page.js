@@ -240,7 +240,10 @@
       const shownRows = rows.slice(0, MOST);
       const shownColumns = columns.slice(0, MOST);
       this.trail.hidden = this.path.length < 2;
-      this.crumb.textContent = text(matrix.name);
+      const alike = this.from && this.path.length > 1
+        ? this.from.map((at, side) => unit((side ? this.path[0].columns : this.path[0].rows)[at])[1].length) : [1];
+      const same = Math.max(...alike);
+      this.crumb.textContent = text(matrix.name) + (same > 1 ? `, the same for each of ${same} namespaces alike` : "");
       const part = (shown, all, what) => (shown < all ? `${shown} of ${all} ${what}` : `${all} ${what}`);
       this.status.textContent = `${part(shownRows.length, matrix.rows.length, "rows")}, `
         + part(shownColumns.length, matrix.columns.length, "columns");

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
+import netlab.scenario.in_steps  # noqa: F401  what each pytest in this process would import again
+
+pytest_plugins = ["pytester"]
+
 PODS = """\
 apiVersion: v1
 kind: Pod
@@ -53,27 +53,16 @@ Pytest = Callable[..., list[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Pytest:
+def run(tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pytest:
     """Run pytest in a folder with pods and a scenario; return what it prints."""
     (tmp_path / "pods.yaml").write_text(PODS)
     (tmp_path / "lesson.yaml").write_text(SCENARIO)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.chdir(tmp_path)
 
     def pytest_run(*arguments: str) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "netlab.pytest_plugin", "-p", "no:cacheprovider", "-rA", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-                "PYTHONPATH": str(REPOSITORY),
-                "PYTEST_ADDOPTS": "",
-            },
-            timeout=60,
-        )
-        return done.stdout.splitlines()
+        plugins = ("-p", "netlab.pytest_plugin", "-p", "no:cacheprovider")
+        return pytester.runpytest_inprocess(*plugins, f"--rootdir={tmp_path}", "-rA", *arguments).outlines
 
     return pytest_run
 

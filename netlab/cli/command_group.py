@@ -15,6 +15,7 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
+from netlab.errors import InputError
 from netlab.lab import notices
 
 TYPED = f"{__name__}.typed"
@@ -83,8 +84,14 @@ class Commands(click.Group):
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _pipes():
-            return super().invoke(ctx)
+        try:
+            with _pipes():
+                return super().invoke(ctx)
+        except InputError as error:
+            from netlab.cli.options import report_problems
+
+            report_problems(error)
+            raise
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run a command and exit with its code; no traceback reaches a user."""
@@ -92,6 +99,8 @@ class Commands(click.Group):
         extra["standalone_mode"] = False
         terminal.prepare()
         notices.print_with(terminal.say)
+        if sys.stderr.isatty():
+            notices.show_progress_with(terminal.show_progress)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

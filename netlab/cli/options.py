@@ -10,13 +10,14 @@ from click.core import ParameterSource
 
 from netlab.cli.command_group import TYPED
 from netlab.cli.failures import be_verbose
-from netlab.errors import UsageError
+from netlab.errors import InputError, UsageError
 from netlab.report import formats
 
 if TYPE_CHECKING:
     from netlab.report.again import Again
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_OUTPUT = f"{__name__}.output"
 _REPORTS = f"{__name__}.reports"
 _PROFILE = f"{__name__}.profile"
 
@@ -158,8 +159,14 @@ def output(result: type, default: str = "") -> Callable[[_F], _F]:
         type=_Formats(result),
         default=default or formats.printed(result)[0],
         show_default=True,
+        callback=_output,
         help="The format of the output.",
     )
+
+
+def _output(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    ctx.meta[_OUTPUT] = value
+    return value
 
 
 def reports(result: type) -> Callable[[_F], _F]:
@@ -192,6 +199,26 @@ def wanted_reports() -> list[tuple[str, str]]:
     for name, file in found:
         kernel_output.check(file, f"--{name}")
     return found
+
+
+def report_problems(error: InputError) -> None:
+    """Write the problems of an input as the short reports that the command was asked for.
+
+    What reads such a report, as a comment under a pull request, says so too when the input is wrong.
+    """
+    meta = click.get_current_context().meta
+    short = {name for name, one in formats.FORMATS.items() if one.view == "comment"}
+    files = [(name, file) for name, file in meta.get(_REPORTS, []) if name in short]
+    if not files and meta.get(_OUTPUT) not in short:
+        return
+    from netlab.cli import rendering
+    from netlab.report.problems import Problems
+
+    errors = sum(one.severity == "error" for one in error.problems)
+    found = Problems(error.problems, f"{errors} error{'' if errors == 1 else 's'}: nothing was built", again())
+    rendering.write(found, files)
+    if meta.get(_OUTPUT) in short:
+        rendering.render(found, meta[_OUTPUT])
 
 
 def again() -> Again:

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 
-from netlab.errors import NetlabError
+from netlab.errors import UsageError
 from netlab.kernel import sudo_user
 
 _SYSTEM = "/usr/bin:/bin"
@@ -30,6 +30,11 @@ _SECONDS = 5
 def command() -> list[str]:
     """Return the words of the pager's command, none if there is no pager."""
     elevated = sudo_user.elevated()
+    if elevated:
+        try:
+            sudo_user.caller()
+        except UsageError:
+            return []
     text = "less" if elevated else os.environ.get("NETLAB_PAGER", os.environ.get("PAGER", "less"))
     try:
         words = shlex.split(text)
@@ -60,12 +65,10 @@ def paging(words: list[str]) -> Iterator[Callable[[str], None]]:
 
     Raises:
       OSError: if the pager cannot be started.
+      UsageError: if the environment names no user of this host as the caller of sudo.
       BrokenPipeError: if the user ended it before all was written.
     """
-    user = None
-    if sudo_user.elevated():
-        with contextlib.suppress(NetlabError):
-            user = sudo_user.caller()
+    user = sudo_user.caller() if sudo_user.elevated() else None
     ids = {"user": user.uid, "group": user.gid, "extra_groups": [*user.groups]} if user is not None else {}
     process = subprocess.Popen(words, stdin=subprocess.PIPE, env=environment(), **ids)  # type: ignore[call-overload]
     pipe = process.stdin

@@ -72,7 +72,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         (Reachability, (*MATRIX, "markdown"), ("markdown",)),
         (Expected, (*MATRIX, *REPORTS), REPORTS),
-        (Verification, (*MATRIX, *REPORTS), REPORTS),
+        (Verification, (*MATRIX, *REPORTS), (*REPORTS, "junit")),
         (Comparison, (*PLAIN, *REPORTS), REPORTS),
         (ReachabilityGroups, MATRIX, ()),
         (Problems, (*PLAIN, "markdown"), ("markdown",)),

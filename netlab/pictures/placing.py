@@ -98,9 +98,11 @@ class _Content:
             return _Block(ident, _up(max(width, 50), 2 * STEP), _up(sum(line.height for line in lines) + 10, 2 * STEP))
         frame: Frame = self._frames[ident]
         content, width, height = self.arranged(ident)
+        # Room for lanes above and below the content.
+        lanes = STEP * min(len(self._arrows.get(ident, ())) // 10, 4)
         width = max(width + 2 * _PADDING, _up(len(title_of(frame)) * NAME_WIDTH + 2 * _PADDING))
-        moved = tuple((block, x + _PADDING, y + _TITLE) for block, x, y in content)
-        return _Block(ident, width, height + _TITLE + _PADDING, moved, is_frame=True)
+        moved = tuple((block, x + _PADDING, y + _TITLE + lanes) for block, x, y in content)
+        return _Block(ident, width, height + _TITLE + _PADDING + 2 * lanes, moved, is_frame=True)
 
     def arranged(self, ident: str) -> tuple[list[tuple[_Block, int, int]], int, int]:
         """Return the items of a frame ("" for the picture) with their places, and the size of all."""

@@ -176,7 +176,10 @@ def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[s
 
 
 def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int) -> list[list[str]]:
-    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another."""
+    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another.
+
+    A column of boxes stays beside one of frames: arrows from a box above would cross the frames.
+    """
 
     def width() -> int:
         return sum(max(blocks[i].width for i in column) + 2 * _BESIDE for column in columns) - 2 * _BESIDE
@@ -184,10 +187,14 @@ def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int)
     def height(at: int) -> int:
         return sum(blocks[i].height + _BETWEEN_FRAMES for i in (*columns[at], *columns[at + 1]))
 
+    def framed(column: list[str]) -> bool:
+        return any(blocks[i].is_frame for i in column)
+
     columns = list(columns)
     while len(columns) > 1 and width() > most:
-        lowest = min(range(len(columns) - 1), key=height)
-        if height(lowest) > 2 * HEIGHT:
+        alike = [at for at in range(len(columns) - 1) if framed(columns[at]) == framed(columns[at + 1])]
+        lowest = min(alike, key=height, default=None)
+        if lowest is None or height(lowest) > 2 * HEIGHT:
             break
         columns[lowest : lowest + 2] = [[*columns[lowest], *columns[lowest + 1]]]
     return columns

@@ -24,8 +24,9 @@ from netlab.policy.groups import Groups, groups
 
 __all__ = ["Unit", "reach_picture"]
 
-MOST_WORKLOADS, MOST_GROUPS, MOST_BOXES = 14, 30, 80
+MOST_WORKLOADS, MOST_GROUPS, MOST_BOXES = 14, 30, 60
 """The most boxes with which a unit is chosen, and with which it is drawn if the user chooses it."""
+_FEW_NAMESPACES = 3
 
 
 def reach_picture(
@@ -56,12 +57,22 @@ def reach_picture(
             return _of_parts(found, chosen, used, links)
     from netlab.pictures.namespaces import picture_of_namespaces
 
-    return picture_of_namespaces(found, links, unit if unit in ("workload", "group") else "")
+    why = ""
+    if unit in ("workload", "group"):
+        why = f"There are too many boxes for the unit {unit}, so this picture has namespaces."
+    elif unit == "auto" and len(_namespaces(found)) <= _FEW_NAMESPACES:
+        why = f"{len(found.groups)} groups are too many for a picture; netlab reach --group lists them."
+    return picture_of_namespaces(found, links, why)
+
+
+def _namespaces(found: Groups) -> set[str]:
+    return {member.namespace for group in found.groups for member in group.members if isinstance(member, Pod)}
 
 
 def _parts(found: Groups, unit: Unit, label: str) -> tuple[str, list[Part]] | None:
     """Return the unit and the units that fit a picture; None if namespaces fit better."""
-    bound = MOST_BOXES if unit != "auto" else MOST_GROUPS
+    # A picture of few namespaces says little.
+    bound = MOST_GROUPS if unit == "auto" and len(_namespaces(found)) > _FEW_NAMESPACES else MOST_BOXES
     if unit in ("auto", "workload") and len(found.groups) <= MOST_BOXES:
         parts = parts_of(found, "workload", label)
         if len(parts) <= (MOST_WORKLOADS if unit == "auto" else MOST_BOXES):
@@ -82,7 +93,7 @@ def _of_parts(found: Groups, parts: Sequence[Part], unit: str, links: bool) -> P
     explained = Explained(cluster, parts)
     drawing = _Boxes(cluster, parts, verdicts, isolation, badges, explained, links)
     spaces = dict.fromkeys(part.namespace for part in parts if part.namespace)
-    frames = tuple(Frame(_frame(s), "namespace", s, link=f"#namespace-{s}" if links else "") for s in spaces)
+    frames = tuple(drawing.frame(space) for space in spaces)
     arrows = both_ways(arrows_of(parts, verdicts, badges, explained, families))
     boxes = tuple(drawing.box(number) for number in range(len(parts)))
     return Picture(f"{cluster.name}: who reaches whom", boxes, frames, arrows, _below(found, unit, badges), unit)
@@ -104,9 +115,7 @@ def _badges(parts: Sequence[Part], verdicts: Verdicts, isolation: Sequence[Isola
     )
     found = []
     for verdict, having in verdicts.having.items():
-        found += badges_of(
-            verdicts.asked, having, sets, lambda of: _called(parts, of), families, SIGNS.get(verdict, "")
-        )
+        found += badges_of(verdicts.asked, having, sets, lambda of: _called(parts, of), families, verdict)
     return found
 
 
@@ -158,6 +167,16 @@ class _Boxes:
             _place(part),
             f"#group-{part.group.number + 1}" if self.links and part.group is not None else "",
         )
+
+    def frame(self, namespace: str) -> Frame:
+        """Return the frame of a namespace."""
+        total = Isolated(0, 0, 0, 0)
+        for part, isolation in zip(self.parts, self.isolation, strict=True):
+            if part.namespace == namespace:
+                total += isolation
+        note = (f"{total.neither} of {total.pods} pods: no policy isolates them in either direction",)
+        link = f"#namespace-{namespace}" if self.links else ""
+        return Frame(_frame(namespace), "namespace", namespace, note=note, link=link)
 
     def _lines(self, part: Part, isolation: Isolated) -> Iterator[str]:
         count = len(part.members)

@@ -23,6 +23,7 @@ from netlab.objects.documents import parse
 from netlab.pictures.isolation import isolated
 from netlab.pictures.model import Box, Picture
 from netlab.pictures.namespace_counts import counted, place_of
+from netlab.pictures.namespaces import Drawing
 from netlab.pictures.reach import MOST_GROUPS, reach_picture
 from netlab.pictures.units import parts_of
 from netlab.policy import evaluate
@@ -186,6 +187,39 @@ def test_hundreds_of_pods_are_namespaces_and_alike_ones_are_one_box() -> None:
     assert "Pods that no policy isolates: legacy 4 of 4," in picture.below[-1]
 
 
+def test_marks_between_namespaces_lead_to_file_and_line() -> None:
+    """An arrow or a badge between namespaces has the reason of one pair, with the file and line of the rule."""
+    picture = reach_picture(team(500), FlowSelection())
+    arrow = next(arrow for arrow in picture.arrows if arrow.target == "shop-01")
+    dns = next(box for box in picture.boxes if box.ident == "kube-system")
+
+    assert re.search(r":\d+$", arrow.place)
+    assert "8080/TCP: 145/145 pairs open" == arrow.note[0]
+    assert (
+        "ingress-nginx/controller-0 to shop-01/web-0: allowed by NetworkPolicy shop-01/web-from-edge" in arrow.note[1]
+    )
+    assert dns.note[0].startswith("from every namespace: 53/UDP: ingress-nginx/controller-0 to kube-system/coredns-0: ")
+
+
+@pytest.mark.parametrize("seed", range(samples(12)))
+def test_a_picture_of_namespaces_shows_each_pair_that_is_open(seed: int) -> None:
+    """Two namespaces have an arrow or a complete badge if some pair is open, and none if no pair is."""
+    rng = Random(seed)  # noqa: S311  the same clusters every time, not a secret
+    of, asked = some_cluster(rng), replace(some_questions(rng), services=False)
+    drawing = Drawing(counted(groups(of, asked)))
+    arrows = {(one.source, one.target, one.verdict) for one in drawing.arrows()}
+    replaced = {(b.verdict, *pair) for b in drawing.badges for pair in b.replaced}
+    for verdict, between in drawing.between.items():
+        for (a, b), one in between.items():
+            if a != b:
+                left = [port for port in one.having if (verdict, (a, b), port) not in replaced]
+                assert bool(left) == ((drawing.ident(a), drawing.ident(b), verdict) in arrows)
+    assert all(one[2] in drawing.between for one in arrows)
+    for verdict, (a, b), port in replaced:
+        one = drawing.between[verdict][a, b]
+        assert one.having[port] == one.total[port] > 0
+
+
 def test_a_namespace_that_differs_leaves_its_class() -> None:
     """If one namespace of 29 loses its policies, it is a box of its own, and the others stay one."""
     of = team(500)
@@ -287,3 +321,21 @@ def test_every_pod_of_the_input_is_in_a_box() -> None:
     picture = reach_picture(of, FlowSelection())
 
     assert len([pod for pod in of.pods if isinstance(pod, Pod)]) == sum(b.count for b in picture.boxes if b.frame)
+
+
+def test_few_namespaces_are_drawn_by_group_as_long_as_that_is_readable() -> None:
+    """A picture of one namespace says little: up to 60 groups are boxes; beyond, the picture names the list."""
+
+    def picture(count: int) -> Picture:
+        workloads = [workload("Deployment", f"x/w{n}", 1, f"app=w{n}", ports=[f"p={8000 + n}"]) for n in range(count)]
+        chain = [policy(f"x/p{n}", f"app=w{n}", ingress=[rule(peer(f"app=w{n - 1}"))]) for n in range(1, count)]
+        return reach_picture(cluster(topology(), *workloads, *chain), FlowSelection())
+
+    assert ("group", 40) == (picture(40).unit, len(picture(40).boxes))
+    assert "61 groups are too many for a picture; netlab reach --group lists them." == picture(61).below[0]
+
+
+def test_a_cluster_without_endpoints_has_an_empty_picture() -> None:
+    """There is nothing to draw, and that is no error."""
+    assert () == reach_picture(cluster(topology()), FlowSelection()).boxes
+    assert () == reach_picture(cluster(topology()), FlowSelection(), unit="namespace").boxes

@@ -54,12 +54,32 @@ class Isolated:
         )
 
 
+def is_isolated(cluster: Cluster, pod: Pod, direction: Direction) -> bool:
+    """Return whether a policy isolates a pod in a direction, as the settings of the cluster and its network say."""
+    return not_enforced(cluster, pod, direction) == "" and bool(NETWORK_POLICY.selecting(cluster, direction, pod))
+
+
+def not_enforced(cluster: Cluster, pod: Pod, direction: Direction) -> str:
+    """Return why no policy isolates a pod in a direction, whatever it selects; "" if policies can."""
+    if pod.host_network:
+        return "host network: no policy applies"
+    if pod.loopback_only:
+        return "no network"
+    if cluster.policy.enforcement != "all":
+        return "nothing enforces policies"
+    if not pod.traits.attachment.enforced:
+        return f"{pod.attachment} enforces no policies"
+    if direction == "egress" and cluster.policy.directions == "ingress-only":
+        return "policies do not judge egress"
+    return ""
+
+
 def isolated(cluster: Cluster, endpoints: Iterable[Endpoint]) -> Isolated:
     """Return how many of the pods among the endpoints are isolated. Pods without a network do not count."""
     total = Isolated(0, 0, 0, 0)
     for pod in endpoints:
         if isinstance(pod, Pod) and not pod.loopback_only:
-            ingress, egress = (bool(NETWORK_POLICY.selecting(cluster, d, pod)) for d in _DIRECTIONS)
+            ingress, egress = (is_isolated(cluster, pod, direction) for direction in _DIRECTIONS)
             total += Isolated(1, int(ingress), int(egress), int(not ingress and not egress))
     return total
 
@@ -71,7 +91,10 @@ def isolation_notes(cluster: Cluster, endpoints: Sequence[Endpoint]) -> list[str
     for direction in _DIRECTIONS:
         policies: dict[str, NetworkPolicy] = {}
         for pod in pods:
-            policies |= {policy.meta.key: policy for policy in NETWORK_POLICY.selecting(cluster, direction, pod)}
+            found_by = (
+                () if not_enforced(cluster, pod, direction) else NETWORK_POLICY.selecting(cluster, direction, pod)
+            )
+            policies |= {policy.meta.key: policy for policy in found_by}
         texts = [f"{key}{where(policy)}" for key, policy in list(policies.items())[:4]]
         more = f" and {len(policies) - 4} more" if len(policies) > 4 else ""
         if pods:

@@ -22,6 +22,9 @@ def with_labels(
     solid = [place for _, place in boxes]
     titles = [Place(at.x, at.y, min(at.width, len(title_of(f)) * NAME_WIDTH + 20), 28) for f, at in frames]
     lines = [(number, stretch) for number, one in enumerate(routes) for stretch in _stretches(one)]
+    for _, at in frames:
+        lines += [(-1, Place(x - 1, at.y, 2, at.height)) for x in (at.x, at.right)]
+        lines += [(-1, Place(at.x, y - 1, at.width, 2)) for y in (at.y, at.bottom)]
     labels: list[Place] = []
     found = []
     for number, one in enumerate(routes):

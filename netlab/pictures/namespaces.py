@@ -32,13 +32,13 @@ _LIKENESS: dict[Likeness, str] = {
 }
 
 
-def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "") -> Picture:
+def picture_of_namespaces(found: Groups, links: bool = False, why: str = "") -> Picture:
     """Return the picture of namespaces and of classes of namespaces alike.
 
     Args:
       found: the groups of the cluster.
       links: whether boxes link to ``#namespace-NAME``.
-      refused: the unit that the user asked for and that has too many boxes, "" if there is none.
+      why: why the picture does not have smaller units, as text, "" if that needs no words.
     """
     drawing = Drawing(counted(found))
     cluster = found.cluster
@@ -48,7 +48,7 @@ def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "")
         boxes,
         (),
         both_ways(drawing.arrows()),
-        tuple(drawing.below(refused)),
+        tuple(drawing.below(why)),
         "namespace",
     )
 
@@ -249,11 +249,9 @@ class Drawing:
     def _text(self, port: AskedPort) -> str:
         return ports_text([port], self._families)
 
-    def below(self, refused: str) -> list[str]:
+    def below(self, why: str) -> list[str]:
         """Return the lines of text below: what a box and a number stand for, and what is not isolated."""
-        lines = []
-        if refused:
-            lines.append(f"There are too many boxes for the unit {refused}, so this picture has namespaces.")
+        lines = [why] if why else []
         lines.append(f"12/40: of 40 pairs of pods and ports in question, 12 are open. {_LIKENESS[self._likeness]}")
         if any("not isolated" in badge.text for badge in self.badges):
             lines.append(

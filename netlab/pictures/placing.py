@@ -98,9 +98,11 @@ class _Content:
             return _Block(ident, _up(max(width, 50), 2 * STEP), _up(sum(line.height for line in lines) + 10, 2 * STEP))
         frame: Frame = self._frames[ident]
         content, width, height = self.arranged(ident)
+        # Room for lanes above and below the content.
+        lanes = STEP * min(len(self._arrows.get(ident, ())) // 10, 4)
         width = max(width + 2 * _PADDING, _up(len(title_of(frame)) * NAME_WIDTH + 2 * _PADDING))
-        moved = tuple((block, x + _PADDING, y + _TITLE) for block, x, y in content)
-        return _Block(ident, width, height + _TITLE + _PADDING, moved, is_frame=True)
+        moved = tuple((block, x + _PADDING, y + _TITLE + lanes) for block, x, y in content)
+        return _Block(ident, width, height + _TITLE + _PADDING + 2 * lanes, moved, is_frame=True)
 
     def arranged(self, ident: str) -> tuple[list[tuple[_Block, int, int]], int, int]:
         """Return the items of a frame ("" for the picture) with their places, and the size of all."""
@@ -174,7 +176,10 @@ def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[s
 
 
 def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int) -> list[list[str]]:
-    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another."""
+    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another.
+
+    A column of boxes stays beside one of frames: arrows from a box above would cross the frames.
+    """
 
     def width() -> int:
         return sum(max(blocks[i].width for i in column) + 2 * _BESIDE for column in columns) - 2 * _BESIDE
@@ -182,10 +187,14 @@ def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int)
     def height(at: int) -> int:
         return sum(blocks[i].height + _BETWEEN_FRAMES for i in (*columns[at], *columns[at + 1]))
 
+    def framed(column: list[str]) -> bool:
+        return any(blocks[i].is_frame for i in column)
+
     columns = list(columns)
     while len(columns) > 1 and width() > most:
-        lowest = min(range(len(columns) - 1), key=height)
-        if height(lowest) > 2 * HEIGHT:
+        alike = [at for at in range(len(columns) - 1) if framed(columns[at]) == framed(columns[at + 1])]
+        lowest = min(alike, key=height, default=None)
+        if lowest is None or height(lowest) > 2 * HEIGHT:
             break
         columns[lowest : lowest + 2] = [[*columns[lowest], *columns[lowest + 1]]]
     return columns

@@ -12,6 +12,7 @@ from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction, Source
 from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.isolation import is_isolated, not_enforced
 from netlab.pictures.merged import part_lines
 from netlab.pictures.model import Isolation
 from netlab.pictures.policy_lines import DIRECTIONS, rule_lines, selects_line
@@ -124,10 +125,10 @@ def _space(
     for pod in pods:
         by = tuple(number for number, refs in enumerate(selected) if pod.ref in refs)
         maybe = tuple(dict.fromkeys(one.policy.name for one in selecting(cluster, pod)))
-        groups[by, maybe, _why_open(cluster, pod), pod.attachment].append(pod)
+        groups[by, maybe, not_enforced(cluster, pod, "ingress"), pod.attachment].append(pod)
     found = []
     for (by, maybe, why, _), members in groups.items():
-        isolation: Isolation = "none" if why else _isolation(cluster, [policies[number] for number in by])
+        isolation = _isolation(cluster, members[0])
         kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
         lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
         found.append((PodsOfSpace(lines, len(members), isolation), by, maybe, members))
@@ -191,22 +192,9 @@ def _pod_lines(pods: Sequence[Pod]) -> list[str]:
     return lines if len(parts) == 1 else [f"{len(pods):,} pods", *lines]
 
 
-def _isolation(cluster: Cluster, policies: Sequence[NetworkPolicy]) -> Isolation:
-    """Return the directions in which some of the policies isolate a pod."""
-    found = [direction for direction in DIRECTIONS if any(policy.isolates(direction) for policy in policies)]
-    if cluster.policy.directions == "ingress-only":
-        found = [direction for direction in found if direction == "ingress"]
-    return "both" if len(found) > 1 else found[0] if found else "none"
-
-
-def _why_open(cluster: Cluster, pod: Pod) -> str:
-    """Return why no policy isolates a pod whatever it selects; "" if policies can."""
-    if pod.host_network:
-        return "host network: no policy applies"
+def _isolation(cluster: Cluster, pod: Pod) -> Isolation:
+    """Return the directions in which policies isolate a pod; "" for a pod without a network."""
     if pod.loopback_only:
-        return "no network"
-    if cluster.policy.enforcement != "all":
-        return "not isolated: nothing enforces policies"
-    if not pod.traits.attachment.enforced:
-        return f"not isolated: {pod.attachment} enforces no policies"
-    return ""
+        return ""
+    ingress, egress = (is_isolated(cluster, pod, direction) for direction in DIRECTIONS)
+    return "both" if ingress and egress else "ingress" if ingress else "egress" if egress else "none"

@@ -24,8 +24,9 @@ from netlab.policy.groups import Groups, groups
 
 __all__ = ["Unit", "reach_picture"]
 
-MOST_WORKLOADS, MOST_GROUPS, MOST_BOXES = 14, 30, 80
+MOST_WORKLOADS, MOST_GROUPS, MOST_BOXES = 14, 30, 60
 """The most boxes with which a unit is chosen, and with which it is drawn if the user chooses it."""
+_FEW_NAMESPACES = 3
 
 
 def reach_picture(
@@ -56,12 +57,22 @@ def reach_picture(
             return _of_parts(found, chosen, used, links)
     from netlab.pictures.namespaces import picture_of_namespaces
 
-    return picture_of_namespaces(found, links, unit if unit in ("workload", "group") else "")
+    why = ""
+    if unit in ("workload", "group"):
+        why = f"There are too many boxes for the unit {unit}, so this picture has namespaces."
+    elif unit == "auto" and len(_namespaces(found)) <= _FEW_NAMESPACES:
+        why = f"{len(found.groups)} groups are too many for a picture; netlab reach --group lists them."
+    return picture_of_namespaces(found, links, why)
+
+
+def _namespaces(found: Groups) -> set[str]:
+    return {member.namespace for group in found.groups for member in group.members if isinstance(member, Pod)}
 
 
 def _parts(found: Groups, unit: Unit, label: str) -> tuple[str, list[Part]] | None:
     """Return the unit and the units that fit a picture; None if namespaces fit better."""
-    bound = MOST_BOXES if unit != "auto" else MOST_GROUPS
+    # A picture of few namespaces says little.
+    bound = MOST_GROUPS if unit == "auto" and len(_namespaces(found)) > _FEW_NAMESPACES else MOST_BOXES
     if unit in ("auto", "workload") and len(found.groups) <= MOST_BOXES:
         parts = parts_of(found, "workload", label)
         if len(parts) <= (MOST_WORKLOADS if unit == "auto" else MOST_BOXES):

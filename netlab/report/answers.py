@@ -40,7 +40,7 @@ class Answers:
         self._both = len({family for family, _, _ in found.into}) > 1
 
     def between(self, source: Group, destination: Group) -> Cell:
-        """Return the cell of two groups; of a group and itself, it is about two members."""
+        """Return the cell of two groups; of a group and itself, about two members, and about each and itself."""
         answers = []
         marks = []
         for asked in destination.services:
@@ -50,14 +50,23 @@ class Answers:
             outcomes = self.seen.about(source.number, destination.number, asked) if self.seen else None
             marks.append(_mark(verdict, outcomes))
             answers.append(self._answer(self._example(source, destination, asked), asked, verdict, outcomes))
+        if source is destination and source.alone:
+            own = self.alone(source)
+            marks.append(own.mark)
+            answers += own.answers
         return Cell(together(marks), answers=tuple(answers))
 
     def alone(self, group: Group) -> Cell:
         """Return the cell of each member and itself."""
         answers = []
+        marks = []
+        # The pairs of several members and of each with itself are counted together; ``between`` has them.
+        seen = self.seen if len(group.members) == 1 else None
         for asked, verdict in zip(group.services, group.alone, strict=False):
-            answers.append(self._answer(self._flow(group, group, 0, asked), asked, verdict, None))
-        return Cell(together([MARKS[verdict] for verdict in group.alone]), answers=tuple(answers))
+            outcomes = seen.about(group.number, group.number, asked) if seen else None
+            marks.append(_mark(verdict, outcomes))
+            answers.append(self._answer(self._flow(group, group, 0, asked), asked, verdict, outcomes))
+        return Cell(together(marks), answers=tuple(answers))
 
     def to_service(self, source: Group, ports: Sequence[ServiceVerdicts]) -> Cell:
         """Return the cell of a group and a Service with these ports."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.policy import isolating
+from netlab.cluster.types import Cluster, Endpoint
+from netlab.pictures.isolation import is_isolated
 
 _NAMES = {(False, False): "none", (True, False): "ingress", (False, True): "egress", (True, True): "both"}
 
 
 def isolation(cluster: Cluster) -> Mapping[str, str]:
-    """Return ``none``, ``ingress``, ``egress`` or ``both`` for each pod that selectors can match, by reference."""
+    """Return ``none``, ``ingress``, ``egress`` or ``both`` for each pod that has a network, by reference."""
     return {
-        pod.ref: _NAMES[bool(isolating(cluster, pod, "ingress")), bool(isolating(cluster, pod, "egress"))]
+        pod.ref: _NAMES[is_isolated(cluster, pod, "ingress"), is_isolated(cluster, pod, "egress")]
         for pod in cluster.asked_pods()
-        if pod.selectable
+        if not pod.loopback_only
     }
 
 
@@ -25,8 +25,8 @@ NOT_ISOLATED = "not isolated"
 
 def flag_of(of: Mapping[str, str], members: Iterable[Endpoint]) -> str:
     """Return the flag of some endpoints: how many of their pods no policy isolates; "" if there are none."""
-    pods = [member for member in members if isinstance(member, Pod)]
-    bare = sum(of.get(pod.ref, "none") == "none" for pod in pods)
+    pods = [member for member in members if member.ref in of]
+    bare = sum(of[pod.ref] == "none" for pod in pods)
     if not bare:
         return ""
     return NOT_ISOLATED if bare == len(pods) else f"{bare:,} {NOT_ISOLATED}"
@@ -36,8 +36,7 @@ def isolation_text(of: Mapping[str, str], members: Iterable[Endpoint]) -> str:
     """Return how many of some endpoints policies isolate: ``isolated for ingress and egress``; "" without pods."""
     kinds: dict[str, int] = {}
     for member in members:
-        if isinstance(member, Pod):
-            kind = of.get(member.ref, "none")
+        if kind := of.get(member.ref):
             kinds[kind] = kinds.get(kind, 0) + 1
     words = {
         "none": NOT_ISOLATED,

@@ -108,6 +108,8 @@ class _Spaces:
         notes = []
         if left:
             notes.append(f"{len(left):,} more rows are left out; `netlab reach --group -o wide` prints all groups")
+        if self._found.to_services:
+            notes.append("Services are in the matrix of groups only, and in the output of `netlab reach --services`")
         if opened.left_out:
             notes.append(f"{opened.left_out:,} cells open no groups; `netlab reach --group -o wide` prints all groups")
         rows = [self._unit(of) for of in classes]
@@ -218,6 +220,10 @@ class _Spaces:
                     having[record.verdict] = having.get(record.verdict, 0) + pairs
             if record.verdict == "allow":
                 ports[_port(record.asked)] = None
+        for group in to.groups if source is to else ():
+            for verdict in group.alone:
+                total += len(group.members)
+                having[verdict] = having.get(verdict, 0) + len(group.members)
         return _Counts(total, having, tuple(ports), wrong["differ"], wrong["inconclusive"])
 
 
@@ -270,7 +276,7 @@ def _spaces_of(found: Groups, units: Units) -> list[_Space]:
         name = spaces[0] if len(spaces) == 1 else named[group.number].name
         by_name.setdefault(name, []).append(group)
     shapes = {
-        name: tuple((named[group.number].name, group.services, len(group.members)) for group in of)
+        name: tuple((named[group.number].name, group.services, group.alone, len(group.members)) for group in of)
         for name, of in by_name.items()
     }
     # The places of the groups count too: the bits of two namespaces alike are the same.

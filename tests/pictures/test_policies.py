@@ -10,11 +10,14 @@ from builders import peer, pod, policy, rule, source, unread, workload
 from picture_inputs import text as picture_input
 
 from netlab.cluster import Cluster, resolve_input
+from netlab.cluster.flows import FlowSelection
 from netlab.objects import read_input
 from netlab.objects.unread import Subject
 from netlab.pictures import policies as of_policies
 from netlab.pictures.model import Box, Picture
 from netlab.pictures.policies import MOST_BOXES, policies_picture
+from netlab.policy.evaluate import evaluate
+from netlab.profiles.documents import with_profile
 
 
 def by_name(picture: Picture) -> dict[str, Box]:
@@ -152,7 +155,42 @@ def test_a_box_stands_for_a_namespace_where_too_many_policies_differ(monkeypatch
     assert ["none", "both"] == [box.isolation for box in picture.boxes]
 
 
-def _read(tmp_path: Path, text: str) -> Cluster:
+def _read(tmp_path: Path, text: str, profile: str = "") -> Cluster:
     file = tmp_path / "input.yaml"
     file.write_text(text)
-    return resolve_input(read_input([str(file)]))[0]
+    change = (lambda documents: with_profile(documents, profile, ())) if profile else None
+    return resolve_input(read_input([str(file)], change=change))[0]
+
+
+PROFILES = sorted(file.stem for file in (Path(__file__).parents[2] / "netlab/profiles/data").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_it_calls_isolated_what_the_evaluator_judges(profile: str, tmp_path: Path):
+    """With every profile: some CNIs enforce nothing, or one direction only, or read fewer policies."""
+    cluster = _read(tmp_path, picture_input(10), profile)
+    isolated: dict[str, set[str]] = {"ingress": set(), "egress": set()}
+    for one in FlowSelection().flows(cluster):
+        for side in evaluate(cluster, one).sides:
+            if side.isolating:
+                isolated[side.direction].add(side.subject.ref)
+    pods = {pod.ref for pod in cluster.asked_pods()}
+    picture = policies_picture(cluster)
+
+    for direction, found in isolated.items():
+        expected = f"{direction}: {len(pods - found)} of {len(pods)} pods are not isolated"
+        assert expected in picture.below
+        drawn = sum(
+            box.count
+            for box in picture.boxes
+            if box.kind == "pods" and box.lines[0] != "every pod" and box.isolation in ("both", direction)
+        )
+        assert len(found & pods) == drawn
+
+
+def test_a_pod_without_network_is_neither_isolated_nor_open():
+    cluster = cluster_of(pod("shop/alone", network="none"), pod("shop/web"))
+    boxes = by_name(policies_picture(cluster))
+
+    assert "" == boxes["alone"].isolation
+    assert "no network" in boxes["alone"].lines

@@ -321,3 +321,21 @@ def test_every_pod_of_the_input_is_in_a_box() -> None:
     picture = reach_picture(of, FlowSelection())
 
     assert len([pod for pod in of.pods if isinstance(pod, Pod)]) == sum(b.count for b in picture.boxes if b.frame)
+
+
+def test_few_namespaces_are_drawn_by_group_as_long_as_that_is_readable() -> None:
+    """A picture of one namespace says little: up to 60 groups are boxes; beyond, the picture names the list."""
+
+    def picture(count: int) -> Picture:
+        workloads = [workload("Deployment", f"x/w{n}", 1, f"app=w{n}", ports=[f"p={8000 + n}"]) for n in range(count)]
+        chain = [policy(f"x/p{n}", f"app=w{n}", ingress=[rule(peer(f"app=w{n - 1}"))]) for n in range(1, count)]
+        return reach_picture(cluster(topology(), *workloads, *chain), FlowSelection())
+
+    assert ("group", 40) == (picture(40).unit, len(picture(40).boxes))
+    assert "61 groups are too many for a picture; netlab reach --group lists them." == picture(61).below[0]
+
+
+def test_a_cluster_without_endpoints_has_an_empty_picture() -> None:
+    """There is nothing to draw, and that is no error."""
+    assert () == reach_picture(cluster(topology()), FlowSelection()).boxes
+    assert () == reach_picture(cluster(topology()), FlowSelection(), unit="namespace").boxes

@@ -101,6 +101,20 @@ def test_a_namespace_with_one_other_rule_is_a_row_of_its_own(cluster: Cluster) -
     assert {"shop-01 and 1 alike", "shop-02"} <= {unit.name for unit in matrix.rows}
 
 
+def test_pairs_of_a_pod_with_itself_are_in_the_cell_of_its_group(cluster: Cluster) -> None:
+    """They count in the matrix of namespaces too."""
+    asked = FlowSelection(self_pairs=True)
+    by_group, by_pod, by_space = matrices_of(ClusterReport(cluster, asked).matrices())
+    at = next(number for number, unit in enumerate(by_pod.rows) if unit.name == "shop-01/db-0")
+    own = by_pod.kinds[by_pod.cells[at][at]]
+    group = next(number for number, unit in enumerate(by_group.rows) if unit.name == "shop-01/db-0")
+    shops = next(number for number, unit in enumerate(by_space.rows) if unit.name == "shop-01 and 2 alike")
+
+    assert own.answers[0].pair == "shop-01/db-0 -> shop-01/db-0"
+    assert own.mark == by_group.kinds[by_group.cells[group][group]].mark == "."
+    assert by_space.kinds[by_space.cells[shops][shops]].text == "57/289 · 0/289"
+
+
 def test_equal_rows_touch_and_stand_where_the_first_one_stood() -> None:
     """All other rows keep their order."""
 

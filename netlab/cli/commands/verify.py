@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
@@ -91,6 +92,8 @@ def verify_command(
         ask = partial(flow_arguments.every_pair, **asked)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
         selection = flow_arguments.selection_of(cluster, **asked)
+        # A lab that lives for this command only has a name of its own.
+        cluster = replace(cluster, name=name)
         kept = _kept(rendering.views(output, reports), cluster, selection)
         result = Verification(name, rows, cluster, selection, kept=kept, again=options.again())
         rendering.render(result, output)

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from sizes import HANGS
 
+import netlab
 from netlab.errors import UsageError
 from netlab.kernel import pcap_filter
 from netlab.kernel.linux import Linux
@@ -169,6 +170,20 @@ def test_a_filter_with_an_error_is_refused() -> None:
         pcap_filter.compiled("tcp port", 100)
     with pytest.raises(UsageError, match="too long for the kernel"):
         pcap_filter.compiled(" or ".join(f"(port {i} and less {i})" for i in range(100, 250)), 100)
+
+
+def test_a_pod_that_is_captured_can_be_replaced() -> None:
+    """Also on a macvlan, whose MAC is taken until the capture has closed its socket in the old pod's namespace."""
+    objects, _ = netlab.load([str(REPOSITORY / "examples/shop"), str(REPOSITORY / "topologies/macvlan.yaml")])
+    with (
+        netlab.temporary(objects) as lab,
+        capturing(lab.name, "other/stranger", "shop/web", out=subprocess.DEVNULL) as process,
+    ):
+        lab.delete([netlab.ObjectRef("Pod", "stranger", "other")])
+        lab.apply([one for one in objects.documents if one.kind == "Pod"])
+        assert process.stderr is not None
+        assert b"other/stranger is gone: its capture ends\n" == process.stderr.readline()
+        assert [] == lab.drift()
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")

@@ -168,12 +168,12 @@ def _run(capture: Capture, written: _Written | None, printed: _Printed | None, l
         for packets in batches(capture, until, _gone):
             # An interrupt must leave nothing half done. Only a pipe may have a reader that stalls.
             with signals.deferred() if written is None or written.regular else contextlib.nullcontext():
-                count += len(packets)
-                size += sum(len(packet.data) for packet in packets)
                 if printed is not None:
                     printed.add(packets)
                 if written is not None:
                     written.write(packets)
+                count += len(packets)
+                size += sum(len(packet.data) for packet in packets)
             if printed is not None:
                 printed.flush()
 

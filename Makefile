@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-action test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-action test-browser test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -47,6 +47,12 @@ test-cni:  ## the tests of mode cni with the reference plugins; as root, network
 
 test-action:  ## the action in a simulated job, hooks, containers, completion and man pages; as root, network at first
 	@scripts/run dev scripts/test-action
+
+# Other options for its pytest: make test-browser BROWSER_ARGS='-k keyboard'
+BROWSER_ARGS ?=
+
+test-browser:  ## the tests of HTML reports in Chromium; network at first
+	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

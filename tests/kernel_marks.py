@@ -18,6 +18,8 @@ A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of
 
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
+
+A test has the marker ``browser`` if it stands in ``browser``: it needs Chromium. It runs by ``make test-browser`` only.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "action": ("NETLAB_ACTION", "runs by make test-action only"),
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
+    "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),

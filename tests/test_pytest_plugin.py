@@ -84,26 +84,29 @@ def outcomes(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.kernel
-def test_every_step_is_a_test(run: Pytest) -> None:
-    """It fails with the expectation's line, the pair and both verdicts."""
+def test_every_expectation_is_a_test(run: Pytest) -> None:
+    """It fails with the expectation's line, the pair, both verdicts and the packet's trace, without a traceback."""
     lines = run("--netlab")
 
     assert [
-        "PASSED lesson.yaml::lesson::open",
-        "PASSED lesson.yaml::lesson::closed",
-        "FAILED lesson.yaml::lesson::wrong",
+        "PASSED lesson.yaml::lesson::open::x/a->x/b allow",
+        "PASSED lesson.yaml::lesson::closed::x/a->x/b deny",
+        "FAILED lesson.yaml::lesson::wrong::x/a->x/b allow",
     ] == outcomes(lines)
     assert any(
         "lesson.yaml:17: x/a -> x/b 80/TCP IPv4: expected allow, measured deny: ingress of x/b" in line
         for line in lines
     )
+    assert any(line.startswith("node-1   inet netlab deny_in") for line in lines)
+    assert {"packet:  deny: never arrived; a control packet sent after it did", "both agree"} <= {*lines}
+    assert not any("Traceback" in line or "netlab/pytest_plugin.py" in line for line in lines)
 
 
 @pytest.mark.kernel
 def test_a_step_on_its_own_has_the_changes_of_those_before_it(run: Pytest) -> None:
     """The changes of deselected steps, and of steps of other workers, are made."""
 
-    assert ["PASSED lesson.yaml::lesson::closed"] == outcomes(run("--netlab", "-k", "closed"))
+    assert ["PASSED lesson.yaml::lesson::closed::x/a->x/b deny"] == outcomes(run("--netlab", "-k", "closed"))
 
 
 def test_files_are_collected_only_if_selected(run: Pytest, tmp_path: Path) -> None:
@@ -151,7 +154,7 @@ def test_no_name_of_a_step_moves_the_cursor(run: Pytest, tmp_path: Path) -> None
     hostile = '"s\\e[2J\\r\\u202e\\u2028"'
     (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("name: wrong", f"name: {hostile}"))
 
-    assert r"FAILED lesson.yaml::lesson::s\x1b[2J\r\u202e\u2028" in outcomes(run("--netlab"))
+    assert r"FAILED lesson.yaml::lesson::s\x1b(2J\r\u202e\u2028::x/a->x/b allow" in outcomes(run("--netlab"))
 
 
 SERVICE = """\
@@ -205,7 +208,10 @@ def test_a_failed_lookup_is_one_line(run: Pytest, tmp_path: Path) -> None:
     (tmp_path / "expected.yaml").write_text(EXPECTED)
     lines = run("--netlab", "expected.yaml")
 
-    assert ["FAILED expected.yaml::expected::programs"] == outcomes(lines)
+    assert [
+        'PASSED expected.yaml::expected::programs::x/a->GET http://b/hostname 200 "c"',
+        "FAILED expected.yaml::expected::programs::x/a->lookup nosuch.x 10.0.0.1",
+    ] == outcomes(lines)
     assert any(
         "expected.yaml:10: x/a -> lookup nosuch.x: expected 10.0.0.1, measured no such name" in line for line in lines
     )

@@ -153,5 +153,6 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
     " 129, 130, 143 ended by SIGHUP, SIGINT or SIGTERM; 141 the reader of standard output has closed it.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
-def cli() -> None:
+@click.option("--no-pager", is_flag=True, help="Print long tables at once; do not show them page by page.")
+def cli(no_pager: bool) -> None:
     """Build a Kubernetes cluster's network on this host, and prove with packets what can talk to what."""

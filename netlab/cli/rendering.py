@@ -6,7 +6,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from netlab.cli import terminal
+from netlab.cli.command_group import TYPED
 from netlab.report import formats
 
 if TYPE_CHECKING:
@@ -19,8 +22,12 @@ _BEGIN = time.monotonic()
 def render(result: Any, output: str = "") -> None:
     """Print a result in a format; the default is the result's first format."""
     output = output or formats.printed(result)[0]
-    show = terminal.emit if is_text(output) else terminal.data
-    show(formats.lines(result, output, formats.Page(terminal.width(), terminal.paint, terminal.say, _run(result))))
+    page = formats.Page(terminal.width(), terminal.paint, terminal.say, _run([output]))
+    found = formats.lines(result, output, page)
+    if is_text(output):
+        terminal.emit(found, paged=True)
+    else:
+        terminal.data(found)
 
 
 def has(result: Any, output: str) -> bool:
@@ -43,22 +50,22 @@ def views(output: str, files: Iterable[tuple[str, str]]) -> frozenset[str]:
     return formats.views([output, *(name for name, _ in files)])
 
 
-def _run(result: Any) -> formats.Run | None:
-    """Return what a report says about how it was made; None for a result without one."""
-    if not hasattr(result, "report"):
+def _run(names: Iterable[str]) -> formats.Run | None:
+    """Return what a report says about how it was made; None if none of these formats prints a whole report."""
+    if "report" not in formats.views(names):
         return None
     import platform
     import shlex
-    import sys
     from datetime import UTC, datetime, timedelta
 
     import netlab
 
     seconds = time.monotonic() - _BEGIN
     started = datetime.now(UTC) - timedelta(seconds=seconds)
-    command = shlex.join(["netlab", *sys.argv[1:]])
+    context = click.get_current_context(silent=True)
+    command = shlex.join(["netlab", *(context.meta.get(TYPED, ()) if context else ())])
     kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
-    return formats.Run(command, netlab.__version__, started, seconds, kernel)
+    return formats.Run(command, netlab.__version__, started, _BEGIN, kernel)
 
 
 def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
@@ -67,7 +74,7 @@ def write(result: Any, files: Sequence[tuple[str, str]]) -> None:
         return
     from netlab.kernel import output
 
-    page = formats.Page(run=_run(result))
+    page = formats.Page(run=_run(name for name, _ in files))
     for name, file in files:
         output.write(file, (f"{line}\n" for line in formats.lines(result, name, page)))
 

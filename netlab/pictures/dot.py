@@ -15,6 +15,7 @@ from types import MappingProxyType
 from netlab.errors import printable
 from netlab.patterns import pattern
 from netlab.pictures.model import Arrow, Box, Frame, Picture
+from netlab.pictures.texts import SIGNS, all_lines
 
 _GRAPH = (
     'graph [rankdir=LR, fontname="sans-serif", fontsize=12, labelloc=t, compound=true, nodesep=0.2, ranksep=0.6];',
@@ -91,7 +92,7 @@ def _inside(
 
 
 def _of_box(box: Box) -> str:
-    parts = [f"label={_label((*box.lines, *(f'[{badge}]' for badge in box.badges)))}"]
+    parts = [f"label={_label(all_lines(box))}"]
     parts += [_SHAPES.get(box.kind, ""), _ISOLATIONS.get(box.isolation, "")]
     parts += [f"tooltip={_label(_notes(box.note, box.place) or box.lines)}"]
     if _FRAGMENT.fullmatch(box.link):
@@ -100,7 +101,8 @@ def _of_box(box: Box) -> str:
 
 
 def _of_arrow(arrow: Arrow) -> str:
-    parts = [f"label={_label([_sign(arrow) + arrow.label])}"] if arrow.label or _sign(arrow) else []
+    label = f"{SIGNS.get(arrow.verdict, '')}{arrow.label}".strip()
+    parts = [f"label={_label([label])}"] if label else []
     parts.append(_VERDICTS[arrow.verdict])
     if not arrow.head:
         parts.append("dir=none")
@@ -109,11 +111,6 @@ def _of_arrow(arrow: Arrow) -> str:
     if notes := _notes(arrow.note, arrow.place):
         parts.append(f"tooltip={_label(notes)}, labeltooltip={_label(notes)}")
     return ", ".join(filter(None, parts))
-
-
-def _sign(arrow: Arrow) -> str:
-    """Return the sign of a verdict in truth tables, which tells it without colour."""
-    return {"deny": "X ", "unknown": "? "}.get(arrow.verdict, "")
 
 
 def _notes(note: Sequence[str], place: str) -> list[str]:

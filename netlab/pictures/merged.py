@@ -6,11 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
+from textwrap import wrap
 from typing import Literal
 
 from netlab.errors import printable
+from netlab.patterns import pattern
 from netlab.pictures.model import Arrow, Box, BoxKind
+from netlab.pictures.texts import MOST
 
+_NUMBERS = pattern(r"([0-9]+)")
 MOST_NOTES = 40
 """The most lines of a note."""
 MOST_LETTERS = 60
@@ -42,7 +46,6 @@ class MergedBox:
       name: the first line of the box.
       facts: lines that are the same for every member.
       addresses: those of all members.
-      badges: as those of ``Box``.
       parts: the names of its members' parts, as workloads, with the number of each.
       notes: a line for each member.
       counted: how the first line has the number of members: ``shop/web ×3``, ``shop: 17 pods``, or not at all.
@@ -55,7 +58,6 @@ class MergedBox:
     facts: tuple[str, ...] = ()
     addresses: list[AnyInterface] = field(default_factory=list)
     parts: Counter[str] = field(default_factory=Counter)
-    badges: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     count: int = 0
     place: str = ""
@@ -76,10 +78,9 @@ class MergedBox:
     def box(self) -> Box:
         """Return the box of all members."""
         lines = (self._heading, *part_lines(self.parts), *address_lines(self.addresses), *self.facts)
-        shown = tuple(map(one_line, lines))
-        badges = tuple(map(one_line, self.badges))
+        shown = tuple(part for line in lines for part in wrap(one_line(line), MOST) or [""])
         note, place = bounded(self.notes), printable(self.place)
-        return Box(self.ident, self.kind, shown, self.frame, self.count, badges=badges, note=note, place=place)
+        return Box(self.ident, self.kind, shown, self.frame, self.count, note=note, place=place)
 
 
 @dataclass
@@ -146,4 +147,10 @@ def name_range(names: Sequence[str]) -> str:
     """Return the names of alike things: one, or the first and the last, and their number."""
     if len(names) == 1:
         return names[0]
-    return f"{names[0]} … {names[-1]} ×{len(names):,}"
+    ordered = sorted(names, key=in_numbers)
+    return f"{ordered[0]} … {ordered[-1]} ×{len(names):,}"
+
+
+def in_numbers(name: str) -> list[tuple[int, str]]:
+    """Return the sort key of a name by which ``node-2`` is before ``node-10``."""
+    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(name)]

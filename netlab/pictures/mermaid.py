@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from netlab.errors import UsageError, printable
 from netlab.pictures.model import Arrow, Box, Frame, Picture
+from netlab.pictures.texts import SIGNS, all_lines
 
 MOST = 20
 """The most boxes: a larger flowchart is unreadable."""
@@ -29,7 +30,7 @@ _SHAPES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "host": ("([", "])"),
     }
 )
-_SIGNS: Mapping[str, str] = MappingProxyType({"deny": "X ", "unknown": "? "})
+_NO_WIDTH = "\u200b"
 _DASHED = "classDef open stroke-dasharray:6 4,stroke-width:3px"
 
 
@@ -77,7 +78,7 @@ def _inside(
     indent = "  " * depth
     for number, box in boxes.get(ident, ()):
         left, right = _SHAPES.get(box.kind, ("[", "]"))
-        text = "<br/>".join(_escaped(line) for line in (*box.lines, *(f"[{badge}]" for badge in box.badges)))
+        text = "<br/>".join(_escaped(line) for line in all_lines(box))
         yield f'{indent}n{number}{left}"{text}"{right}{":::open" if box.isolation == "none" else ""}'
     for number, frame in frames.get(ident, ()):
         yield f'{indent}subgraph f{number}["{_escaped(frame.label)}"]'
@@ -93,11 +94,13 @@ def _shaft(arrow: Arrow) -> str:
         head = "x" if arrow.verdict == "deny" else ">"
         body = f"{body}{head}" if dotted else f"{body[:-1]}{head}"
     start = "<" if arrow.head and arrow.both else ""
-    label = _escaped(f"{_SIGNS.get(arrow.verdict, '')}{arrow.label}")
+    label = _escaped(f"{SIGNS.get(arrow.verdict, '')}{arrow.label}")
     return f'{start}{body}|"{label}"|' if label else f"{start}{body}"
 
 
 def _escaped(text: str) -> str:
     """Return a text in which each character that may have a meaning is written as its code."""
     shown = printable(" ".join(text.split()))
+    # Mermaid decodes codes before it looks for formulas and icons, so an invisible blank divides these.
+    shown = shown.replace("$", f"${_NO_WIDTH}").replace(":fa-", f":{_NO_WIDTH}fa-")
     return "".join(c if c == " " or c.isalnum() else f"#{ord(c)};" for c in shown)

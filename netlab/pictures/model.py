@@ -6,7 +6,7 @@ from typing import Literal
 
 from netlab.frozen import frozen
 
-BoxKind = Literal["pods", "host", "node", "namespace", "bridge", "tunnel", "network", "policy", "outside"]
+BoxKind = Literal["pods", "host", "node", "namespace", "service", "bridge", "tunnel", "network", "policy", "outside"]
 """What a box stands for. ``outside`` stands for addresses that no machine of the lab has."""
 
 Isolation = Literal["", "none", "ingress", "egress", "both"]

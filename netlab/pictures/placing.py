@@ -117,9 +117,16 @@ class _Content:
             columns = sorted_by_neighbours(columns, list(inner))
         loose = [i for i in between if i not in joined]
         columns = [part for column in columns for part in _divided(column, blocks)]
+        if outermost:
+            sides = sum(max((blocks[i].width for i in side), default=-100) + 100 for side in (left, right))
+            columns = _narrowed(columns, blocks, WIDTH - sides)
         found, width, height = self._in_columns(columns, blocks, inner)
-        found, width, height = _with_rows(found, width, height, [blocks[i] for i in loose], outermost)
-        return _with_sides(found, width, height, [blocks[i] for i in left], [blocks[i] for i in right])
+        rest = (
+            _into_gaps(found, columns, [blocks[i] for i in loose], height) if outermost else [blocks[i] for i in loose]
+        )
+        found, width, height = _with_rows(found, width, height, rest, outermost)
+        beside = [_room(side, arrows) for side in (left, right)]
+        return _with_sides(found, width, height, [blocks[i] for i in left], [blocks[i] for i in right], beside)
 
     def _in_columns(
         self, columns: Sequence[Sequence[str]], blocks: Mapping[str, _Block], arrows: Mapping[tuple[str, str], float]
@@ -140,16 +147,23 @@ class _Content:
         return found, x, max((y + block.height for block, _, y in found), default=0)
 
 
+def _room(side: Sequence[str], arrows: Mapping[tuple[str, str], float]) -> int:
+    """Return the room between a side and the middle: for the labels and lanes of its arrows."""
+    widths = [width for pair, width in arrows.items() if not {*pair}.isdisjoint(side)]
+    return _up(max(2 * _BESIDE + STEP // 2 * min(len(widths), 12), max(widths, default=0) + 40))
+
+
 def _gap(blocks: Iterable[_Block]) -> int:
     return _BETWEEN_FRAMES if any(block.is_frame for block in blocks) else _BELOW
 
 
 def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[str]]:
-    """Return a column as columns of a screen's height."""
+    """Return a column as columns of a screen's height; wide blocks stay one column, as no screen is so wide."""
     gap = _gap([blocks[i] for i in column])
     total = sum(blocks[item].height + gap for item in column)
+    beside = max(1, WIDTH // max(blocks[item].width for item in column))
     parts: list[list[str]] = [[]]
-    filled, most = 0, total / max(1, ceil(total / HEIGHT))
+    filled, most = 0, total / max(1, min(beside, ceil(total / HEIGHT)))
     for item in column:
         if parts[-1] and filled + blocks[item].height / 2 > most:
             parts.append([])
@@ -157,6 +171,45 @@ def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[s
         parts[-1].append(item)
         filled += blocks[item].height + gap
     return parts
+
+
+def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int) -> list[list[str]]:
+    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another."""
+
+    def width() -> int:
+        return sum(max(blocks[i].width for i in column) + 2 * _BESIDE for column in columns) - 2 * _BESIDE
+
+    def height(at: int) -> int:
+        return sum(blocks[i].height + _BETWEEN_FRAMES for i in (*columns[at], *columns[at + 1]))
+
+    columns = list(columns)
+    while len(columns) > 1 and width() > most:
+        lowest = min(range(len(columns) - 1), key=height)
+        if height(lowest) > 2 * HEIGHT:
+            break
+        columns[lowest : lowest + 2] = [[*columns[lowest], *columns[lowest + 1]]]
+    return columns
+
+
+def _into_gaps(
+    found: list[tuple[_Block, int, int]], columns: Sequence[Sequence[str]], loose: Sequence[_Block], height: int
+) -> list[_Block]:
+    """Place blocks below columns that are as wide and leave room; return those that have no such place."""
+    gap = _gap([*loose, *(block for block, _, _ in found)])
+    rest = []
+    for block in loose:
+        for column in columns:
+            of = [one for one in found if one[0].ident in column]
+            left, below = of[0][1], max(y + one.height for one, _, y in of) + gap
+            widest = max(one.width for one, _, _ in of)
+            stacked = [one for one in found if one[1] == left and one not in of]
+            below = max([below, *(y + one.height + gap for one, _, y in stacked)])
+            if block.width <= widest and below + block.height <= height:
+                found.append((block, left, below))
+                break
+        else:
+            rest.append(block)
+    return rest
 
 
 def _with_rows(
@@ -184,6 +237,7 @@ def _with_sides(
     height: int,
     left: Sequence[_Block],
     right: Sequence[_Block],
+    gaps: Sequence[int],
 ) -> tuple[list[tuple[_Block, int, int]], int, int]:
     """Add a column at the left and one at the right, from the top."""
     beside = 0
@@ -191,11 +245,11 @@ def _with_sides(
         if not blocks:
             continue
         if at_left:
-            beside = max(block.width for block in blocks) + 2 * _BESIDE
+            beside = max(block.width for block in blocks) + gaps[0]
             found = [(block, x + beside, y) for block, x, y in found]
             x, width = 0, width + beside
         else:
-            x = width + 2 * _BESIDE
+            x = width + gaps[1]
             width = x + max(block.width for block in blocks)
         y = 0
         for block in blocks:

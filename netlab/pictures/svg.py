@@ -44,7 +44,7 @@ def lines(picture: Picture, *, below: bool = True) -> Iterator[str]:
     yield f"<style>{STYLE}</style>"
     yield f'<rect class="nl-page" width="{width:.0f}" height="{height:.0f}"/>'
     yield from _content(layout)
-    y = layout.height + _LINE / 2
+    y = layout.height + 8
     for kind, words in legend:
         yield from _sign(kind, words, y)
         y += _LINE
@@ -131,7 +131,9 @@ def _towards(point: tuple[float, float], other: tuple[float, float], most: float
 
 
 def _head(before: tuple[float, float], tip: tuple[float, float]) -> str:
-    (x, y), (a, b) = tip, _towards(tip, before, 9)
+    (x, y), (to_x, to_y) = tip, before
+    length = ((to_x - x) ** 2 + (to_y - y) ** 2) ** 0.5 or 1
+    a, b = x + (to_x - x) * 9 / length, y + (to_y - y) * 9 / length
     dx, dy = (x - a) * 0.45, (y - b) * 0.45
     return f'<path class="nl-head" d="M{x:.1f},{y:.1f}L{a - dy:.1f},{b + dx:.1f}L{a + dy:.1f},{b - dx:.1f}Z"/>'
 

@@ -5,6 +5,7 @@ The font is monospace, so that widths are known without a browser. Long text is 
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Literal
 
 from netlab.frozen import frozen
@@ -13,12 +14,15 @@ from netlab.pictures.model import Arrow, Box, Frame, Isolation
 SIGNS = {"unknown": "u ", "some": "s ", "deny": "X "}
 """The marks of a truth table, so that no verdict is told by its colour alone."""
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Before the number of endpoints that a box stands for."""
+
 Role = Literal["name", "line", "open", "badge"]
 """What a line of a box is: its name, more about it, a direction that is not isolated, a badge."""
 
 MOST = 34
 """The most characters of a line in a box."""
-MOST_ON_ARROW = 30
+MOST_ON_ARROW = 36
 # The width of a character in pixels at 12 and 11 pixels of height, rounded up over common monospace fonts.
 NAME_WIDTH, TEXT_WIDTH = 7.4, 6.8
 _HEIGHTS: dict[Role, int] = {"name": 18, "line": 15, "open": 15, "badge": 19}
@@ -54,7 +58,19 @@ def lines_of(box: Box) -> tuple[Line, ...]:
     found = [Line(clipped(name), "name"), *(Line(clipped(other), "line") for other in others)]
     if box.isolation in _OPEN:
         found.append(Line(_OPEN[box.isolation], "open"))
-    return (*found, *(Line(clipped(badge), "badge") for badge in box.badges))
+    return (*found, *(Line(line, "badge") for badge in box.badges for line in _wrapped(badge)))
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a badge in lines, as it must be read whole; what is longer than three lines is clipped."""
+    lines = wrap(text, MOST, break_on_hyphens=False)
+    return [*lines[:2], clipped(" ".join(lines[2:]))] if len(lines) > 2 else lines
+
+
+def all_lines(box: Box) -> list[str]:
+    """Return all text of a box, not clipped; badges are in brackets."""
+    found = [*box.lines, *([_OPEN[box.isolation]] if box.isolation in _OPEN else [])]
+    return [*found, *(f"[{badge}]" for badge in box.badges)]
 
 
 def title_of(frame: Frame) -> str:

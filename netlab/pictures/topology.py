@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
+from textwrap import wrap
 from typing import Literal
 
 from netlab.cluster.types import Cluster, Host, Network, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import printable
-from netlab.pictures.merged import MergedArrow, MergedBox, bounded, name_range, one_line
+from netlab.pictures.merged import MergedArrow, MergedBox, bounded, in_numbers, name_range, one_line
 from netlab.pictures.model import BoxKind, Frame, Picture
+from netlab.pictures.texts import MOST
 from netlab.pictures.wires import Interface, Wires
 
 Unit = Literal["workload", "namespace", "namespaces alike", "network"]
@@ -101,7 +103,7 @@ class _Drawing:
 
     def _folded(self, alike: Alike) -> list[list[Node]]:
         """Return the nodes of each frame."""
-        nodes = self._cluster.nodes
+        nodes = sorted(self._cluster.nodes, key=lambda node: in_numbers(node.name))
         if alike == "no" or len(nodes) <= FEW_NODES:
             return [[node] for node in nodes]
         found: dict[Hashable, list[Node]] = defaultdict(list)
@@ -224,7 +226,8 @@ class _Drawing:
             for here, there in ((one, other), (other, one)):
                 kind, _, name = here.partition(":")
                 ident = f"node:{self._first[name]}" if kind == "node" else here
-                self.boxes[ident].badges.append(f"to {there}: {text}")
+                box = self.boxes[ident]
+                box.facts = (*box.facts, *wrap(f"to {there.removeprefix('node:')}: {text}", MOST))
 
     # --- the picture -------------------------------------------------------------------------------------------------
 

@@ -23,16 +23,18 @@ MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
 """The mark of each verdict."""
 
 # The most reasons of a page, the most of them with the rules that do not match, and the most such rules of a reason.
-_REASONS, _WITH_RULES, _RULES = 6_000, 2_000, 6
+_REASONS, _WITH_RULES, _RULES = 4_000, 1_000, 6
+
+
+_ELSEWHERE = "this page has no room for the reason; `netlab explain SOURCE DESTINATION` prints it"
 
 
 class Answers:
-    """Makes cells. After ``_REASONS`` reasons, a cell has the command that prints its reason in place of it."""
+    """Makes cells. After ``_REASONS`` reasons, a cell names the command that prints its reason in place of it."""
 
     def __init__(self, found: Groups, seen: Seen | None = None) -> None:
         self.found = found
         self.seen = seen
-        self.left_out = 0
         self._reasons = 0
         self._with_rules = 0
         self._both = len({family for family, _, _ in found.into}) > 1
@@ -97,14 +99,13 @@ class Answers:
             f"{row.source} -> {row.destination}: expected {row.expected}, measured {row.measured}: {row.reason}"
             for row in wrong
         )
-        if self._reasons >= _REASONS:
-            self.left_out += 1
-            command = f"netlab explain {flow.source.ref} {flow.target} --port {service_text(protocol, port)}"
-            return Answer(text, words, f"not in this page; see: {command}", pair, measured)
+        if self._reasons >= _REASONS and not wrong:
+            return Answer(text, words, _ELSEWHERE, pair, measured)
         self._reasons += 1
         decision = evaluate(self.found.cluster, flow)
+        reason = decision.reason if outcomes is None else f"expected {decision.verdict}: {decision.reason}"
         lines = (*measured, *self._rules(decision))
-        return Answer(text, words, decision.reason, pair, lines, tuple(policies_of(decision)))
+        return Answer(text, words, reason, pair, lines, tuple(policies_of(decision)))
 
     def _rules(self, decision: Decision) -> Iterator[str]:
         """Yield why each rule of the policies of a side that denies does not match."""

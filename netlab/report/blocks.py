@@ -6,7 +6,8 @@ what is wrong comes first, at most ``MOST_ROWS`` rows of each table. ``report()`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Protocol
 
 from netlab.frozen import frozen
@@ -130,19 +131,26 @@ class Cell:
 
 @frozen
 class Unit:
-    """A row or a column of a matrix; ``namespaces``, ``labels`` and ``lines`` are what filters find it by."""
+    """A row or a column of a matrix.
+
+    Filters find it by ``namespaces`` and ``labels``. ``lines`` say more about it. ``flag`` is shown beside the name, as
+    "not isolated". ``ident`` is its fragment of the page, as ``group-3``.
+    """
 
     name: str
     namespaces: Sequence[str] = ()
     labels: Sequence[str] = ()
     lines: Sequence[str] = ()
+    flag: str = ""
+    ident: str = ""
 
 
 @frozen
 class Matrix:
     """Rows by columns of cells; ``cells[row][column]`` is the number of a kind of cell.
 
-    ``inner`` has the matrices that cells open. ``notes`` are printed below.
+    ``inner`` has the matrices that cells open. ``notes`` are printed below. ``meaning`` has marks that mean something
+    else than in the truth table. ``axes`` says what rows and columns are.
     """
 
     name: str
@@ -152,6 +160,8 @@ class Matrix:
     kinds: Sequence[Cell]
     inner: Sequence[Matrix] = ()
     notes: Sequence[str] = ()
+    meaning: Mapping[str, str] = field(default_factory=dict)
+    axes: tuple[str, str] = ("from", "to")
 
 
 @frozen

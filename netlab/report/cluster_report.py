@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_GROUPS, MOST_PODS = 64, 60
 # Of more pods, the pictures of the wiring and of the policies are left out.
 _MOST_DRAWN = 120
+# A larger picture is left out.
+_MOST_BOXES, _MOST_ARROWS = 150, 600
 
 
 def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Figure]:
@@ -48,6 +50,14 @@ class ClusterReport:
         self._warnings = warnings(cluster)
         self._answers = Answers(self.found, seen)
         self._matrices = self._made()
+
+    @property
+    def source(self) -> str:
+        """What decides the expected verdicts, as a sentence without its full stop."""
+        profile = self.cluster.profile
+        if profile is None:
+            return "Expected verdicts are those of the Kubernetes documentation"
+        return f"Expected verdicts are those of the profile {profile.name}, a model of this CNI"
 
     def figures(self) -> Sequence[Figure]:
         """Return the numbers that describe the input."""
@@ -99,7 +109,7 @@ class ClusterReport:
         from netlab.pictures.reach import reach_picture
 
         yield Heading("Pictures")
-        yield from _drawn(reach_picture(self.cluster, self._asked), folded=False)
+        yield from _drawn(reach_picture(self.cluster, self._asked, links=True, found=self.found), folded=False)
         if len(self.cluster.pods) > _MOST_DRAWN:
             yield Paragraph("netlab graph topology and netlab graph policies draw the wiring and the policies.")
             return
@@ -111,6 +121,9 @@ class ClusterReport:
 
 
 def _drawn(picture: Picture, *, folded: bool = True) -> Iterator[Block]:
+    if len(picture.boxes) > _MOST_BOXES or len(picture.arrows) > _MOST_ARROWS:
+        yield Paragraph(f"{picture.title}: {len(picture.boxes):,} boxes are too many here; netlab graph draws them.")
+        return
     blocks: list[Block] = [Drawn(picture)]
     if picture.below:
         blocks.append(Bullets(picture.below))

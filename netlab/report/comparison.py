@@ -114,7 +114,7 @@ class Comparison:
 
     def cells(self) -> Iterator[tuple[str, ...]]:
         """Yield the cells of each row: source, destination, port, and the verdict of each profile."""
-        for row in self._rows():
+        for row in self.rows():
             yield self._text(row, 0), self._text(row, 1), _port(row[0]), *(v or NONE for v in row[0].verdicts)
 
     @property
@@ -128,13 +128,19 @@ class Comparison:
 
         return of_comparison(self, self._again)
 
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the differences by CNI with what decided, and the proofs."""
+        from netlab.report.comparison_report import comparison_blocks
+
+        return comparison_blocks(self)
+
     def document(self) -> Streamed:
         """Return the Comparison document; its rows are made one by one."""
         head = {"apiVersion": API_VERSION, "kind": "Comparison", "lab": self.lab, "profiles": list(self.found.clusters)}
         from netlab.report.comparison_rows import ComparisonRows
 
         rows = ComparisonRows(self.found, lambda group: str(self._name(group)), by_pairs=self._by_pairs)
-        items = Items(lambda: map(rows.data, self._rows()), lambda: rows.texts(self._rows()))
+        items = Items(lambda: map(rows.data, self.rows()), lambda: rows.texts(self.rows()))
         return Streamed(head, {"rows": items}, self._tail)
 
     def summary(self) -> str:
@@ -149,7 +155,8 @@ class Comparison:
     def _pairs(self) -> int:
         return max((sum(tally.values()) for tally in self.found.tallies.values()), default=0)
 
-    def _rows(self) -> Iterator[tuple[Difference, Ends]]:
+    def rows(self) -> Iterator[tuple[Difference, Ends]]:
+        """Yield each row: the difference, and its pair or the first one of its pairs."""
         for one in self.found.found:
             yield from ((one, ends) for ends in (one.ends() if self._by_pairs else (one.example,)))
 
@@ -172,7 +179,7 @@ class Comparison:
         """Yield the reasons of the first pair with each list of verdicts, then each choice that decided, once."""
         from netlab.policy.deciding import lines
 
-        rows = list(self._rows())
+        rows = list(self.rows())
         alike: dict[Any, list[int]] = {}
         for number, (one, _) in enumerate(rows):
             alike.setdefault(number if self._verbose else one.verdicts, []).append(number)

@@ -51,13 +51,6 @@ class Expected(Reachability):
         yield from truth_table(found, everyone).lines(page.width, page.paint)
         yield str(self.tally)
 
-    def comment(self) -> Iterator[Block]:
-        """Yield what is unknown and what nothing isolates, the counts, the table of groups, and the picture."""
-        from netlab.policy.groups import groups
-        from netlab.report.comments import of_groups
-
-        return of_groups(groups(self._cluster, self._asked), self._cluster, self._asked, self._again)
-
     def report(self) -> Iterator[Block]:
         """Yield the whole report: the matrices with reasons, pictures and policies."""
         from netlab.report.blocks import Figures, Heading, Paragraph
@@ -67,9 +60,16 @@ class Expected(Reachability):
         tally = of.found.tally()
         yield Heading(f"{self._cluster.name}: expected reachability", 1)
         yield Figures((*verdict_figures(tally), *of.figures()))
-        yield Paragraph("Expected by the documentation of Kubernetes; no packet was sent.")
+        yield Paragraph(f"{of.source}. No packet was sent.")
         yield from of.matrices()
         yield from of.rest()
+
+    def comment(self) -> Iterator[Block]:
+        """Yield what is unknown and what nothing isolates, the counts, the table of groups, and the picture."""
+        from netlab.policy.groups import groups
+        from netlab.report.comments import of_groups
+
+        return of_groups(groups(self._cluster, self._asked), self._cluster, self._asked, self._again)
 
     def rows(self) -> Iterator[Row]:
         if self._few:

@@ -19,6 +19,19 @@ def isolation(cluster: Cluster) -> Mapping[str, str]:
     }
 
 
+NOT_ISOLATED = "not isolated"
+"""The flag of a row whose pods no policy isolates."""
+
+
+def flag_of(of: Mapping[str, str], members: Iterable[Endpoint]) -> str:
+    """Return the flag of some endpoints: how many of their pods no policy isolates; "" if there are none."""
+    pods = [member for member in members if isinstance(member, Pod)]
+    bare = sum(of.get(pod.ref, "none") == "none" for pod in pods)
+    if not bare:
+        return ""
+    return NOT_ISOLATED if bare == len(pods) else f"{bare:,} {NOT_ISOLATED}"
+
+
 def isolation_text(of: Mapping[str, str], members: Iterable[Endpoint]) -> str:
     """Return how many of some endpoints policies isolate: ``isolated for ingress and egress``; "" without pods."""
     kinds: dict[str, int] = {}
@@ -27,7 +40,7 @@ def isolation_text(of: Mapping[str, str], members: Iterable[Endpoint]) -> str:
             kind = of.get(member.ref, "none")
             kinds[kind] = kinds.get(kind, 0) + 1
     words = {
-        "none": "not isolated",
+        "none": NOT_ISOLATED,
         "ingress": "isolated for ingress only",
         "egress": "isolated for egress only",
         "both": "isolated for ingress and egress",

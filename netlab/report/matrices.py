@@ -11,7 +11,7 @@ from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Group, ServiceVerdicts
 from netlab.report.answers import Answers
 from netlab.report.blocks import Cell, Matrix, Unit
-from netlab.report.isolation import isolation_text
+from netlab.report.isolation import flag_of, isolation_text
 from netlab.report.truth_table import NOT_ASKED
 
 # The most members of a group that are named, and the most labels.
@@ -37,7 +37,14 @@ class Units:
         if text := isolation_text(self._isolated, pods):
             lines.append(text)
         text = name.inside if inside and name.namespace else name.counted
-        return Unit(text, spaces, tuple(sorted(shared)[:_LABELS]), tuple(lines))
+        return Unit(
+            text,
+            spaces,
+            tuple(sorted(shared)[:_LABELS]),
+            tuple(lines),
+            flag_of(self._isolated, pods),
+            f"group-{group.number + 1}",
+        )
 
     def endpoint(self, group: Group, number: int) -> Unit:
         """Return a member of a group as a row."""
@@ -45,7 +52,13 @@ class Units:
         if not isinstance(member, Pod):
             return Unit(member.ref)
         lines = [text] if (text := isolation_text(self._isolated, [member])) else []
-        return Unit(member.ref, (member.namespace,), tuple(sorted(_labels(member))[:_LABELS]), lines)
+        return Unit(
+            member.ref,
+            (member.namespace,),
+            tuple(sorted(_labels(member))[:_LABELS]),
+            lines,
+            flag_of(self._isolated, [member]),
+        )
 
 
 def _labels(pod: Pod) -> list[str]:

@@ -7,7 +7,7 @@ A cell opens the matrices of the groups of both namespaces.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.cluster.types import Pod
@@ -16,7 +16,8 @@ from netlab.policy.groups import Group, Groups
 from netlab.policy.tiers.tier import AskedPort
 from netlab.report.answers import Answers
 from netlab.report.blocks import Answer, Cell, Matrix, Unit
-from netlab.report.isolation import isolation_text
+from netlab.report.interchangeable import alike
+from netlab.report.isolation import flag_of, isolation_text
 from netlab.report.matrices import Units, alike_first
 from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, NOT_ASKED, PARTIAL, SOME, UNKNOWN
 from netlab.verdicts import Expected
@@ -25,7 +26,8 @@ MOST_ROWS = 120
 """The most rows of the matrix. Of more namespaces, the first ones are shown."""
 
 # The most matrices of groups in a page, and the most of their cells.
-_INNER, _INNER_CELLS = 1_200, 60_000
+_INNER, _INNER_CELLS = 1_200, 20_000
+_MEANING = {ALLOW: "all open", DENY: "none open", PARTIAL: "some open", UNKNOWN: "unknown"}
 # The most members of a class that are named.
 _NAMED = 200
 
@@ -81,48 +83,36 @@ class _Spaces:
 
     def matrix(self) -> Matrix:
         """Return the matrix of classes of namespaces."""
-        classes = _alike(self._cells, [space.key for space in self._spaces])
+        classes = alike(self._cells, [space.key for space in self._spaces])
         order = alike_first([[self._mark(self._cells[of[0]][to[0]]) for to in classes] for of in classes])
         classes = [classes[number] for number in order]
         left = classes[MOST_ROWS:]
         classes = classes[:MOST_ROWS]
         kinds: list[Cell] = []
-        inner: list[Matrix] = []
-        opened: dict[tuple[int, int], int] = {}
-        room = _INNER_CELLS
-        closed = 0
+        opened = _Opened(self._inner)
+        # Cells with something wrong come first, as there may not be room for all.
+        for of in classes:
+            for to in classes:
+                for pair in _pairs(of, to):
+                    if self._mark(self._cells[pair[0]][pair[1]]) in (DIFFER, INCONCLUSIVE):
+                        opened.number(*(self._spaces[at] for at in pair))
         cells = []
         for of in classes:
             line = []
             for to in classes:
-                pairs = [(of[0], to[0])]
-                if of is to and len(of) > 1:
-                    pairs.append((of[0], of[1]))
-                opens = []
-                for pair in pairs:
-                    source, destination = (self._spaces[at] for at in pair)
-                    size = len(source.groups) * len(destination.groups)
-                    if pair not in opened and (len(inner) >= _INNER or size > room):
-                        closed += 1
-                        continue
-                    if pair not in opened:
-                        room -= size
-                        opened[pair] = len(inner)
-                        inner.append(self._inner(source, destination))
-                    opens.append(opened[pair])
-                kind = self._cell(pairs, opens)
+                pairs = _pairs(of, to)
+                found = [opened.number(*(self._spaces[at] for at in pair)) for pair in pairs]
                 line.append(len(kinds))
-                kinds.append(kind)
+                kinds.append(self._cell(pairs, [number for number in found if number is not None]))
             cells.append(line)
         notes = []
         if left:
             notes.append(f"{len(left):,} more rows are left out; `netlab reach --group -o wide` prints all groups")
-        if closed:
-            notes.append(f"{closed:,} cells open no groups; `netlab reach --group -o wide` prints all groups")
+        if opened.left_out:
+            notes.append(f"{opened.left_out:,} cells open no groups; `netlab reach --group -o wide` prints all groups")
         rows = [self._unit(of) for of in classes]
-        alike = sum(len(of) for of in classes if len(of) > 1)
-        name = "namespaces" + (", those alike in one row" if alike else "")
-        return Matrix(name, rows, rows, cells, kinds, inner, notes)
+        name = "namespaces" + (", those alike in one row" if any(len(of) > 1 for of in classes) else "")
+        return Matrix(name, rows, rows, cells, kinds, opened.inner, notes, _MEANING)
 
     def _unit(self, of: Sequence[int]) -> Unit:
         spaces = [self._spaces[at] for at in of]
@@ -140,7 +130,7 @@ class _Spaces:
             lines.append(", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""))
         if pods:
             lines += [pods, isolation_text(self._isolated, members)]
-        return Unit(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines))
+        return Unit(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines), flag_of(self._isolated, members))
 
     def _inner(self, source: _Space, destination: _Space) -> Matrix:
         kinds = [self._answers.between(one, other) for one in source.groups for other in destination.groups]
@@ -231,6 +221,35 @@ class _Spaces:
         return _Counts(total, having, tuple(ports), wrong["differ"], wrong["inconclusive"])
 
 
+class _Opened:
+    """The matrices that cells open, as many as a page has room for; ``make`` makes one."""
+
+    def __init__(self, make: Callable[[_Space, _Space], Matrix]) -> None:
+        self.inner: list[Matrix] = []
+        self.left_out = 0
+        self._make = make
+        self._room = _INNER_CELLS
+        self._known: dict[tuple[str, str], int] = {}
+
+    def number(self, source: _Space, destination: _Space) -> int | None:
+        """Return the number of the matrix of two namespaces; None if there is no room for it."""
+        key = (source.name, destination.name)
+        size = len(source.groups) * len(destination.groups)
+        if key not in self._known and (len(self.inner) >= _INNER or size > self._room):
+            self.left_out += 1
+            return None
+        if key not in self._known:
+            self._room -= size
+            self._known[key] = len(self.inner)
+            self.inner.append(self._make(source, destination))
+        return self._known[key]
+
+
+def _pairs(of: Sequence[int], to: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the pairs of namespaces that a cell is about: a class and itself also has a pair of two members."""
+    return [(of[0], to[0]), *([(of[0], of[1])] if of is to and len(of) > 1 else [])]
+
+
 def _port(asked: AskedPort) -> str:
     _, protocol, port = asked
     return protocol if port is None else f"{port}/{protocol}"
@@ -257,39 +276,6 @@ def _spaces_of(found: Groups, units: Units) -> list[_Space]:
     # The places of the groups count too: the bits of two namespaces alike are the same.
     places = {name: _mask(_Space(name, tuple(of), ()))[1] for name, of in by_name.items()}
     return [_Space(name, tuple(of), (shapes[name], places[name])) for name, of in by_name.items()]
-
-
-def _alike(cells: Sequence[Sequence[int]], keys: Sequence[object]) -> list[list[int]]:
-    """Return classes of numbers that may change places without a change of a cell, in the order of the first ones.
-
-    Two numbers i and j are alike with a cell ``a`` between them if their rows and columns are equal once ``a`` stands
-    at their own places [i][i] and [j][j].
-    """
-    columns = [[*column] for column in zip(*cells, strict=True)]
-    classes: dict[tuple[object, ...], list[int]] = {}
-
-    def changed(at: int, between: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        row, column = cells[at], columns[at]
-        return (*row[:at], between, *row[at + 1 :]), (*column[:at], between, *column[at + 1 :])
-
-    for at, row in enumerate(cells):
-        for between in {cell for cell, back in zip(row, columns[at], strict=True) if cell == back}:
-            # The hash stands for the rows, which would take too much memory. Equal hashes are compared.
-            alike = classes.setdefault((keys[at], row[at], between, hash(changed(at, between))), [])
-            if not alike or changed(alike[0], between) == changed(at, between):
-                alike.append(at)
-    found: list[list[int]] = []
-    known: set[int] = set()
-    of: dict[int, list[int]] = {}
-    for alike in classes.values():
-        for at in alike:
-            if len(alike) > len(of.get(at, ())):
-                of[at] = alike
-    for at in range(len(cells)):
-        if at not in known:
-            found.append([one for one in of.get(at, [at]) if one not in known] or [at])
-            known.update(found[-1])
-    return found
 
 
 def mark_of(counts: _Counts) -> str:

@@ -13,10 +13,12 @@ from netlab.objects.types import Direction
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.meaning import policies_meant
 from netlab.policy.reasons import where
-from netlab.report.blocks import Block, Paragraph, Policies, Policy, Rows
+from netlab.report.blocks import Block, Details, Paragraph, Policies, Policy, Rows
 
 # The most policies of a page, the most names of pods and elements of a policy, and the most warnings in the table.
-_MOST, _NAMED, _ELEMENTS, _WARNINGS = 400, 8, 8, 300
+_MOST, _NAMED, _ELEMENTS, _WARNINGS = 300, 5, 8, 300
+# The most policies that are not folded away together.
+_SHOWN = 40
 # Of more pods, no rulesets are made: that takes longer than the report.
 _PODS_WITH_RULES = 300
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
@@ -35,8 +37,12 @@ def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[
     elements = _elements(cluster)
     found = [*policies_meant(cluster)]
     first = {*about, *used}
-    shown = found if len(found) <= _MOST else sorted(found, key=lambda one: one.meta.key not in first)[:_MOST]
-    yield Policies([_policy(cluster, one, about, elements) for one in shown], len(found) - len(shown))
+    shown = found if len(found) <= _SHOWN else sorted(found, key=lambda one: one.meta.key not in first)[:_MOST]
+    blocks = [_policy(cluster, one, about, elements) for one in shown]
+    yield Policies(blocks[:_SHOWN])
+    if len(blocks) > _SHOWN:
+        more = len(found) - len(shown)
+        yield Details(f"{len(found) - _SHOWN:,} more policies", [Policies(blocks[_SHOWN:], more)])
 
 
 def warning_rows(warnings: Sequence[Problem]) -> Rows:

@@ -66,6 +66,12 @@ class TestReport:
 
         return of_tests(self.results, self._again)
 
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: failures, then every scenario with its steps."""
+        from netlab.report.scenario_report import scenario_blocks
+
+        return scenario_blocks(self.results)
+
     def document(self) -> dict[str, Any]:
         """Return the TestReport document; a scenario has ``error`` if it could not be carried out."""
         return {

@@ -17,6 +17,7 @@ from netlab.cli import options, rendering
 from netlab.pictures.model import Box, Picture
 from netlab.report import formats
 from netlab.report.blocks import Block, Drawn, Heading
+from netlab.report.comparison import Comparison
 from netlab.report.conformance import ConformanceReport
 from netlab.report.expected import Expected
 from netlab.report.explanations import Explanations
@@ -31,9 +32,11 @@ from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
 from netlab.report.suites import Case, Suite, Suites
 from netlab.report.traces import Traces
+from netlab.report.verification import Verification
 
 MATRIX = ("table", "wide", "json", "yaml")
 PLAIN = ("table", "json", "yaml")
+REPORTS = ("markdown", "html")
 CLI = Path(netlab.cli.__file__).parent
 TOY = """\
 def lines(result, page):
@@ -68,11 +71,13 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     ("result", "printed", "filed"),
     [
         (Reachability, (*MATRIX, "markdown"), ("markdown",)),
-        (Expected, (*MATRIX, "markdown"), ("markdown",)),
+        (Expected, (*MATRIX, *REPORTS), REPORTS),
+        (Verification, (*MATRIX, *REPORTS), REPORTS),
+        (Comparison, (*PLAIN, *REPORTS), REPORTS),
         (ReachabilityGroups, MATRIX, ()),
         (Problems, (*PLAIN, "markdown"), ("markdown",)),
         (Listed, (*MATRIX, "name"), ()),
-        (TestReport, (*PLAIN, "markdown"), ("markdown", "junit")),
+        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
         (Features, PLAIN, ()),

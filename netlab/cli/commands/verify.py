@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.errors import UsageError
-from netlab.report.reachability import Reachability
+from netlab.report.verification import Verification
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
+    from netlab.cluster.flows import FlowSelection
     from netlab.lab.lab import Lab
     from netlab.probe import Measurement
     from netlab.report.kept import Kept
     from netlab.report.rows import Row
+
+
+class _Asked(TypedDict):
+    """The options that select pairs."""
+
+    ports: Sequence[str]
+    family: str | None
+    nodes: bool
+    self_pairs: bool
+    system: bool
+    services: bool
 
 
 @click.command("verify")
@@ -28,8 +40,8 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab_without_files
 @options.pairs
-@options.output(Reachability)
-@options.reports(Reachability)
+@options.output(Verification)
+@options.reports(Verification)
 @options.yes
 @options.verbose
 def verify_command(
@@ -68,29 +80,32 @@ def verify_command(
         if not files:
             inputs.warn_unread(cluster)
         inputs.print_unenforced(cluster, warned=bool(files))
-        ask = partial(
-            flow_arguments.every_pair,
-            ports=ports,
-            family=family,
-            nodes=nodes,
-            self_pairs=self_pairs,
-            system=system,
-            services=services,
-        )
+        asked: _Asked = {
+            "ports": ports,
+            "family": family,
+            "nodes": nodes,
+            "self_pairs": self_pairs,
+            "system": system,
+            "services": services,
+        }
+        ask = partial(flow_arguments.every_pair, **asked)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        result = Reachability(name, rows, "verify", kept=_kept(output, reports), again=options.again())
+        selection = flow_arguments.selection_of(cluster, **asked)
+        kept = _kept(rendering.views(output, reports), cluster, selection)
+        result = Verification(name, rows, cluster, selection, kept=kept, again=options.again())
         rendering.render(result, output)
         rendering.write(result, reports)
     rendering.exit_as(result.tally, output)
 
 
-def _kept(output: str, reports: Sequence[tuple[str, str]]) -> Kept | None:
-    """Return what a report needs of the rows, None if no format prints a report."""
-    if rendering.views(output, reports).isdisjoint(("comment", "report")):
+def _kept(views: Collection[str], cluster: Cluster, asked: FlowSelection) -> Kept | None:
+    """Return what the views of reports need of the rows, None if no format prints one."""
+    if "comment" not in views and "report" not in views:
         return None
-    from netlab.report.kept import Kept
+    from netlab.policy.groups import groups
+    from netlab.report.kept import Kept, Seen
 
-    return Kept()
+    return Kept(Seen(groups(cluster, asked)) if "report" in views else None)
 
 
 @contextlib.contextmanager

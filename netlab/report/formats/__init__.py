@@ -23,12 +23,15 @@ def _silent(line: str) -> None:
 
 
 class Run(NamedTuple):
-    """The run of a command that makes a report: the command line, netlab's version, and the host's kernel."""
+    """The run of a command that makes a report: the command line, netlab's version, and the host's kernel.
+
+    ``began`` is its begin on the clock ``time.monotonic``.
+    """
 
     command: str
     version: str
     started: datetime
-    seconds: float
+    began: float
     kernel: str
 
 

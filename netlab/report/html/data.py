@@ -60,6 +60,8 @@ class PageData:
             "cells": [[numbers[kind] for kind in line] for line in one.cells],
             "inner": [self._matrix(inner) for inner in one.inner],
             "notes": self._list(one.notes),
+            "axes": self._list(one.axes),
+            "meaning": {mark: self._text(text) for mark, text in one.meaning.items()},
         }
 
     def _unit(self, one: Unit) -> int:
@@ -67,8 +69,8 @@ class PageData:
         if number is None:
             self._kept.append(one)
             number = self._units[id(one)] = len(self._unit_data)
-            lists = (one.namespaces, one.labels, one.lines)
-            self._unit_data.append([self._text(one.name), *map(self._list, lists)])
+            lists = map(self._list, (one.namespaces, one.labels, one.lines))
+            self._unit_data.append([self._text(one.name), *lists, self._text(one.flag), self._text(one.ident)])
         return number
 
     def _cell(self, one: Cell) -> int:

@@ -64,10 +64,26 @@
     }
   }
 
-  function folds() {
+  /** Follow a link inside of the page: to a policy, which is opened, or to a namespace of a picture. */
+  function links(views) {
     const open = () => {
-      const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-      if (target && target.tagName === "DETAILS") target.open = true;
+      let name = location.hash.slice(1);
+      try {
+        name = decodeURIComponent(name);
+      } catch {
+        // Not an address that the page has.
+      }
+      if (name.startsWith("namespace-")) {
+        const view = views.find((one) => one.showNamespace(name.slice("namespace-".length)));
+        if (view) view.place.scrollIntoView();
+        return;
+      }
+      if (name.startsWith("group-") && views.some((one) => one.showUnit(name))) return;
+      const target = name && document.getElementById(name);
+      if (target) {
+        for (let one = target; one; one = one.parentElement) if (one.tagName === "DETAILS") one.open = true;
+        target.scrollIntoView();
+      }
     };
     addEventListener("hashchange", open);
     open();
@@ -97,6 +113,7 @@
       this.order = make(
         "select", {}, option("alike", "equal rows together"), option("name", "name"),
         option("open", "most allowed first"), option("denied", "most denied first"), option("wrong", "problems first"),
+        option("bare", "not isolated first"),
       );
       this.status = make("span", { role: "status" });
       this.back = make("button", { type: "button" }, "← Back");
@@ -111,12 +128,14 @@
       );
       this.trail = make("div", { class: "controls" }, this.back, this.crumb);
       const help = make("p", { class: "about" },
-        "Rows are sources, columns are destinations. Click a cell for the reason, a column's name to sort by it. "
-        + "Keys: arrows move, Enter opens, Escape goes back.");
+        "Click a cell for the reason, a column's name to sort by it. Keys: arrows move, Enter opens, Escape goes back.");
       this.place.replaceChildren(
         controls, this.trail, this.legend, make("div", { class: "both" }, this.holder, this.panel), this.notes, help,
       );
-      if (this.block.length < 2) this.chooser.parentElement.hidden = true;
+      this.chooser.parentElement.hidden = this.block.length < 2;
+      const units = this.block.flatMap((one) => [...one.rows, ...one.columns]).map(unit);
+      this.label.parentElement.hidden = !units.some((one) => one[2].length);
+      this.side.parentElement.hidden = !this.block[0].columns.some((one) => unit(one)[1].length);
       this.chooser.addEventListener("change", () => this.show([this.block[Number(this.chooser.value)]]));
       for (const one of [this.space, this.label, this.side]) one.addEventListener("input", () => this.draw());
       this.order.addEventListener("change", () => {
@@ -129,6 +148,39 @@
       this.panel.addEventListener("keydown", (event) => {
         if (event.key === "Escape") this.close();
       });
+    }
+
+    /** Show a namespace: the groups in it, where a matrix of namespaces has it; else filter by it. */
+    showNamespace(name) {
+      for (const matrix of this.block) {
+        const at = matrix.rows.findIndex((one) => texts(unit(one)[1]).includes(name));
+        const [number] = at < 0 ? [] : data.cells[matrix.cells[at][at]]?.[3] ?? [];
+        if (number !== undefined) {
+          this.chooser.value = this.block.indexOf(matrix);
+          this.from = [at, at];
+          this.show([matrix, matrix.inner[number]]);
+          return true;
+        }
+      }
+      if (!this.block.some((matrix) => matrix.rows.some((one) => texts(unit(one)[1]).includes(name)))) return false;
+      this.space.value = name;
+      this.show([this.block[0]]);
+      return true;
+    }
+
+    /** Show the row with an ident; return whether a matrix has it. */
+    showUnit(ident) {
+      const has = (matrix) => matrix.rows.findIndex((one) => text(unit(one)[5]) === ident);
+      const paths = this.block.flatMap((matrix) => [[matrix], ...matrix.inner.map((inner) => [matrix, inner])]);
+      const path = paths.find((one) => has(one[one.length - 1]) >= 0);
+      if (!path) return false;
+      this.chooser.value = this.block.indexOf(path[0]);
+      this.space.value = this.label.value = "";
+      this.from = null;
+      this.show(path);
+      const cell = this.holder.querySelector(`td[data-row="${has(this.matrix)}"]`);
+      if (cell) this.focus(cell);
+      return true;
     }
 
     show(path) {
@@ -176,6 +228,7 @@
         case "open": return by((row) => -count(row, "."));
         case "denied": return by((row) => -count(row, "X"));
         case "wrong": return by((row) => -count(row, "!?u"));
+        case "bare": return by((row) => (text(unit(this.matrix.rows[row])[4]) ? 0 : 1));
         default: return rows;
       }
     }
@@ -193,7 +246,7 @@
         + part(shownColumns.length, matrix.columns.length, "columns");
       const marks = new Set();
       const flat = shownColumns.every((column) => text(unit(matrix.columns[column])[0]).length < 12) && shownColumns.length < 14;
-      const head = make("tr", { role: "row" }, make("th", { class: "corner", scope: "col" }, "from ↓  to →"));
+      const head = make("tr", { role: "row" }, make("th", { class: "corner", scope: "col" }, `${text(matrix.axes[0])} ↓  ${text(matrix.axes[1])} →`));
       for (const column of shownColumns) {
         const name = text(unit(matrix.columns[column])[0]);
         const button = make("button", { type: "button", class: flat ? "flat" : "", title: this.title(matrix.columns[column]) }, make("span", {}, name));
@@ -207,7 +260,10 @@
         const line = make("tr", { role: "row" });
         // No line between rows that are equal, so that the eye sees them as one.
         if (at + 1 < written.length && written[at] === written[at + 1]) line.className = "alike";
-        line.append(make("th", { scope: "row", role: "rowheader", title: this.title(matrix.rows[row]) }, text(unit(matrix.rows[row])[0])));
+        const [name, , , , flag] = unit(matrix.rows[row]);
+        const title = make("th", { scope: "row", role: "rowheader", title: this.title(matrix.rows[row]) }, text(name));
+        if (text(flag)) title.append(" ", make("span", { class: "flag" }, text(flag)));
+        line.append(title);
         for (const column of shownColumns) {
           const [mark, shown] = this.cell(row, column);
           marks.add(mark);
@@ -216,7 +272,7 @@
           if (words) cell.className = "wide";
           else cell.classList.add("sign");
           cell.append(words && "!?u".includes(mark) ? `${mark} ${words}` : words || mark);
-          cell.setAttribute("aria-label", `${words} ${data.meaning[mark]}`);
+          cell.setAttribute("aria-label", `${words} ${this.meaning(mark)}`.trim());
           line.append(cell);
         }
         body.append(line);
@@ -225,9 +281,14 @@
       this.holder.replaceChildren(table);
       const first = table.querySelector("td");
       if (first) first.tabIndex = 0;
-      this.legend.replaceChildren(...Object.entries(data.meaning).filter(([mark]) => marks.has(mark))
-        .map(([mark, meaning]) => make("li", {}, make("span", { "data-sign": mark }, mark), ` ${meaning}`)));
+      this.legend.replaceChildren(...Object.keys(data.meaning).filter((mark) => marks.has(mark))
+        .map((mark) => make("li", {}, make("span", { "data-sign": mark }, mark), ` ${this.meaning(mark)}`)));
       this.notes.replaceChildren(...texts(matrix.notes).map((note) => make("p", {}, note)));
+    }
+
+    meaning(mark) {
+      const own = this.matrix.meaning[mark];
+      return own === undefined ? data.meaning[mark] : text(own);
     }
 
     title(number) {
@@ -303,7 +364,7 @@
       const close = make("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
       close.addEventListener("click", () => this.close());
       const heading = make("h3", {}, `${text(ends[0][0])} → ${text(ends[1][0])}`);
-      const state = make("p", { class: "verdict" }, make("span", { "data-sign": mark }, ` ${mark} `), ` ${data.meaning[mark]}`);
+      const state = make("p", { class: "verdict" }, make("span", { class: "sign", "data-sign": mark }, mark), ` ${this.meaning(mark)}`);
       const about = ends.filter((one, at) => one[3].length && (!at || one !== ends[0]))
         .map((one) => make("p", { class: "about" }, `${text(one[0])}: ${texts(one[3]).join("; ")}`));
       const steps = opens.map((number) => {
@@ -342,6 +403,5 @@
 
   theme();
   filters();
-  folds();
-  for (const place of document.querySelectorAll(".matrix")) new MatrixView(place);
+  links([...document.querySelectorAll(".matrix")].map((place) => new MatrixView(place)));
 })();

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-action test-browser test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-docs docs test-cni test-browser test-capture test-action test-lessons test-vm coverage test-crash fuzz lint check bench bench-compare race dist man lock setup clean
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -45,14 +45,20 @@ docs:  ## build the site of the documentation in site/, and check its links; net
 test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
 	@scripts/run dev scripts/test-cni
 
-test-action:  ## the action in a simulated job, hooks, containers, completion and man pages; as root, network at first
-	@scripts/run dev scripts/test-action
-
 # Other options for its pytest: make test-browser BROWSER_ARGS='-k keyboard'
 BROWSER_ARGS ?=
 
 test-browser:  ## the tests of HTML reports in Chromium; network at first
 	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
+
+test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
+	@scripts/run dev scripts/test-capture
+
+test-action:  ## the action in a simulated job, hooks, containers, completion and man pages; as root, network at first
+	@scripts/run dev scripts/test-action
+
+test-lessons:  ## every lesson of netlab learn: its commands, right and wrong answers, a typical mistake; as root
+	@NETLAB_TEST_LESSONS=1 scripts/run dev python -m pytest -n 0 -m learn tests/learn
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=

@@ -91,7 +91,7 @@ def _files() -> Iterator[str]:
     for folder in EXAMPLES:
         yield f"## {folder} {{ #{folder} }}\n"
         above = ""
-        for path in sorted((REPOSITORY / folder).rglob("*.yaml")):
+        for path in sorted((REPOSITORY / folder).rglob("*.y*ml")):
             name = path.relative_to(REPOSITORY).as_posix()
             if (parent := os.path.dirname(name)) not in (above, folder):
                 above = parent

@@ -1,7 +1,8 @@
 """The code blocks of every Markdown file, and how a test proves each.
 
 ``python tests/doc_blocks.py`` lists them. A block that no test proves has a comment on a line above it:
-``<!-- not run: REASON -->``.
+``<!-- not run: REASON -->``. A page whose blocks a test of its own proves says so in a comment on its first lines:
+``<!-- proven by tests/FILE -->``.
 
 - ``console``: a session. Each line after ``$ `` is a command; a here-document may follow it. The lines up to the next
   command are what it prints; a line ``  ...`` stands for any number of lines, and `` ...`` at an end for its rest.
@@ -28,6 +29,7 @@ _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
+_OWN_TEST = re.compile(r"^<!-- proven by (tests/[\w/.-]+) -->$", re.MULTILINE)
 _SKIPPED = re.compile(r"^ *\.\.\.$", re.MULTILINE)
 _HERE = re.compile(r"<<'?(\w+)'?")
 
@@ -55,13 +57,18 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """A code block: ``page`` relative to the repository, the line of its fence, why no test proves it, or ""."""
+    """A code block.
+
+    - ``page``: relative to the repository. ``line``: that of its fence.
+    - ``reason``: why no test proves it, or "". ``own_test``: the test of the page alone, or "".
+    """
 
     page: str
     line: int
     language: str
     text: str
     reason: str
+    own_test: str = ""
 
     @property
     def commands(self) -> list[Command]:
@@ -83,6 +90,8 @@ class Block:
         """How a test proves it, in words."""
         if self.reason:
             return f"not run: {self.reason}"
+        if self.own_test:
+            return f"proven by {self.own_test}"
         if self.language in ("yaml", "json"):
             return "read by make test"
         if self.language in ("console", "sh"):
@@ -140,6 +149,7 @@ def blocks() -> tuple[Block, ...]:
             found["language"],
             _dedented(found["text"], len(found["indent"])),
             found["reason"] or "",
+            own[1] if (own := _OWN_TEST.search(text)) else "",
         )
         for path in pages()
         for text in [path.read_text()]
@@ -151,7 +161,7 @@ def quick(page: str) -> list[Block]:
     """Return the blocks of a page that ``make test`` runs: plain ones that read no file of one that it leaves out."""
     found, whole = [], True
     for block in blocks():
-        if block.page == page and block.language in ("console", "sh") and not block.reason:
+        if block.page == page and block.language in ("console", "sh") and not (block.reason or block.own_test):
             if block.plain and whole:
                 found.append(block)
             elif not block.plain and re.search(r"<<|> \w", block.text):

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("get", "List labs, or the nodes, pods, services and networkpolicies of one."),
     "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),
+    "capture": ("capture", "Print the packets of pods, nodes and hosts, or write them to a pcap file."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
     "init": ("init", "Write a first scenario, a workflow and a hook into a repository."),
@@ -44,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
     "completion": ("completion", "Print the script that completes netlab's words in a shell."),
+    "learn": ("learn", "Learn Kubernetes networking in short lessons, which packets check."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
@@ -109,6 +111,8 @@ class Commands(click.Group):
 
             completion.prepare()
         notices.print_with(terminal.say)
+        if sys.stderr.isatty():
+            notices.show_progress_with(terminal.show_progress)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()

@@ -171,13 +171,13 @@ class _Formats(click.Choice[str]):
         return formats.printed(self._result)
 
 
-def output(result: type, default: str = "") -> Callable[[_F], _F]:
-    """Return ``-o`` with the formats of a class of results; without ``default`` the first is the default."""
+def output(result: type) -> Callable[[_F], _F]:
+    """Return ``-o`` with the formats of a class of results; the first is the default."""
     return click.option(
         "-o",
         "--output",
         type=_Formats(result),
-        default=default or formats.printed(result)[0],
+        default=formats.printed(result)[0],
         show_default=True,
         help="The format of the output.",
     )

@@ -43,12 +43,14 @@ class Progress:
 
     def __init__(self, line: ProgressLine, what: str) -> None:
         self._line = line
-        self._what = what
+        self.what = what
+        self.done = 0
         self._began = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
+        self.done = done
         left = time_left(time.monotonic() - self._began, done, total)
-        self._line.show(f"{self._what}: {_bar(done, total)}{f', {left} left' if left else ''}")
+        self._line.show(f"{self.what}: {_bar(done, total)}{f', {left} left' if left else ''}")
 
 
 def _bar(done: int, total: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,15 +19,26 @@ if TYPE_CHECKING:
 _BEGIN = time.monotonic()
 
 
-def render(result: Any, output: str = "") -> None:
-    """Print a result in a format; the default is the result's first format."""
+def render(result: Any, output: str = "", watch: Callable[[], None] | None = None) -> None:
+    """Print a result in a format; the default is the result's first format.
+
+    ``watch`` is called after each line that does not go to a terminal.
+    """
     output = output or formats.printed(result)[0]
     page = formats.Page(terminal.width(), terminal.paint, terminal.say, _run([output]))
     found = formats.lines(result, output, page)
+    if watch is not None and not terminal.shows_output():
+        found = _watched(found, watch)
     if is_text(output):
         terminal.emit(found, paged=True)
     else:
         terminal.data(found)
+
+
+def _watched(lines: Iterable[str], watch: Callable[[], None]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        watch()
 
 
 def has(result: Any, output: str) -> bool:

@@ -13,6 +13,7 @@ from netlab.errors import HostError, UsageError
 FOLDERS = ("examples", "scenarios", "topologies")
 _PACKAGE = Path(__file__).parents[1]
 _ABOUT = "description: "
+_SUFFIXES = (".yaml", ".yml")
 
 
 def root() -> Path:
@@ -34,14 +35,14 @@ def names() -> list[str]:
     return [
         path.relative_to(place).as_posix()
         for path in found
-        if (path.is_file() and path.suffix == ".yaml") or path.parent.name == "examples"
+        if path.suffix in _SUFFIXES or path.parent.name == "examples"
     ]
 
 
 def about(name: str) -> str:
     """Return one line about what a name stands for: its first comment, or the description of its Scenario."""
-    text = next(path for path in (root() / name, *sorted((root() / name).glob("*.yaml"))[::-1]) if path.is_file())
-    for line in text.read_text().splitlines():
+    *_, path = files([name])
+    for line in (root() / path).read_text().splitlines():
         if line.startswith("# "):
             return line.removeprefix("# ")
         if line.strip().startswith(_ABOUT):
@@ -71,8 +72,8 @@ def chosen(name: str) -> list[str]:
 def files(below: Iterable[str] = FOLDERS) -> list[str]:
     """Return the YAML files at or below these names."""
     place = root()
-    found = {path for name in below for path in (place / name, *(place / name).rglob("*.yaml")) if path.is_file()}
-    return sorted(path.relative_to(place).as_posix() for path in found)
+    found = {path for name in below for path in (place / name, *(place / name).rglob("*")) if path.suffix in _SUFFIXES}
+    return sorted(path.relative_to(place).as_posix() for path in found if path.is_file())
 
 
 def _read_by(name: str) -> Sequence[str]:

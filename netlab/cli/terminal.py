@@ -24,6 +24,7 @@ from netlab.patterns import pattern
 # The width of tables without a terminal; COLUMNS overrides it.
 _WIDTH = 120
 _progress = ProgressLine()
+_task: Progress | None = None
 _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow", "!": "bright_red"}
 
 
@@ -32,6 +33,11 @@ def width() -> int:
     import shutil
 
     return shutil.get_terminal_size((_WIDTH, 24)).columns
+
+
+def shows_output() -> bool:
+    """Say whether standard output is a terminal."""
+    return sys.stdout.isatty()
 
 
 def coloured() -> bool:
@@ -159,6 +165,16 @@ def progress(what: str) -> Iterator[Progress | None]:
         yield Progress(_progress, what)
     finally:
         _progress.clear()
+
+
+def show_progress(what: str, done: int, total: int) -> None:
+    """Show the progress of a task that has no block; the next output replaces it."""
+    global _task
+    if _task is None or _task.what != what or _task.done > done:
+        _task = Progress(_progress, what)
+    _task(done, total)
+    if done >= total:
+        _task = None
 
 
 def doing(what: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netlab.cluster.flows import Flow, service_flow
-from netlab.cluster.types import Cluster, address_of
+from netlab.cluster.types import Cluster, Endpoint, address_of
 from netlab.pictures.badges import Badge
 from netlab.pictures.model import Arrow
 from netlab.pictures.ports import ports_text
@@ -32,15 +32,19 @@ class Explained:
         if to.service is not None:
             return evaluate(self._cluster, service_flow(source, to.service, protocol, number, family))
         destination = next((member for member in to.members if member is not source), source)
-        return evaluate(
-            self._cluster, Flow(source, destination, family, protocol, number, address_of(destination, family))
-        )
+        return decided(self._cluster, source, destination, port)
 
     def of_badge(self, badge: Badge) -> str:
         """Return the reason of one arrow that a badge replaces."""
         pair, port = min(badge.replaced, key=lambda one: (one[0], str(one[1])))
         found = self.decision(pair, port)
         return f"{self._parts[pair[0]].ident} to {self._parts[pair[1]].ident}: {found.reason}"
+
+
+def decided(cluster: Cluster, source: Endpoint, destination: Endpoint, port: AskedPort) -> Decision:
+    """Return the decision about one pair of endpoints and a port."""
+    family, protocol, number = port
+    return evaluate(cluster, Flow(source, destination, family, protocol, number, address_of(destination, family)))
 
 
 def arrows_of(
@@ -62,11 +66,11 @@ def arrows_of(
                     ports_text(left, families, 2),
                     verdict,
                     note=tuple(note),
-                    place=_place(decision),
+                    place=place_of_rule(decision),
                 )
 
 
-def _place(decision: Decision) -> str:
+def place_of_rule(decision: Decision) -> str:
     """Return the file and line of the rule that allows: that of ingress first."""
     for side in (decision.ingress, decision.egress):
         for match in side.allowing if side is not None else ():

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from netlab.frozen import frozen
 from netlab.pictures.ports import ports_text
+from netlab.pictures.texts import SIGNS
 from netlab.pictures.units import Pair, Ports
 from netlab.policy.tiers.tier import AskedPort
+from netlab.verdicts import Expected
 
 LEAST = 3
 """The fewest arrows that a badge replaces."""
@@ -28,6 +30,7 @@ class Badge:
 
     box: int
     text: str
+    verdict: Expected
     replaced: frozenset[tuple[Pair, AskedPort]]
 
 
@@ -50,7 +53,7 @@ def badges_of(
     sets: Sequence[Named],
     name: Names,
     families: int = 1,
-    sign: str = "",
+    verdict: Expected = "allow",
 ) -> list[Badge]:
     """Return the badges for pairs with one verdict.
 
@@ -60,8 +63,9 @@ def badges_of(
       sets: boxes that a badge may name, the first ones first.
       name: returns the names of boxes that a badge leaves out.
       families: the number of IP families in question.
-      sign: the sign of the verdict, before the text.
+      verdict: the verdict; its sign is before the text.
     """
+    sign = SIGNS.get(verdict, "")
     left = {(pair, port) for pair, ports in allowed.items() for port in ports}
     found: list[Badge] = []
     boxes = sorted({number for pair in asked for number in pair})
@@ -78,7 +82,7 @@ def badges_of(
             for text, replaced in _of_box(box, pairs, asked, allowed, of.text, named, families):
                 new = replaced & left
                 if len({pair for pair, _ in new if pair[0] != pair[1]}) >= LEAST:
-                    found.append(Badge(box, f"{sign}{word} {text}", frozenset(replaced)))
+                    found.append(Badge(box, f"{sign}{word} {text}", verdict, frozenset(replaced)))
                     left -= new
     return found
 

@@ -1,7 +1,7 @@
 """A picture in the language of Graphviz: frames are clusters, notes are tooltips.
 
-Texts come from strangers. They stand in quoted strings only, where a quotation mark, a backslash and an ampersand
-(Graphviz reads HTML entities) are escaped. Names of nodes and clusters are numbers.
+Texts come from strangers. They stand in quoted strings only, where a quotation mark and a backslash are escaped,
+and ``&``, ``<`` and ``>`` are the entities of HTML, which Graphviz reads. Names of nodes and clusters are numbers.
 
 Source: https://graphviz.org/doc/info/lang.html, and "escString" and "lblString" in its list of attribute types.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from html import escape
 from types import MappingProxyType
 
 from netlab.errors import printable
@@ -121,5 +122,5 @@ def _label(texts: Sequence[str]) -> str:
     """Return lines of text as one quoted string, which Graphviz draws as it is."""
     shown = "\n".join(map(printable, texts))
     cut = shown if len(shown) <= _MOST_LETTERS else f"{shown[:_MOST_LETTERS]}…"
-    escaped = cut.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = escape(cut, quote=False).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'

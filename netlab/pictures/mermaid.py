@@ -39,20 +39,15 @@ def fits(picture: Picture) -> bool:
     return len(picture.boxes) <= MOST
 
 
-def check(picture: Picture) -> None:
-    """Raise UsageError if a picture is too large for a flowchart."""
-    if not fits(picture):
-        many = f"{len(picture.boxes)} boxes are more than a Mermaid flowchart shows readably ({MOST})"
-        raise UsageError(f"{many}; use -o svg, -o html or -o dot")
-
-
 def lines(picture: Picture) -> Iterator[str]:
     """Yield the lines of the flowchart.
 
     Raises:
       UsageError: if the picture has more than ``MOST`` boxes.
     """
-    check(picture)
+    if not fits(picture):
+        many = f"{len(picture.boxes)} boxes are more than a Mermaid flowchart shows readably ({MOST})"
+        raise UsageError(f"{many}; use -o svg, -o html or -o dot")
     boxes: dict[str, list[tuple[int, Box]]] = defaultdict(list)
     for number, box in enumerate(picture.boxes):
         boxes[box.frame].append((number, box))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
+from typing import Literal
 
 from netlab.cluster.flows import asks
 from netlab.cluster.types import Endpoint, Pod
@@ -22,6 +23,8 @@ from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
 Counts = Mapping[AskedPort, int]
+Likeness = Literal["all", "inside", "isolation"]
+"""What namespaces of a class share: all counts, the counts inside, or only whether their pods are isolated."""
 # Rounds of refinement: each tells namespaces apart that are one step further from a difference.
 _ROUNDS = 8
 
@@ -83,6 +86,39 @@ class NamespaceCounts:
             total.update(self._weights[number])
         return total
 
+    def example(self, verdict: Expected, source: str, to: str) -> tuple[Endpoint, Endpoint, AskedPort] | None:
+        """Return two different endpoints of two places with a verdict, and the port that it is about."""
+        for port in sorted(self.open[verdict].get((source, to), ()), key=str):
+            for group, weights in zip(self.found.groups, self._weights, strict=True):
+                sources = self.found.having[verdict][port][group.number] if to in weights else 0
+                for number in members(sources & self._groups_in[source]):
+                    pairs = ((a, b) for a in self.found.groups[number].members for b in group.members if a is not b)
+                    found = next(((a, b) for a, b in pairs if (place_of(a), place_of(b)) == (source, to)), None)
+                    if found is not None:
+                        return *found, port
+        return None
+
+    @cached_property
+    def _groups_in(self) -> Mapping[str, int]:
+        found = dict.fromkeys(self.endpoints, 0)
+        for group, weights in zip(self.found.groups, self._weights, strict=True):
+            for place in weights:
+                found[place] |= 1 << group.number
+        return found
+
+    def total_of(self, sources: Sequence[str], to: Sequence[str]) -> Counter[AskedPort]:
+        """Return the number of pairs in question between different places of two classes, for each port."""
+        total: Counter[AskedPort] = Counter()
+        example, destination = self.endpoints[sources[0]][0], self.endpoints[to[0]][0]
+        count = sum(len(self.endpoints[place]) for place in sources)
+        same = {*sources} & {*to}
+        for place in to:
+            others = count - (len(self.endpoints[place]) if place in same else 0)
+            for port, having in self._asked[place].items():
+                if others and asks(example, destination, port[0]):
+                    total[port] += others * having
+        return total
+
     def total(self, source: str, to: str) -> dict[AskedPort, int]:
         """Return the number of pairs in question from a place to another for each port."""
         sources, destination = self.endpoints[source], self.endpoints[to][0]
@@ -107,9 +143,21 @@ class NamespaceCounts:
         """How many pods of each place are isolated."""
         return {place: isolated(self.found.cluster, endpoints) for place, endpoints in self.endpoints.items()}
 
-    def classes(self) -> list[list[str]]:
-        """Return the places in classes of places alike, in order of their first places."""
-        colours = self._numbered({place: self._alone(place) for place in self.endpoints})
+    def classes(self, most: int) -> tuple[list[list[str]], Likeness]:
+        """Return the places in classes, in order of their first places, and what the places of a class share.
+
+        Places alike are one class. If that makes more than ``most``, places are alike that have equal workloads and
+        counts inside; then those with the same isolation.
+        """
+        alone = self._numbered({place: self._alone(place) for place in self.endpoints})
+        found = self._refined(alone)
+        if len(set(found.values())) <= most:
+            return _by_value(found), "all"
+        if len(set(alone.values())) <= most:
+            return _by_value(alone), "inside"
+        return _by_value(self._numbered({place: self._isolated(place) for place in self.endpoints})), "isolation"
+
+    def _refined(self, colours: dict[str, int]) -> dict[str, int]:
         near: dict[str, list[tuple[str, Hashable]]] = {place: [] for place in self.endpoints}
         for verdict, of_verdict in self.open.items():
             for (source, to), counts in of_verdict.items():
@@ -126,10 +174,7 @@ class NamespaceCounts:
             colours = self._numbered(refined)
             if len(set(colours.values())) == before:
                 break
-        found: dict[int, list[str]] = {}
-        for place, colour in colours.items():
-            found.setdefault(colour, []).append(place)
-        return list(found.values())
+        return colours
 
     def _numbered(self, keys: Mapping[str, Hashable]) -> dict[str, int]:
         numbers: dict[Hashable, int] = {}
@@ -145,7 +190,21 @@ class NamespaceCounts:
         )
         workloads = Counter(pod.workload.rpartition("/")[2] or pod.name for pod in endpoints if isinstance(pod, Pod))
         one = self.isolation[place]
+        # Names of workloads, too: namespaces of two teams may have equal numbers by chance.
         return tuple(sorted(workloads.items())), inside, one.ingress, one.egress, one.neither
+
+    def _isolated(self, place: str) -> Hashable:
+        if not isinstance(self.endpoints[place][0], Pod):
+            return place
+        one = self.isolation[place]
+        return one.neither == one.pods, one.neither > 0, one.ingress == one.pods, one.egress == one.pods
+
+
+def _by_value(colours: Mapping[str, int]) -> list[list[str]]:
+    found: dict[int, list[str]] = {}
+    for place, colour in colours.items():
+        found.setdefault(colour, []).append(place)
+    return list(found.values())
 
 
 def place_of(endpoint: Endpoint) -> str:

@@ -7,21 +7,29 @@ from collections.abc import Mapping, Sequence
 
 from netlab.cluster.types import Pod
 from netlab.frozen import frozen_with_cache
-from netlab.pictures.arrows import both_ways
+from netlab.pictures.arrows import both_ways, decided, place_of_rule
 from netlab.pictures.badges import Badge, Named, badges_of
 from netlab.pictures.isolation import Isolated
 from netlab.pictures.model import Arrow, Box, BoxKind, Picture
-from netlab.pictures.namespace_counts import NamespaceCounts, counted
+from netlab.pictures.namespace_counts import Likeness, NamespaceCounts, counted
 from netlab.pictures.ports import ports_text
-from netlab.pictures.texts import MOST, SIGNS
+from netlab.pictures.texts import MOST
 from netlab.pictures.units import Pair, Ports
+from netlab.policy.decision import Decision
 from netlab.policy.groups import Groups
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
 MOST_NAMES = 40
 """The most namespaces alike that a box names; a larger box names the first and the last."""
+MOST_CLASSES = 40
+"""The most boxes of namespaces alike; if there are more classes, namespaces are together that share less."""
 _MOST_LISTED = 12
+_LIKENESS: dict[Likeness, str] = {
+    "all": "Namespaces alike have equal workloads and equal numbers to and from all others.",
+    "inside": "Namespaces alike have equal workloads and equal numbers inside; more classes are unreadable.",
+    "isolation": "The namespaces are too different for a picture: a box has those whose pods are isolated alike.",
+}
 
 
 def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "") -> Picture:
@@ -32,7 +40,7 @@ def picture_of_namespaces(found: Groups, links: bool = False, refused: str = "")
       links: whether boxes link to ``#namespace-NAME``.
       refused: the unit that the user asked for and that has too many boxes, "" if there is none.
     """
-    drawing = _Drawing(counted(found))
+    drawing = Drawing(counted(found))
     cluster = found.cluster
     boxes = tuple(drawing.box(number, links) for number in range(len(drawing.classes)))
     return Picture(
@@ -67,18 +75,18 @@ class _Between:
         return frozenset(port for port, count in self.having.items() if count == self.total.get(port))
 
 
-class _Drawing:
+class Drawing:
     """A picture of namespaces in the making."""
 
     def __init__(self, counts: NamespaceCounts) -> None:
         self._counts = counts
-        self.classes = counts.classes()
+        self.classes, self._likeness = counts.classes(MOST_CLASSES)
         self._class_of = {place: number for number, places in enumerate(self.classes) for place in places}
         self._families = len({family for family, _, _ in counts.found.into})
-        self._between = {verdict: self._all_between(verdict) for verdict in counts.open}
+        self.between = {verdict: self._all_between(verdict) for verdict in counts.open}
         self._isolation = [self._of_class(number) for number in range(len(self.classes))]
-        self._badges = self._all_badges()
-        self._replaced = {one for badge in self._badges for one in badge.replaced}
+        self.badges = self._all_badges()
+        self._replaced = {one for badge in self.badges for one in badge.replaced}
 
     def _all_between(self, verdict: Expected) -> dict[Pair, _Between]:
         by_pair: dict[Pair, list[tuple[str, str]]] = {}
@@ -91,16 +99,12 @@ class _Drawing:
         source, to = pair
         inner = source == to
         found = [self._counts.open[verdict][one] for one in of if one[0] != one[1]]
-        total: Counter[AskedPort] = Counter()
+        total = self._counts.total_of(self.classes[source], self.classes[to])
         number = len(self.classes[source]) * (len(self.classes[to]) - inner)
-        if number:
-            example = (self.classes[source][0], self.classes[to][1 if inner else 0])
-            # Namespaces alike have as many pods with the same ports.
-            total = Counter({port: count * number for port, count in self._counts.total(*example).items()})
         having: Counter[AskedPort] = Counter()
         for one in found:
             having.update(one)
-        uniform = len(found) == number and all(one == found[0] for one in found)
+        uniform = self._likeness != "isolation" and len(found) == number and all(one == found[0] for one in found)
         return _Between(having, total, number if uniform else 0)
 
     def _of_class(self, number: int) -> Isolated:
@@ -114,7 +118,7 @@ class _Drawing:
         asked: dict[Pair, Ports] = {}
         for a in numbers:
             for b in numbers:
-                if a != b and (ports := frozenset(self._counts.total(self.classes[a][0], self.classes[b][0]))):
+                if a != b and (ports := frozenset(self._counts.total_of(self.classes[a], self.classes[b]))):
                     asked[a, b] = ports
         everyone = frozenset(numbers)
         pods = frozenset(n for n in numbers if self._is_pods(n))
@@ -126,7 +130,7 @@ class _Drawing:
             Named("all not isolated", out, into),
         )
         found = []
-        for verdict, of in self._between.items():
+        for verdict, of in self.between.items():
             complete = {pair: between.complete for pair, between in of.items() if pair[0] != pair[1]}
             found += badges_of(
                 asked,
@@ -134,7 +138,7 @@ class _Drawing:
                 sets,
                 lambda of: [self._name(number) for number in of],
                 self._families,
-                SIGNS.get(verdict, ""),
+                verdict,
             )
         return found
 
@@ -143,7 +147,7 @@ class _Drawing:
 
     def _name(self, number: int) -> str:
         of = self.classes[number]
-        return of[0] if len(of) == 1 else f"{of[0]} … {of[-1]}"
+        return ", ".join(of) if len(of) < 3 else f"{of[0]} … {of[-1]}"
 
     def ident(self, number: int) -> str:
         """Return the ident of a class: the name of its first namespace."""
@@ -152,20 +156,31 @@ class _Drawing:
     def arrows(self) -> list[Arrow]:
         """Return an arrow for each pair of classes and verdict with ports that no badge has."""
         found = []
-        for verdict, of in self._between.items():
+        for verdict, of in self.between.items():
             for pair, between in sorted(of.items()):
                 if pair[0] == pair[1] or all((pair, port) in self._replaced for port in between.having):
                     continue
                 label = f"{between.label} {self._ports(between)}"
-                found.append(Arrow(self.ident(pair[0]), self.ident(pair[1]), label, verdict, note=self._note(between)))
+                source, to = self.ident(pair[0]), self.ident(pair[1])
+                decision = self._example(verdict, pair)
+                note = (*self._note(between), *([_reason(decision)] if decision else []))
+                place = place_of_rule(decision) if decision else ""
+                found.append(Arrow(source, to, label, verdict, note=note, place=place))
         return found
+
+    def _example(self, verdict: Expected, pair: Pair) -> Decision | None:
+        """Return the decision about one pair of endpoints of two classes that has a verdict."""
+        of = self._counts.open[verdict]
+        places = ((a, b) for a in self.classes[pair[0]] for b in self.classes[pair[1]] if a != b and (a, b) in of)
+        example = next((self._counts.example(verdict, *one) for one in places), None)
+        return decided(self._counts.found.cluster, *example) if example is not None else None
 
     def _ports(self, between: _Between) -> str:
         return ports_text(between.having, self._families, 1) if len(between.having) < 3 else ""
 
     def _note(self, between: _Between) -> tuple[str, ...]:
         return tuple(
-            f"{ports_text([port], self._families)}: {count}/{between.total.get(port, 0)} pairs open"
+            f"{self._text(port)}: {count}/{between.total.get(port, 0)} pairs open"
             for port, count in sorted(between.having.items(), key=str)
         )
 
@@ -176,24 +191,28 @@ class _Drawing:
         if not isinstance(first, Pod):
             kind: BoxKind = "host" if places[0].startswith("host:") else "node"
             return Box(places[0], kind, (places[0],), badges=self._texts(number))
-        isolation, pods = self._isolation[number], len(self._counts.endpoints[places[0]])
+        isolation = self._isolation[number]
+        alike = self._likeness != "isolation" and len(places) > 1
+        pods = len(self._counts.endpoints[places[0]]) if alike else isolation.pods
+        size = f"{pods} pod{'' if pods == 1 else 's'}{' each' if alike else ''}"
         lines = [self._name(number)]
         if len(places) > 1:
-            lines.append(f"{len(places)} namespaces alike, {pods} pod{'s' if pods > 1 else ''} each")
+            lines.append(f"{len(places)} namespaces{' alike' if alike else ''}, {size}")
             lines += _in_rows(places) if 2 < len(places) <= MOST_NAMES else []
         else:
-            lines.append(f"{pods} pod{'s' if pods > 1 else ''}")
+            lines.append(size)
         if isolation.mixed:
             lines.append(isolation.mixed)
-        inside = self._counts.open["allow"].get((places[0], places[0]), {})
-        total = sum(self._counts.total(places[0], places[0]).values())
+        counted_places = places[:1] if alike else places
+        inside, total = self._inside(counted_places)
         if total:
-            lines.append(f"inside: {sum(inside.values())}/{total} open{' each' if len(places) > 1 else ''}")
+            lines.append(f"inside: {sum(inside.values())}/{sum(total.values())} open{' each' if alike else ''}")
         texts = list(self._texts(number))
-        if (own := self._between["allow"].get((number, number))) and own.having:
+        if (own := self.between["allow"].get((number, number))) and own.having:
             texts.append(f"one another: {own.label}")
-        note = [f"{isolation.neither} of {isolation.pods} pods not isolated"]
-        note += [f"inside: {line}" for line in self._inside(places[0])]
+        note = [f"{badge.text}: {_reason(one)}" for badge in self.badges if (one := self._of_badge(number, badge))]
+        note += [f"{isolation.neither} of {isolation.pods} pods not isolated"]
+        note += [f"inside: {self._text(port)}: {inside[port]}/{count}" for port, count in total.items()]
         note += [", ".join(places[at : at + 8]) for at in range(0, min(len(places), 200), 8)] if len(places) > 1 else []
         return Box(
             self.ident(number),
@@ -208,23 +227,39 @@ class _Drawing:
             f"#namespace-{places[0]}" if links else "",
         )
 
-    def _texts(self, number: int) -> tuple[str, ...]:
-        return tuple(badge.text for badge in self._badges if badge.box == number)
+    def _of_badge(self, number: int, badge: Badge) -> Decision | None:
+        """Return the decision about one pair that a badge of a box stands for."""
+        if badge.box != number:
+            return None
+        pair = min(pair for pair, _ in badge.replaced)
+        return self._example(badge.verdict, pair)
 
-    def _inside(self, place: str) -> list[str]:
-        total = self._counts.total(place, place)
-        having = self._counts.open["allow"].get((place, place), {})
-        return [f"{ports_text([port], self._families)}: {having.get(port, 0)}/{count}" for port, count in total.items()]
+    def _texts(self, number: int) -> tuple[str, ...]:
+        return tuple(badge.text for badge in self.badges if badge.box == number)
+
+    def _inside(self, places: Sequence[str]) -> tuple[Counter[AskedPort], Counter[AskedPort]]:
+        """Return the open pairs inside namespaces, and those in question, for each port."""
+        having: Counter[AskedPort] = Counter()
+        total: Counter[AskedPort] = Counter()
+        for place in places:
+            having.update(self._counts.open["allow"].get((place, place), {}))
+            total.update(self._counts.total(place, place))
+        return having, total
+
+    def _text(self, port: AskedPort) -> str:
+        return ports_text([port], self._families)
 
     def below(self, refused: str) -> list[str]:
         """Return the lines of text below: what a box and a number stand for, and what is not isolated."""
         lines = []
         if refused:
             lines.append(f"There are too many boxes for the unit {refused}, so this picture has namespaces.")
-        lines.append(
-            "12/40: of 40 pairs of pods and ports in question, 12 are open. Namespaces alike have equal workloads and "
-            "equal numbers to and from all others."
-        )
+        lines.append(f"12/40: of 40 pairs of pods and ports in question, 12 are open. {_LIKENESS[self._likeness]}")
+        if any("not isolated" in badge.text for badge in self.badges):
+            lines.append(
+                'In a badge, "all not isolated" are the namespaces without a pod that a policy isolates: for egress '
+                'after "from", for ingress after "to".'
+            )
         if self._counts.found.to_services:
             lines.append("Services are not in a picture of namespaces.")
         of = {n: one for n, one in enumerate(self._isolation) if one.neither}
@@ -233,6 +268,10 @@ class _Drawing:
         more = f", and {len(worst) - _MOST_LISTED} more" if len(worst) > _MOST_LISTED else ""
         lines.append(f"Pods that no policy isolates: {', '.join(texts)}{more}." if texts else "All pods are isolated.")
         return lines
+
+
+def _reason(decision: Decision) -> str:
+    return f"{decision.flow.source.ref} to {decision.flow.target}: {decision.reason}"
 
 
 def _in_rows(names: Sequence[str]) -> list[str]:

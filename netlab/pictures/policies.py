@@ -7,11 +7,11 @@ box stands for a whole namespace. What no policy isolates comes first, and has a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Literal
 
 from netlab.cluster.types import Cluster
-from netlab.errors import printable
+from netlab.errors import UsageError, printable
 from netlab.objects.unread import UnreadPolicy
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
@@ -26,9 +26,22 @@ MOST_NAMESPACES = 150
 """The most boxes of namespaces."""
 
 
-def policies_picture(cluster: Cluster) -> Picture:
-    """Return the picture of the policies of a cluster and of the pods that they select."""
+def policies_picture(cluster: Cluster, *, only: Collection[str] = ()) -> Picture:
+    """Return the picture of the policies of a cluster and of the pods that they select.
+
+    Args:
+      cluster: the cluster.
+      only: the namespaces to draw; none stands for all.
+
+    Raises:
+      UsageError: for a namespace without pods and policies.
+    """
     found = spaces(cluster)
+    if only:
+        missing = sorted({*only} - {space.name for space in found})
+        if missing:
+            raise UsageError(*(f"namespace {name!r} has no pods and no policies" for name in missing))
+        found = [space for space in found if space.name in only]
     title = f"{cluster.name}: policies"
     apart = [[space] for space in found]
     alike = _alike(found, [space.shape for space in found])
@@ -162,7 +175,7 @@ def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Pictu
             )
         )
     boxes += [_wide_box(cluster, one) for one in cluster.unread if not one.meta.namespace]
-    below = [*_below(cluster, found), "a box stands for a namespace; name fewer files to see its policies"]
+    below = [*_below(cluster, found), "a box stands for a namespace; --only NAMESPACE draws its policies"]
     if len(alike) > MOST_NAMESPACES:
         below.append(f"{len(alike) - MOST_NAMESPACES:,} boxes of namespaces are left out")
     return Picture(title, tuple(boxes), (), (), tuple(map(printable, below)), "namespace")

@@ -40,9 +40,9 @@ def rule_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, direction: Di
     _, word = _WORDS[direction]
     ports = _some(", ", [port_text(item) for item in rule.ports])
     peers = _some(" or ", [peer_text(cluster, policy, peer) for peer in rule.peers])
-    if not peers:
-        return ports or "everything"
-    return f"{ports or 'every port'} {word} {peers}"
+    if not (ports or peers):
+        return "everything"
+    return f"{ports or 'every port'} {word} {peers or 'anywhere'}"
 
 
 def port_text(item: PolicyPort) -> str:

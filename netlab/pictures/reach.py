@@ -82,7 +82,7 @@ def _of_parts(found: Groups, parts: Sequence[Part], unit: str, links: bool) -> P
     explained = Explained(cluster, parts)
     drawing = _Boxes(cluster, parts, verdicts, isolation, badges, explained, links)
     spaces = dict.fromkeys(part.namespace for part in parts if part.namespace)
-    frames = tuple(Frame(_frame(s), "namespace", s, link=f"#namespace-{s}" if links else "") for s in spaces)
+    frames = tuple(drawing.frame(space) for space in spaces)
     arrows = both_ways(arrows_of(parts, verdicts, badges, explained, families))
     boxes = tuple(drawing.box(number) for number in range(len(parts)))
     return Picture(f"{cluster.name}: who reaches whom", boxes, frames, arrows, _below(found, unit, badges), unit)
@@ -104,9 +104,7 @@ def _badges(parts: Sequence[Part], verdicts: Verdicts, isolation: Sequence[Isola
     )
     found = []
     for verdict, having in verdicts.having.items():
-        found += badges_of(
-            verdicts.asked, having, sets, lambda of: _called(parts, of), families, SIGNS.get(verdict, "")
-        )
+        found += badges_of(verdicts.asked, having, sets, lambda of: _called(parts, of), families, verdict)
     return found
 
 
@@ -158,6 +156,16 @@ class _Boxes:
             _place(part),
             f"#group-{part.group.number + 1}" if self.links and part.group is not None else "",
         )
+
+    def frame(self, namespace: str) -> Frame:
+        """Return the frame of a namespace."""
+        total = Isolated(0, 0, 0, 0)
+        for part, isolation in zip(self.parts, self.isolation, strict=True):
+            if part.namespace == namespace:
+                total += isolation
+        note = (f"{total.neither} of {total.pods} pods: no policy isolates them in either direction",)
+        link = f"#namespace-{namespace}" if self.links else ""
+        return Frame(_frame(namespace), "namespace", namespace, note=note, link=link)
 
     def _lines(self, part: Part, isolation: Isolated) -> Iterator[str]:
         count = len(part.members)

@@ -87,11 +87,13 @@ def _box(box: Box, place: Place) -> Iterator[str]:
     inside = [f'<rect class="nl-edge" {_at(place)} rx="{rounded}"/>']
     shown = lines_of(box)
     y = place.y + (place.height - sum(line.height for line in shown)) / 2
-    for line in shown:
-        middle = place.x + place.width / 2
-        if line.role == "badge":
-            size = f'width="{line.width:.0f}" height="{line.height - 3}"'
-            inside.append(f'<rect class="nl-pill" x="{middle - line.width / 2:.0f}" y="{y + 2:.0f}" {size} rx="8"/>')
+    middle = place.x + place.width / 2
+    for number, line in enumerate(shown):
+        if line.rows:
+            of = shown[number : number + line.rows]
+            width = max(one.width for one in of)
+            size = f'width="{width:.0f}" height="{sum(one.height for one in of) - 3}"'
+            inside.append(f'<rect class="nl-pill" x="{middle - width / 2:.0f}" y="{y + 2:.0f}" {size} rx="8"/>')
         at = f'x="{middle:.0f}" y="{y + line.height - 5:.0f}"'
         inside.append(f'<text class="nl-{line.role}" {at}>{_escaped(line.text)}</text>')
         y += line.height

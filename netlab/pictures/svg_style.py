@@ -16,6 +16,7 @@ STYLE = (
     ".nl-picture .nl-frame text{font-size:12px;font-weight:600;fill:var(--nl-soft)}"
     ".nl-edge{fill:var(--nl-page);stroke:var(--nl-soft);stroke-width:1.2}"
     ".nl-host .nl-edge,.nl-node .nl-edge,.nl-outside .nl-edge{stroke:var(--nl-ink);fill:var(--nl-frame)}"
+    ".nl-policy .nl-edge{stroke:var(--nl-arrow)}.nl-tunnel .nl-edge{stroke-width:2.4}"
     ".nl-open .nl-edge{stroke:var(--nl-open);stroke-width:2;stroke-dasharray:6 4}"
     ".nl-box text{text-anchor:middle}"
     ".nl-picture .nl-name{font-size:12px;font-weight:600}"

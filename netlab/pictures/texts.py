@@ -35,10 +35,11 @@ _OPEN: dict[Isolation, str] = {
 
 @frozen
 class Line:
-    """One line of a box."""
+    """One line of a box; ``rows`` is the number of lines of its badge if it is the first of them, else 0."""
 
     text: str
     role: Role
+    rows: int = 0
 
     @property
     def width(self) -> float:
@@ -58,7 +59,10 @@ def lines_of(box: Box) -> tuple[Line, ...]:
     found = [Line(clipped(name), "name"), *(Line(clipped(other), "line") for other in others)]
     if box.isolation in _OPEN:
         found.append(Line(_OPEN[box.isolation], "open"))
-    return (*found, *(Line(line, "badge") for badge in box.badges for line in _wrapped(badge)))
+    for badge in box.badges:
+        rows = _wrapped(badge)
+        found += [Line(row, "badge", len(rows) if row is rows[0] else 0) for row in rows]
+    return tuple(found)
 
 
 def _wrapped(text: str) -> list[str]:

@@ -5,12 +5,12 @@ It is read from the wanted state, which is what ``up`` builds. So it shows no li
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from textwrap import wrap
 from typing import Literal
 
-from netlab.cluster.types import Cluster, Host, Network, Node, Pod
+from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import printable
@@ -18,8 +18,18 @@ from netlab.pictures.merged import MergedArrow, MergedBox, bounded, in_numbers, 
 from netlab.pictures.model import BoxKind, Frame, Picture
 from netlab.pictures.texts import MOST
 from netlab.pictures.wires import Interface, Wires
+from netlab.pictures.wiring_text import (
+    Unit,
+    addresses_of,
+    impaired_pairs,
+    network_line,
+    plugins_of,
+    space_names,
+    tunnel_facts,
+    tunnel_lines,
+    workload_name,
+)
 
-Unit = Literal["workload", "namespace", "namespaces alike", "network"]
 Alike = Literal["no", "same pods", "same wiring"]
 
 MOST_BOXES = 30
@@ -66,8 +76,8 @@ class _Drawing:
         self._pods: dict[str, list[Pod]] = defaultdict(list)
         for pod in cluster.pods:
             self._pods[pod.node].append(pod)
-        self._spaces = _space_names(cluster, unit)
-        self._pairs = _impaired_pairs(cluster, wires)
+        self._spaces = space_names(cluster, unit)
+        self._pairs = impaired_pairs(cluster, wires)
         # The first node of each node's frame, by name. It names the frame and its boxes.
         self._first: dict[str, str] = {}
         self.frames: list[Frame] = []
@@ -97,7 +107,7 @@ class _Drawing:
             if port is None or port.end[0] != names.underlay_namespace(self._cluster.name):
                 continue
             box = self._box(ident, kind, name, frame, (f"{interface.name}, {interface.size}",))
-            box.add(interface.addresses, f"{machine.ref}: {interface.name} {_addresses(interface)}")
+            box.add(interface.addresses, f"{machine.ref}: {interface.name} {addresses_of(interface)}")
             ends = (ident, _UNDERLAY) if kind == "outside" else (_UNDERLAY, ident)
             self._join(*ends, "veth", port, interface, port.name)
 
@@ -118,7 +128,7 @@ class _Drawing:
         """Return what two nodes have in common if they are wired alike, whatever their pods are."""
         place = names.node_namespace(self._cluster.name, node.name)
         links = tuple(
-            (one.name, one.link.kind, one.size, one.link.master, one.netem, _tunnel_facts(one))
+            (one.name, one.link.kind, one.size, one.link.master, one.netem, tunnel_facts(one))
             for one in self._wires.of(place)
             if not self._is_port(one)
         )
@@ -142,7 +152,7 @@ class _Drawing:
             for one in self._wires.of(place):
                 if one.link.kind == "bridge":
                     box = self._box(f"{ident}/{one.name}", "bridge", one.name, frame, (f"bridge, {one.size}",))
-                    box.add(one.addresses, f"{node.ref}: {one.name} {_addresses(one)}")
+                    box.add(one.addresses, f"{node.ref}: {one.name} {addresses_of(one)}")
                     self._join(ident, box.ident, "routes", one, None, "")
                 elif one.link.kind in ("vxlan", "ipip"):
                     self._draw_tunnel(node, ident, frame, one)
@@ -150,9 +160,9 @@ class _Drawing:
                 self._draw_pod(pod, ident, frame)
 
     def _draw_tunnel(self, node: Node, ident: str, frame: str, one: Interface) -> None:
-        box = self._box(f"{ident}/{one.name}", "tunnel", one.name, frame, (*_tunnel_facts(one), one.size))
+        box = self._box(f"{ident}/{one.name}", "tunnel", one.name, frame, (*tunnel_facts(one), one.size))
         local = one.link.options.get("local") or one.link.options.get("local6")
-        box.add(one.addresses, f"{node.ref}: {one.name} {_addresses(one)} from {local}")
+        box.add(one.addresses, f"{node.ref}: {one.name} {addresses_of(one)} from {local}")
         self._join(ident, box.ident, "encapsulates", one, None, "")
         if one.link.master:
             self._join(box.ident, f"{ident}/{one.link.master}", "port", one, None, "")
@@ -186,7 +196,7 @@ class _Drawing:
             box = self._pod_box(pod, (*key, joined, kind, one.size, netem), frame, (f"{one.name}, {one.size}",))
             name = port.name if port is not None else f"of {one.link.parent[1]}" if one.link.parent else ""
             link = f"{name} - {one.name}" if port is not None else f"{one.name} {kind} {name}"
-            box.add(one.addresses, f"{pod.ref}: {link} {_addresses(one)}")
+            box.add(one.addresses, f"{pod.ref}: {link} {addresses_of(one)}")
             self._join(joined, box.ident, kind, one, port, name)
 
     def _draw_without_link(self, pod: Pod, key: tuple[str, ...], frame: str, node: str) -> None:
@@ -199,7 +209,7 @@ class _Drawing:
         box = self._pod_box(pod, key, frame, ("link made by plugins",))
         addresses = ", ".join(map(str, pod.addresses)) or "an address that plugins choose"
         box.add((), f"{pod.ref}: {addresses}")
-        self._arrow(node, box.ident, _plugins(network))
+        self._arrow(node, box.ident, plugins_of(network))
 
     def _pod_box(self, pod: Pod, key: tuple[str, ...], frame: str, facts: tuple[str, ...]) -> MergedBox:
         name = key[0] or (f"network {pod.network}" if pod.network else "without a pod network")
@@ -213,7 +223,7 @@ class _Drawing:
         if self._unit == "network":
             box.parts[pod.namespace] += 1
         elif self._unit != "workload":
-            box.parts[_workload(pod)] += 1
+            box.parts[workload_name(pod)] += 1
         return box
 
     # --- impairments -------------------------------------------------------------------------------------------------
@@ -257,8 +267,10 @@ class _Drawing:
 
     def _below(self) -> Iterator[str]:
         for network in self._cluster.networks:
-            yield _network_line(network)
-        yield from _tunnel_lines(self._cluster, self._wires)
+            yield network_line(network)
+        if self._cluster.policy.enforcement != "all":
+            yield "nothing enforces policies"
+        yield from tunnel_lines(self._cluster, self._wires)
         for cidr in self._cluster.service_cidrs if self._cluster.services else ():
             yield f"Services {cidr}: no interface has these addresses; nodes translate them"
         if len(self._pairs) > _MOST_PAIRS:
@@ -268,82 +280,3 @@ class _Drawing:
                 self._unit, "namespaces with equal workloads"
             )
             yield f"a box has all pods of {whole} that are wired alike"
-
-
-def _workload(pod: Pod) -> str:
-    """Return the name of a pod's workload without its namespace, or its own."""
-    return pod.workload.rpartition("/")[2] or pod.name
-
-
-def _space_names(cluster: Cluster, unit: Unit) -> dict[str, str]:
-    """Return the name of the box of each namespace's pods: several namespaces may have one box."""
-    if unit == "namespace":
-        return {pod.namespace: pod.namespace for pod in cluster.pods}
-    if unit != "namespaces alike":
-        return {}
-    parts: dict[str, Counter[str]] = defaultdict(Counter)
-    for pod in cluster.pods:
-        parts[pod.namespace][_workload(pod)] += 1
-    alike: dict[Hashable, list[str]] = defaultdict(list)
-    for namespace, of in parts.items():
-        alike[frozenset(of.items())].append(namespace)
-    return {namespace: name_range(spaces) for spaces in alike.values() for namespace in spaces}
-
-
-def _network_line(network: Network) -> str:
-    """Return a network's name, mode and prefixes, and what a reader of policies must know about it."""
-    traits = network.traits
-    parts = [f"mode {traits.name}", " ".join(map(str, network.pod_cidrs))]
-    if traits.attachment.by_plugins:
-        parts.append(f"{_plugins(network)} make the links of its pods")
-    if not traits.attachment.enforced:
-        parts.append("policies are not enforced")
-    return f"network {network.name}: {', '.join(filter(None, parts))}"
-
-
-def _plugins(network: Network) -> str:
-    """Return the names of the plugins that make the links of a network's pods."""
-    types = [str(one.get("type", "")) for one in network.conflist.plugins] if network.conflist else []
-    return f"plugins {', '.join(types)}".rstrip()
-
-
-def _tunnel_facts(one: Interface) -> tuple[str, ...]:
-    """Return what both ends of a tunnel have in common as text, () for an interface that is no tunnel's."""
-    options = one.link.options
-    if one.link.kind == "vxlan":
-        return (f"VXLAN VNI {options['id']}, UDP {options['dstport']}",)
-    return ("IPIP",) if one.link.kind == "ipip" else ()
-
-
-def _tunnel_lines(cluster: Cluster, wires: Wires) -> Iterator[str]:
-    """Yield a line for each tunnel: the nodes that it joins."""
-    joined: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for node in cluster.nodes:
-        for one in wires.of(names.node_namespace(cluster.name, node.name)):
-            if facts := _tunnel_facts(one):
-                joined[one.name, ", ".join(facts)].append(node.name)
-    for (name, fact), nodes in joined.items():
-        if len(nodes) > 1:
-            yield f"{name} ({fact}) joins {name_range(nodes)}"
-
-
-def _impaired_pairs(cluster: Cluster, wires: Wires) -> list[tuple[str, str, str]]:
-    """Return the pairs of machines whose link is impaired, each once, with what happens to packets."""
-    found: dict[tuple[str, str], str] = {}
-    machines: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
-    refs = {names.endpoint_namespace(cluster.name, machine): machine.ref for machine in machines}
-    ports: dict[str, str] = {}
-    of_underlay = wires.of(names.underlay_namespace(cluster.name))
-    for port in of_underlay:
-        machine = wires.peer(port)
-        if machine is not None:
-            ports[port.name] = refs[machine.end[0]]
-    for port in of_underlay:
-        for source, text in port.by_source:
-            one, other = sorted((ports[port.name], ports[source]))
-            found[one, other] = text
-    return [(one, other, text) for (one, other), text in found.items()]
-
-
-def _addresses(interface: Interface) -> str:
-    return " ".join((*map(str, interface.addresses), interface.size))

@@ -82,10 +82,9 @@ def parts_of(found: Groups, unit: Literal["workload", "group"], label: str = "",
         if idents[ident] > 1:
             ident = f"{ident} ({of[0].ref})"
         parts.append(Part(ident, name, namespace, tuple(of), group))
-    parts.sort(key=_order)
     services = {id(one.question.service): one.question.service for one in found.to_services}
     parts += [Part(service_ref(one), one.meta.name, one.meta.namespace, (), None, one) for one in services.values()]
-    return parts
+    return sorted(parts, key=_order)
 
 
 def _key(member: Endpoint, unit: str, label: str, by_namespace: bool) -> tuple[str, ...]:
@@ -120,9 +119,8 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
 
 
 def _order(part: Part) -> tuple[int, list[tuple[int, str]], str]:
-    first = part.members[0]
-    rank = 1 if isinstance(first, Pod) else 0 if type(first).__name__ == "Host" else 2
-    return rank, by_number(part.namespace), part.ident
+    kind = "Service" if part.service is not None else type(part.members[0]).__name__
+    return {"Host": 0, "Node": 2}.get(kind, 1), by_number(part.namespace), part.ident
 
 
 def by_number(name: str) -> list[tuple[int, str]]:

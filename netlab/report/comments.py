@@ -6,7 +6,7 @@ Each function yields the blocks of one result's view ``comment()``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -41,8 +41,11 @@ def head(command: str, subject: str, title: str) -> Iterator[Block]:
     yield Heading(title, 1)
 
 
-def of_rows(lab: str, tally: Tally, kept: Kept, again: Again | None) -> Iterator[Block]:
-    """Yield the comment of ``verify`` or ``probe``: pairs that differ, then inconclusive ones, then unknown ones."""
+def of_rows(lab: str, tally: Tally, kept: Kept, again: Again | None, more: Iterable[Block] = ()) -> Iterator[Block]:
+    """Yield the comment of ``verify`` or ``probe``: pairs that differ, then inconclusive ones, then unknown ones.
+
+    ``more`` are blocks after the counts.
+    """
     yield from head(tally.command, lab, f"{_outcome(tally)} in lab {lab}")
     wrong: list[Row] = []
     for outcome, what in _SECTIONS.items():
@@ -53,7 +56,17 @@ def of_rows(lab: str, tally: Tally, kept: Kept, again: Again | None) -> Iterator
         yield Heading(what)
         yield _pairs(rows, number)
     yield Paragraph(str(tally))
+    yield from more
     yield from _again(again, [_explain(again, row) for row in wrong[:_COMMANDS]] if again else [])
+
+
+def verified(
+    lab: str, tally: Tally, kept: Kept, cluster: Cluster, asked: FlowSelection, again: Again | None
+) -> Iterator[Block]:
+    """Yield the comment of ``verify``: that of its rows, with the expected verdicts of groups and the picture."""
+    from netlab.policy.groups import groups
+
+    return of_rows(lab, tally, kept, again, _small(groups(cluster, asked), cluster, asked))
 
 
 def _outcome(tally: Tally) -> str:
@@ -88,7 +101,7 @@ def _pairs(rows: Sequence[Row], number: int) -> Rows:
 
 def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: Again | None) -> Iterator[Block]:
     """Yield the comment of ``reach``: unknown verdicts, pods that nothing isolates, counts, table and picture."""
-    from netlab.report.groups import summary, table
+    from netlab.report.groups import summary
 
     tally = found.tally()
     total = sum(tally.values())
@@ -104,10 +117,17 @@ def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: Agai
         )
     yield from _unprotected(cluster)
     yield Paragraph(summary(found))
+    yield from _small(found, cluster, asked)
+    yield from _again(again)
+
+
+def _small(found: Groups, cluster: Cluster, asked: FlowSelection) -> Iterator[Block]:
+    """Yield the table of groups and the picture, if they are small."""
+    from netlab.report.groups import table
+
     if len(found.groups) <= _SMALL:
         yield Details("Who reaches whom, by groups of pods that behave alike", [Code("\n".join(table(found, _WIDTH)))])
     yield from _picture(found, cluster, asked)
-    yield from _again(again)
 
 
 def _picture(found: Groups, cluster: Cluster, asked: FlowSelection) -> Iterator[Block]:

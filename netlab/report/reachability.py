@@ -46,7 +46,13 @@ class Reachability:
             return
         from netlab.report.truth_table import TruthTable
 
-        yield from TruthTable(self.tally.count(self._rows)).lines(page.width, page.paint)
+        found = TruthTable(self.tally.count(self._rows))
+        compares = self.tally.command == "verify"
+        if compares and self.tally.as_expected and not found.fits(page.width):
+            # Many lines that say one thing: `reach` prints them too.
+            yield f"{self.tally}; every verdict is that of `netlab reach`"
+            return
+        yield from found.lines(page.width, page.paint, wrong_first=compares)
         yield str(self.tally)
 
     def wide(self, page: Page) -> Iterator[str]:
@@ -60,13 +66,18 @@ class Reachability:
         """Yield the pairs that are wrong, and the counts."""
         from netlab.report.comments import of_rows
 
+        kept = self.keep()
+        return of_rows(self.lab, self.tally, kept, self._again)
+
+    def keep(self) -> Kept:
+        """Return what is kept of the rows, after all of them are read."""
         if self.kept is None:
             from netlab.report.kept import Kept
 
             self.kept = Kept()
             self._rows = self.kept.passing(self._rows)
         self.read()
-        return of_rows(self.lab, self.tally, self.kept, self._again)
+        return self.kept
 
     def document(self) -> Streamed:
         """Return the Reachability document."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netlab.report.reachability import Reachability
 from netlab.report.rows import Outcome, Row
+from netlab.report.suites import Case, Suite, Suites
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -42,6 +43,28 @@ class Verification(Reachability):
         self._cluster = cluster
         self._asked = asked
 
+    def comment(self) -> Iterator[Block]:
+        """Yield the pairs that are wrong, the counts, the expected verdicts of groups, and the picture."""
+        from netlab.report.comments import verified
+
+        kept = self.keep()
+        return verified(self.lab, self.tally, kept, self._cluster, self._asked, self._again)
+
+    def suites(self) -> Suites:
+        """Return a suite of the lab: a case for each wrong pair, one for all that agree, one for all not compared."""
+        kept, tally = self.keep(), self.tally
+        cases = [Case(f"{_count(tally['agree'])} as expected")] if tally["agree"] else []
+        if tally["unknown"]:
+            why = "a policy that netlab does not read could change the verdict"
+            cases.append(Case(f"{_count(tally['unknown'])} not compared", skipped=why))
+        wrong: tuple[Outcome, ...] = ("differ", "inconclusive")
+        for outcome in wrong:
+            cases += map(_case, kept.rows[outcome])
+            if more := kept.more[outcome]:
+                text = f"{more:,} more {outcome}" if outcome == "inconclusive" else f"{more:,} more pairs differ"
+                cases.append(Case(f"and {text}", failure=(text, text)))
+        return Suites("netlab", [Suite(f"verify {self.lab}", cases)])
+
     def report(self) -> Iterator[Block]:
         """Yield the whole report: the pairs that are wrong, the matrices, pictures and policies."""
         from netlab.report.blocks import Figure, Figures, Heading, Paragraph
@@ -71,6 +94,16 @@ class Verification(Reachability):
         if kept.seen.elsewhere:
             yield Paragraph(f"{kept.seen.elsewhere:,} pairs are in no cell: the lab changed while they were measured.")
         yield from of.rest()
+
+
+def _case(row: Row) -> Case:
+    name = f"{row.source} -> {row.destination} {row.port_text} IPv{row.family}"
+    what = f"expected {row.expected}, measured {row.measured}"
+    return Case(name, failure=(what, f"{name}: {what}: {row.reason}"))
+
+
+def _count(number: int) -> str:
+    return f"{number:,} pair{'' if number == 1 else 's'}"
 
 
 def wrong_rows(found: Sequence[Row], more: int) -> Rows:

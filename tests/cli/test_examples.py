@@ -32,7 +32,7 @@ def test_what_is_printed_is_input(netlab: Callable[..., Any], tmp_path: Path) ->
 def test_a_copy_is_what_the_repository_has(netlab: Callable[..., Any], tmp_path: Path) -> None:
     """Without a name all files, in the folders that the documentation names."""
     done = netlab("examples", "--to", str(tmp_path / "new" / "deep"))
-    copied = {path.relative_to(tmp_path / "new" / "deep") for path in tmp_path.rglob("*.yaml")}
+    copied = {path.relative_to(tmp_path / "new" / "deep") for path in tmp_path.rglob("*.y*ml")}
 
     assert (0, {Path(name) for name in sample_files.files()}) == (done.exit_code, copied)
     assert [] == [

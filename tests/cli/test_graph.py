@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from iproute2 import addresses, ip
@@ -68,7 +69,22 @@ def test_an_option_that_does_nothing_for_a_question_is_refused(
     done = netlab("graph", question, "-f", file, *option)
 
     assert 2 == done.exit_code
-    assert f"Error: {option[0]} is for `graph reach` only: `graph {question}` asks about no pairs\n" == done.stderr
+    assert f"Error: {option[0]} is for `graph reach` only\n" == done.stderr
+
+
+@pytest.mark.parametrize("question", ["topology", "reach"])
+def test_namespaces_are_chosen_for_policies_only(netlab: Call, file: str, question: str) -> None:
+    done = netlab("graph", question, "-f", file, "--only", "shop")
+
+    assert (2, "Error: --only is for `graph policies` only\n") == (done.exit_code, done.stderr)
+
+
+def test_a_namespace_is_drawn_alone(netlab: Call, file: str) -> None:
+    drawn = netlab("graph", "policies", "-f", file, "--only", "monitoring", "--only", "kube-system", "-o", "dot")
+    wrong = netlab("graph", "policies", "-f", file, "--only", "moniturin")
+
+    assert ["kube-system", "monitoring"] == re.findall(r'^    label="(.*?)"', drawn.stdout, re.MULTILINE)
+    assert (2, "Error: namespace 'moniturin' has no pods and no policies\n") == (wrong.exit_code, wrong.stderr)
 
 
 def test_a_picture_is_written_to_a_file(netlab: Call, file: str, tmp_path: Path) -> None:
@@ -157,3 +173,36 @@ def test_the_picture_of_a_running_lab_has_its_links_and_addresses(
         "10.250.0.0/16",
         "fd00:10:244::/56",
     }
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("output", ["svg", "dot", "mermaid", "html"])
+def test_the_name_of_a_file_is_text_in_every_picture(netlab: Call, tmp_path: Path, question: str, output: str) -> None:
+    """A repository of strangers may have files of any name."""
+    hostile = tmp_path / '"><script>alert(1)<'
+    hostile.mkdir()
+    (hostile / "script>`\n$(id)\u202e.yaml").write_text(Path("examples/shop/policies.yaml").read_text())
+    done = netlab("graph", question, "-f", "examples/shop/shop.yaml", "-f", str(hostile), "-o", output)
+
+    assert 0 == done.exit_code, done.stderr
+    assert "<script>alert" not in done.stdout
+    assert "\u202e" not in done.stdout
+    if output == "svg":
+        ET.fromstring(done.stdout)  # noqa: S314  netlab's own output
+
+
+PAGE = (Path(__file__).parents[2] / "docs/pictures.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"), re.findall(r"^netlab (graph .*) > (docs/\S+\.svg)$", PAGE, re.MULTILINE)
+)
+def test_the_pictures_of_the_docs_are_what_the_command_prints(netlab: Call, arguments: str, file: str) -> None:
+    """If this fails after a change of pictures, run the commands of docs/pictures.md again."""
+    assert Path(file).read_text() == netlab(*arguments.split()).stdout
+
+
+def test_the_flowchart_of_the_docs_is_what_the_command_prints(netlab: Call) -> None:
+    (text,) = re.findall(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)
+
+    assert text == netlab("graph", "policies", "-f", "examples/shop", "-o", "mermaid").stdout

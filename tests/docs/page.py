@@ -31,7 +31,7 @@ def problems(page: str, folder: Path) -> Iterator[str]:
         "HOME": str(folder),
     }
     for block in blocks():
-        if block.page != page or block.reason:
+        if block.page != page or block.reason or block.own_test:
             continue
         if block.language == "console":
             yield from _session(block, folder, environment)
@@ -76,6 +76,7 @@ def prepare(folder: Path) -> None:
     for name in ("examples", "scenarios", "topologies"):
         shutil.copytree(REPOSITORY / name, folder / name)
     shutil.copytree(REPOSITORY / "examples" / "shop", folder / "manifests")
+    (folder / "docs").mkdir()
     # A scenario reads files of its repository.
     (folder / ".git").mkdir()
 

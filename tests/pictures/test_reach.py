@@ -23,6 +23,7 @@ from netlab.objects.documents import parse
 from netlab.pictures.isolation import isolated
 from netlab.pictures.model import Box, Picture
 from netlab.pictures.namespace_counts import counted, place_of
+from netlab.pictures.namespaces import Drawing
 from netlab.pictures.reach import MOST_GROUPS, reach_picture
 from netlab.pictures.units import parts_of
 from netlab.policy import evaluate
@@ -184,6 +185,39 @@ def test_hundreds_of_pods_are_namespaces_and_alike_ones_are_one_box() -> None:
     assert all(f"shop-{number:02}" in " ".join(shops.lines) for number in range(1, 30))
     assert ["5/17 each 8080/TCP"] == [arrow.label for arrow in picture.arrows if arrow.target == "shop-01"]
     assert "Pods that no policy isolates: legacy 4 of 4," in picture.below[-1]
+
+
+def test_marks_between_namespaces_lead_to_file_and_line() -> None:
+    """An arrow or a badge between namespaces has the reason of one pair, with the file and line of the rule."""
+    picture = reach_picture(team(500), FlowSelection())
+    arrow = next(arrow for arrow in picture.arrows if arrow.target == "shop-01")
+    dns = next(box for box in picture.boxes if box.ident == "kube-system")
+
+    assert re.search(r":\d+$", arrow.place)
+    assert "8080/TCP: 145/145 pairs open" == arrow.note[0]
+    assert (
+        "ingress-nginx/controller-0 to shop-01/web-0: allowed by NetworkPolicy shop-01/web-from-edge" in arrow.note[1]
+    )
+    assert dns.note[0].startswith("from every namespace: 53/UDP: ingress-nginx/controller-0 to kube-system/coredns-0: ")
+
+
+@pytest.mark.parametrize("seed", range(samples(12)))
+def test_a_picture_of_namespaces_shows_each_pair_that_is_open(seed: int) -> None:
+    """Two namespaces have an arrow or a complete badge if some pair is open, and none if no pair is."""
+    rng = Random(seed)  # noqa: S311  the same clusters every time, not a secret
+    of, asked = some_cluster(rng), replace(some_questions(rng), services=False)
+    drawing = Drawing(counted(groups(of, asked)))
+    arrows = {(one.source, one.target, one.verdict) for one in drawing.arrows()}
+    replaced = {(b.verdict, *pair) for b in drawing.badges for pair in b.replaced}
+    for verdict, between in drawing.between.items():
+        for (a, b), one in between.items():
+            if a != b:
+                left = [port for port in one.having if (verdict, (a, b), port) not in replaced]
+                assert bool(left) == ((drawing.ident(a), drawing.ident(b), verdict) in arrows)
+    assert all(one[2] in drawing.between for one in arrows)
+    for verdict, (a, b), port in replaced:
+        one = drawing.between[verdict][a, b]
+        assert one.having[port] == one.total[port] > 0
 
 
 def test_a_namespace_that_differs_leaves_its_class() -> None:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from builders import cluster, pod
 from click.testing import Result
 
+from netlab.cluster.flows import FlowSelection
 from netlab.errors import Problem
 from netlab.report import formats
 from netlab.report.again import Again
@@ -17,6 +19,7 @@ from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.rows import Row
 from netlab.report.scenarios import TestReport
+from netlab.report.verification import Verification
 from netlab.scenario.results import ProgramFailure, ScenarioResult, StepResult
 
 Netlab = Callable[..., Result]
@@ -124,3 +127,34 @@ def test_the_command_is_without_its_options_of_output(netlab: Netlab, tmp_path: 
     assert 2 == done.exit_code or "netlab check -f examples/shop" in file.read_text().splitlines()
     done = netlab("check", "-f", "examples/shop", "--markdown", str(file), "-ojson", "--strict")
     assert "netlab check -f examples/shop --strict" in file.read_text().splitlines()
+
+
+def test_wrong_pairs_are_failures_of_junit() -> None:
+    """Those that agree are one case, and so are those that are not compared."""
+    asked = [row(1, "allow", "allow"), row(2, "allow", "deny"), row(3, "unknown", "deny"), row(4, "deny", "deny")]
+    of = cluster(pod("a"), pod("b"))
+    lines = list(formats.lines(Verification("shop", asked, of, FlowSelection()), "junit"))
+
+    assert '<testsuites name="netlab" tests="3" failures="1" errors="0" skipped="1" time="0.000">' in lines[0]
+    assert '<testcase classname="verify shop" name="2 pairs as expected" time="0.000" />' in lines[0]
+    assert '<failure message="expected allow, measured deny" type="verdict">x/a-2 -&gt; x/b 80/TCP IPv4: ' in lines[0]
+
+
+def test_verify_has_the_table_of_groups_below_what_is_wrong() -> None:
+    """It says what is expected, which the policies decide."""
+    found = Verification("shop", [row(1, "allow", "deny")], cluster(pod("a"), pod("b")), FlowSelection())
+    lines = markdown(found)
+
+    assert lines.index("## Packets and policies differ") < lines.index("<details><summary>Picture</summary>")
+
+
+def test_wrong_pairs_of_verify_come_before_the_table() -> None:
+    """And if all of a large lab agree, one line says so."""
+    wrong = list(formats.lines(Reachability("shop", [row(1, "allow", "deny")], "verify"), "table"))
+    many = [Row(f"x/a-{n}", f"x/a-{m}", 4, "TCP", 80, "deny", "deny", "") for n in range(80) for m in range(80)]
+
+    assert wrong[0].startswith("! x/a-1 -> x/b 80/TCP: expected allow, measured deny")
+    assert "SOURCE" in wrong[2]
+    assert ["6400 pairs: 6400 agree, 0 differ, 0 inconclusive; every verdict is that of `netlab reach`"] == list(
+        formats.lines(Reachability("shop", many, "verify"), "table")
+    )

@@ -72,7 +72,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     [
         (Reachability, (*MATRIX, "markdown"), ("markdown",)),
         (Expected, (*MATRIX, *REPORTS), REPORTS),
-        (Verification, (*MATRIX, *REPORTS), REPORTS),
+        (Verification, (*MATRIX, *REPORTS), (*REPORTS, "junit")),
         (Comparison, (*PLAIN, *REPORTS), REPORTS),
         (ReachabilityGroups, MATRIX, ()),
         (Problems, (*PLAIN, "markdown"), ("markdown",)),
@@ -83,7 +83,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
-        (DrawnPicture, ("html", "svg", "dot", "mermaid"), ("html",)),
+        (DrawnPicture, ("svg", "dot", "mermaid", "html"), ("html",)),
         (Marbles, PLAIN, ("junit",)),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 Question = Literal["topology", "reach", "policies"]
 
-# Options about pairs of endpoints: no other question has any.
+# The question of each option that does nothing for others. Only ``reach`` asks about pairs of endpoints.
 _OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system", "services")
+_ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "policies"})
 
 
 @click.command("graph")
@@ -39,7 +41,14 @@ _OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system"
     help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
 @click.option("--label", "label", metavar="KEY", default="", help="Name groups by this label's value.")
-@options.output(DrawnPicture, default="svg")
+@click.option(
+    "--only",
+    "only",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="With `policies`: draw only this namespace; repeatable.",
+)
+@options.output(DrawnPicture)
 @click.option(
     "--output-file",
     "file",
@@ -62,6 +71,7 @@ def graph_command(
     services: bool,
     unit: Unit,
     label: str,
+    only: Sequence[str],
     output: str,
     file: str | None,
 ) -> None:
@@ -72,8 +82,7 @@ def graph_command(
 
     Options that select pairs, --unit and --label are for `graph reach` only.
     """
-    if question != "reach":
-        _refuse_options_of_reach(question)
+    _refuse_other_options(question)
     if file is not None:
         from netlab.kernel import output as kernel_output
 
@@ -85,36 +94,30 @@ def graph_command(
         selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
         picture = reach_picture(cluster, selection, unit=unit, label=label)
     else:
-        picture = _picture(question, cluster)
-    if output == "mermaid":
-        from netlab.pictures import mermaid
-
-        mermaid.check(picture)
+        picture = _picture(question, cluster, only)
     if file is None:
         rendering.render(DrawnPicture(picture), output)
     else:
         rendering.write(DrawnPicture(picture), [(output, file)])
 
 
-def _picture(question: Question, cluster: Cluster) -> Picture:
+def _picture(question: Question, cluster: Cluster, only: Sequence[str]) -> Picture:
     if question == "topology":
         from netlab.pictures.topology import topology_picture
 
         return topology_picture(cluster)
     from netlab.pictures.policies import policies_picture
 
-    return policies_picture(cluster)
+    return policies_picture(cluster, only=only)
 
 
-def _refuse_options_of_reach(question: str) -> None:
+def _refuse_other_options(question: str) -> None:
     """Raise UsageError for each option on the command line that does nothing for a question."""
     context = click.get_current_context()
-    named = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name in _OF_REACH and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
-    ]
-    if named:
-        raise UsageError(
-            *(f"{option} is for `graph reach` only: `graph {question}` asks about no pairs" for option in named)
-        )
+    wrong = []
+    for parameter in context.command.params:
+        of = _ONLY_OF.get(parameter.name or "", question)
+        if of != question and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+            wrong.append(f"{parameter.opts[0]} is for `graph {of}` only")
+    if wrong:
+        raise UsageError(*wrong)

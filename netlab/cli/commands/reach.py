@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.report.expected import Expected
+
+if TYPE_CHECKING:
+    from netlab.cli.progress_line import Progress
+    from netlab.report.rows import Tally
+
+
+# As many pairs take about a second.
+_MANY = 1_000_000
 
 
 @click.command("reach")
@@ -56,5 +66,16 @@ def reach_command(
 
         rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, selection, options.again()), output)
+        result, number = Expected(cluster, selection, options.again()), selection.count(cluster)
+        if number > _MANY:
+            terminal.doing(f"evaluating {number:,} pairs")
+        with terminal.progress("rows") as progress:
+            watch = None if progress is None else partial(_watch, progress, result.tally, number)
+            rendering.render(result, output, watch)
     rendering.write(Expected(cluster, selection, options.again()), reports)
+
+
+def _watch(progress: Progress, tally: Tally, number: int) -> None:
+    """Show how many rows are printed."""
+    if tally.pairs:
+        progress(tally.pairs, number)

@@ -100,12 +100,15 @@ def verify_command(
 
 def _kept(views: Collection[str], cluster: Cluster, asked: FlowSelection) -> Kept | None:
     """Return what the views of reports need of the rows, None if no format prints one."""
-    if "comment" not in views and "report" not in views:
+    if not {"comment", "report", "suites"}.intersection(views):
         return None
-    from netlab.policy.groups import groups
     from netlab.report.kept import Kept, Seen
 
-    return Kept(Seen(groups(cluster, asked)) if "report" in views else None)
+    if "report" not in views:
+        return Kept()
+    from netlab.policy.groups import groups
+
+    return Kept(Seen(groups(cluster, asked)))
 
 
 @contextlib.contextmanager

@@ -71,10 +71,10 @@ FORMATS: dict[str, Format] = {
     "yaml": Format("document", module="netlab.report.formats.yaml_text"),
     "name": Format("names", text=True),
     "markdown": Format("comment", text=True, file="Markdown"),
-    "html": Format("report", file="a page of HTML"),
     "svg": Format("picture"),
     "dot": Format("picture"),
     "mermaid": Format("picture"),
+    "html": Format("report", file="a page of HTML"),
     "junit": Format("suites", file="JUnit XML", printed=False),
 }
 """All formats by name, in the order of ``-o``."""

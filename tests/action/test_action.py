@@ -52,7 +52,7 @@ def test_a_change_with_a_wrong_verdict_fails_and_gets_a_comment(
     assert "(https://github.example/owner/shop/actions/runs/42)" in comment["body"]
     assert comment["body"].partition("\n")[2].strip() == job.summary.strip()
     files = job.artifacts["netlab-report"]
-    assert {"summary.md", "check.md", "verify.md", "test.md", "test.xml", "test.txt"} <= set(files)
+    assert {"summary.md", "check.md", "verify.md", "verify.html", "test.html", "test.xml", "test.txt"} <= set(files)
     assert "<failure" in files["test.xml"]
     assert {"exit-code": "1"}.items() <= job.outputs.items()
 
@@ -155,14 +155,15 @@ def test_hostile_names_and_titles_do_nothing(push: Push, workspace: Path, github
     """No branch, title or file name becomes a command of the shell or of the runner, or markup of the comment."""
     name = "::add-mask::`x` <img src=x> @octocat $(touch evil).yaml"
     text = "kind: 'Pod\n\n::set-output name=x::y'\napiVersion: [\n```\n# <b>big</b>\n"
-    (workspace / "manifests" / name).write_text(text)
+    (workspace / name).write_text(text)
 
-    job = push(with_inputs(ports='"$(touch evil)"', profile="'`touch evil`'"), name=EVIL)
+    other = push(with_inputs(ports='"$(touch evil)"', profile="'`touch evil`'"), name=EVIL)
+    job = push(STATIC.replace("          manifests\n", "          manifests\n          *.yaml\n"), name=EVIL)
 
-    assert 2 == job.code
+    assert (2, 2) == (job.code, other.code)
     assert [] == [path.name for path in (*workspace.rglob("evil"), *Path.cwd().glob("evil"))]
-    assert [] == job.commands
-    assert "::add-mask::" in job.log
+    assert [] == job.commands + other.commands
+    assert "\n::add-mask::" in job.log
     outside = re.sub(r"(?ms)^(`{3,})\w*$.*?^\1$", "", github.comments[0]["body"])
     assert not re.search(r"<img|<b>|@octocat", outside)
     assert "t0ken" not in job.log + github.comments[0]["body"]

@@ -36,7 +36,7 @@ def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     )
     before = os.environ.get("CONTAINERS_CONF")
     os.environ["CONTAINERS_CONF"] = str(folder / "containers.conf")
-    yield ["podman", "--root", f"{folder}/store", "--runroot", f"{folder}/state", "--storage-driver", "vfs"]
+    yield ["podman", "--root", f"{folder}/store", "--runroot", f"{folder}/state"]
     os.environ.pop("CONTAINERS_CONF")
     if before is not None:
         os.environ["CONTAINERS_CONF"] = before

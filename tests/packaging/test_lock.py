@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 RUNTIME = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"]]
 DEV = PYPROJECT["dependency-groups"]["dev"]
-TOOLS = {name: PYPROJECT["dependency-groups"][name] for name in ("docs", "sbom", "hooks")}
+TOOLS = {name: PYPROJECT["dependency-groups"][name] for name in ("docs", "sbom", "hooks", "browser")}
 INGRESS = PYPROJECT["project"]["optional-dependencies"]["ingress"]
 
 # One pin as pip-compile writes it: `name==version` and its hashes on the lines that follow.

@@ -41,7 +41,7 @@ def plain(text: str) -> Iterator[str]:
 
 def question_lines(lesson: LessonFolder) -> Iterator[str]:
     """Yield the question and the task, before the learner answers."""
-    yield "Question, before you send a packet"
+    yield "Question (predict first; packets answer it in `netlab learn check`)"
     yield from _wrapped(lesson.lesson.question.text)
     yield ""
     yield "Task"

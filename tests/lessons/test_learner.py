@@ -48,7 +48,7 @@ def test_start_copies_files_and_prints_text_question_and_task(learn: Learn) -> N
     parts = [
         "7 of 14: Default deny\n",
         "$ netlab up -f .",
-        "Question, before",
+        "Question (predict first",
         "Task\n",
         "cd netlab-learn/default-deny",
     ]

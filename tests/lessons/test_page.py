@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from netlab.lessons import page
 from netlab.lessons.read import CHECK, FILES, SOLUTION, TEXT, read_lesson
@@ -39,3 +43,15 @@ def test_the_example_of_the_documentation_is_a_lesson(tmp_path: Path) -> None:
 
     assert "no" == found.lesson.question.answer
     assert 2 == len(found.lesson.hints)
+
+
+def test_the_list_of_the_documentation_is_what_is_printed(
+    netlab: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first lines, before a lesson has begun."""
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(
+        r"```console\n\$ netlab learn list\n(.*?)  \.\.\.\n```", (DOCS / "learn.md").read_text(), re.DOTALL
+    )
+
+    assert netlab("learn", "list").stdout.startswith(block)

@@ -307,7 +307,7 @@ def _start(path: str, others: str, folder: str, progress: Progress, *, again: bo
     number = f"{own.index(path) + 1} of {len(own)}: " if path in own else ""
     inner = of_learner.of_lesson(folder, lesson.name)
     commands = (
-        *((f"cd {inner}", "and type what the text shows there"),)[: inner != "."],
+        *((f"cd {inner}", "and type there what the text shows"),)[: inner != "."],
         ("netlab learn check --answer yes|no", "your answer; then packets check it and your files"),
         ("netlab learn hint", "one hint more"),
         (f"netlab down {lesson.lab}", "remove the lab of the text when you are done"),

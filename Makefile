@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean
+.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -36,8 +36,29 @@ verify-profiles:  ## evaluator, ruleset and packets on random policy sets under 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress
 
+test-docs:  ## type every command of the README and of docs/, with labs; as root
+	@NETLAB_DOCS=1 scripts/run dev python -m pytest -n 0 -m docs tests/docs
+
+docs:  ## build the site of the documentation in site/, and check its links; network at first
+	@scripts/run dev scripts/docs
+
 test-cni:  ## the tests of mode cni with the reference plugins; as root, network at first
 	@scripts/run dev scripts/test-cni
+
+# Other options for its pytest: make test-browser BROWSER_ARGS='-k keyboard'
+BROWSER_ARGS ?=
+
+test-browser:  ## the tests of HTML reports in Chromium; network at first
+	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
+
+test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
+	@scripts/run dev scripts/test-capture
+
+test-action:  ## the action in a simulated job, hooks, containers, completion and man pages; as root, network at first
+	@scripts/run dev scripts/test-action
+
+test-lessons:  ## every lesson of netlab learn: its commands, right and wrong answers, a typical mistake; as root
+	@NETLAB_TEST_LESSONS=1 scripts/run dev python -m pytest -n 0 -m learn tests/learn
 
 # Other tests there: make test-vm VM_ARGS='-x tests/lab'
 VM_ARGS ?=
@@ -93,6 +114,9 @@ race:  ## 200 rounds of commands that read a lab beside commands that change it;
 
 dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
 	@scripts/run dev scripts/dist $(PYTEST_ARGS)
+
+man:  ## write the man pages from the commands' help
+	@scripts/run dev python -m netlab.cli.man_pages man
 
 lock:  ## pin the dependencies of pyproject.toml in requirements/
 	@scripts/lock

@@ -16,6 +16,9 @@ A Service is a destination too, and programs run in the lab with its DNS::
         web, api = netlab.find(lab.cluster, "shop/web"), netlab.find_service(lab.cluster, "shop/api")
         (measured,) = lab.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
         print(lab.run(web, ["getent", "hosts", "api"], seconds=5).stdout)
+
+Packets of Scapy are sent and received by ``Lab.send`` and ``Lab.sniff``. docs/api.md has more examples, and says what
+may change between versions.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from netlab.dataplane.node_rulesets import rulesets
     from netlab.errors import (
         AlreadyExists,
+        DamagedRecord,
         HostError,
         InputError,
         KernelError,
@@ -39,18 +43,24 @@ if TYPE_CHECKING:
         Problem,
         UsageError,
     )
-    from netlab.lab.lab import Lab, temporary
+    from netlab.kernel.captured import ProcessResult
+    from netlab.lab.lab import Lab, Place, temporary
     from netlab.lab.outcome import Changes
+    from netlab.lab.sniffing import Sniffer
+    from netlab.lab.trace import Trace, TraceStep
     from netlab.objects.all_objects import Objects
     from netlab.objects.load import load
-    from netlab.objects.scenarios import LabelChange, ObjectRef
+    from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
+    from netlab.objects.services import Service
+    from netlab.objects.types import Document
     from netlab.policy.decision import Decision
     from netlab.policy.evaluate import evaluate
     from netlab.policy.explain import Explanation, explain
     from netlab.policy.reachability import reachability
     from netlab.policy.warnings import warnings
     from netlab.probe.verdicts import Measurement
-    from netlab.scenario.results import ScenarioResult
+    from netlab.ruleset.nftables import Ruleset
+    from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
     from netlab.scenario.run import run
 
     __version__: str
@@ -62,21 +72,27 @@ _WHERE = {
     "netlab.cluster.types": ("Cluster", "Host", "Node", "Pod"),
     "netlab.dataplane.node_rulesets": ("rulesets",),
     "netlab.errors": (
-        *("AlreadyExists", "HostError", "InputError", "KernelError"),
+        *("AlreadyExists", "DamagedRecord", "HostError", "InputError", "KernelError"),
         *("NetlabError", "NotFound", "Problem", "UsageError"),
     ),
-    "netlab.lab.lab": ("Lab", "temporary"),
-    "netlab.objects.all_objects": ("Objects",),
+    "netlab.kernel.captured": ("ProcessResult",),
+    "netlab.lab.lab": ("Lab", "Place", "temporary"),
     "netlab.lab.outcome": ("Changes",),
+    "netlab.lab.sniffing": ("Sniffer",),
+    "netlab.lab.trace": ("Trace", "TraceStep"),
+    "netlab.objects.all_objects": ("Objects",),
     "netlab.objects.load": ("load",),
-    "netlab.objects.scenarios": ("LabelChange", "ObjectRef"),
+    "netlab.objects.scenarios": ("LabelChange", "ObjectRef", "Scenario"),
+    "netlab.objects.services": ("Service",),
+    "netlab.objects.types": ("Document",),
     "netlab.policy.decision": ("Decision",),
     "netlab.policy.evaluate": ("evaluate",),
     "netlab.policy.explain": ("Explanation", "explain"),
     "netlab.policy.reachability": ("reachability",),
     "netlab.policy.warnings": ("warnings",),
     "netlab.probe.verdicts": ("Measurement",),
-    "netlab.scenario.results": ("ScenarioResult",),
+    "netlab.ruleset.nftables": ("Ruleset",),
+    "netlab.scenario.results": ("Failure", "ProgramFailure", "ScenarioResult", "StepResult"),
     "netlab.scenario.run": ("run",),
 }
 
@@ -84,8 +100,11 @@ __all__ = [
     "AlreadyExists",
     "Changes",
     "Cluster",
+    "DamagedRecord",
     "Decision",
+    "Document",
     "Explanation",
+    "Failure",
     "Flow",
     "Host",
     "HostError",
@@ -99,9 +118,19 @@ __all__ = [
     "NotFound",
     "ObjectRef",
     "Objects",
+    "Place",
     "Pod",
     "Problem",
+    "ProcessResult",
+    "ProgramFailure",
+    "Ruleset",
+    "Scenario",
     "ScenarioResult",
+    "Service",
+    "Sniffer",
+    "StepResult",
+    "Trace",
+    "TraceStep",
     "UsageError",
     "evaluate",
     "every_pair",

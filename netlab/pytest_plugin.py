@@ -1,53 +1,78 @@
-"""The pytest plugin: it collects scenario files as tests, and has a fixture that builds labs.
+"""pytest plugin: scenario files are collected as tests, and fixtures build labs. docs/pytest.md is its manual.
 
-``pytest --netlab`` collects every YAML file below its arguments that holds a Scenario. The ini option
-``netlab_scenarios`` collects files by globs, relative to the root directory::
+``*.netlab.yaml`` files are collected without any option. ``--netlab`` collects every YAML file with a Scenario; globs
+in the ini file (``netlab_scenarios = policies/*.yaml``) do the same without the option.
 
-    [tool.pytest.ini_options]
-    netlab_scenarios = ["scenarios/*.yaml"]
-
-A scenario may name files of its repository; without a repository, those below its folder. ``--netlab-allow-outside``
-and the ini option ``netlab_allow_outside`` allow any file.
-
-A scenario is a collector; each of its steps is a test. pytest loads the plugin in every run, so slow imports are inside
-functions.
+A scenario and each of its steps is a collector; each expectation is a test. pytest loads the plugin in every run, so
+slow imports are inside functions.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
-    from netlab.objects.scenarios import Step
+    from netlab.objects import Document
+    from netlab.objects.scenarios import Expectation, ProgramExpectation
     from netlab.scenario.dry_run import DryRun
-    from netlab.scenario.results import Failure, ProgramFailure
-    from netlab.scenario.run import StepRunner
+    from netlab.scenario.in_steps import InSteps
 
+_ALWAYS = (".netlab.yaml", ".netlab.yml")
 _SUFFIXES = (".yaml", ".yml")
 _GLOBBED = pytest.StashKey[frozenset[Path]]()
+_FIXTURES = frozenset(("lab", "module_lab", "session_lab"))
+_MARK = "netlab"
+
+
+class MakeLab(Protocol):
+    """What the fixtures are: a function that builds a lab of files, as a CNI of ``netlab profiles`` would."""
+
+    def __call__(self, *files: str | os.PathLike[str], profile: str = "") -> Lab: ...
+
+
+# --- options and files ------------------------------------------------------------------------------------------------
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netlab")
-    group.addoption("--netlab", action="store_true", help="collect netlab's Scenario files (*.yaml) as tests")
+    group.addoption(
+        "--netlab", action="store_true", help="collect every YAML file with a Scenario, not only *.netlab.yaml"
+    )
     group.addoption(
         "--netlab-allow-outside",
         action="store_true",
         help="let scenarios name files outside of their repository (or own folder)",
     )
+    group.addoption(
+        "--netlab-no-skip", action="store_true", help="fail tests of labs that this host cannot build; do not skip them"
+    )
     parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
+    parser.addini("netlab_no_skip", "as --netlab-no-skip", type="bool", default=False)
     parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", f"{_MARK}: builds a lab; set on scenarios, and on tests with a fixture of netlab"
+    )
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that use a fixture of this plugin."""
+    if not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        item.add_marker(_MARK)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    """Collect a YAML file that may hold a Scenario, if an option selects it."""
+    """Collect a YAML file that may hold a Scenario, if its name or an option selects it."""
     if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config):
         return None
     from netlab.scenario.files import may_hold_scenario
@@ -56,12 +81,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
 
 
 def _is_selected(path: Path, config: pytest.Config) -> bool:
-    if config.getoption("--netlab"):
+    if path.name.endswith(_ALWAYS) or config.getoption("--netlab"):
         return True
     if _GLOBBED not in config.stash:
         patterns: list[str] = config.getini("netlab_scenarios")
         config.stash[_GLOBBED] = frozenset(found for p in patterns for found in config.rootpath.glob(p))
     return path in config.stash[_GLOBBED]
+
+
+def _is_set(config: pytest.Config, name: str) -> bool:
+    """Say whether an option of the command line or of the ini file is set."""
+    return bool(config.getoption(name) or config.getini(name))
+
+
+# --- scenarios, steps, expectations -----------------------------------------------------------------------------------
 
 
 class ScenarioFile(pytest.File):
@@ -72,8 +105,9 @@ class ScenarioFile(pytest.File):
         from netlab.scenario.dry_run import dry_run
         from netlab.scenario.files import scenarios_of
 
-        outside = self.config.getoption("--netlab-allow-outside") or self.config.getini("netlab_allow_outside")
-        scenarios, problems = scenarios_of([str(self.path)], allow_outside=bool(outside))
+        outside = _is_set(self.config, "netlab_allow_outside")
+        file = str(self.path.relative_to(here) if (here := Path.cwd()) in self.path.parents else self.path)
+        scenarios, problems = scenarios_of([file], allow_outside=outside)
         errors = [problem for problem in problems if problem.severity == "error"]
         ready = []
         for scenario in scenarios:
@@ -82,108 +116,178 @@ class ScenarioFile(pytest.File):
             except InputError as error:
                 errors += error.problems
         if errors:
-            raise self.CollectError("\n".join(map(str, in_order(errors, [str(self.path)]))))
+            raise self.CollectError("\n".join(map(str, in_order(errors, [file]))))
+        names = _Names()
         for one in ready:
-            yield ScenarioCollector.from_parent(self, name=one.scenario.meta.name, checked=one)
+            yield ScenarioCollector.from_parent(self, name=names.collector(one.scenario.meta.name), checked=one)
 
 
 class ScenarioCollector(pytest.Collector):
-    """One scenario. Its lab is built before its first step and removed after its last."""
+    """One scenario. Its lab is built before its first test and removed after its last."""
 
     def __init__(self, *, checked: DryRun, **more: Any) -> None:
         super().__init__(**more)
         self.scenario = checked.scenario
         self._checked = checked
-        self._stack = contextlib.ExitStack()
-        self._runner: StepRunner | None = None
-        self._done = 0
+        self._running: InSteps | None = None
+        self.add_marker(_MARK)
+        # The tests of a scenario share a lab: with --dist loadgroup they run in one worker.
+        if any(map(self.config.pluginmanager.hasplugin, ("xdist", "xdist.plugin"))):
+            self.add_marker(pytest.mark.xdist_group(self.scenario.meta.name))
 
-    def collect(self) -> Iterator[StepItem]:
-        from netlab.errors import printable
-
-        names: set[str] = set()
+    def collect(self) -> Iterator[StepCollector]:
+        names = _Names()
         for number, step in enumerate(self.scenario.steps):
-            name = printable(step.name)
-            name = name if name not in names else f"{name} [{number + 1}]"
-            names.add(name)
-            yield StepItem.from_parent(self, name=name, number=number)
+            yield StepCollector.from_parent(self, name=names.collector(step.name), number=number)
 
     def setup(self) -> None:
-        from netlab.lab.lab import temporary
-        from netlab.scenario.run import StepRunner
+        from netlab.scenario.in_steps import InSteps
 
-        found = self._checked
-        lab = self._stack.enter_context(temporary(found.objects, cluster=found.cluster))
-        self._runner, self._done = StepRunner(self.scenario, lab), 0
+        running = InSteps(self._checked)
+        with _skipping(self.config):
+            running.build()
+        self._running = running
 
     def teardown(self) -> None:
-        self._runner = None
-        self._stack.close()
+        if self._running is not None:
+            self._running.close()
+            self._running = None
 
-    def carry_out(self, number: int) -> tuple[Failure | ProgramFailure, ...]:
-        """Carry out a step. First make the changes of earlier steps that did not run in this process."""
-        if self._runner is None:
+    @property
+    def running(self) -> InSteps:
+        """The scenario in its lab."""
+        if self._running is None:
             raise RuntimeError("the scenario's lab is not built")
-        for step in self.scenario.steps[self._done : number]:
-            self._runner.change(step)
-        self._done = number + 1
-        return self._runner.step(self.scenario.steps[number]).failures
+        return self._running
 
 
-class WrongVerdictError(Exception):
-    """The wrong verdicts of a step."""
-
-    def __init__(self, failures: Iterable[Failure | ProgramFailure]) -> None:
-        self.failures = tuple(failures)
-        super().__init__(f"{len(self.failures)} wrong verdicts")
-
-
-class StepItem(pytest.Item):
+class StepCollector(pytest.Collector):
     """One step of a scenario."""
+
+    parent: ScenarioCollector
 
     def __init__(self, *, number: int, **more: Any) -> None:
         super().__init__(**more)
-        self._number = number
+        self.number = number
 
-    @property
-    def _scenario(self) -> ScenarioCollector:
-        parent = self.parent
-        assert isinstance(parent, ScenarioCollector)
-        return parent
+    def collect(self) -> Iterator[ExpectationItem]:
+        from netlab.scenario.titles import title
 
-    @property
-    def _step(self) -> Step:
-        return self._scenario.scenario.steps[self._number]
+        names = _Names()
+        step = self.parent.scenario.steps[self.number]
+        for asked in step.expect:
+            yield ExpectationItem.from_parent(self, name=names.item(title(asked)), asked=asked, field=asked.path)
+        if not step.expect:
+            yield ExpectationItem.from_parent(self, name="changes", asked=None, field=step.path)
+
+
+class WrongError(Exception):
+    """An expectation does not hold; the message says what is wrong."""
+
+
+class ExpectationItem(pytest.Item):
+    """One expectation of a step, or the changes of a step that expects nothing."""
+
+    parent: StepCollector
+
+    def __init__(self, *, asked: Expectation | ProgramExpectation | None, field: str, **more: Any) -> None:
+        super().__init__(**more)
+        self._asked = asked
+        self._field = field
 
     def runtest(self) -> None:
-        failures = self._scenario.carry_out(self._number)
-        if failures:
-            raise WrongVerdictError(failures)
+        running = self.parent.parent.running
+        result = running.ask(self.parent.number, self._asked)
+        if result.unknown:
+            why = "a policy that netlab does not read could change the verdict"
+            self.add_report_section("call", _MARK, f"{result.unknown} of {result.pairs} pairs not compared: {why}")
+        if result.failures:
+            from netlab.report.wrong import lines
+
+            raise WrongError("\n".join(map(_printable, lines(running.lab, result.failures))))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Return wrong verdicts and errors of netlab as lines, without a traceback."""
-        from netlab.errors import NetlabError, printable
-
-        if isinstance(excinfo.value, WrongVerdictError):
-            return "\n".join(map(_line, excinfo.value.failures))
-        if isinstance(excinfo.value, NetlabError):
-            return "\n".join(map(printable, str(excinfo.value).split("\n")))
-        return super().repr_failure(excinfo, style)
+        if isinstance(excinfo.value, WrongError):
+            return str(excinfo.value)
+        return _lines_of(excinfo.value) or super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        line = self._scenario.scenario.source.line(self._step.path)
-        return self.path, line - 1 if line else None, f"{self._scenario.name}: {self.name}"
+        scenario = self.parent.parent
+        line = scenario.scenario.source.line(self._field)
+        return self.path, line - 1 if line else None, f"{scenario.name}: {self.parent.name}: {self.name}"
 
 
-def _line(failure: Failure | ProgramFailure) -> str:
+class _Names:
+    """Names of nodes beside one another: each once, and such that pytest can select them by their ids."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def collector(self, text: str) -> str:
+        """Return a name for a collector. What follows a ``[`` in an id is no part of the id for pytest."""
+        return self._once(_printable(text).replace("::", ":").replace("[", "(").replace("]", ")"))
+
+    def item(self, text: str) -> str:
+        """Return a name for an item, which may have a ``[``; only before it ``::`` divides an id."""
+        before, bracket, after = _printable(text).partition("[")
+        return self._once(f"{before.replace('::', ':')}{bracket}{after}")
+
+    def _once(self, name: str) -> str:
+        number, found = 1, name
+        while found in self._taken:
+            number += 1
+            found = f"{name} ({number})"
+        self._taken.add(found)
+        return found
+
+
+def _printable(text: str) -> str:
     from netlab.errors import printable
-    from netlab.report.scenarios import failure_line
 
-    return printable(failure_line(failure))
+    return printable(text)
+
+
+def _lines_of(error: BaseException) -> str:
+    """Return an error of netlab as printable lines, "" for any other one."""
+    from netlab.errors import NetlabError
+
+    return "\n".join(map(_printable, str(error).split("\n"))) if isinstance(error, NetlabError) else ""
+
+
+@contextlib.contextmanager
+def _skipping(config: pytest.Config) -> Iterator[None]:
+    """Skip the test if this host cannot build a lab, unless an option says that it must."""
+    from netlab.errors import HostError
+
+    try:
+        yield
+    except HostError as error:
+        if _is_set(config, "netlab_no_skip"):
+            raise
+        pytest.skip(_lines_of(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
+    """Report an error of netlab as lines, without a traceback, and the place of a test that this host cannot run."""
+    report = yield
+    ours = isinstance(item, ExpectationItem) or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if call.excinfo is None or not ours:
+        return report
+    if report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[0] == __file__:
+        report.longrepr = (str(item.path), (item.location[1] or 0) + 1, report.longrepr[2])
+    elif report.failed and (lines := _lines_of(call.excinfo.value)):
+        place = next((one for one in reversed(call.excinfo.traceback) if Path(one.path) == item.path), None)
+        report.longrepr = lines if place is None else f"{item.path.name}:{place.lineno + 1}:\n{lines}"
+    return report
+
+
+# --- fixtures ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
+def lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
     """Build labs: ``lab("shop.yaml", "policies.yaml")`` returns one that is removed after the test.
 
     Paths are relative to the test's file. A test may probe Services, and run programs that find Services by name::
@@ -193,16 +297,55 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Callable[..., Lab]]:
         (measured,) = made.probe([netlab.service_flow(web, api, "TCP", 8080, 4)])
         assert made.run(web, ["getent", "hosts", "api"], 5).status == 0
     """
+    with _labs(request, request.path.parent) as build:
+        yield build
+
+
+@pytest.fixture(scope="module")
+def module_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
+    """Build labs as ``lab`` does; each is removed after the last test of the module.
+
+    Changes that a test makes stay for the tests after it. Use it in a fixture of scope ``module``::
+
+        @pytest.fixture(scope="module")
+        def shop(module_lab):
+            return module_lab("shop.yaml")
+    """
+    with _labs(request, request.path.parent) as build:
+        yield build
+
+
+@pytest.fixture(scope="session")
+def session_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
+    """Build labs as ``lab`` does; each is removed after the last test. Paths are relative to pytest's root directory.
+
+    With xdist, each worker builds its own.
+    """
+    with _labs(request, request.config.rootpath) as build:
+        yield build
+
+
+@contextlib.contextmanager
+def _labs(request: pytest.FixtureRequest, folder: Path) -> Iterator[MakeLab]:
+    """Yield a function that builds labs from files of a folder; they are removed after the block."""
     from netlab.cluster import resolve_input
     from netlab.lab.lab import temporary
     from netlab.objects import read_input
 
     with contextlib.ExitStack() as stack:
 
-        def build(*files: str) -> Lab:
-            found = read_input([str(request.path.parent / file) for file in files])
+        def build(*files: str | os.PathLike[str], profile: str = "") -> Lab:
+            change = None
+            if profile:
+                from netlab.profiles.documents import with_profile
+
+                def change(documents: Sequence[Document]) -> list[Document]:
+                    return with_profile(documents, profile, ())
+
+            found = read_input([str(folder / file) for file in files], change=change)
             cluster, _ = resolve_input(found)
             own: AbstractContextManager[Lab] = temporary(found.objects, cluster=cluster)
-            return stack.enter_context(own)
+            with _skipping(request.config):
+                return stack.enter_context(own)
 
         yield build

@@ -10,8 +10,22 @@ there loads modules, and some of them then put a link into each network namespac
 A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself: it needs nginx. It runs by
 ``make test-ingress`` only.
 
+A test has the marker ``action`` if it stands in ``action``: it needs shells, podman or what pip brings. It runs by
+``make test-action`` only.
+
+A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
+``make test-docs`` only.
+
+A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap, tcpdump and tshark. It runs by
+``make test-capture`` only.
+
+A test has the marker ``learn`` if it stands in ``learn``: it builds labs for every lesson. It runs by ``make
+test-lessons`` only.
+
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
+
+A test has the marker ``browser`` if it stands in ``browser``: it needs Chromium. It runs by ``make test-browser`` only.
 """
 
 from __future__ import annotations
@@ -31,21 +45,29 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 
 # Folders and files with the further programs that their tests need. Those of kernel/ become other users.
 PLACES: Mapping[str, tuple[str, ...]] = {
+    "capture": ("tcpdump", "tshark", "capinfos"),
     "cli/test_doctor.py": (),
     "crash/test_rounds.py": ("strace",),
+    "docs": ("curl", "ip"),
     "kernel/test_sudo_user.py": (),
     "kernel/test_files.py": (),
     "kernel/test_output.py": (),
     "kernel/test_privilege.py": (),
     "ingress": ("curl", "openssl"),
     "lab": (),
+    "learn": (),
     "plugins": ("iptables",),
     "vm": (),
 }
 
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "action": ("NETLAB_ACTION", "runs by make test-action only"),
+    "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
+    "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
+    "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
+    "learn": ("NETLAB_TEST_LESSONS", "runs by make test-lessons only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),
 }

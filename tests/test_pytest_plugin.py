@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
+import netlab.scenario.in_steps  # noqa: F401  what each pytest in this process would import again
+
+pytest_plugins = ["pytester"]
+
 PODS = """\
 apiVersion: v1
 kind: Pod
@@ -53,27 +53,16 @@ Pytest = Callable[..., list[str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Pytest:
+def run(tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pytest:
     """Run pytest in a folder with pods and a scenario; return what it prints."""
     (tmp_path / "pods.yaml").write_text(PODS)
     (tmp_path / "lesson.yaml").write_text(SCENARIO)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.chdir(tmp_path)
 
     def pytest_run(*arguments: str) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "netlab.pytest_plugin", "-p", "no:cacheprovider", "-rA", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-            env={
-                **os.environ,
-                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-                "PYTHONPATH": str(REPOSITORY),
-                "PYTEST_ADDOPTS": "",
-            },
-            timeout=60,
-        )
-        return done.stdout.splitlines()
+        plugins = ("-p", "netlab.pytest_plugin", "-p", "no:cacheprovider")
+        return pytester.runpytest_inprocess(*plugins, f"--rootdir={tmp_path}", "-rA", *arguments).outlines
 
     return pytest_run
 
@@ -84,26 +73,29 @@ def outcomes(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.kernel
-def test_every_step_is_a_test(run: Pytest) -> None:
-    """It fails with the expectation's line, the pair and both verdicts."""
+def test_every_expectation_is_a_test(run: Pytest) -> None:
+    """It fails with the expectation's line, the pair, both verdicts and the packet's trace, without a traceback."""
     lines = run("--netlab")
 
     assert [
-        "PASSED lesson.yaml::lesson::open",
-        "PASSED lesson.yaml::lesson::closed",
-        "FAILED lesson.yaml::lesson::wrong",
+        "PASSED lesson.yaml::lesson::open::x/a->x/b allow",
+        "PASSED lesson.yaml::lesson::closed::x/a->x/b deny",
+        "FAILED lesson.yaml::lesson::wrong::x/a->x/b allow",
     ] == outcomes(lines)
     assert any(
         "lesson.yaml:17: x/a -> x/b 80/TCP IPv4: expected allow, measured deny: ingress of x/b" in line
         for line in lines
     )
+    assert any(line.startswith("node-1   inet netlab deny_in") for line in lines)
+    assert {"packet:  deny: never arrived; a control packet sent after it did", "both agree"} <= {*lines}
+    assert not any("Traceback" in line or "netlab/pytest_plugin.py" in line for line in lines)
 
 
 @pytest.mark.kernel
 def test_a_step_on_its_own_has_the_changes_of_those_before_it(run: Pytest) -> None:
     """The changes of deselected steps, and of steps of other workers, are made."""
 
-    assert ["PASSED lesson.yaml::lesson::closed"] == outcomes(run("--netlab", "-k", "closed"))
+    assert ["PASSED lesson.yaml::lesson::closed::x/a->x/b deny"] == outcomes(run("--netlab", "-k", "closed"))
 
 
 def test_files_are_collected_only_if_selected(run: Pytest, tmp_path: Path) -> None:
@@ -151,7 +143,7 @@ def test_no_name_of_a_step_moves_the_cursor(run: Pytest, tmp_path: Path) -> None
     hostile = '"s\\e[2J\\r\\u202e\\u2028"'
     (tmp_path / "lesson.yaml").write_text(SCENARIO.replace("name: wrong", f"name: {hostile}"))
 
-    assert r"FAILED lesson.yaml::lesson::s\x1b[2J\r\u202e\u2028" in outcomes(run("--netlab"))
+    assert r"FAILED lesson.yaml::lesson::s\x1b(2J\r\u202e\u2028::x/a->x/b allow" in outcomes(run("--netlab"))
 
 
 SERVICE = """\
@@ -205,7 +197,10 @@ def test_a_failed_lookup_is_one_line(run: Pytest, tmp_path: Path) -> None:
     (tmp_path / "expected.yaml").write_text(EXPECTED)
     lines = run("--netlab", "expected.yaml")
 
-    assert ["FAILED expected.yaml::expected::programs"] == outcomes(lines)
+    assert [
+        'PASSED expected.yaml::expected::programs::x/a->GET http://b/hostname 200 "c"',
+        "FAILED expected.yaml::expected::programs::x/a->lookup nosuch.x 10.0.0.1",
+    ] == outcomes(lines)
     assert any(
         "expected.yaml:10: x/a -> lookup nosuch.x: expected 10.0.0.1, measured no such name" in line for line in lines
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +16,11 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
+from netlab.errors import InputError
 from netlab.lab import notices
+
+TYPED = f"{__name__}.typed"
+"""The key of a context's ``meta`` that has the words of the command line."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
@@ -32,15 +37,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "get": ("get", "List labs, or the nodes, pods, services and networkpolicies of one."),
     "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),
+    "capture": ("capture", "Print the packets of pods, nodes and hosts, or write them to a pcap file."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
     "test": ("test", "Run scenarios, each in a lab of its own."),
+    "init": ("init", "Write a first scenario, a workflow and a hook into a repository."),
     "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
     "exec": ("execute", "Run a program inside a pod's network namespace."),
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove everything that netlab made, and nothing else."),
+    "completion": ("completion", "Print the script that completes netlab's words in a shell."),
+    "learn": ("learn", "Learn Kubernetes networking in short lessons, which packets check."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
+    "examples": ("examples", "List, print or copy the examples, topologies and scenarios that come with netlab."),
     "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
 }
 
@@ -58,6 +68,15 @@ class Commands(click.Group):
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Return the names of commands; click would import each command for its help."""
+        from click.shell_completion import CompletionItem
+
+        found = [
+            CompletionItem(name, help=short) for name, (_, short) in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
@@ -72,20 +91,35 @@ class Commands(click.Group):
             ctx.fail(f"No such command {args[0]!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
         return super().resolve_command(ctx, args)
 
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **extra: Any) -> click.Context:
+        typed = tuple(args)
         with _pipes():
-            return super().make_context(*arguments, **extra)
+            context = super().make_context(info_name, args, *more, **extra)
+        context.meta[TYPED] = typed
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _pipes():
-            return super().invoke(ctx)
+        try:
+            with _pipes():
+                return super().invoke(ctx)
+        except InputError as error:
+            from netlab.cli.options import report_problems
+
+            report_problems(error)
+            raise
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run a command and exit with its code; no traceback reaches a user."""
         arguments = list(sys.argv[1:] if args is None else args)
         extra["standalone_mode"] = False
         terminal.prepare()
+        if "_NETLAB_COMPLETE" in os.environ:
+            from netlab.cli import completion
+
+            completion.prepare()
         notices.print_with(terminal.say)
+        if sys.stderr.isatty():
+            notices.show_progress_with(terminal.show_progress)
         try:
             code = super().main(arguments, prog_name, **extra)
             sys.stdout.flush()
@@ -130,5 +164,6 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
     " 129, 130, 143 ended by SIGHUP, SIGINT or SIGTERM; 141 the reader of standard output has closed it.",
 )
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
-def cli() -> None:
+@click.option("--no-pager", is_flag=True, help="Print long tables at once; do not show them page by page.")
+def cli(no_pager: bool) -> None:
     """Build a Kubernetes cluster's network on this host, and prove with packets what can talk to what."""

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from netlab.cli.command_group import TYPED
 from netlab.cli.failures import be_verbose
-from netlab.errors import UsageError
+from netlab.errors import InputError, UsageError
 from netlab.report import formats
 
+if TYPE_CHECKING:
+    from netlab.report.again import Again
+
 _F = TypeVar("_F", bound=Callable[..., Any])
+_OUTPUT = f"{__name__}.output"
 _REPORTS = f"{__name__}.reports"
 _PROFILE = f"{__name__}.profile"
+
+
+def completed(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a function of ``netlab.cli.completion`` for ``shell_complete``; it is imported when it is called."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+        from netlab.cli import completion
+
+        found: list[Any] = getattr(completion, what)(ctx, parameter, incomplete)
+        return found
+
+    return complete
+
 
 files = click.option(
     "-f",
@@ -22,6 +40,7 @@ files = click.option(
     "files",
     multiple=True,
     metavar="FILE|DIR|-",
+    shell_complete=completed("files"),
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
 )
 
@@ -36,6 +55,7 @@ profile = click.option(
     metavar="NAME|FILE",
     expose_value=False,
     callback=_profile,
+    shell_complete=completed("profiles"),
     help="Wire the lab, and read its policies, as this CNI does: a profile of `netlab profiles`, or a file with one.",
 )
 
@@ -85,7 +105,13 @@ def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 def lab_option(help_text: str) -> Callable[[_F], _F]:
     """Return ``--lab`` with a help text."""
     return click.option(
-        *("--lab", "lab"), metavar="NAME", envvar="NETLAB_LAB", type=lab_name, callback=or_empty, help=help_text
+        *("--lab", "lab"),
+        metavar="NAME",
+        envvar="NETLAB_LAB",
+        type=lab_name,
+        callback=or_empty,
+        shell_complete=completed("labs"),
+        help=help_text,
     )
 
 
@@ -154,8 +180,14 @@ def output(result: type) -> Callable[[_F], _F]:
         type=_Formats(result),
         default=formats.printed(result)[0],
         show_default=True,
+        callback=_output,
         help="The format of the output.",
     )
+
+
+def _output(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    ctx.meta[_OUTPUT] = value
+    return value
 
 
 def reports(result: type) -> Callable[[_F], _F]:
@@ -180,12 +212,56 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
 
 def wanted_reports() -> list[tuple[str, str]]:
     """Return the formats and files of the command's ``reports``; raises UsageError for a path that is no file."""
+    found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
+    if not found:
+        return []
     from netlab.kernel import output as kernel_output
 
-    found: list[tuple[str, str]] = click.get_current_context().meta.get(_REPORTS, [])
     for name, file in found:
         kernel_output.check(file, f"--{name}")
     return found
+
+
+def report_problems(error: InputError) -> None:
+    """Write the problems of an input as the short reports that the command was asked for.
+
+    What reads such a report, as a comment under a pull request, says so too when the input is wrong.
+    """
+    meta = click.get_current_context().meta
+    short = {name for name, one in formats.FORMATS.items() if one.view == "comment"}
+    files = [(name, file) for name, file in meta.get(_REPORTS, []) if name in short]
+    if not files and meta.get(_OUTPUT) not in short:
+        return
+    from netlab.cli import rendering
+    from netlab.report.problems import Problems
+
+    errors = sum(one.severity == "error" for one in error.problems)
+    found = Problems(error.problems, f"{errors} error{'' if errors == 1 else 's'}: nothing was built", again())
+    rendering.write(found, files)
+    if meta.get(_OUTPUT) in short:
+        rendering.render(found, meta[_OUTPUT])
+
+
+def again() -> Again:
+    """Return the command as it was typed, without its options about output."""
+    from netlab.report.again import Again
+
+    context = click.get_current_context()
+    output_options = {"-o", "--output", *(f"--{name}" for name in formats.FORMATS)}
+    words, left_out = ["netlab"], False
+    for word in context.meta.get(TYPED, ()):
+        name, equals, _ = word.partition("=")
+        attached = word.startswith("-o") and word != "-o"
+        if not left_out and name not in output_options and not attached:
+            words.append(word)
+        left_out = not left_out and name in output_options and not equals
+    given = context.params
+    read = [option for file in given.get("files", ()) for option in ("-f", file)]
+    read += ["--as", wanted_profile()] if wanted_profile() else []
+    read += ["--strict"] if given.get("strict") else []
+    read += [option for kind in given.get("ignore", ()) for option in ("--ignore", kind)]
+    read += ["--lab", given["lab"]] if given.get("lab") else []
+    return Again(words, read)
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -32,17 +32,28 @@ def lines() -> Iterator[str]:
     for name in COMMANDS:
         command = cli.get_command(above, name)
         assert command is not None
-        context = click.Context(command, above, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH)
-        yield f"\n## {name}\n"
-        yield f"`netlab {name} {' '.join(command.collect_usage_pieces(context))}`\n"
-        for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
-            yield f"{' '.join(paragraph.split())}\n"
-        for parameter in command.get_params(context):
-            record = parameter.get_help_record(context)
-            # The text explains arguments, and --help is the same for all commands.
-            if record is not None and record[1] and "--help" not in parameter.opts:
-                declared, meaning = record
-                yield f"- `{declared}`: {' '.join(meaning.split())}"
+        yield from _command(command, above, name, "##")
+
+
+def _command(command: click.Command, above: click.Context, name: str, mark: str) -> Iterator[str]:
+    """Yield the lines about a command, and about those of a group."""
+    context = click.Context(command, above, info_name=name, max_content_width=_WIDTH, terminal_width=_WIDTH)
+    path = context.command_path.removeprefix("netlab ")
+    yield f"\n{mark} {path}\n"
+    yield f"`netlab {path} {' '.join(command.collect_usage_pieces(context))}`\n"
+    for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(command.help or "")):
+        yield f"{' '.join(paragraph.split())}\n"
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        # The text explains arguments, and --help is the same for all commands.
+        if record is not None and record[1] and "--help" not in parameter.opts:
+            declared, meaning = record
+            yield f"- `{declared}`: {' '.join(meaning.split())}"
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None
+            yield from _command(found, context, inner, f"{mark}#")
 
 
 if __name__ == "__main__":

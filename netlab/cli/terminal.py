@@ -12,18 +12,19 @@ import io
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import click
 
+from netlab.cli.progress_line import Progress, ProgressLine
 from netlab.errors import printable
 from netlab.patterns import pattern
 
 # The width of tables without a terminal; COLUMNS overrides it.
 _WIDTH = 120
-_REFRESH = 0.1
-_BAR = 30
+_progress = ProgressLine()
+_task: Progress | None = None
 _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow", "!": "bright_red"}
 
 
@@ -32,6 +33,11 @@ def width() -> int:
     import shutil
 
     return shutil.get_terminal_size((_WIDTH, 24)).columns
+
+
+def shows_output() -> bool:
+    """Say whether standard output is a terminal."""
+    return sys.stdout.isatty()
 
 
 def coloured() -> bool:
@@ -79,9 +85,55 @@ def _escaped(line: str) -> str:
     return "".join(part if part in _SEQUENCES else printable(part) for part in _SEQUENCE.split(line))
 
 
-def emit(lines: Iterable[str]) -> None:
-    """Print lines of text on standard output, each as it is made."""
-    data(map(_escaped, lines))
+def emit(lines: Iterable[str], *, paged: bool = False) -> None:
+    """Print lines of text on standard output, each as it is made.
+
+    ``paged``: on a terminal, text that is longer than the screen is shown by the user's pager.
+    """
+    escaped = map(_escaped, lines)
+    if paged and sys.stdout.isatty() and sys.stdin.isatty():
+        _page(escaped)
+    else:
+        data(escaped)
+
+
+def _page(lines: Iterator[str]) -> None:
+    """Print lines, by the user's pager if they are more than the screen has."""
+    import shutil
+
+    size = shutil.get_terminal_size()
+    first: list[str] = []
+    height = 1  # the prompt of the shell
+    for line in lines:
+        first.append(line)
+        height += max(1, -(-len(_SEQUENCE.sub("", line)) // size.columns))
+        if height > size.lines:
+            break
+    words = _pager() if height > size.lines else []
+    if not words:
+        data(chain(first, lines))
+        return
+    from netlab.kernel import pager
+
+    sys.stdout.flush()
+    _progress.clear()
+    _progress.hidden = True
+    try:
+        with pager.paging(words) as write:
+            for line in chain(first, lines):
+                write(f"{line}\n")
+    finally:
+        _progress.hidden = False
+
+
+def _pager() -> list[str]:
+    """Return the words of the pager's command, none if there is no pager or the user wants none."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.find_root().params.get("no_pager"):
+        return []
+    from netlab.kernel import pager
+
+    return pager.command()
 
 
 def data(lines: Iterable[str]) -> None:
@@ -99,51 +151,33 @@ def say(line: str) -> None:
     click.echo(printable(line), err=True)
 
 
-Progress = Callable[[int, int], None]
-
-
-class _ProgressLine:
-    """The progress line on standard error; other output clears it first."""
-
-    def __init__(self) -> None:
-        self._shown = False
-        self._last = 0.0
-
-    def show(self, text: str) -> None:
-        now = time.monotonic()
-        if now - self._last >= _REFRESH:
-            self._shown, self._last = True, now
-            sys.stderr.write(f"\r\x1b[K{printable(text)}")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self._shown:
-            self._shown = False
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-
-
-_progress = _ProgressLine()
-
-
-def _bar(done: int, total: int) -> str:
-    """Return a bar with both numbers, or the number done if the total is unknown (0)."""
-    if not total:
-        return f"{done:,}"
-    full = _BAR * done // total
-    return f"[{'#' * full}{'.' * (_BAR - full)}] {done:,} of {total:,}"
-
-
 @contextlib.contextmanager
 def progress(what: str) -> Iterator[Progress | None]:
     """Show progress on standard error during the block; yield None if standard error is not a terminal.
 
-    The yielded function takes the number done and the total, which is 0 if unknown.
+    The yielded function takes the number done and the total, which is 0 if unknown. It shows the time that is left
+    once the block takes more than a second.
     """
     if not sys.stderr.isatty():
         yield None
         return
     try:
-        yield lambda done, total: _progress.show(f"{what}: {_bar(done, total)}")
+        yield Progress(_progress, what)
     finally:
         _progress.clear()
+
+
+def show_progress(what: str, done: int, total: int) -> None:
+    """Show the progress of a task that has no block; the next output replaces it."""
+    global _task
+    if _task is None or _task.what != what or _task.done > done:
+        _task = Progress(_progress, what)
+    _task(done, total)
+    if done >= total:
+        _task = None
+
+
+def doing(what: str) -> None:
+    """Show on a terminal what takes some time now; the next output or progress replaces it."""
+    if sys.stderr.isatty():
+        _progress.show(f"{what} …")

@@ -178,5 +178,15 @@ def every_pair(
     self_pairs: bool = False,
     system: bool = False,
 ) -> Iterator[Flow]:
-    """Yield the flow of every pair, port and family; the arguments are those of ``FlowSelection``."""
+    """Yield the flow of every pair, port and family.
+
+    Args:
+      cluster: the cluster.
+      ports: pairs of protocol and port, such as ``("TCP", 80)`` or ``("ICMP", None)``; by default, those that each
+        destination declares, or TCP 80.
+      families: 4, 6 or both; by default, those of the cluster.
+      nodes: add the nodes.
+      self_pairs: add the pairs of an endpoint with itself.
+      system: add the pods that netlab added, such as those of the cluster's DNS.
+    """
     return FlowSelection(tuple(ports), tuple(families), nodes, self_pairs, system).flows(cluster)

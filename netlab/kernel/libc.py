@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 lacks: unshare, setns, mount, umount2, fsmount and sethostname.
+"""System calls that Python 3.11 lacks: unshare, setns, mount, umount2, fsmount, sethostname, and bind to any address.
 
 Python 3.12 has ``os.unshare`` and ``os.setns``; netlab supports 3.11, so both go through the C library.
 """
@@ -90,6 +90,11 @@ def sethostname(name: str) -> None:
     """Set the hostname of the calling thread's UTS namespace; raises KernelError."""
     raw = name.encode()[:64]
     _check(_libc.sethostname(raw, len(raw)), "sethostname")
+
+
+def bind(fd: int, address: bytes) -> None:
+    """Bind a socket to an address, a ``struct sockaddr`` of any family; raises KernelError."""
+    _check(_libc.bind(fd, address, len(address)), "bind")
 
 
 def end_with_parent(number: int = 9) -> None:

@@ -38,6 +38,8 @@ _FIRST_INDEX = 32
 # The kernel's link watch announces a veth whose two ends have the same index at most once a second
 # (linkwatch_urgent_event, net/core/link_watch.c). Until then its bridge port does not forward.
 _FIRST_PORT_INDEX = 100
+# How often, and after how many seconds, a request is made again that needs an address of a link that is going away.
+_BUSY_TRIES, _BUSY_PAUSE = 50, 0.02
 # A bridge takes the least MTU of its ports, and this one when its last port goes, unless its MTU was changed after it
 # was made (br_mtu_auto_adjust, net/bridge/br_if.c).
 _ETHERNET_MTU = 1500
@@ -185,9 +187,19 @@ class Linux(Host):
     def _run(self, name: str, failures: list[KernelError], *, ignore: Sequence[int] = ()) -> Iterator[list[Message]]:
         messages: list[Message] = []
         yield messages
-        if messages:
-            for message, error in self._handle(name).netlink.transact(messages, ignore=ignore):
-                failures.append(KernelError.of(f"{name}: {message.label}", error.errno, str(error).split(": ", 1)[-1]))
+        if not messages:
+            return
+        netlink = self._handle(name).netlink
+        failed = netlink.transact(messages, ignore=ignore)
+        for _ in range(_BUSY_TRIES):
+            # The macvlan of a removed pod keeps its MAC until a capture has closed its socket in the pod's namespace.
+            busy = [message for message, error in failed if error.errno == errno.EADDRINUSE]
+            if not busy:
+                break
+            time.sleep(_BUSY_PAUSE)
+            failed = [one for one in failed if one[0] not in busy] + netlink.transact(busy, ignore=ignore)
+        for message, error in failed:
+            failures.append(KernelError.of(f"{name}: {message.label}", error.errno, str(error).split(": ", 1)[-1]))
 
     def _delete(self, name: str, items: Sequence[Item]) -> list[KernelError]:
         failures: list[KernelError] = []

@@ -13,16 +13,16 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO
 
 from netlab.errors import HostError, UsageError
-from netlab.kernel import privilege
+from netlab.kernel import privilege, signals
 from netlab.kernel.files import aside
 
 # Files that are open already: a pipe of the shell (`>(cat)`), or the command's own output.
 _OPEN = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,6})")
 _STREAMS = {"/dev/stdout": 1, "/dev/stderr": 2}
 _PATH = os.O_PATH | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # The kernel's limit: path_resolution(7).
 _MOST_LINKS = 40
 _MODE = 0o644
@@ -60,12 +60,177 @@ def write(path: str, lines: Iterable[str]) -> None:
             mode = _MODE & _old_mode(path, directory)
             draft = f".netlab-{os.urandom(8).hex()}"
             with aside(os.path.basename(path), draft, mode, directory) as file:
-                _own(file, directory)
+                _own(file.fileno(), directory)
                 file.writelines(line.encode(errors="replace") for line in lines)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+def create(path: str, lines: Iterable[str]) -> bool:
+    """Write a new file; return whether it was written. Whatever has the name already stays, links too.
+
+    Under sudo the file belongs to the caller of sudo if the directory does. A failure leaves no file.
+
+    Raises:
+      HostError: when it cannot be written.
+    """
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as directory:
+            try:
+                fd = os.open(name, _NEW, _MODE, dir_fd=directory)
+            except FileExistsError:
+                return False
+            try:
+                with os.fdopen(fd, "wb") as file:
+                    _own(file.fileno(), directory)
+                    file.writelines(line.encode(errors="replace") for line in lines)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=directory)
+                raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    return True
+
+
+def make_folder(path: str) -> None:
+    """Make a directory and those above it that are missing, as ``make_directory`` does; one that exists stays as it is.
+
+    Raises:
+      UsageError: where a part of the path is not a directory.
+      HostError: when it cannot be made.
+    """
+    path = path.rstrip("/") or "/"
+    if os.path.isdir(path):
+        return
+    if above := os.path.dirname(path):
+        make_folder(above)
+    make_directory(path)
+
+
+class Stream:
+    """A file that grows. ``write`` writes all of its bytes or, to a ``regular`` file, none."""
+
+    def __init__(self, fd: int, path: str, *, regular: bool) -> None:
+        self._fd, self._path, self.regular = fd, path, regular
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Write bytes at once, without a buffer.
+
+        Raises:
+          BrokenPipeError: when the reader of a pipe is gone.
+          HostError: when it cannot be written.
+        """
+        try:
+            # A pipe may have a reader that stalls, so only a regular file is written without interrupts.
+            with signals.deferred() if self.regular else contextlib.nullcontext():
+                self._write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise HostError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError:
+            if self.regular:
+                os.ftruncate(self._fd, self.size)
+                os.lseek(self._fd, self.size, os.SEEK_SET)
+            raise
+        self.size += len(data)
+
+
+@contextlib.contextmanager
+def stream(path: str) -> Iterator[Stream]:
+    """Yield a file for bytes that come over time; it gets its name when the block ends, also by an exception.
+
+    So an interrupted command, or a full disk, leaves what was written until then. If nothing was written, an exception
+    leaves the old file. Links, owners and open files are as for ``write``; the path ``-`` is standard output.
+
+    Raises:
+      UsageError: where the path is a directory, a device or a FIFO, or standard output is a terminal.
+      HostError: when it cannot be written.
+    """
+    path = "/dev/stdout" if path == "-" else path
+    try:
+        if _is_open(path):
+            with _open_stream(path) as opened:
+                yield opened
+            return
+        with contextlib.ExitStack() as stack:
+            directory = stack.enter_context(_directory(path))
+            mode = _MODE & _old_mode(path, directory)
+            draft = f".netlab-{os.urandom(8).hex()}"
+            file = stack.enter_context(aside(os.path.basename(path), draft, mode, directory))
+            _own(file.fileno(), directory)
+            opened = Stream(file.fileno(), path, regular=True)
+            failure: BaseException | None = None
+            try:
+                yield opened
+            except BaseException as error:
+                failure = error
+                if not opened.size:
+                    raise
+            with signals.deferred():
+                stack.close()
+            if failure is not None:
+                raise failure
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _open_stream(path: str) -> Iterator[Stream]:
+    match = _OPEN.fullmatch(path)
+    number = int(match[1]) if match else _STREAMS.get(path)
+    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+    try:
+        if os.isatty(fd):
+            raise UsageError(f"{path} is a terminal; write to a file or a pipe")
+        yield Stream(fd, path, regular=False)
+    finally:
+        os.close(fd)
+
+
+def make_directory(path: str) -> None:
+    """Make a directory if there is none; its parent exists. Under sudo it belongs to the caller if the parent does.
+
+    Raises:
+      UsageError: where something else is there, or the path leads through a link of another user.
+      HostError: when it cannot be made.
+    """
+    path = path.rstrip("/") or "/"
+    name = os.path.basename(path)
+    try:
+        with _directory(path) as parent:
+            made = True
+            try:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            except FileExistsError:
+                made = False
+            fd = os.open(name or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            try:
+                # Another process may have put another directory in its place.
+                if made and os.fstat(fd).st_uid == os.geteuid() and not os.listdir(fd):
+                    _own(fd, parent)
+            finally:
+                os.close(fd)
+    except NotADirectoryError as error:
+        raise UsageError(f"{path} is not a directory") from error
+    except OSError as error:
+        # O_NOFOLLOW refuses a link in this way.
+        if error.errno == errno.ELOOP:
+            raise UsageError(f"{path} is a symbolic link; name the directory itself") from error
+        raise HostError(f"cannot make the directory {path}: {error.strerror}") from error
 
 
 def _is_open(path: str) -> bool:
@@ -175,10 +340,10 @@ def _sudo() -> tuple[int, int] | None:
     return (uid, gid) if max(uid, gid) < 0xFFFFFFFF else None
 
 
-def _own(file: IO[bytes], directory: int) -> None:
-    """Give a new file to the caller of sudo, if the directory is that user's."""
+def _own(fd: int, directory: int) -> None:
+    """Give a new file or folder to the caller of sudo, if the directory is that user's."""
     user = _sudo() if _is_root() else None
     if user is not None and os.fstat(directory).st_uid == user[0]:
         # Some file systems have no owners.
         with contextlib.suppress(PermissionError):
-            os.fchown(file.fileno(), *user)
+            os.fchown(fd, *user)

@@ -19,8 +19,12 @@ import struct
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from netlab.kernel import bpf
+
+if TYPE_CHECKING:
+    from netlab.kernel.packet_sockets import PacketReceiver
 
 # Of linux/socket.h, linux/in.h and linux/in6.h; the socket module has no names for them.
 _SO_RCVBUFFORCE, _SO_MEMINFO, _IP_RECVERR, _IPV6_RECVERR = 33, 55, 11, 25
@@ -76,7 +80,7 @@ class Receiver:
         self.read = partial(self._socket.recv, length)
         try:
             bpf.attach(self._socket, program)
-            _enlarge(self._socket, buffer)
+            enlarge(self._socket, buffer)
         except BaseException:
             self._socket.close()
             raise
@@ -106,7 +110,7 @@ class Waiter:
     def __init__(self) -> None:
         self._epoll = select.epoll()
 
-    def add(self, receiver: Receiver) -> None:
+    def add(self, receiver: Receiver | PacketReceiver) -> None:
         self._epoll.register(receiver.fileno(), select.EPOLLIN)
 
     def ready(self, seconds: float) -> list[tuple[int, int]]:
@@ -115,6 +119,20 @@ class Waiter:
 
     def close(self) -> None:
         self._epoll.close()
+
+
+def source_of(destination: str, family: int) -> str:
+    """Return the source address that the calling thread's namespace chooses for packets to an address, "" for none.
+
+    Connecting a UDP socket looks up the route and sends nothing.
+    """
+    with socket.socket(_FAMILIES[family], socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        try:
+            sock.connect((destination, 9))
+        except OSError:
+            return ""
+        return str(sock.getsockname()[0]).partition("%")[0]
 
 
 def packed_ipv6(text: str) -> bytes:
@@ -139,7 +157,8 @@ def _opened(family: int, protocol: int) -> socket.socket:
     return socket.socket(_FAMILIES[family], socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
 
 
-def _enlarge(sock: socket.socket, buffer: int) -> None:
+def enlarge(sock: socket.socket, buffer: int) -> None:
+    """Give a socket a receive buffer of this size in bytes, or the largest that this process may have."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer)
     except OSError:

@@ -12,8 +12,14 @@ from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Link, Namespace, Queue, Sysctl
+from netlab.lab import notices
 from netlab.lab.container_interfaces import delete_interfaces
 from netlab.lab.state import State, has_plugins
+
+# As many changes of links, addresses and routes take about as long as one network namespace does.
+_CHANGES = 18
+# Network namespaces that are made between two reports of the progress.
+_SPACES = 100
 
 
 def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: Mapping[str, str]) -> None:
@@ -34,10 +40,16 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
     rules = {names.node_namespace(cluster.name, node): script for node, script in scripts.items()}
     machine.create([name for name in change.create if name in rules])
     machine.apply([c for c in change.changes if c.verb == "delete"])
+    added = [c for c in change.changes if c.verb == "add"]
+    spaces = [name for name in change.create if name not in rules]
+    total = len(spaces) + len(added) // _CHANGES
     with _loading(machine, rules):
-        machine.create([name for name in change.create if name not in rules])
+        for start in range(0, len(spaces), _SPACES):
+            machine.create(spaces[start : start + _SPACES])
+            if len(spaces) > _SPACES:
+                notices.progress("building the lab", min(start + _SPACES, len(spaces)), total)
     try:
-        machine.apply([c for c in change.changes if c.verb == "add"])
+        machine.apply(added)
     except KernelError as error:
         from netlab.lab.missing_links import explained
 

@@ -35,8 +35,11 @@ from netlab.objects.reduced import reduced
 from netlab.objects.scenarios import LabelChange, ObjectRef
 
 if TYPE_CHECKING:
+    from scapy.packet import Packet
+
     from netlab.kernel.machine import ProcessResult, User
     from netlab.kernel.state import Item
+    from netlab.lab.sniffing import Sniffer
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
 
@@ -380,6 +383,74 @@ class Lab:
         with self.held():
             return trace(self.cluster, self._now.state.rulesets, flow, self._machine)
 
+    def send(
+        self,
+        source: str | Endpoint | Place,
+        packet: Packet | Iterable[Packet],
+        *,
+        count: int = 1,
+        interval: float = 0.0,
+        interface: str = "",
+    ) -> int:
+        """Send packets made with Scapy from an endpoint; return how many were sent.
+
+        A packet that begins with IP or IPv6 is routed by the endpoint's kernel, which also writes the Ethernet header.
+        A packet that begins with Ether is sent as it is. A missing source is the one that this kernel chooses.
+        A packet that policies deny counts as sent.
+
+        Args:
+          source: the endpoint, or its name as for ``find``.
+          packet: a packet, or several.
+          count: how often each is sent; all together at most 100,000 packets, 1,000 of them different.
+          interval: seconds between two packets.
+          interface: where a packet that begins with Ether is sent; by default ``eth0`` of a pod, ``underlay0`` of a
+            node or host, ``lo`` of a pod in mode none.
+
+        Raises:
+          UsageError: for an unknown name, a packet without destination, or one that is too large or cannot be built.
+          KernelError: when the kernel refuses a packet: it has no route, or the packet is larger than the MTU.
+        """
+        from netlab.lab.sending import send
+
+        return send(self, self._place(source), packet, count, interval, interface)
+
+    def sniff(
+        self,
+        endpoint: str | Endpoint | Place | Sequence[str | Endpoint | Place],
+        filter: str = "",
+        *,
+        count: int | None = None,
+        seconds: float = 0.5,
+        interface: str = "",
+    ) -> Sniffer:
+        """Return a context manager that receives packets of an endpoint, or of several, while its block runs.
+
+        Args:
+          endpoint: the endpoint, or its name as for ``find``.
+          filter: an expression of pcap-filter(7), which needs libpcap; "" for all packets.
+          count: end after this many packets; at most 10,000, which is the default.
+          seconds: how long to wait for packets after the block, if ``count`` did not come before.
+          interface: only this interface of the endpoint.
+
+        Raises:
+          UsageError: for an unknown name or interface, or a wrong filter.
+          HostError: when libpcap is missing.
+        """
+        from netlab.lab.sniffing import Sniffer
+        from netlab.probe import capture
+
+        asked = [endpoint] if isinstance(endpoint, str | Place | Endpoint) else endpoint
+        places = [self._place(one) for one in asked]
+        found = [capture.Place(one.ref, one.namespace) for one in places]
+        return Sniffer(self, found, filter, count, seconds, interface)
+
+    def _place(self, endpoint: str | Endpoint | Place) -> Place:
+        if isinstance(endpoint, Place):
+            return endpoint
+        if isinstance(endpoint, str):
+            return self.locate(endpoint)
+        return Place(endpoint.ref, endpoint.name, names.endpoint_namespace(self.name, endpoint))
+
     def locate(self, ref: str, namespace: str = "default") -> Place:
         """Return where programs of an endpoint run, by a name as for ``find``. A pod's own name decodes no object.
 
@@ -408,8 +479,9 @@ class Lab:
             raise UsageError(f"{place.ref} is gone: {error}") from error
 
     def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
-        """Run a program as ``execute`` does, and return how it ended; kill it after ``seconds``.
+        """Run a program inside an endpoint's namespace, and return how it ended; kill it after ``seconds``.
 
+        The lab's DNS is started first, and the program has the endpoint's ``/etc/resolv.conf`` and ``/etc/hosts``.
         It has no privilege: root runs it as ``nobody``. If ``argv`` is a function, a process of its own calls it, and
         the output is what it writes to descriptor 1.
 
@@ -423,8 +495,7 @@ class Lab:
         """Start the lab's DNS; return where programs of an endpoint run, their hostname and their files of ``/etc``."""
         from netlab.lab import dns, notices
 
-        if not isinstance(place, Place):
-            place = Place(place.ref, place.name, names.endpoint_namespace(self.name, place))
+        place = self._place(place)
         files = dns.prepare(self, place.ref)
         if files is None:
             raise UsageError(f"{place.ref} is gone")
@@ -460,7 +531,7 @@ _COUNT = itertools.count()
 
 @contextlib.contextmanager
 def temporary(objects: Objects, machine: Machine | None = None, cluster: Cluster | None = None) -> Iterator[Lab]:
-    """Do as ``Lab.temporary``."""
+    """Build a lab for a ``with`` block, and remove it after the block, as ``Lab.temporary`` does."""
     base = (objects.topology.name if objects.topology else "default")[:20]
     name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
     machine = machine or this_host()

@@ -44,7 +44,7 @@ def load(
     """Read and decode files, directories and ``-`` (standard input); return the objects and the warnings.
 
     ``strict`` makes files without an object, and kinds that netlab does not read, errors. ``ignore`` names policy kinds
-    that netlab leaves out, each as ``KIND`` or ``KIND.GROUP`` (see ``objects.unread``).
+    that netlab leaves out, each as ``KIND`` or ``KIND.GROUP``.
 
     Raises:
       UsageError: if a name in ``ignore`` has another form.

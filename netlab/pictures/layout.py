@@ -1,13 +1,13 @@
-"""The places of boxes, frames and arrows, in pixels. The same picture always gets the same layout."""
+"""The places of boxes, frames and arrows, in pixels. The same picture always gets the same layout.
+
+Boxes are placed from the inside out (``placing``): the content of each frame in columns, callers left of what they
+call. Then arrows take ways around boxes (``routing``), and labels get places beside them (``labels``).
+"""
 
 from __future__ import annotations
 
 from netlab.frozen import frozen
 from netlab.pictures.model import Arrow, Box, Frame, Picture
-
-# The width of a character of the font (monospace, 12 pixels), and the height of a line.
-CHARACTER, LINE = 7.3, 17.0
-_PADDING, _GAP = 10.0, 28.0
 
 
 @frozen
@@ -19,30 +19,60 @@ class Place:
     width: float
     height: float
 
+    @property
+    def right(self) -> float:
+        """The x of the right edge."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The y of the lower edge."""
+        return self.y + self.height
+
+    def overlaps(self, other: Place) -> bool:
+        """Say whether the two share more than an edge."""
+        across = self.x < other.right and other.x < self.right
+        return across and self.y < other.bottom and other.y < self.bottom
+
+    def contains(self, other: Place) -> bool:
+        """Say whether the other is inside."""
+        across = self.x <= other.x and other.right <= self.right
+        return across and self.y <= other.y and other.bottom <= self.bottom
+
+
+Points = tuple[tuple[float, float], ...]
+
+
+@frozen
+class Route:
+    """An arrow with its way, as points from its source to its target, and the place of its label."""
+
+    arrow: Arrow
+    points: Points
+    label: Place | None = None
+
 
 @frozen
 class Layout:
-    """A picture with places: of boxes, of frames, and of arrows as lines from point to point."""
+    """A picture with places."""
 
     width: float
     height: float
     boxes: tuple[tuple[Box, Place], ...]
     frames: tuple[tuple[Frame, Place], ...]
-    arrows: tuple[tuple[Arrow, tuple[tuple[float, float], ...]], ...]
+    arrows: tuple[Route, ...]
 
 
 def lay_out(picture: Picture) -> Layout:
-    """Return the layout of a picture."""
-    places: dict[str, Place] = {}
-    x = _GAP
-    for box in picture.boxes:
-        width = max(map(len, box.lines), default=0) * CHARACTER + 2 * _PADDING
-        places[box.ident] = Place(x, _GAP, width, len(box.lines) * LINE + 2 * _PADDING)
-        x += width + _GAP
-    arrows = []
-    for arrow in picture.arrows:
-        a, b = places[arrow.source], places[arrow.target]
-        arrows.append((arrow, ((a.x + a.width, a.y + a.height / 2), (b.x, b.y + b.height / 2))))
-    height = max((place.y + place.height for place in places.values()), default=0.0) + _GAP
-    boxes = tuple((box, places[box.ident]) for box in picture.boxes)
-    return Layout(x, height, boxes, (), tuple(arrows))
+    """Return the layout of a picture. Arrows to or from a box that the picture does not have are left out."""
+    from netlab.pictures.labels import with_labels
+    from netlab.pictures.placing import place
+    from netlab.pictures.routing import route
+
+    placed = place(picture)
+    boxes = tuple((box, placed.places[box.ident]) for box in picture.boxes)
+    frames = tuple((frame, placed.places[frame.ident]) for frame in picture.frames)
+    drawn = [arrow for arrow in picture.arrows if arrow.source in placed.places and arrow.target in placed.places]
+    routes = route(drawn, {box.ident: at for box, at in boxes}, frames, placed.width, placed.height)
+    routes = with_labels(routes, boxes, frames)
+    return Layout(placed.width, placed.height, boxes, frames, tuple(routes))

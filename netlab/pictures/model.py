@@ -6,7 +6,7 @@ from typing import Literal
 
 from netlab.frozen import frozen
 
-BoxKind = Literal["pods", "host", "node", "namespace", "bridge", "tunnel", "network", "policy", "outside"]
+BoxKind = Literal["pods", "host", "node", "namespace", "service", "bridge", "tunnel", "network", "policy", "outside"]
 """What a box stands for. ``outside`` stands for addresses that no machine of the lab has."""
 
 Isolation = Literal["", "none", "ingress", "egress", "both"]
@@ -42,7 +42,10 @@ class Box:
 
 @frozen
 class Frame:
-    """A frame around boxes, or around other frames: a namespace, a node. ``inside`` is the ident of the outer frame."""
+    """A frame around boxes, or around other frames: a namespace, a node.
+
+    ``inside`` is the ident of the outer frame. ``note``, ``place`` and ``link`` are as those of a box.
+    """
 
     ident: str
     kind: Literal["namespace", "node", "network", "group"]
@@ -50,6 +53,7 @@ class Frame:
     inside: str = ""
     note: tuple[str, ...] = ()
     place: str = ""
+    link: str = ""
 
 
 @frozen

@@ -1,12 +1,218 @@
-"""Which policy selects which pods, and which peers it allows."""
+"""Which policy selects which pods, and which peers it allows.
+
+The unit is a group of pods that the same policies select. If these are too many, namespaces alike share a frame; then a
+box stands for a whole namespace. What no policy isolates comes first, and has a dashed edge.
+"""
 
 from __future__ import annotations
 
-from netlab.cluster import Cluster
-from netlab.pictures.model import Box, Picture
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from typing import Literal
+
+from netlab.cluster.types import Cluster
+from netlab.errors import UsageError, printable
+from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.merged import bounded, name_range, one_line
+from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
+from netlab.pictures.policy_lines import DIRECTIONS
+from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, place, spaces
+from netlab.policy.problems import some
+from netlab.policy.unread import selecting
+
+MOST_BOXES = 40
+"""The most boxes before namespaces alike share a frame, and then before a box stands for a namespace."""
+MOST_NAMESPACES = 150
+"""The most boxes of namespaces."""
 
 
-def policies_picture(cluster: Cluster) -> Picture:
-    """Return the picture of the policies of a cluster and of the pods that they select."""
-    boxes = tuple(Box(f"{p.meta.namespace}/{p.meta.name}", "policy", (p.meta.name,)) for p in cluster.policies)
-    return Picture(f"{cluster.name}: policies", boxes)
+def policies_picture(cluster: Cluster, *, only: Collection[str] = ()) -> Picture:
+    """Return the picture of the policies of a cluster and of the pods that they select.
+
+    Args:
+      cluster: the cluster.
+      only: the namespaces to draw; none stands for all.
+
+    Raises:
+      UsageError: for a namespace without pods and policies.
+    """
+    found = spaces(cluster)
+    if only:
+        missing = sorted({*only} - {space.name for space in found})
+        if missing:
+            raise UsageError(*(f"namespace {name!r} has no pods and no policies" for name in missing))
+        found = [space for space in found if space.name in only]
+    title = f"{cluster.name}: policies"
+    apart = [[space] for space in found]
+    alike = _alike(found, [space.shape for space in found])
+    for frames in (apart, alike):
+        if sum(_size(of[0]) for of in frames) <= MOST_BOXES:
+            boxes, drawn, arrows = _drawn(cluster, frames)
+            below = [*_below(cluster, found)]
+            if frames is alike and len(alike) < len(apart):
+                below.append("a frame with several namespaces has one box for alike policies and pods of them all")
+            return Picture(title, boxes, drawn, arrows, tuple(map(printable, below)), "group")
+    return _by_namespace(cluster, title, found)
+
+
+def _alike(found: Sequence[Space], keys: Sequence[Hashable]) -> list[list[Space]]:
+    """Return namespaces with equal keys together, in the order of their first ones."""
+    by_key: dict[Hashable, list[Space]] = defaultdict(list)
+    for space, key in zip(found, keys, strict=True):
+        by_key[key].append(space)
+    return list(by_key.values())
+
+
+def _size(space: Space) -> int:
+    """Return the number of boxes of a namespace."""
+    return len(space.pods) + len(space.policies) + any(EVERY in policy.selected for policy in space.policies)
+
+
+def _drawn(
+    cluster: Cluster, frames: Sequence[Sequence[Space]]
+) -> tuple[tuple[Box, ...], tuple[Frame, ...], tuple[Arrow, ...]]:
+    """Return the boxes, frames and arrows of namespaces; those of one frame are alike."""
+    boxes: list[Box] = []
+    drawn: list[Frame] = []
+    arrows: list[Arrow] = []
+    for of in frames:
+        first = of[0]
+        ident = f"namespace:{first.name}"
+        names = [space.name for space in of]
+        drawn.append(Frame(ident, "namespace", one_line(name_range(names)), note=bounded(names if names[1:] else ())))
+        pods = list(_pod_boxes(of, ident))
+        boxes += [box for box in pods if box.isolation == "none"]
+        for number, policy in enumerate(first.policies):
+            box = _policy_box(of, number, ident)
+            boxes.append(box)
+            verdict: Literal["", "unknown"] = "unknown" if policy.unread else ""
+            arrows += [
+                Arrow(box.ident, _pods_ident(first, at), verdict=verdict, place=box.place) for at in policy.selected
+            ]
+        boxes += [box for box in pods if box.isolation != "none"]
+    for one in cluster.unread:
+        if not one.meta.namespace:
+            boxes.append(_wide_box(cluster, one))
+    return tuple(boxes), tuple(drawn), tuple(arrows)
+
+
+def _pods_ident(space: Space, number: int) -> str:
+    return f"{space.name}/{'*' if number == EVERY else number}"
+
+
+def _pod_boxes(of: Sequence[Space], frame: str) -> Iterator[Box]:
+    first = of[0]
+    if any(EVERY in policy.selected for policy in first.policies):
+        count = first.count * len(of)
+        yield Box(
+            _pods_ident(first, EVERY), "pods", ("every pod", f"{count:,} pods"), frame, count, _common(first.pods)
+        )
+    for number, pods in enumerate(first.pods):
+        yield Box(
+            _pods_ident(first, number),
+            "pods",
+            tuple(map(one_line, pods.lines)),
+            frame,
+            pods.count * len(of),
+            pods.isolation,
+            place=printable(first.pod_places[number]),
+        )
+
+
+def _policy_box(of: Sequence[Space], number: int, frame: str) -> Box:
+    first = of[0]
+    policy = first.policies[number]
+    note = first.notes[number] if len(of) == 1 else [f"{space.name}: {space.places[number]}" for space in of]
+    lines = (policy.name, *policy.lines)
+    return Box(
+        f"{first.name}/policy/{number}",
+        "policy",
+        tuple(map(one_line, lines)),
+        frame,
+        len(of),
+        note=bounded(note),
+        place=printable(first.places[number]),
+    )
+
+
+def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
+    """Return the box of a policy without a namespace, which netlab does not read; it may select pods of many."""
+    found = [pod for pod in cluster.asked_pods() if any(one.policy is policy for one in selecting(cluster, pod))]
+    lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {_pods(len(found))}")
+    at = printable(place(policy.source))
+    return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
+
+
+def _common(groups: Sequence[PodsOfSpace]) -> Isolation:
+    """Return the isolation that all groups of pods have, "" if they differ."""
+    found = {one.isolation for one in groups}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Picture:
+    """Return the picture with a box for each namespace, or for several with equal numbers."""
+    alike = _alike(found, [(_summary(space), _common(space.pods)) for space in found])
+    boxes = []
+    for of in alike[:MOST_NAMESPACES]:
+        first, names = of[0], [space.name for space in of]
+        note = [
+            f"{space.name}: policy {policy.name} {at}"
+            for space in of
+            for policy, at in zip(space.policies, space.places, strict=True)
+        ]
+        head, *more = _summary(first)
+        lines = (name_range(names), f"each: {head}" if len(of) > 1 else head, *more)
+        count = sum(space.count for space in of)
+        boxes.append(
+            Box(
+                f"namespace:{first.name}",
+                "namespace",
+                tuple(map(one_line, lines)),
+                "",
+                count,
+                _common(first.pods),
+                note=bounded(note),
+            )
+        )
+    boxes += [_wide_box(cluster, one) for one in cluster.unread if not one.meta.namespace]
+    below = [*_below(cluster, found), "a box stands for a namespace; --only NAMESPACE draws its policies"]
+    if len(alike) > MOST_NAMESPACES:
+        below.append(f"{len(alike) - MOST_NAMESPACES:,} boxes of namespaces are left out")
+    return Picture(title, tuple(boxes), (), (), tuple(map(printable, below)), "namespace")
+
+
+def _summary(space: Space) -> tuple[str, ...]:
+    """Return what a box of a namespace says: how many policies it has, and how many pods none of them isolates."""
+    unread = sum(policy.unread for policy in space.policies)
+    useless = sum(not (policy.selected or policy.unread or policy.refused) for policy in space.policies)
+    policies = len(space.policies) - unread
+    counts = {} if _common(space.pods) == "none" else space.open
+    open_pods = [f"{count:,} not isolated for {direction}" for direction, count in counts.items() if count]
+    return (
+        f"{_pods(space.count)}, {policies} polic{'y' if policies == 1 else 'ies'}",
+        *open_pods,
+        *([f"{useless} select nothing"] if useless else []),
+        *([f"u: {unread} not read by netlab"] if unread else []),
+    )
+
+
+def _below(cluster: Cluster, found: Sequence[Space]) -> Iterator[str]:
+    """Yield what the picture shows in numbers."""
+    for direction in DIRECTIONS:
+        count = sum(space.open[direction] for space in found)
+        whole = sum(space.count for space in found)
+        yield f"{direction}: {count:,} of {whole:,} pods are not isolated"
+    useless = [
+        f"{space.name}/{policy.name}"
+        for space in found
+        for policy in space.policies
+        if not policy.selected and not policy.unread
+    ]
+    if useless:
+        yield f"policies that select nothing: {some(useless)}"
+    if cluster.unread:
+        yield f"u: policies that netlab does not read: {some([one.name for one in cluster.unread])}"
+
+
+def _pods(number: int) -> str:
+    return f"{number:,} pod{'' if number == 1 else 's'}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def reachability(cluster: Cluster, flows: Iterable[Flow] | None = None) -> nx.DiGraph:
     """Return the allowed pairs as a directed graph of endpoint references; ``flows`` is every pair by default.
 
-    A node of the graph has ``kind`` (pod, node, host) and ``workload`` (see ``workload_of``). An edge has ``allowed``:
+    A node of the graph has ``kind`` (pod, node, host) and ``workload``. An edge has ``allowed``:
     each (family, protocol, port) that the source may open on the destination, in the order of ``flows``. The graph's
     attributes ``some`` and ``unknown`` have, by pair, the (family, protocol, port) with that verdict.
     """

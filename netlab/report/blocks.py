@@ -6,7 +6,8 @@ what is wrong comes first, at most ``MOST_ROWS`` rows of each table. ``report()`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Protocol
 
 from netlab.frozen import frozen
@@ -14,6 +15,13 @@ from netlab.pictures.model import Picture
 
 MOST_ROWS = 20
 """The most rows of a table in a comment."""
+
+
+@frozen
+class Marker:
+    """Names the report, unseen: a later run finds its own comment by this text. Only Markdown has it."""
+
+    text: str
 
 
 @frozen
@@ -70,7 +78,119 @@ class Drawn:
     picture: Picture
 
 
-Block = Heading | Paragraph | Bullets | Rows | Code | Details | Drawn
+@frozen
+class Figure:
+    """A number of the summary and what it counts; ``mark`` is the mark of the truth table that it counts, or ""."""
+
+    value: str
+    name: str
+    mark: str = ""
+
+
+@frozen
+class Figures:
+    """The numbers of the summary, the most important one first."""
+
+    items: Sequence[Figure]
+
+
+@frozen
+class Answer:
+    """What is known about one question of a cell.
+
+    Attributes:
+      asked: the question: the port, or the CNI.
+      verdict: the verdict in words: ``deny``, or ``expected deny, measured allow``.
+      reason: the reason, with file and line where a rule decided.
+      pair: the pair that the reason is about, as ``shop/web -> shop/db``.
+      lines: more about it, a line each: the rules that do not match and why.
+      policies: the names of the policies that decided.
+    """
+
+    asked: str
+    verdict: str
+    reason: str = ""
+    pair: str = ""
+    lines: Sequence[str] = ()
+    policies: Sequence[str] = ()
+
+
+@frozen
+class Cell:
+    """One kind of cell of a matrix; many cells may be of one kind.
+
+    ``mark`` is a mark of the truth table, ``text`` is shown in its place if it is not "". ``opens`` has the numbers of
+    matrices among ``Matrix.inner``.
+    """
+
+    mark: str
+    text: str = ""
+    answers: Sequence[Answer] = ()
+    opens: Sequence[int] = ()
+
+
+@frozen
+class Unit:
+    """A row or a column of a matrix.
+
+    Filters find it by ``namespaces`` and ``labels``. ``lines`` say more about it. ``flag`` is shown beside the name, as
+    "not isolated". ``ident`` is its fragment of the page, as ``group-3``.
+    """
+
+    name: str
+    namespaces: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    lines: Sequence[str] = ()
+    flag: str = ""
+    ident: str = ""
+
+
+@frozen
+class Matrix:
+    """Rows by columns of cells; ``cells[row][column]`` is the number of a kind of cell.
+
+    ``inner`` has the matrices that cells open. ``notes`` are printed below. ``meaning`` has marks that mean something
+    else than in the truth table. ``axes`` says what rows and columns are.
+    """
+
+    name: str
+    rows: Sequence[Unit]
+    columns: Sequence[Unit]
+    cells: Sequence[Sequence[int]]
+    kinds: Sequence[Cell]
+    inner: Sequence[Matrix] = ()
+    notes: Sequence[str] = ()
+    meaning: Mapping[str, str] = field(default_factory=dict)
+    axes: tuple[str, str] = ("from", "to")
+
+
+@frozen
+class Matrices:
+    """Matrices of one question, from which the reader chooses; the first one is shown."""
+
+    items: Sequence[Matrix]
+
+
+@frozen
+class Policy:
+    """One policy: its place (``FILE:LINE``), what it says and selects, its warnings, and its elements in nftables."""
+
+    name: str
+    place: str
+    lines: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    rules: Sequence[str] = ()
+
+
+@frozen
+class Policies:
+    """Policies; ``more`` is the number of those that are left out."""
+
+    items: Sequence[Policy]
+    more: int = 0
+
+
+Block = Marker | Heading | Paragraph | Bullets | Rows | Code | Details | Drawn | Figures | Matrices | Policies
 
 
 class Commented(Protocol):

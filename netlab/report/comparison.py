@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from netlab.policy.differences import Difference, Differences
     from netlab.policy.group_names import GroupName
     from netlab.policy.groups import Group
+    from netlab.report.again import Again
+    from netlab.report.blocks import Block
 
     Ends = tuple[Endpoint, Endpoint | Service]
 
@@ -75,13 +77,15 @@ class Comparison:
         by_pairs: bool = False,
         measured: Mapping[str, Measured] | None = None,
         verbose: bool = False,
+        again: Again | None = None,
     ) -> None:
         self.lab = lab
         self.found = found
-        self._notes = {name: list(of) for name, of in notes.items() if of}
+        self.notes = {name: list(of) for name, of in notes.items() if of}
         self._by_pairs = by_pairs
-        self._measured = measured or {}
+        self.measured = measured or {}
         self._verbose = verbose
+        self._again = again
         from netlab.policy.group_names import GroupNames
 
         self._names = GroupNames(next(iter(found.clusters.values())))
@@ -96,22 +100,39 @@ class Comparison:
         """Yield a row for each difference with the verdict of each profile, the reasons, and the counts."""
         from netlab.report.columns import columns
 
-        rows = list(self._rows())
-        profiles = list(self.found.clusters)
-        header = ("#", "SOURCE", "DESTINATION", "PORT", *(name.upper() for name in profiles))
-        cells = [
-            (str(n), self._text(row, 0), self._text(row, 1), _port(row[0]), *(v or NONE for v in row[0].verdicts))
-            for n, row in enumerate(rows, start=1)
-        ]
+        header = ("#", "SOURCE", "DESTINATION", "PORT", *(name.upper() for name in self.found.clusters))
+        cells = [(str(n), *row) for n, row in enumerate(self.cells(), start=1)]
         if cells:
             yield from columns(header, cells)
             yield ""
-        yield from self._reasons(rows)
-        yield from (f"{name}: {note}" for name, of in self._notes.items() for note in of)
-        for name, of_column in self._measured.items():
+        yield from self.reasons()
+        yield from (f"{name}: {note}" for name, of in self.notes.items() for note in of)
+        for name, of_column in self.measured.items():
             yield f"{name}: {of_column}"
             yield from (f"  {line}" for line in of_column.wrong)
         yield self.summary()
+
+    def cells(self) -> Iterator[tuple[str, ...]]:
+        """Yield the cells of each row: source, destination, port, and the verdict of each profile."""
+        for row in self.rows():
+            yield self._text(row, 0), self._text(row, 1), _port(row[0]), *(v or NONE for v in row[0].verdicts)
+
+    @property
+    def number(self) -> int:
+        """The number of rows."""
+        return self.differ if self._by_pairs else len(self.found.found)
+
+    def comment(self) -> Iterator[Block]:
+        """Yield the pairs whose verdict is not the same everywhere, the reasons, and the counts."""
+        from netlab.report.comments import of_comparison
+
+        return of_comparison(self, self._again)
+
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the differences by CNI with what decided, and the proofs."""
+        from netlab.report.comparison_report import comparison_blocks
+
+        return comparison_blocks(self)
 
     def document(self) -> Streamed:
         """Return the Comparison document; its rows are made one by one."""
@@ -119,7 +140,7 @@ class Comparison:
         from netlab.report.comparison_rows import ComparisonRows
 
         rows = ComparisonRows(self.found, lambda group: str(self._name(group)), by_pairs=self._by_pairs)
-        items = Items(lambda: map(rows.data, self._rows()), lambda: rows.texts(self._rows()))
+        items = Items(lambda: map(rows.data, self.rows()), lambda: rows.texts(self.rows()))
         return Streamed(head, {"rows": items}, self._tail)
 
     def summary(self) -> str:
@@ -134,7 +155,8 @@ class Comparison:
     def _pairs(self) -> int:
         return max((sum(tally.values()) for tally in self.found.tallies.values()), default=0)
 
-    def _rows(self) -> Iterator[tuple[Difference, Ends]]:
+    def rows(self) -> Iterator[tuple[Difference, Ends]]:
+        """Yield each row: the difference, and its pair or the first one of its pairs."""
         for one in self.found.found:
             yield from ((one, ends) for ends in (one.ends() if self._by_pairs else (one.example,)))
 
@@ -153,10 +175,11 @@ class Comparison:
             found = self._named[group.number] = self._names.name(group)
         return found
 
-    def _reasons(self, rows: Sequence[tuple[Difference, Ends]]) -> Iterator[str]:
+    def reasons(self) -> Iterator[str]:
         """Yield the reasons of the first pair with each list of verdicts, then each choice that decided, once."""
         from netlab.policy.deciding import lines
 
+        rows = list(self.rows())
         alike: dict[Any, list[int]] = {}
         for number, (one, _) in enumerate(rows):
             alike.setdefault(number if self._verbose else one.verdicts, []).append(number)
@@ -181,13 +204,13 @@ class Comparison:
         tallies = {name: {str(v): n for v, n in of.items()} for name, of in self.found.tallies.items()}
         measured = {
             name: {"notMeasured": one.why_not} if one.why_not else {**one.counts, "wrong": list(one.wrong)}
-            for name, one in self._measured.items()
+            for name, one in self.measured.items()
         }
         return {
-            "notes": self._notes,
+            "notes": self.notes,
             **({"measured": measured} if measured else {}),
             "summary": {
-                "rows": self.differ if self._by_pairs else len(self.found.found),
+                "rows": self.number,
                 "pairs": self._pairs(),
                 "differ": self.differ,
                 "verdicts": tallies,

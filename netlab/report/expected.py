@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.policy.expand_services import ServiceExpansion
+    from netlab.report.again import Again
+    from netlab.report.blocks import Block
 
 # Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
 _FEW = 4_000
@@ -24,8 +26,8 @@ _WIDE = 2_000
 class Expected(Reachability):
     """The expected verdicts of selected pairs of a cluster."""
 
-    def __init__(self, cluster: Cluster, asked: FlowSelection) -> None:
-        super().__init__(cluster.name, (), "reach")
+    def __init__(self, cluster: Cluster, asked: FlowSelection, again: Again | None = None) -> None:
+        super().__init__(cluster.name, (), "reach", again=again)
         self._cluster = cluster
         self._asked = asked
         self._few = asked.count(cluster) <= _FEW
@@ -48,6 +50,26 @@ class Expected(Reachability):
             self.tally.add(verdict, number)
         yield from truth_table(found, everyone).lines(page.width, page.paint)
         yield str(self.tally)
+
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: the matrices with reasons, pictures and policies."""
+        from netlab.report.blocks import Figures, Heading, Paragraph
+        from netlab.report.cluster_report import ClusterReport, verdict_figures
+
+        of = ClusterReport(self._cluster, self._asked)
+        tally = of.found.tally()
+        yield Heading(f"{self._cluster.name}: expected reachability", 1)
+        yield Figures((*verdict_figures(tally), *of.figures()))
+        yield Paragraph(f"{of.source}. No packet was sent.")
+        yield from of.matrices()
+        yield from of.rest()
+
+    def comment(self) -> Iterator[Block]:
+        """Yield what is unknown and what nothing isolates, the counts, the table of groups, and the picture."""
+        from netlab.policy.groups import groups
+        from netlab.report.comments import of_groups
+
+        return of_groups(groups(self._cluster, self._asked), self._cluster, self._asked, self._again)
 
     def rows(self) -> Iterator[Row]:
         if self._few:

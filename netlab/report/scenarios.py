@@ -10,6 +10,8 @@ from netlab.report.rows import row_of
 from netlab.report.suites import Case, Suite, Suites
 
 if TYPE_CHECKING:
+    from netlab.report.again import Again
+    from netlab.report.blocks import Block
     from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
 
 
@@ -30,14 +32,18 @@ def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
     }
 
 
-def _what(failure: Failure | ProgramFailure, family: str) -> str:
-    """Return the question and both outcomes as text; ``family`` is the format of a pair's IP family."""
+def question_of(failure: Failure | ProgramFailure, family: str = " IPv{}") -> str:
+    """Return the question as text; ``family`` is the format of a pair's IP family."""
     if hasattr(failure, "flow"):
         of = row_of(failure.flow, failure.expected, failure.measured, failure.reason)
-        asked = f"{of.source} -> {of.destination} {of.port_text}{family.format(of.family)}"
-    else:
-        verb = {"http": "GET ", "lookup": "lookup ", "run": "run "}[failure.question]
-        asked = f"{failure.source} -> {verb}{failure.destination}"
+        return f"{of.source} -> {of.destination} {of.port_text}{family.format(of.family)}"
+    verb = {"http": "GET ", "lookup": "lookup ", "run": "run "}[failure.question]
+    return f"{failure.source} -> {verb}{failure.destination}"
+
+
+def _what(failure: Failure | ProgramFailure, family: str) -> str:
+    """Return the question and both outcomes as text; ``family`` is the format of a pair's IP family."""
+    asked = question_of(failure, family)
     reason = f": {failure.reason}" if failure.reason else ""
     return f"{asked}: expected {failure.expected}, measured {failure.measured}{reason}"
 
@@ -47,11 +53,24 @@ class TestReport:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, results: Sequence[ScenarioResult]) -> None:
+    def __init__(self, results: Sequence[ScenarioResult], again: Again | None = None) -> None:
         self.results = results
+        self._again = again
 
     def table(self, page: Page) -> Iterator[str]:
         yield summary_line(self.results)
+
+    def comment(self) -> Iterator[Block]:
+        """Yield what could not run, what is not as expected, and the counts."""
+        from netlab.report.comments import of_tests
+
+        return of_tests(self.results, self._again)
+
+    def report(self) -> Iterator[Block]:
+        """Yield the whole report: failures, then every scenario with its steps."""
+        from netlab.report.scenario_report import scenario_blocks
+
+        return scenario_blocks(self.results)
 
     def document(self) -> dict[str, Any]:
         """Return the TestReport document; a scenario has ``error`` if it could not be carried out."""

@@ -148,17 +148,31 @@ class TruthTable:
     def _mark_of(self) -> list[str]:
         return [cell.mark for cell in self._cells.known]
 
-    def lines(self, width: int, paint: Paint = lambda text, mark: text) -> Iterator[str]:
-        """Yield the table, the meaning of its marks, and details of partial, inconclusive and different pairs."""
+    def lines(self, width: int, paint: Paint = lambda text, mark: text, *, wrong_first: bool = False) -> Iterator[str]:
+        """Yield the table, the meaning of its marks, and details of partial, inconclusive and different pairs.
+
+        With ``wrong_first`` the details of different and inconclusive pairs come before the table.
+        """
         if not self._grid:
             return
         painted = {mark: paint(mark, mark) for mark in MEANING}
-        yield from self._table(width, painted)
         used = {self._mark_of[number] for cells in self._grid.values() for number in set(cells)}
+        wrong = [mark for mark in (DIFFER, INCONCLUSIVE) if mark in used]
+        if wrong_first and wrong:
+            for mark in wrong:
+                yield from self._details(mark, painted[mark])
+            yield ""
+        yield from self._table(width, painted)
         yield "   ".join(f"{painted[mark]} {meaning}" for mark, meaning in MEANING.items() if mark in used)
         for mark in (PARTIAL, INCONCLUSIVE, DIFFER):
-            if mark in used:
+            if mark in used and not (wrong_first and mark in wrong):
                 yield from self._details(mark, painted[mark])
+
+    def fits(self, width: int) -> bool:
+        """Say whether the table is one block on a page of a width."""
+        digits = len(str(len(self._columns)))
+        label = max((len(name) for name in self._grid), default=0) + digits + 2
+        return label + len(self._columns) * (1 + digits) <= width
 
     @property
     def _destinations(self) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from netlab.cli import reference
+from netlab.cli import settings as settings_page
 from netlab.cli.command_group import cli
 from netlab.objects import decode
 from netlab.objects.documents import parse
@@ -29,6 +30,12 @@ def test_the_page_of_commands_is_what_the_commands_state() -> None:
     """A new command or option is on the page once ``python -m netlab.cli.reference > docs/commands.md`` was run."""
 
     assert "\n".join(reference.lines()) + "\n" == (DOCS / "commands.md").read_text()
+
+
+def test_the_page_of_settings_is_what_the_declarations_state() -> None:
+    """A new setting or choice is on the page once ``python -m netlab.cli.settings > docs/settings.md`` was run."""
+
+    assert "\n".join(settings_page.lines()) + "\n" == (DOCS / "settings.md").read_text()
 
 
 def test_the_examples_are_valid() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -263,3 +264,121 @@ def test_a_path_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: 
         output.write(str(tmp_path / "f"), ["x"])
 
     assert [] == os.listdir(tmp_path)
+
+
+# --- files that grow ------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_gets_its_name_at_the_end(tmp_path: Path) -> None:
+    """Until then the old file stays; an interrupt leaves what was written."""
+    file = tmp_path / "f"
+    file.write_text("old")
+
+    def interrupted() -> None:
+        with output.stream(str(file)) as stream:
+            stream.write(b"one")
+            stream.write(b"two")
+            assert "old" == file.read_text()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert b"onetwo" == file.read_bytes()
+    assert ["f"] == os.listdir(tmp_path)
+
+
+def test_a_stream_without_a_byte_leaves_the_old_file(tmp_path: Path) -> None:
+    """The command failed before it began."""
+    (tmp_path / "f").write_text("old")
+    with pytest.raises(ValueError, match="x"), output.stream(str(tmp_path / "f")):
+        raise ValueError("x")
+
+    assert (["f"], "old") == (os.listdir(tmp_path), (tmp_path / "f").read_text())
+
+
+def test_a_stream_that_cannot_grow_keeps_whole_parts(tmp_path: Path) -> None:
+    """As on a full disk: the part that does not fit is left out, and the error is one line."""
+    file, limits = tmp_path / "f", resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def write() -> None:
+        with output.stream(str(file)) as stream:
+            stream.write(b"x" * 1000)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
+            try:
+                stream.write(b"y" * 1000)
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    with pytest.raises(HostError, match=f"cannot write {file}: File too large"):
+        write()
+
+    assert b"x" * 1000 == file.read_bytes()
+
+
+def test_a_stream_is_no_device_and_no_terminal(tmp_path: Path) -> None:
+    """Before anything is written."""
+    os.mkfifo(tmp_path / "fifo")
+    ours, theirs = os.openpty()
+    try:
+        for path, message in ((str(tmp_path / "fifo"), "is a FIFO"), (f"/dev/fd/{theirs}", "is a terminal")):
+            with pytest.raises(UsageError, match=message), output.stream(path):
+                pytest.fail("it was opened")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.usefixtures("sudo")
+def test_a_new_file_replaces_nothing_and_belongs_to_the_user_where_the_directory_does(tmp_path: Path) -> None:
+    """A file or a link of that name stays as it is."""
+    os.chown(tmp_path, USER, USER)
+    (tmp_path / "link").symlink_to("elsewhere")
+
+    assert output.create(str(tmp_path / "f"), ["one"])
+    assert not output.create(str(tmp_path / "f"), ["two"])
+    assert not output.create(str(tmp_path / "link"), ["two"])
+    assert ("one", USER) == ((tmp_path / "f").read_text(), (tmp_path / "f").stat().st_uid)
+    assert ["f", "link"] == sorted(os.listdir(tmp_path))
+
+
+def test_a_new_file_that_cannot_be_written_whole_is_removed(tmp_path: Path) -> None:
+    """Its lines raise an exception."""
+
+    def lines() -> Iterator[str]:
+        yield "one"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        output.create(str(tmp_path / "f"), lines())
+    assert [] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("owner", [USER, 0], ids=["of the user", "of root"])
+def test_under_sudo_a_new_directory_belongs_to_the_user_where_its_parent_does(
+    tmp_path: Path, sudo: None, owner: int
+) -> None:
+    """It has the mode of the umask; a directory that is there already stays as it is."""
+    os.chown(tmp_path, owner, owner)
+    (tmp_path / "old").mkdir()
+
+    output.make_directory(str(tmp_path / "new"))
+    output.make_directory(str(tmp_path / "old"))
+
+    assert (owner, 0) == ((tmp_path / "new").stat().st_uid, (tmp_path / "old").stat().st_uid)
+    assert 0 == mode(tmp_path / "new") & 0o022
+
+
+def test_a_directory_is_made_through_no_link(tmp_path: Path) -> None:
+    """A link or a file in its place is an error; so is a link of another user on the way."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "link").symlink_to(elsewhere)
+    (tmp_path / "file").touch()
+    os.lchown(tmp_path / "link", OTHER, OTHER)
+
+    for name in ("link", "file", "link/inside"):
+        with pytest.raises(UsageError):
+            output.make_directory(str(tmp_path / name))
+
+    assert [] == os.listdir(elsewhere)

@@ -30,7 +30,9 @@ from netlab.objects.types import Meta, Source
 REPOSITORY = Path(__file__).parents[2]
 KINDS = schema.described()
 FILES = [
-    path for folder in ("topologies", "scenarios", "examples") for path in sorted((REPOSITORY / folder).rglob("*.y*ml"))
+    path
+    for folder in ("topologies", "scenarios", "examples", "netlab/lessons")
+    for path in sorted((REPOSITORY / folder).rglob("*.y*ml"))
 ]
 
 

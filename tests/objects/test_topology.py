@@ -311,7 +311,7 @@ WRONG = [
     (
         "kind",
         "{apiVersion: netlab/v1alpha1, kind: Topolgy}",
-        ['kind: Unsupported value: "Topolgy": supported values: "Topology", "Profile", "Scenario"'],
+        ['kind: Unsupported value: "Topolgy": supported values: "Topology", "Profile", "Scenario", "Lesson"'],
     ),
 ]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.cli.sample_files import FOLDERS
+
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
@@ -45,13 +47,16 @@ def modules(folder: str) -> set[str]:
     return {path.relative_to(REPOSITORY).as_posix() for path in found}
 
 
-def test_a_wheel_holds_the_program_and_nothing_else(dist: Path) -> None:
-    """All of netlab/, py.typed and the metadata: no tests, which would be installed as a package of that name."""
+def test_a_wheel_holds_the_program_and_its_examples(dist: Path) -> None:
+    """All of netlab/, py.typed, man pages and the metadata: no tests, which would be installed as a package."""
     (file,) = dist.glob("*.whl")
     with zipfile.ZipFile(file) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    pages = {f"{file.name.partition('-py3')[0]}.data/data/share/man/man1/{Path(page).name}" for page in modules("man")}
 
-    assert modules("netlab") == names
+    examples = {f"netlab/share/{path}" for folder in FOLDERS for path in modules(folder)}
+
+    assert modules("netlab") | examples | pages == names
 
 
 def test_an_sdist_holds_the_program_and_its_tests(sdist: Path) -> None:
@@ -97,7 +102,7 @@ def test_an_installed_wheel_runs_elsewhere(dist: Path, tmp_path: Path) -> None:
     assert f"{place / 'netlab' / '__init__.py'}\n" == where.stdout
     assert (0, "") == (check.returncode, check.stderr)
     assert 20 == json.loads(reach.stdout)["summary"]["pairs"]
-    assert f"netlab {PROJECT['version']}\n" == run(netlab, "--version").stdout
+    assert f"netlab {wheel.name.split('-')[1]}\n" == run(netlab, "--version").stdout
 
 
 def test_the_python_versions_that_are_declared_are_those_that_are_tested() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-DOCUMENTS = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("*.md"))]
+DOCUMENTS = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").rglob("*.md"))]
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
 
 # `cluster/paths.py` in backticks: a path with a folder. Words in capitals stand for a name that the reader chooses.
@@ -22,6 +23,23 @@ def test_every_link_of_a_document_leads_to_a_file(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
 
     assert [] == [link for link in links if not (document.parent / link).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_anchor_of_a_link_is_a_heading(document: Path) -> None:
+    """As a forge makes anchors of headings; the site has the same ones, which ``make docs`` checks."""
+    links = re.findall(r"\]\(([^)#:]*\.md)?#([^)]*)\)", document.read_text())
+
+    assert [] == [
+        link for link in links if link[1] not in _anchors((document.parent / link[0]) if link[0] else document)
+    ]
+
+
+@cache
+def _anchors(document: Path) -> set[str]:
+    """Return the anchors of the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_path_of_the_guide_for_contributors_exists() -> None:

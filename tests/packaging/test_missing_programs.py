@@ -1,4 +1,4 @@
-"""``scripts/test-cni`` where programs are missing, and where apt brings them or does not."""
+"""``scripts/test-cni`` and ``scripts/test-capture`` where programs are missing, and where apt brings them or not."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ class Machine:
         file.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
         file.chmod(0o755)
 
-    def run(self) -> tuple[int, list[str], list[str]]:
+    def run(self, script: str = "test-cni") -> tuple[int, list[str], list[str]]:
         """Return the exit status, the names of the tests' folders, and the lines about what is missing."""
         environment = {"PATH": str(self.folder), "CNI_PATH": f"/nonexistent:{self.folder}"}
-        script = REPOSITORY / "scripts" / "test-cni"
-        done = subprocess.run([script], env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            [REPOSITORY / "scripts" / script], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
         folders = [Path(word).name for word in done.stdout.split() if word.startswith(str(REPOSITORY))]
         return done.returncode, folders, [line for line in done.stderr.splitlines() if "netlab: skipped" in line]
 
@@ -103,3 +104,15 @@ def test_tests_that_fail_fail_the_script(machine: Machine) -> None:
     machine.program("python", "case $1 in -c) echo /nonexistent ;; *) exit 1 ;; esac")
 
     assert 1 == machine.run()[0]
+
+
+def test_captures_are_left_out_without_their_programs(machine: Machine) -> None:
+    """tshark is large: a machine may not get it in time."""
+    machine.program("tcpdump")
+    skipped = "netlab: skipped: tests/capture, as there is no tcpdump or no tshark here; install tcpdump and tshark"
+    without = machine.run("test-capture")
+    for name in ("tshark", "capinfos"):
+        machine.program(name)
+
+    assert (0, [], [skipped]) == without
+    assert (0, ["capture"], []) == machine.run("test-capture")

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-SCRIPTS = sorted((REPOSITORY / "scripts").iterdir())
+SCRIPTS = sorted(
+    path for path in (REPOSITORY / "scripts").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")
+)
 TARGET = re.compile(r"^([a-z-]+):.*?(?:  ## (.*))?$", re.MULTILINE)
 
 

@@ -22,6 +22,8 @@ REGISTRIES = [
     "--find" + "-links",
     "--trusted" + "-host",
 ]
+# What `make dist` and `make docs` write.
+BUILT = ("dist", "site")
 # The options above that keep them out of the locks.
 HARMLESS = ["--no-emit-index" + "-url", "--no-emit-find" + "-links", "--no-emit-trusted" + "-host"]
 
@@ -30,6 +32,8 @@ def files() -> Iterator[Path]:
     """Yield what git would track, without asking git: a clone of another user's is refused by it."""
     for folder, below, names in os.walk(REPOSITORY):
         below[:] = [name for name in below if name in (".ci", ".github") or not name.startswith((".", "__pycache__"))]
+        if Path(folder) == REPOSITORY:
+            below[:] = [name for name in below if name not in BUILT]
         yield from (Path(folder) / name for name in names)
 
 

@@ -17,6 +17,7 @@ from netlab.cli import options, rendering
 from netlab.pictures.model import Box, Picture
 from netlab.report import formats
 from netlab.report.blocks import Block, Drawn, Heading
+from netlab.report.comparison import Comparison
 from netlab.report.conformance import ConformanceReport
 from netlab.report.expected import Expected
 from netlab.report.explanations import Explanations
@@ -25,15 +26,17 @@ from netlab.report.formats import Format, Page
 from netlab.report.groups import ReachabilityGroups
 from netlab.report.listings import Listed
 from netlab.report.mode_table import Modes
-from netlab.report.problems import Problems
 from netlab.report.picture import DrawnPicture
+from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
 from netlab.report.suites import Case, Suite, Suites
 from netlab.report.traces import Traces
+from netlab.report.verification import Verification
 
 MATRIX = ("table", "wide", "json", "yaml")
 PLAIN = ("table", "json", "yaml")
+REPORTS = ("markdown", "html")
 CLI = Path(netlab.cli.__file__).parent
 TOY = """\
 def lines(result, page):
@@ -67,18 +70,20 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.mark.parametrize(
     ("result", "printed", "filed"),
     [
-        (Reachability, MATRIX, ()),
-        (Expected, MATRIX, ()),
+        (Reachability, (*MATRIX, "markdown"), ("markdown",)),
+        (Expected, (*MATRIX, *REPORTS), REPORTS),
+        (Verification, (*MATRIX, *REPORTS), (*REPORTS, "junit")),
+        (Comparison, (*PLAIN, *REPORTS), REPORTS),
         (ReachabilityGroups, MATRIX, ()),
-        (Problems, PLAIN, ()),
+        (Problems, (*PLAIN, "markdown"), ("markdown",)),
         (Listed, (*MATRIX, "name"), ()),
-        (TestReport, PLAIN, ("junit",)),
+        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
-        (DrawnPicture, ("html", "svg", "dot", "mermaid"), ()),
+        (DrawnPicture, ("svg", "dot", "mermaid", "html"), ("html",)),
         (Marbles, PLAIN, ("junit",)),
     ],
 )
@@ -118,7 +123,7 @@ def test_a_new_format_is_a_choice_of_every_command_whose_result_has_its_view(
 
     assert "toy of 100: ['kind', 'problems']\n" == netlab("check", *shop, "-o", toy, env={"COLUMNS": "100"}).stdout
     assert "[table|wide|json|yaml|name|toy]" in netlab("get", "--help").stdout
-    assert "'table', 'wide', 'json', 'yaml', 'toy'." in netlab("reach", *shop, "-o", "bogus").stderr
+    assert ", 'toy'." in netlab("reach", *shop, "-o", "bogus").stderr
 
 
 def test_every_format_has_its_file() -> None:

@@ -60,7 +60,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
 
 
 @click.command("delete")
-@click.argument("names", metavar="[KIND NAME...]", nargs=-1)
+@click.argument("names", metavar="[KIND NAME...]", nargs=-1, shell_complete=options.completed("deletable"))
 @options.files
 @options.strict
 @options.ignore

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
 @options.output(Problems)
+@options.reports(Problems)
 @options.verbose
 def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], output: str) -> None:
     """Read and validate the input; print every problem.
 
     netlab refuses errors (exit code 2). A warning is about legal input that is probably not intended.
     """
+    reports = options.wanted_reports()
     from netlab.cluster import try_resolve
     from netlab.objects import read_input
     from netlab.policy import misplaced, warnings
@@ -52,7 +54,9 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         if not strict:
             inputs.print_skipped(objects.skipped, whole=True)
     summary = _summary(cluster if whole else None, objects, errors, len(problems) - errors)
-    rendering.render(Problems(problems, summary), output)
+    result = Problems(problems, summary, options.again())
+    rendering.render(result, output)
+    rendering.write(result, reports)
     if errors:
         raise SystemExit(2)
     if strict and problems:

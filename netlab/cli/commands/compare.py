@@ -54,6 +54,7 @@ _MOST = 10
     help="Exit with code 1 if any verdict is not the same everywhere.",
 )
 @options.output(Comparison)
+@options.reports(Comparison)
 @options.yes
 @options.verbose
 def compare_command(
@@ -81,6 +82,7 @@ def compare_command(
     With --measured, netlab also builds a lab for each CNI and proves its verdicts with packets. A CNI whose links this
     kernel cannot make is not measured, and netlab says so.
     """
+    reports = options.wanted_reports()
     for port in ports:
         flow_arguments.parse_port(port)
     base, read = _readings(files, profiles or DEFAULTS, strict, ignore, system=system)
@@ -95,8 +97,11 @@ def compare_command(
         inputs.confirm(len(base.pods), yes)
         proofs = _measured(read, questions)
     notes = {one.name: one.notes for one in read}
-    result = Comparison(base.name, found, notes, by_pairs=by_pairs, measured=proofs, verbose=verbose())
+    result = Comparison(
+        base.name, found, notes, by_pairs=by_pairs, measured=proofs, verbose=verbose(), again=options.again()
+    )
     rendering.render(result, output)
+    rendering.write(result, reports)
     if not rendering.is_text(output):
         terminal.say(result.summary())
     if any(one.wrong for one in proofs.values()) or (fail_on == "any" and result.differ):

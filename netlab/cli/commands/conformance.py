@@ -123,7 +123,8 @@ def conformance_command(
         files.write(export, (f"{line}\n" for line in lines(selection.cases())))
     else:
         by = judges if against is None else ("measured",)
-        _report(_results(selection, jobs, against), by, reports, output, under.profile.name if under else "")
+        name = under.profile.name if under else ""
+        _report(_results(selection, jobs, against), selection, by, reports, output, name)
 
 
 def _under(name: str) -> UnderProfile:
@@ -152,6 +153,7 @@ def _results(selection: Selection, jobs: int, against: str | None) -> Generator[
 
 def _report(
     results: Generator[CaseResult, None, None],
+    selection: Selection,
     judges: Sequence[str],
     reports: list[tuple[str, str]],
     output: str,
@@ -167,6 +169,7 @@ def _report(
     ended: BaseException | None = None
     try:
         with contextlib.closing(results), terminal.progress("cases") as progress:
+            total = sum(1 for _ in selection.cases()) if progress is not None else 0
             for result in results:
                 summary.add(result)
                 if reports:
@@ -176,7 +179,7 @@ def _report(
                 if result.scenario is not None:
                     _write(result)
                 if progress is not None:
-                    progress(summary.total.cases, 0)
+                    progress(summary.total.cases, total)
     except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
         # Print the results so far.
         ended = error

@@ -11,7 +11,14 @@ from netlab.errors import UsageError
 
 
 @click.command("down")
-@click.argument("name", metavar="[LAB]", required=False, type=options.lab_name, callback=options.or_empty)
+@click.argument(
+    "name",
+    metavar="[LAB]",
+    required=False,
+    type=options.lab_name,
+    callback=options.or_empty,
+    shell_complete=options.completed("labs"),
+)
 @options.lab
 @click.option("--all", "everything", is_flag=True, help="Remove all labs; no error if there is none.")
 @options.verbose

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import options
-from netlab.kernel import sudo_user
 
 _user = click.option(
     "--user",
@@ -24,7 +23,7 @@ _user = click.option(
 @options.namespace
 @_user
 @options.verbose
-@click.argument("pod", metavar="POD")
+@click.argument("pod", metavar="POD", shell_complete=options.completed("endpoints"))
 @click.argument("program", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str) -> None:
     """Run a program inside a pod's network namespace; its exit status is netlab's.
@@ -34,6 +33,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     lab starts the lab's DNS. Under sudo it runs as the user who typed sudo, without privilege. Programs that need root
     in the pod, such as tcpdump or ip, need --user root.
     """
+    from netlab.kernel import sudo_user
     from netlab.lab.lab import Lab
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()
@@ -46,7 +46,7 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
 @options.namespace
 @_user
 @options.verbose
-@click.argument("pod", metavar="POD")
+@click.argument("pod", metavar="POD", shell_complete=options.completed("endpoints"))
 def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     """Open a shell ($SHELL, else /bin/sh) inside a pod's network namespace.
 
@@ -54,6 +54,7 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     NAMESPACE/POD, node:NAME or host:NAME. The hostname is the pod's name. The prompt names the pod too, if the shell
     takes its prompt from the environment.
     """
+    from netlab.kernel import sudo_user
     from netlab.lab.lab import Lab
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()

@@ -12,8 +12,10 @@ from netlab.report.explanations import Explanations
 
 
 @click.command("explain")
-@click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST:PORT[/PROTO]", required=False)
+@click.argument("source", metavar="SRC", shell_complete=options.completed("endpoints"))
+@click.argument(
+    "destination", metavar="DST:PORT[/PROTO]", required=False, shell_complete=options.completed("endpoints")
+)
 @click.option("--from", "client", metavar="SRC", default="", help="The client that asks for a URL.")
 @options.files
 @options.profile

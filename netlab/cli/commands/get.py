@@ -21,7 +21,7 @@ class _KindArgument(click.Argument):
 
 
 @click.command("get")
-@click.argument("kind", cls=_KindArgument)
+@click.argument("kind", cls=_KindArgument, shell_complete=options.completed("kinds"))
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab_to_get
 @click.option(

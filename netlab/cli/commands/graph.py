@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
 from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.errors import UsageError
 from netlab.report.picture import DrawnPicture
 
 if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.pictures.model import Picture
     from netlab.pictures.reach import Unit
+
+Question = Literal["topology", "reach", "policies"]
+
+# The question of each option that does nothing for others. Only ``reach`` asks about pairs of endpoints.
+_OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system", "services")
+_ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "policies"})
 
 
 @click.command("graph")
@@ -27,13 +38,27 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "workload", "group", "namespace"]),
     default="auto",
     show_default=True,
-    help="With `reach`: what a box stands for. By default, the smallest unit that gives a readable picture.",
+    help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
-@click.option("--label", "label", metavar="KEY", default="", help="With `reach`: name groups by this label's value.")
+@click.option("--label", "label", metavar="KEY", default="", help="Name groups by this label's value.")
+@click.option(
+    "--only",
+    "only",
+    multiple=True,
+    metavar="NAMESPACE",
+    help="With `policies`: draw only this namespace; repeatable.",
+)
 @options.output(DrawnPicture)
+@click.option(
+    "--output-file",
+    "file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write the picture to this file, whole or not at all, and print nothing.",
+)
 @options.verbose
 def graph_command(
-    question: Literal["topology", "reach", "policies"],
+    question: Question,
     files: Sequence[str],
     strict: bool,
     ignore: Sequence[str],
@@ -46,24 +71,53 @@ def graph_command(
     services: bool,
     unit: Unit,
     label: str,
+    only: Sequence[str],
     output: str,
+    file: str | None,
 ) -> None:
     """Draw a picture: the wiring (topology), who reaches whom (reach), or which pods policies select (policies).
 
-    netlab needs no kernel for it. Without -f, the objects are those of the running lab.
+    netlab needs no kernel for it. Without -f, the objects are those of the running lab. docs/pictures.md says what each
+    picture shows. A Mermaid flowchart has at most 20 boxes.
+
+    Options that select pairs, --unit and --label are for `graph reach` only.
     """
+    _refuse_other_options(question)
+    if file is not None:
+        from netlab.kernel import output as kernel_output
+
+        kernel_output.check(file, "--output-file")
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
-    if question == "topology":
-        from netlab.pictures.topology import topology_picture
-
-        picture = topology_picture(cluster)
-    elif question == "policies":
-        from netlab.pictures.policies import policies_picture
-
-        picture = policies_picture(cluster)
-    else:
+    if question == "reach":
         from netlab.pictures.reach import reach_picture
 
         selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
         picture = reach_picture(cluster, selection, unit=unit, label=label)
-    rendering.render(DrawnPicture(picture), output)
+    else:
+        picture = _picture(question, cluster, only)
+    if file is None:
+        rendering.render(DrawnPicture(picture), output)
+    else:
+        rendering.write(DrawnPicture(picture), [(output, file)])
+
+
+def _picture(question: Question, cluster: Cluster, only: Sequence[str]) -> Picture:
+    if question == "topology":
+        from netlab.pictures.topology import topology_picture
+
+        return topology_picture(cluster)
+    from netlab.pictures.policies import policies_picture
+
+    return policies_picture(cluster, only=only)
+
+
+def _refuse_other_options(question: str) -> None:
+    """Raise UsageError for each option on the command line that does nothing for a question."""
+    context = click.get_current_context()
+    wrong = []
+    for parameter in context.command.params:
+        of = _ONLY_OF.get(parameter.name or "", question)
+        if of != question and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
+            wrong.append(f"{parameter.opts[0]} is for `graph {of}` only")
+    if wrong:
+        raise UsageError(*wrong)

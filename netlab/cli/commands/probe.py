@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("probe")
-@click.argument("pair", metavar="[SRC DST:PORT[/PROTO]]", nargs=-1)
+@click.argument("pair", metavar="[SRC DST:PORT[/PROTO]]", nargs=-1, shell_complete=options.completed("endpoints"))
 @options.lab
 @options.namespace
 @options.pairs
@@ -62,6 +62,6 @@ def probe_command(
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)
         rows = (row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m)) for m in measured)
-        result = Reachability(running.name, rows, "probe", listed=bool(pair))
+        result = Reachability(running.name, rows, "probe", listed=bool(pair), again=options.again())
         rendering.render(result, output)
     rendering.exit_as(result.tally, output)

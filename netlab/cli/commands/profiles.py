@@ -9,7 +9,7 @@ from netlab.report.profiles import Profiles
 
 
 @click.command("profiles")
-@click.argument("name", metavar="[NAME|FILE]", required=False)
+@click.argument("name", metavar="[NAME|FILE]", required=False, shell_complete=options.completed("profiles"))
 @options.output(Profiles)
 @options.verbose
 def profiles_command(name: str | None, output: str) -> None:

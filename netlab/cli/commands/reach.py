@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.report.expected import Expected
+
+if TYPE_CHECKING:
+    from netlab.cli.progress_line import Progress
+    from netlab.report.rows import Tally
+
+
+# As many pairs take about a second.
+_MANY = 1_000_000
 
 
 @click.command("reach")
@@ -24,6 +34,7 @@ from netlab.report.expected import Expected
     help="Print groups of pods with equal verdicts; -o wide lists what reaches each group.",
 )
 @options.output(Expected)
+@options.reports(Expected)
 @options.verbose
 def reach_command(
     files: Sequence[str],
@@ -44,12 +55,27 @@ def reach_command(
     netlab sends no packet and needs no kernel. Without -f, the objects are those of the running lab. With --group, pods
     with the same verdicts to and from all others are one line; shared labels name it.
     """
+    reports = options.wanted_reports()
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
-    if grouped:
+    from netlab.report.groups import ReachabilityGroups
+
+    # Reports are of groups in any case.
+    if grouped and rendering.has(ReachabilityGroups, output):
         from netlab.policy.groups import groups
-        from netlab.report.groups import ReachabilityGroups
 
         rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
-        rendering.render(Expected(cluster, selection), output)
+        result, number = Expected(cluster, selection, options.again()), selection.count(cluster)
+        if number > _MANY:
+            terminal.doing(f"evaluating {number:,} pairs")
+        with terminal.progress("rows") as progress:
+            watch = None if progress is None else partial(_watch, progress, result.tally, number)
+            rendering.render(result, output, watch)
+    rendering.write(Expected(cluster, selection, options.again()), reports)
+
+
+def _watch(progress: Progress, tally: Tally, number: int) -> None:
+    """Show how many rows are printed."""
+    if tally.pairs:
+        progress(tally.pairs, number)

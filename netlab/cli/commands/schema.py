@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import terminal
+from netlab.cli import options, terminal
 
 
 @click.command("schema")
-@click.argument("kind", required=False, metavar="[KIND]")
+@click.argument("kind", required=False, metavar="[KIND]", shell_complete=options.completed("described"))
 def schema_command(kind: str | None) -> None:
     """Print the JSON Schema (draft 2020-12) of KIND, or one schema for all kinds that netlab reads.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 import click
@@ -13,12 +14,12 @@ from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
-    from netlab.scenario import ScenarioResult
+    from netlab.scenario import ScenarioResult, StepResult
     from netlab.scenario.dry_run import DryRun
 
 
 @click.command("test")
-@click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True)
+@click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=options.completed("files"))
 @options.output(TestReport)
 @options.reports(TestReport)
 @click.option(
@@ -44,8 +45,8 @@ def test_command(
     """
     reports = options.wanted_reports()
     scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, for_people=rendering.is_text(output))
-    report = TestReport(results)
+    results = _run(scenarios, for_people=rendering.is_default(TestReport, output))
+    report = TestReport(results, options.again())
     rendering.write(report, reports)
     rendering.render(report, output)
     refused = max((result.exit_code for result in results), default=0)
@@ -85,15 +86,23 @@ def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outsi
     return ready
 
 
-def _run(scenarios: Iterable[DryRun], *, for_people: bool) -> list[ScenarioResult]:
+def _run(scenarios: Sequence[DryRun], *, for_people: bool) -> list[ScenarioResult]:
     from netlab.report.scenarios import lines_of
     from netlab.scenario.run import run
 
-    results = []
-    for scenario in scenarios:
-        results.append(run(scenario))
-        if for_people:
-            terminal.emit(lines_of(results[-1], every_step=verbose()))
-        elif results[-1].error:
-            terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
+    results: list[ScenarioResult] = []
+    total = sum(len(one.scenario.steps) for one in scenarios)
+    with terminal.progress("steps") as progress:
+        done = count(1)
+
+        def report(step: StepResult) -> None:
+            if progress is not None:
+                progress(next(done), total)
+
+        for scenario in scenarios:
+            results.append(run(scenario, on_step=report))
+            if for_people:
+                terminal.emit(lines_of(results[-1], every_step=verbose()))
+            elif results[-1].error:
+                terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
     return results

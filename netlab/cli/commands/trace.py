@@ -10,8 +10,8 @@ from netlab.report.traces import Traces
 
 
 @click.command("trace")
-@click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST:PORT[/PROTO]")
+@click.argument("source", metavar="SRC", shell_complete=options.completed("endpoints"))
+@click.argument("destination", metavar="DST:PORT[/PROTO]", shell_complete=options.completed("endpoints"))
 @options.lab
 @options.namespace
 @options.family

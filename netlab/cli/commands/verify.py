@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.errors import UsageError
-from netlab.report.reachability import Reachability
+from netlab.report.verification import Verification
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
+    from netlab.cluster.flows import FlowSelection
     from netlab.lab.lab import Lab
     from netlab.probe import Measurement
+    from netlab.report.kept import Kept
     from netlab.report.rows import Row
+
+
+class _Asked(TypedDict):
+    """The options that select pairs."""
+
+    ports: Sequence[str]
+    family: str | None
+    nodes: bool
+    self_pairs: bool
+    system: bool
+    services: bool
 
 
 @click.command("verify")
@@ -27,7 +41,8 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab_without_files
 @options.pairs
-@options.output(Reachability)
+@options.output(Verification)
+@options.reports(Verification)
 @options.yes
 @options.verbose
 def verify_command(
@@ -51,6 +66,7 @@ def verify_command(
     and does not compare it.
     """
     options.check_one_input(files)
+    reports = options.wanted_reports()
     if not files and options.wanted_profile():
         raise UsageError(
             "--as: the running lab is wired as it is; name files with -f, or change it with: netlab up --as"
@@ -65,19 +81,37 @@ def verify_command(
         if not files:
             inputs.warn_unread(cluster)
         inputs.print_unenforced(cluster, warned=bool(files))
-        ask = partial(
-            flow_arguments.every_pair,
-            ports=ports,
-            family=family,
-            nodes=nodes,
-            self_pairs=self_pairs,
-            system=system,
-            services=services,
-        )
+        asked: _Asked = {
+            "ports": ports,
+            "family": family,
+            "nodes": nodes,
+            "self_pairs": self_pairs,
+            "system": system,
+            "services": services,
+        }
+        ask = partial(flow_arguments.every_pair, **asked)
         rows = _rows(running, running.probe(ask(running.cluster), progress, ask), ignore)
-        result = Reachability(name, rows, "verify")
+        selection = flow_arguments.selection_of(cluster, **asked)
+        # A lab that lives for this command only has a name of its own.
+        cluster = replace(cluster, name=name)
+        kept = _kept(rendering.views(output, reports), cluster, selection)
+        result = Verification(name, rows, cluster, selection, kept=kept, again=options.again())
         rendering.render(result, output)
+        rendering.write(result, reports)
     rendering.exit_as(result.tally, output)
+
+
+def _kept(views: Collection[str], cluster: Cluster, asked: FlowSelection) -> Kept | None:
+    """Return what the views of reports need of the rows, None if no format prints one."""
+    if not {"comment", "report", "suites"}.intersection(views):
+        return None
+    from netlab.report.kept import Kept, Seen
+
+    if "report" not in views:
+        return Kept()
+    from netlab.policy.groups import groups
+
+    return Kept(Seen(groups(cluster, asked)))
 
 
 @contextlib.contextmanager

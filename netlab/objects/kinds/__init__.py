@@ -26,6 +26,7 @@ _FILES = (
     "topology",
     "profile",
     "scenario",
+    "lesson",
     "podlabels",
     "ignoredkind",
     "systemobjects",
@@ -40,6 +41,7 @@ _LATER = {
     "ingressclass": ("IngressClass", "networking.k8s.io/v1"),
     "secret": ("Secret", "v1"),
     "profile": ("Profile", "netlab/v1alpha1"),
+    "lesson": ("Lesson", "netlab/v1alpha1"),
 }
 
 for _file in _FILES:

@@ -6,9 +6,12 @@ formats whose view it has; formats and results do not name each other. The file 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def _plain(text: str, mark: str) -> str:
@@ -19,29 +22,46 @@ def _silent(line: str) -> None:
     pass
 
 
+class Run(NamedTuple):
+    """The run of a command that makes a report: the command line, netlab's version, and the host's kernel.
+
+    ``began`` is its begin on the clock ``time.monotonic``.
+    """
+
+    command: str
+    version: str
+    started: datetime
+    began: float
+    kernel: str
+
+
 class Page(NamedTuple):
     """The page that text is printed on: its ``width`` in characters, and two functions.
 
-    ``paint`` colours a text for a mark of the truth table. ``say`` prints a line beside the output.
+    ``paint`` colours a text for a mark of the truth table. ``say`` prints a line beside the output. ``run`` is what a
+    report says about how it was made; None leaves it out.
     """
 
     width: int = 120
     paint: Callable[[str, str], str] = _plain
     say: Callable[[str], None] = _silent
+    run: Run | None = None
 
 
 class Format(NamedTuple):
     """One format. ``view`` names the method of a result that it prints.
 
     ``text`` says that it is for people: the terminal escapes its lines, and they include the summary. A format with
-    ``file`` is written to a file by an option of its name; ``file`` is its name in the option's help. ``module`` has
-    the function ``lines(result, page)``; by default it is the module of the format's name.
+    ``file`` is written to a file by an option of its name; ``file`` is its name in the option's help. A format without
+    ``printed`` is no choice of ``-o``. ``module`` has the function ``lines(result, page)``; by default it is the module
+    of the format's name.
     """
 
     view: str
     text: bool = False
     file: str = ""
     module: str = ""
+    printed: bool = True
 
 
 FORMATS: dict[str, Format] = {
@@ -50,24 +70,29 @@ FORMATS: dict[str, Format] = {
     "json": Format("document", module="netlab.report.formats.json_text"),
     "yaml": Format("document", module="netlab.report.formats.yaml_text"),
     "name": Format("names", text=True),
-    "markdown": Format("comment", text=True),
-    "html": Format("report"),
+    "markdown": Format("comment", text=True, file="Markdown"),
     "svg": Format("picture"),
     "dot": Format("picture"),
     "mermaid": Format("picture"),
-    "junit": Format("suites", file="JUnit XML"),
+    "html": Format("report", file="a page of HTML"),
+    "junit": Format("suites", file="JUnit XML", printed=False),
 }
 """All formats by name, in the order of ``-o``."""
 
 
 def printed(result: Any) -> tuple[str, ...]:
     """Return the formats in which a result, or a class of results, is printed; the first is the default."""
-    return tuple(name for name, one in FORMATS.items() if not one.file and hasattr(result, one.view))
+    return tuple(name for name, one in FORMATS.items() if one.printed and hasattr(result, one.view))
 
 
 def filed(result: Any) -> tuple[str, ...]:
     """Return the formats in which a result, or a class of results, is written to a file."""
     return tuple(name for name, one in FORMATS.items() if one.file and hasattr(result, one.view))
+
+
+def views(names: Iterable[str]) -> frozenset[str]:
+    """Return the views that formats print. A result that is made of a stream keeps only what they need."""
+    return frozenset(FORMATS[name].view for name in names)
 
 
 def lines(result: Any, name: str, page: Page | None = None) -> Iterator[str]:

@@ -1,0 +1,213 @@
+"""``netlab capture``: print the packets of endpoints, or write them to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from netlab.cli import options, terminal
+from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.kernel.output import Stream
+    from netlab.probe.capture import Capture, Limits
+    from netlab.probe.capture_files import CapturedPacket, CaptureFile
+
+_MOST_SECONDS = 7 * 24 * 3600
+_SIZE = 1 << 30
+_LAST = 10_000
+
+
+@click.command("capture")
+@click.argument("pods", metavar="POD...", nargs=-1, required=True)
+@options.lab
+@options.namespace
+@click.option("-i", "--interface", metavar="NAME", default="", help="Only this interface.  [default: all]")
+@click.option(
+    "--filter", "expression", metavar="EXPR", default="", help="Only packets of this pcap-filter(7) expression."
+)
+@click.option("-w", "--write", "file", metavar="FILE|-", default="", help="Write packets to this file, - for a pipe.")
+@click.option("--print", "shown", is_flag=True, help="With -w, print the packets too.")
+@click.option("-c", "--count", type=click.IntRange(1, 1 << 40), metavar="N", help="End after this many packets.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, _MOST_SECONDS, min_open=True), metavar="N", help="End after this time."
+)
+@click.option(
+    "--bytes",
+    "size",
+    type=click.IntRange(1, 1 << 40),
+    metavar="N",
+    help=f"End before the packets have more bytes.  [default: {_SIZE} with -w]",
+)
+@click.option(
+    *("-s", "--snaplen"),
+    type=click.IntRange(1, 262_144),
+    default=262_144,
+    show_default=True,
+    metavar="N",
+    help="Bytes of each packet that are captured.",
+)
+@options.verbose
+def capture_command(
+    pods: Sequence[str],
+    lab: str,
+    namespace: str,
+    interface: str,
+    expression: str,
+    file: str,
+    shown: bool,
+    count: int | None,
+    seconds: float | None,
+    size: int | None,
+    snaplen: int,
+) -> None:
+    """Print the packets of pods, nodes and hosts as Scapy sums them up, or write them to a file.
+
+    POD is NAMESPACE/POD, node:NAME or host:NAME; several are captured together. Each line has the time, the endpoint,
+    the interface there (and the pod that a node's interface leads to), and the direction as the endpoint sees it. A
+    packet is shown also if a policy drops it later: a denied packet leaves its pod, and does not come to the other one.
+
+    -w FILE.pcap writes a pcap file. Any other name, and -, is a pcapng file, which has the name of each interface;
+    `netlab capture POD -w - | wireshark -k -i -` shows it live. FILE gets its name when the capture ends. The capture
+    ends at Ctrl-C, at a limit, or when the lab is removed.
+    """
+    from netlab.kernel import output
+    from netlab.lab.capture import open_capture, pods_behind
+    from netlab.lab.lab import Lab
+    from netlab.probe.capture import Limits, Place
+    from netlab.probe.capture_files import ETHERNET, RAW, Pcap, PcapNg
+
+    if file == "-" and shown:
+        raise UsageError("-w - writes packets to standard output: leave out --print")
+    if file and file != "-":
+        output.check(file, "-w")
+    running = Lab.open(lab)
+    places = [Place(one.ref, one.namespace) for one in (running.locate(pod, namespace) for pod in dict.fromkeys(pods))]
+    capture = open_capture(running, places, interface=interface, expression=expression, length=snaplen)
+    pods_of = pods_behind(running, places)
+    with contextlib.closing(capture), contextlib.ExitStack() as stack:
+        written: _Written | None = None
+        if file:
+            form: CaptureFile = PcapNg(snaplen, capture.known, expression, f"lab {running.name}", pods_of)
+            if file.endswith(".pcap"):
+                form = Pcap(snaplen, RAW if interface and capture.links == {RAW} else ETHERNET)
+            written = stack.enter_context(_writing(stack.enter_context(output.stream(file)), form, capture))
+        printed = _Printed(pods_of) if shown or not file else None
+        _run(capture, written, printed, Limits(count, size or (_SIZE if file else None), seconds))
+
+
+class _Written:
+    """Writes packets to a file, and counts those that the format cannot hold."""
+
+    def __init__(self, stream: Stream, form: CaptureFile) -> None:
+        self._stream, self._form = stream, form
+        self.regular = stream.regular
+        self.left_out = 0
+        stream.write(form.head())
+
+    def write(self, packets: Sequence[CapturedPacket]) -> None:
+        parts = [self._form.packet(packet) for packet in packets]
+        self.left_out += parts.count(b"")
+        self._stream.write(b"".join(parts))
+
+    def end(self, capture: Capture) -> None:
+        if tail := self._form.tail(capture.drops().items()):
+            self._stream.write(tail)
+
+
+@contextlib.contextmanager
+def _writing(stream: Stream, form: CaptureFile, capture: Capture) -> Iterator[_Written]:
+    written = _Written(stream, form)
+    try:
+        yield written
+    except (KeyboardInterrupt, SystemExit):
+        written.end(capture)
+        raise
+    written.end(capture)
+
+
+class _Printed:
+    """Prints packets, a line each. The lines that an interrupt leaves wait for the next ``flush``."""
+
+    def __init__(self, pods: Mapping[tuple[str, str], str]) -> None:
+        # To import Scapy takes a while, in which an interrupt would lose the first lines.
+        from netlab.probe.packet_text import summary
+
+        self._summary, self._pods = summary, pods
+        self._waiting: deque[str] = deque()
+
+    def add(self, packets: Sequence[CapturedPacket]) -> None:
+        self._waiting += map(self._line, packets)
+
+    def flush(self) -> None:
+        terminal.emit(self._waiting.popleft() for _ in range(len(self._waiting)))
+
+    def _line(self, packet: CapturedPacket) -> str:
+        moment = time.strftime("%H:%M:%S", time.localtime(packet.time // 1_000_000_000))
+        fraction = packet.time // 1000 % 1_000_000
+        direction = "out" if packet.outgoing else "in "
+        pod = self._pods.get((packet.ref, packet.interface))
+        interface = f"{packet.interface}({pod})" if pod else packet.interface
+        return f"{moment}.{fraction:06d} {packet.ref} {interface} {direction} {self._summary(packet)}"
+
+
+def _run(capture: Capture, written: _Written | None, printed: _Printed | None, limits: Limits) -> None:
+    """Capture until the end, and say how much came. An interrupt is the usual end of a capture, and no error."""
+    from netlab.kernel import signals
+    from netlab.probe.capture import Limits, batches
+
+    count = size = 0
+
+    def take(until: Limits) -> None:
+        nonlocal count, size
+        for packets in batches(capture, until, _gone):
+            # An interrupt must leave nothing half done. Only a pipe may have a reader that stalls.
+            with signals.deferred() if written is None or written.regular else contextlib.nullcontext():
+                if printed is not None:
+                    printed.add(packets)
+                if written is not None:
+                    written.write(packets)
+                count += len(packets)
+                size += sum(len(packet.data) for packet in packets)
+            if printed is not None:
+                printed.flush()
+
+    try:
+        try:
+            terminal.say(f"capturing {_listed(capture.refs)}; end with Ctrl-C")
+            take(limits)
+        except KeyboardInterrupt:
+            if printed is not None:
+                printed.flush()
+            # What came before the interrupt still waits; a flood does not end, so this takes some of it only.
+            left = _LAST if limits.packets is None else min(_LAST, limits.packets - count)
+            take(Limits(left, None if limits.size is None else limits.size - size, 0))
+    finally:
+        drops = {ref: dropped for ref, dropped in capture.drops().items() if dropped}
+        terminal.say(f"captured {_number(count, 'packet')} of {_number(size, 'byte')}{_dropped(drops)}")
+        if written is not None and written.left_out:
+            what = _number(written.left_out, "packet")
+            terminal.say(f"left out {what} of tunnels, whose kind of link a pcap cannot hold too; write a .pcapng file")
+
+
+def _listed(refs: Sequence[str]) -> str:
+    return ", ".join(refs) if len(refs) <= 5 else f"{', '.join(refs[:4])} and {len(refs) - 4} more"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _dropped(drops: dict[str, int]) -> str:
+    if not drops:
+        return ""
+    return "; not read in time and dropped: " + ", ".join(f"{count:,} of {ref}" for ref, count in drops.items())
+
+
+def _gone(ref: str) -> None:
+    terminal.say(f"{ref} is gone: its capture ends")

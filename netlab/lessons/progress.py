@@ -1,0 +1,102 @@
+"""The file ``progress.json`` in the learner's folder: which lessons are passed, and where the learner is.
+
+It is in the learner's folder and not in a state directory: whoever deletes the folder begins anew, two folders are two
+learners, and netlab leaves nothing behind elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from netlab.errors import UsageError
+from netlab.frozen import frozen
+from netlab.kernel import output
+from netlab.objects.bounds import Budget, TooLargeError
+from netlab.objects.files import UnreadableError, text_of
+from netlab.objects.names import dns_label
+
+FILE = "progress.json"
+_MOST_BYTES = 100_000
+
+
+@frozen
+class State:
+    """What the learner did in one lesson: ``folder`` is the lesson's folder, "" for one of netlab's own lessons.
+
+    ``answer`` is the last answer, ``right`` whether packets agree with it, ``hints`` the number of hints seen,
+    ``best`` the largest number of pairs that were as asked, and ``pairs`` the number of all.
+    """
+
+    folder: str = ""
+    answer: str = ""
+    right: bool = False
+    hints: int = 0
+    best: int = 0
+    pairs: int = 0
+    passed: bool = False
+
+
+@frozen
+class Progress:
+    """The progress of one learner: ``now`` is the name of the present lesson, "" before the first."""
+
+    now: str
+    lessons: Mapping[str, State]
+
+    def of(self, name: str) -> State:
+        return self.lessons.get(name, State())
+
+    def at(self, name: str, state: State) -> Progress:
+        """Return the progress with another state of a lesson, which is now the present one."""
+        return Progress(name, {**self.lessons, name: state})
+
+
+def load(folder: str) -> Progress:
+    """Return the progress in a learner's folder, an empty one if there is none.
+
+    Raises:
+      UsageError: if the file cannot be used; it says how to begin anew.
+    """
+    path = os.path.join(folder, FILE)
+    if not os.path.lexists(path):
+        return Progress("", {})
+    try:
+        text = text_of(path, Budget(bytes=_MOST_BYTES), pipes=False, home=os.path.realpath(folder))
+        return _decoded(json.loads(text))
+    except (UnreadableError, TooLargeError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be used: {error}; delete it, and the lessons count as not passed") from error
+
+
+def save(folder: str, progress: Progress) -> None:
+    """Write the progress into a learner's folder; raises UsageError, HostError."""
+    lessons = {name: {field: getattr(state, field) for field in _FIELDS} for name, state in progress.lessons.items()}
+    text = json.dumps({"lesson": progress.now, "lessons": lessons}, indent=1, sort_keys=True)
+    output.write(os.path.join(folder, FILE), [text, "\n"])
+
+
+_FIELDS: Mapping[str, type] = {
+    "folder": str,
+    "answer": str,
+    "right": bool,
+    "hints": int,
+    "best": int,
+    "pairs": int,
+    "passed": bool,
+}
+
+
+def _decoded(data: Any) -> Progress:
+    """Return the progress of a JSON value; raises ValueError where another program wrote it."""
+    lessons_in, now = (data.get("lessons"), data.get("lesson")) if isinstance(data, dict) else (None, None)
+    if not (isinstance(lessons_in, dict) and isinstance(now, str)):
+        raise ValueError("it is not a file of netlab learn")  # noqa: TRY004  a file with wrong content, not a bug
+    lessons = {}
+    for name, fields in lessons_in.items():
+        wrong = not isinstance(fields, dict) or any(type(fields.get(key)) is not of for key, of in _FIELDS.items())
+        if wrong or dns_label(name):
+            raise ValueError(f"lesson {name!r} is wrong")
+        lessons[name] = State(**{key: fields[key] for key in _FIELDS})
+    return Progress(now if now in lessons else "", lessons)

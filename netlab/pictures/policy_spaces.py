@@ -1,0 +1,200 @@
+"""The policies and pods of one namespace as values, whose comparison says whether two namespaces are alike."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from textwrap import wrap
+
+from netlab.cluster.policies_in_force import policies_in_force, policies_without_effect
+from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
+from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import Direction, Source
+from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.isolation import is_isolated, not_enforced
+from netlab.pictures.merged import part_lines
+from netlab.pictures.model import Isolation
+from netlab.pictures.policy_lines import DIRECTIONS, rule_lines, selects_line
+from netlab.pictures.texts import MOST
+from netlab.policy.matched_pods import pods_by_namespace, pods_selected
+from netlab.policy.unread import selecting
+
+EVERY = -1
+"""In place of the number of a group of pods: every pod of the namespace that a policy can select."""
+NOT_READ = "u: not read by netlab"
+_MOST_RULES, _MOST_WRAPPED = 6, 4
+
+
+@frozen
+class PodsOfSpace:
+    """Pods of a namespace that the same policies select, with the directions in which they are isolated.
+
+    ``lines`` have the workloads, and why no policy isolates the pods.
+    """
+
+    lines: tuple[str, ...]
+    count: int
+    isolation: Isolation
+
+
+@frozen
+class PolicyOfSpace:
+    """A policy as a picture shows it; ``selected`` has the numbers of the groups of pods that it selects, or EVERY.
+
+    ``unread``: netlab does not read it. ``refused``: a setting of the cluster takes its effect away.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    selected: tuple[int, ...]
+    unread: bool = False
+    refused: bool = False
+
+
+@frozen
+class Space:
+    """A namespace: its pods and policies. ``notes`` and ``places`` have a line for each policy, in the same order."""
+
+    name: str
+    pods: tuple[PodsOfSpace, ...]
+    policies: tuple[PolicyOfSpace, ...]
+    notes: tuple[tuple[str, ...], ...] = ()
+    places: tuple[str, ...] = ()
+    pod_places: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Hashable:
+        """What namespaces alike have in common."""
+        return self.pods, self.policies
+
+    @property
+    def open(self) -> Mapping[Direction, int]:
+        """The number of pods that no policy isolates, by direction."""
+        found: dict[Direction, int] = dict.fromkeys(DIRECTIONS, 0)
+        for pods in self.pods:
+            for direction in DIRECTIONS:
+                if pods.isolation not in ("", "both", direction):
+                    found[direction] += pods.count
+        return found
+
+    @property
+    def count(self) -> int:
+        """The number of its pods."""
+        return sum(pods.count for pods in self.pods)
+
+
+def spaces(cluster: Cluster) -> list[Space]:
+    """Return the namespaces that have pods or policies; those with pods that no policy isolates come first."""
+    policies: dict[str, list[NetworkPolicy]] = defaultdict(list)
+    for policy in policies_in_force(cluster):
+        policies[policy.meta.namespace].append(policy)
+    unread: dict[str, list[UnreadPolicy]] = defaultdict(list)
+    for one in cluster.unread:
+        unread[one.meta.namespace].append(one)
+    without: dict[str, list[tuple[NetworkPolicy, str]]] = defaultdict(list)
+    for found in policies_without_effect(cluster):
+        without[found.policy.meta.namespace].append((found.policy, found.setting))
+    pods = pods_by_namespace(cluster)
+    names = {*pods, *policies, *unread, *without} - {""}
+    known = [
+        _space(cluster, name, pods.get(name, ()), policies[name], unread[name], without[name]) for name in sorted(names)
+    ]
+    return sorted(
+        known,
+        key=lambda space: (not any(pods.isolation == "none" for pods in space.pods), not any(space.open.values())),
+    )
+
+
+def place(source: Source, path: str = "") -> str:
+    """Return ``FILE:LINE`` of a field, "" if the line is not known."""
+    line = source.line(path)
+    return f"{source.file}:{line}" if line else ""
+
+
+def _space(
+    cluster: Cluster,
+    name: str,
+    pods: Sequence[Pod],
+    policies: Sequence[NetworkPolicy],
+    unread: Sequence[UnreadPolicy],
+    without: Sequence[tuple[NetworkPolicy, str]],
+) -> Space:
+    selected = [frozenset(pod.ref for pod in pods_selected(cluster, policy)) for policy in policies]
+    groups: dict[tuple[tuple[int, ...], tuple[str, ...], str, str], list[Pod]] = defaultdict(list)
+    for pod in pods:
+        by = tuple(number for number, refs in enumerate(selected) if pod.ref in refs)
+        maybe = tuple(dict.fromkeys(one.policy.name for one in selecting(cluster, pod)))
+        groups[by, maybe, not_enforced(cluster, pod, "ingress"), pod.attachment].append(pod)
+    found = []
+    for (by, maybe, why, _), members in groups.items():
+        isolation = _isolation(cluster, members[0])
+        kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
+        lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
+        found.append((PodsOfSpace(lines, len(members), isolation), by, maybe, members))
+    found.sort(key=lambda one: (one[0].isolation != "none", one[0].isolation == "both"))
+    selectable = [number for number, (_, _, _, members) in enumerate(found) if members[0].selectable]
+    shown: list[tuple[PolicyOfSpace, tuple[str, ...], str]] = []
+    for number, policy in enumerate(policies):
+        of = _or_every([at for at, (_, by, _, _) in enumerate(found) if number in by], selectable)
+        shown.append((_policy(cluster, policy, of), tuple(_notes(cluster, policy)), place(policy.source)))
+    for one in unread:
+        of = _or_every([at for at, (_, _, maybe, _) in enumerate(found) if one.name in maybe], selectable)
+        note = f"verdicts of pairs that it could change are unknown; {one.option} leaves it out"
+        lines = (one.kind, NOT_READ)
+        shown.append((PolicyOfSpace(one.meta.name, lines, of, unread=True), (note,), place(one.source)))
+    for policy, setting in without:
+        lines = (selects_line(policy), f"no effect: {setting}")
+        shown.append((PolicyOfSpace(policy.meta.name, lines, (), refused=True), (), place(policy.source)))
+    shown.sort(key=lambda one: (not one[0].unread, one[0].selected))
+    pod_places = tuple(place(members[0].source) for _, _, _, members in found)
+    return Space(
+        name,
+        tuple(pods for pods, *_ in found),
+        tuple(policy for policy, _, _ in shown),
+        tuple(note for _, note, _ in shown),
+        tuple(at for _, _, at in shown),
+        pod_places,
+    )
+
+
+def _or_every(numbers: list[int], selectable: list[int]) -> tuple[int, ...]:
+    """Return the groups that a policy selects; EVERY in place of all, if these are several."""
+    return (EVERY,) if len(numbers) > 1 and numbers == selectable else tuple(numbers)
+
+
+def _policy(cluster: Cluster, policy: NetworkPolicy, selected: tuple[int, ...]) -> PolicyOfSpace:
+    rules = [text for text, _ in rule_lines(cluster, policy)]
+    if len(rules) > _MOST_RULES:
+        rules = [*rules[: _MOST_RULES - 1], f"and {len(rules) - _MOST_RULES + 1} more rules"]
+    selects = selects_line(policy) if selected else f"{selects_line(policy)}: no pod"
+    return PolicyOfSpace(policy.meta.name, tuple(_wrapped([selects, *rules])), selected)
+
+
+def _wrapped(lines: Sequence[str]) -> Iterator[str]:
+    """Yield lines that a box shows whole."""
+    for line in lines:
+        yield from wrap(line, MOST, subsequent_indent=" ", break_on_hyphens=False)[:_MOST_WRAPPED]
+
+
+def _notes(cluster: Cluster, policy: NetworkPolicy) -> Iterator[str]:
+    """Yield the lines of a policy with their places in the file."""
+    at = place(policy.source, "spec.podSelector")
+    yield f"{selects_line(policy)} {f'({at})' if at else ''}".rstrip()
+    for text, rule in rule_lines(cluster, policy):
+        line = (rule.line or policy.source.line(rule.path)) if rule is not None else 0
+        yield f"{text} ({policy.source.file}:{line})" if line else text
+
+
+def _pod_lines(pods: Sequence[Pod]) -> list[str]:
+    parts = Counter(pod.workload.rpartition("/")[2] or pod.name for pod in pods)
+    lines = part_lines(parts)
+    return lines if len(parts) == 1 else [f"{len(pods):,} pods", *lines]
+
+
+def _isolation(cluster: Cluster, pod: Pod) -> Isolation:
+    """Return the directions in which policies isolate a pod; "" for a pod without a network."""
+    if pod.loopback_only:
+        return ""
+    ingress, egress = (is_isolated(cluster, pod, direction) for direction in DIRECTIONS)
+    return "both" if ingress and egress else "ingress" if ingress else "egress" if egress else "none"

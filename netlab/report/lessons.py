@@ -1,0 +1,130 @@
+"""What ``netlab learn`` prints, as lines. ``cli/commands/learn.py`` prints them."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeGuard, cast
+
+from netlab.lessons.progress import State
+from netlab.lessons.read import LessonFolder
+
+if TYPE_CHECKING:
+    from netlab.lessons.check import Outcome
+    from netlab.scenario.results import Failure, ProgramFailure
+
+_WIDTH = 100
+_FENCE = "```"
+
+
+def lesson_text(number: str, lesson: LessonFolder) -> Iterator[str]:
+    """Yield the text of a lesson: its title, and its Markdown without the fences of code."""
+    title = f"{number}{lesson.lesson.title}"
+    yield title
+    yield "=" * len(title)
+    yield lesson.lesson.about
+    yield ""
+    yield from plain(lesson.before)
+
+
+def plain(text: str) -> Iterator[str]:
+    """Yield the lines of a Markdown text as a terminal shows them: code is indented and not fenced."""
+    code = False
+    for line in text.splitlines():
+        if line.startswith(_FENCE):
+            code = not code
+        elif code:
+            yield f"    {line}".rstrip()
+        else:
+            yield line
+
+
+def question_lines(lesson: LessonFolder) -> Iterator[str]:
+    """Yield the question and the task, before the learner answers."""
+    yield "Question (predict first; packets answer it in `netlab learn check`)"
+    yield from _wrapped(lesson.lesson.question.text)
+    yield ""
+    yield "Task"
+    yield from _wrapped(lesson.lesson.task)
+
+
+def answer_lines(lesson: LessonFolder, state: State, seen: Outcome) -> Iterator[str]:
+    """Yield what packets say to an answer, and why."""
+    question = lesson.lesson.question
+    yield "Question"
+    yield from _wrapped(question.text)
+    if not seen.passed:
+        # The kernel or another setting of this host differs from what the lesson says.
+        yield f"  You say {state.answer}, and the lesson says {question.answer}. On this host, packets do otherwise:"
+        yield f"  {mismatch(seen)}"
+        return
+    right = state.answer == question.answer
+    yield f"  You say {state.answer}, and packets say {question.answer}: {'right.' if right else 'that is wrong.'}"
+    yield from _wrapped(question.why)
+
+
+def after_lines(lesson: LessonFolder) -> Iterator[str]:
+    """Yield the text that follows the right answer."""
+    yield from (f"  {line}".rstrip() for line in plain(lesson.after))
+
+
+def task_lines(done: Outcome) -> Iterator[str]:
+    """Yield how many pairs are as asked, the first that is not, and what decided it."""
+    yield "Task"
+    verb = "is" if done.as_asked == 1 else "are"
+    yield f"  {done.as_asked} of {done.pairs} pairs {verb} as asked."
+    if done.first is None:
+        return
+    yield f"  The first that is not: {mismatch(done)}"
+    if done.explanation is not None:
+        headline, *sides = done.explanation.sections
+        yield from (f"  {line}" for line in headline.lines)
+        for section in sides:
+            yield ""
+            yield from (f"  {line}" for line in section.in_lines())
+    if done.rule is not None:
+        from netlab.report.traces import short_rule
+
+        rule = done.rule
+        entry = f", by the entry {rule.comment or rule.key} of @{rule.set}" if rule.set else ""
+        yield ""
+        yield f"  The rule that decided, on {rule.node}, in chain {rule.chain}:"
+        yield f"    {short_rule(rule.rule)}{entry}"
+
+
+def mismatch(outcome: Outcome) -> str:
+    """Return the first question with another outcome than asked, in words."""
+    first = outcome.first
+    if first is None:
+        return "the verdict is not known"
+    if _of_program(first):
+        return _program(first)
+    return _verdict(cast("Failure", first), outcome)
+
+
+def _of_program(first: Failure | ProgramFailure) -> TypeGuard[ProgramFailure]:
+    """Say whether a failure is that of a look-up or a request. Only a failure of packets has a flow."""
+    return not hasattr(first, "flow")
+
+
+def _verdict(first: Failure, outcome: Outcome) -> str:
+    from netlab.policy.reasons import service
+
+    flow = first.flow
+    family = f" over IPv{flow.family}" if len(outcome.families) > 1 else ""
+    pair = f"{flow.target} on {service(flow)}{family}"
+    if first.measured == "inconclusive":
+        return f"packets do not tell whether {flow.source.ref} reaches {pair}: {first.reason}"
+    must = "must not reach" if first.expected == "deny" else "must reach"
+    does = {"allow": "it does", "deny": "it does not", "some": "only some of the Service's endpoints answer"}
+    return f"{flow.source.ref} {must} {pair}, but {does[first.measured]}."
+
+
+def _program(first: ProgramFailure) -> str:
+    verb = {"http": "GET", "lookup": "the look-up of", "run": "run"}[first.question]
+    return f"from {first.source}, {verb} {first.destination}: asked {first.expected}, found {first.measured}."
+
+
+def _wrapped(text: str) -> Iterator[str]:
+    for paragraph in text.split("\n"):
+        yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ") or [""]

@@ -89,7 +89,7 @@ def start_command(name: str | None, again: bool, others: str, folder: str) -> No
     """
     chosen = chosen_folder(folder)
     progress = load(chosen)
-    _start(find_lesson(name, others, progress), others, chosen, progress, again=again)
+    _start(find_lesson(name, others, progress), chosen, progress, again=again)
 
 
 @learn_command.command("next")
@@ -110,9 +110,9 @@ def next_command(others: str, folder: str) -> None:
         terminal.say(f"{now} is not passed; go back to it with: netlab learn start {now}")
         left = [path for path, one in outlines[after:] if not progress.of(one.meta.name).passed]
     if not left:
-        terminal.emit([f"{'All lessons are passed.' if now and progress.of(now).passed else 'No lesson is left.'}"])
+        terminal.emit(["All lessons are passed." if now and progress.of(now).passed else "No lesson is left."])
         return
-    _start(left[0], others, chosen, progress)
+    _start(left[0], chosen, progress)
 
 
 @learn_command.command("check")
@@ -253,7 +253,7 @@ def _measured(lesson: LessonFolder) -> Iterable[str]:
 # --- what the commands share ----------------------------------------------------------------------------------------
 
 
-def _start(path: str, others: str, folder: str, progress: Progress, *, again: bool = False) -> None:
+def _start(path: str, folder: str, progress: Progress, *, again: bool = False) -> None:
     from dataclasses import replace
 
     from netlab.lessons import folder as of_learner

@@ -14,17 +14,29 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from netlab.errors import InputError, NetlabError, Problem, UsageError, in_order
 from netlab.frozen import frozen
-from netlab.modes import cni
+from netlab.lessons.rules import (
+    CHECK,
+    FILES,
+    LESSON,
+    SOLUTION,
+    TEXT,
+    misnamed_files,
+    other_files,
+    problem_of,
+    topologies_with_plugins,
+    with_plugins,
+    wrong_expectations,
+)
 from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
-from netlab.objects.documents import Reader, parse
+from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, text_of
-from netlab.objects.kinds.lesson import FILE_NAME, not_of_lessons
+from netlab.objects.kinds.lesson import FILE_NAME
 from netlab.objects.kinds.scenario import Access
 from netlab.objects.lessons import Lesson
 from netlab.objects.scenarios import Scenario
@@ -33,7 +45,6 @@ from netlab.scenario.dry_run import dry_run
 
 AFTER = "\n## After your answer\n"
 """Where the part of the text begins that is printed after the right answer."""
-LESSON, TEXT, FILES, CHECK, SOLUTION = "lesson.yaml", "lesson.md", "files", "check.yaml", "solution"
 MOST_PODS = 100
 _MOST_FILES = 20
 _MOST_BYTES = 100_000
@@ -58,8 +69,8 @@ class LessonFolder:
     @property
     def lab(self) -> str:
         """The name of the lab that `netlab up` builds from the files."""
-        topologies = (one.data for one in self.check.resources if one.kind == "Topology")
-        return next((str(data["metadata"]["name"]) for data in topologies), "default")
+        topologies = (one.data.get("metadata") for one in self.check.resources if one.kind == "Topology")
+        return next((str(metadata.get("name") or "default") for metadata in topologies if metadata), "default")
 
     @property
     def before(self) -> str:
@@ -144,9 +155,12 @@ def read_lesson(folder: str) -> LessonFolder:
     files = _texts(folder, FILES, problems)
     solution = _texts(folder, SOLUTION, problems)
     if lesson is not None:
-        problems += _names(folder, lesson, files, solution)
+        problems += misnamed_files(folder, lesson, files, solution)
         # Before a Topology is read as one, which reads the configuration lists that it names.
-        problems += [*_by_plugins(folder, FILES, files), *_by_plugins(folder, SOLUTION, solution)]
+        problems += [
+            *topologies_with_plugins(folder, FILES, files),
+            *topologies_with_plugins(folder, SOLUTION, solution),
+        ]
     # Only regular files in the folder are read below.
     check = None if problems else _check(folder, problems)
     if lesson is not None and check is not None and not problems:
@@ -213,21 +227,6 @@ def _texts(folder: str, name: str, problems: list[Problem]) -> dict[str, str]:
     return found
 
 
-def _names(folder: str, lesson: Lesson, files: Mapping[str, str], solution: Mapping[str, str]) -> list[Problem]:
-    """Return the problems of files that are named and missing, or that the solution may not have."""
-    found = []
-    for index, name in enumerate(lesson.edit):
-        path = f"spec.edit[{index}]"
-        for place, names in ((FILES, files), (SOLUTION, solution)):
-            if names and name not in names:
-                found.append(_of_lesson(lesson, path, f"there is no {place}/{name}"))
-    for name in solution:
-        if name not in lesson.edit:
-            file = os.path.join(folder, SOLUTION, name)
-            found.append(Problem(file, 0, "", "", f"spec.edit of {LESSON} does not name {name}"))
-    return found
-
-
 def _check(folder: str, problems: list[Problem]) -> Scenario | None:
     """Return the Scenario of a lesson. It reads the folder ``files`` and nothing else."""
     file = os.path.join(folder, CHECK)
@@ -240,7 +239,7 @@ def _check(folder: str, problems: list[Problem]) -> Scenario | None:
         problems.append(Problem(file, 0, "", "", f"{CHECK} has exactly one Scenario, and no other object"))
         return None
     # Before the Scenario is decoded, as decoding reads the files that it names.
-    problems += _other_files(documents[0])
+    problems += other_files(documents[0])
     if problems:
         return None
     objects, wrong = decode(documents, access=Access())
@@ -248,41 +247,8 @@ def _check(folder: str, problems: list[Problem]) -> Scenario | None:
     if problems or not objects.scenarios:
         return None
     scenario = objects.scenarios[0]
-    problems += _not_of_lessons(scenario)
+    problems += wrong_expectations(scenario)
     return scenario
-
-
-def _other_files(document: Document) -> list[Problem]:
-    """Return a problem for each file that a Scenario names, but for the folder ``files``."""
-    spec = document.data.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
-    named: list[tuple[str, object]] = []
-    resources = spec.get("resources")
-    if resources != [FILES]:
-        named.append(("spec.resources", resources))
-    steps = spec.get("steps")
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        applied = step.get("apply") if isinstance(step, dict) else None
-        for at, item in enumerate(applied if isinstance(applied, list) else ()):
-            if not isinstance(item, dict):
-                named.append((f"spec.steps[{index}].apply[{at}]", item))
-    return [
-        _problem(document, path, f"the check of a lesson has `resources: [{FILES}]`, and names no other file")
-        for path, _ in named
-    ]
-
-
-def _not_of_lessons(scenario: Scenario) -> list[Problem]:
-    source, name = scenario.source, f"Scenario {scenario.meta.name}"
-    expected = [one for step in scenario.steps for one in step.expect]
-    found = [
-        Problem(source.file, source.line(one.path), one.path, name, f"Forbidden: {message}")
-        for one in expected
-        for message in not_of_lessons(one)
-    ]
-    if not expected:
-        found.append(Problem(source.file, source.line("spec.steps"), "spec.steps", name, "expects nothing"))
-    return found
 
 
 def _together(found: LessonFolder) -> list[Problem]:
@@ -291,7 +257,7 @@ def _together(found: LessonFolder) -> list[Problem]:
     if problems:
         return problems
     applied = [one for step in found.check.steps for one in step.apply]
-    problems += filter(None, map(_with_plugins, applied))
+    problems += filter(None, map(with_plugins, applied))
     if problems:
         return problems
     for scenario in (question_of(found), found.check, found.check_of(solution)):
@@ -301,10 +267,10 @@ def _together(found: LessonFolder) -> list[Problem]:
             problems += error.problems
             continue
         except NetlabError as error:
-            problems.append(_of_lesson(found.lesson, "", str(error)))
+            problems.append(problem_of(found.lesson, "", str(error)))
             continue
         if pods > MOST_PODS:
-            problems.append(_of_lesson(found.lesson, "", f"has {pods:,} pods; a lesson has at most {MOST_PODS}"))
+            problems.append(problem_of(found.lesson, "", f"has {pods:,} pods; a lesson has at most {MOST_PODS}"))
     return problems
 
 
@@ -331,33 +297,3 @@ def question_of(found: LessonFolder) -> Scenario:
         step, name="question", apply=(), label=(), delete=(), expect=(found.lesson.question.expect,), path=""
     )
     return replace(found.check, steps=(asked,), source=found.lesson.source, meta=found.lesson.meta)
-
-
-def _by_plugins(folder: str, name: str, texts: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield a problem for each Topology in files whose network plugins would make."""
-    for file, text in texts.items():
-        documents, _ = parse(text, os.path.join(folder, name, file))
-        yield from filter(None, map(_with_plugins, documents))
-
-
-def _with_plugins(document: Document) -> Problem | None:
-    """Return the problem of a Topology that has a network of mode ``cni``, or a configuration list."""
-    spec = document.data.get("spec") if document.kind == "Topology" else None
-    networks = spec.get("networks") if isinstance(spec, dict) else None
-    for index, one in enumerate(networks if isinstance(networks, list) else ()):
-        if isinstance(one, dict) and (one.get("mode") == cni.MODE.name or one.get("conflist") is not None):
-            message = f"a lesson has no network of mode {cni.MODE.name}: its plugins are programs of this host"
-            return _problem(document, f"spec.networks[{index}]", message)
-    return None
-
-
-def _of_lesson(lesson: Lesson, path: str, message: str) -> Problem:
-    source = lesson.source
-    return Problem(source.file, source.line(path), path, f"Lesson {lesson.meta.name}", message)
-
-
-def _problem(document: Document, path: str, message: str) -> Problem:
-    metadata = document.data.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else ""
-    source = document.source
-    return Problem(source.file, source.line(path), path, f"{document.kind} {name}".strip(), message)

@@ -1,16 +1,15 @@
-"""What ``netlab learn`` prints, as lines. ``cli/commands/learn.py`` prints them."""
+"""What ``netlab learn`` prints, as lines: texts of lessons, what packets say, and what to type next."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeGuard, cast
-
-from netlab.lessons.progress import State
-from netlab.lessons.read import LessonFolder
 
 if TYPE_CHECKING:
     from netlab.lessons.check import Outcome
+    from netlab.lessons.progress import State
+    from netlab.lessons.read import LessonFolder
     from netlab.scenario.results import Failure, ProgramFailure
 
 _WIDTH = 100
@@ -128,3 +127,44 @@ def _program(first: ProgramFailure) -> str:
 def _wrapped(text: str) -> Iterator[str]:
     for paragraph in text.split("\n"):
         yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ") or [""]
+
+
+def closing_lines(lesson: LessonFolder, state: State, *, passed: bool) -> Iterable[str]:
+    """Yield what is done and what is left, with the command for it."""
+    if state.right and passed:
+        yield f"Lesson {lesson.name} is passed. Go on with: netlab learn next"
+        return
+    if not state.right:
+        yield "The answer is not right yet. Answer again with: netlab learn check --answer yes|no"
+    if not passed:
+        yield f"The task is not done yet. Edit {listed(lesson.lesson.edit)} and check again: netlab learn check"
+        seen = state.hints
+        total = len(lesson.lesson.hints)
+        yield f"  netlab learn hint    {f'hint {seen + 1} of {total}' if seen < total else 'the solution'}"
+
+
+def standing(state: State) -> str:
+    if state.passed:
+        return "passed"
+    if not state.pairs:
+        return "-"
+    return f"{state.best} of {state.pairs} pairs{'' if state.right else ', answer not right yet'}"
+
+
+def so_far(state: State) -> str:
+    return f" ({standing(state)})" if state.pairs or state.passed else ""
+
+
+def commands(*commands: tuple[str, str]) -> list[str]:
+    """Return a line for each command with what it does."""
+    wide = max(len(command) for command, _ in commands)
+    return [f"  {command:{wide}}   {what}" for command, what in commands]
+
+
+def place(folder: str) -> str:
+    return "here" if folder == "." else f"in {folder}"
+
+
+def listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

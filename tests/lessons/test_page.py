@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from netlab.lessons import page
-from netlab.lessons.read import CHECK, FILES, SOLUTION, TEXT, read_lesson
+from netlab.lessons.read import read_lesson
+from netlab.lessons.rules import CHECK, FILES, SOLUTION, TEXT
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from netlab.cli import options, terminal
+from netlab.cli.lesson_arguments import (
+    ANSWERS,
+    ask,
+    chosen_folder,
+    find_lesson,
+    lessons_beside,
+    load,
+    outlines_of,
+    present_lesson,
+)
 from netlab.errors import UsageError
+from netlab.report import lessons as words
 
 if TYPE_CHECKING:
-    from netlab.lessons.progress import Progress, State
+    from netlab.lessons.progress import Progress
     from netlab.lessons.read import LessonFolder
-    from netlab.objects.lessons import Lesson
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_ANSWERS = ("yes", "no")
 
 _folder = click.option(
     "--folder",
@@ -46,8 +55,8 @@ def learn_command(context: click.Context) -> None:
     before packets do, and a task in YAML files of your own folder. Nothing is fetched from the network.
     """
     if context.invoked_subcommand is None:
-        folder = _chosen("")
-        _print_place(folder, _load(folder))
+        folder = chosen_folder("")
+        _print_place(folder, load(folder))
 
 
 @learn_command.command("list")
@@ -58,10 +67,10 @@ def list_command(others: str, folder: str) -> None:
     """List the lessons, and which of them you have passed."""
     from netlab.report.columns import columns
 
-    progress = _load(_chosen(folder))
+    progress = load(chosen_folder(folder))
     rows = [
-        (str(number), one.meta.name, one.title, _standing(progress.of(one.meta.name)))
-        for number, (_, one) in enumerate(_outlines(others), 1)
+        (str(number), one.meta.name, one.title, words.standing(progress.of(one.meta.name)))
+        for number, (_, one) in enumerate(outlines_of(others), 1)
     ]
     terminal.emit(columns(("LESSON", "NAME", "TITLE", "YOU"), rows))
 
@@ -78,9 +87,9 @@ def start_command(name: str | None, again: bool, others: str, folder: str) -> No
     LESSON is a name or number of `netlab learn list`, or the folder of a trainer's lesson, such as ./my-lesson. Without
     it, the first lesson begins that you have not passed. Files that you edited stay as they are.
     """
-    chosen = _chosen(folder)
-    progress = _load(chosen)
-    _start(_find(name, others, progress), others, chosen, progress, again=again)
+    chosen = chosen_folder(folder)
+    progress = load(chosen)
+    _start(find_lesson(name, others, progress), chosen, progress, again=again)
 
 
 @learn_command.command("next")
@@ -89,11 +98,11 @@ def start_command(name: str | None, again: bool, others: str, folder: str) -> No
 @options.verbose
 def next_command(others: str, folder: str) -> None:
     """Begin the first lesson after the present one that you have not passed."""
-    chosen = _chosen(folder)
-    progress = _load(chosen)
+    chosen = chosen_folder(folder)
+    progress = load(chosen)
     now = progress.now
-    others = others or _lessons_of(progress)
-    outlines = _outlines(others)
+    others = others or lessons_beside(progress)
+    outlines = outlines_of(others)
     names = [one.meta.name for _, one in outlines]
     after = names.index(now) + 1 if now in names else 0
     left = [path for path, one in outlines[after:] + outlines[:after] if not progress.of(one.meta.name).passed]
@@ -101,13 +110,13 @@ def next_command(others: str, folder: str) -> None:
         terminal.say(f"{now} is not passed; go back to it with: netlab learn start {now}")
         left = [path for path, one in outlines[after:] if not progress.of(one.meta.name).passed]
     if not left:
-        terminal.emit([f"{'All lessons are passed.' if now and progress.of(now).passed else 'No lesson is left.'}"])
+        terminal.emit(["All lessons are passed." if now and progress.of(now).passed else "No lesson is left."])
         return
-    _start(left[0], others, chosen, progress)
+    _start(left[0], chosen, progress)
 
 
 @learn_command.command("check")
-@click.option("--answer", type=click.Choice(_ANSWERS), help="Your answer to the question of the lesson.")
+@click.option("--answer", type=click.Choice(ANSWERS), help="Your answer to the question of the lesson.")
 @_folder
 @options.verbose
 def check_command(answer: str | None, folder: str) -> None:
@@ -123,20 +132,19 @@ def check_command(answer: str | None, folder: str) -> None:
     from netlab.lessons import progress as kept
     from netlab.lessons.folder import files_of, ignored_changes
     from netlab.lessons.read import documents_of, question_of
-    from netlab.report import lessons as words
     from netlab.scenario.dry_run import dry_run
 
-    chosen = _chosen(folder)
-    progress = _load(chosen)
-    lesson, state = _present(progress)
+    chosen = chosen_folder(folder)
+    progress = load(chosen)
+    lesson, state = present_lesson(progress)
     files = files_of(chosen, lesson)
     documents, problems = documents_of(files)
     if problems:
         raise InputError(problems)
     task = dry_run(lesson.check_of(documents))
     for path in ignored_changes(chosen, lesson):
-        terminal.say(f"{path} is not as the lesson has it; netlab checks {_listed(lesson.lesson.edit)} only")
-    state = replace(state, answer=answer or state.answer or _ask(lesson))
+        terminal.say(f"{path} is not as the lesson has it; netlab checks {words.listed(lesson.lesson.edit)} only")
+    state = replace(state, answer=answer or state.answer or ask(lesson))
     if state.right and state.answer == lesson.lesson.question.answer:
         terminal.emit(["Question", f"  You say {state.answer}, which is right.", ""])
     else:
@@ -154,7 +162,7 @@ def check_command(answer: str | None, folder: str) -> None:
     )
     progress = progress.at(lesson.name, state)
     kept.save(chosen, progress)
-    terminal.emit([*words.task_lines(done), "", *_verdict(lesson, state, passed=done.passed)])
+    terminal.emit([*words.task_lines(done), "", *words.closing_lines(lesson, state, passed=done.passed)])
     if not (state.right and done.passed):
         raise SystemExit(1)
 
@@ -168,9 +176,9 @@ def hint_command(folder: str) -> None:
 
     from netlab.lessons import progress as kept
 
-    chosen = _chosen(folder)
-    progress = _load(chosen)
-    lesson, state = _present(progress)
+    chosen = chosen_folder(folder)
+    progress = load(chosen)
+    lesson, state = present_lesson(progress)
     hints = lesson.lesson.hints
     number = state.hints + 1
     if number <= len(hints):
@@ -195,7 +203,8 @@ def validate_command(folders: Sequence[str], measured: bool) -> None:
     Exit code 1 means that packets do not do what a lesson says.
     """
     from netlab.errors import InputError, Problem
-    from netlab.lessons.read import LESSON, folders_in, read_lesson
+    from netlab.lessons.read import folders_in, read_lesson
+    from netlab.lessons.rules import LESSON
 
     found: list[LessonFolder] = []
     problems: list[Problem] = []
@@ -229,7 +238,6 @@ def _measured(lesson: LessonFolder) -> Iterable[str]:
     """Yield what packets do otherwise than a lesson says."""
     from netlab.lessons import check
     from netlab.lessons.read import question_of, solution_of
-    from netlab.report import lessons as words
 
     name = lesson.name
     seen = check.measure(question_of(lesson))
@@ -245,53 +253,12 @@ def _measured(lesson: LessonFolder) -> Iterable[str]:
 # --- what the commands share ----------------------------------------------------------------------------------------
 
 
-def _chosen(folder: str) -> str:
-    from netlab.lessons.folder import find
-
-    folder = folder or os.environ.get("NETLAB_LEARN_FOLDER", "")
-    return os.path.normpath(folder) if folder else find()
-
-
-def _load(folder: str) -> Progress:
-    from netlab.lessons.progress import load
-
-    return load(folder)
-
-
-def _outlines(others: str) -> list[tuple[str, Lesson]]:
-    """Return the folder and the Lesson of each lesson, in order; ``others`` is a trainer's folder, "" for netlab's."""
-    from netlab.lessons.read import folders_in, outline, own_folders
-
-    return [(path, outline(path)) for path in (folders_in(others) if others else own_folders())]
-
-
-def _find(name: str | None, others: str, progress: Progress) -> str:
-    """Return the folder of a lesson by its name, its number or its path."""
-    from netlab.lessons.read import LESSON
-
-    if name is not None and (os.sep in name or os.path.isfile(os.path.join(name, LESSON))):
-        return name
-    outlines = _outlines(others)
-    if name is None:
-        left = [path for path, one in outlines if not progress.of(one.meta.name).passed]
-        return (left or [outlines[0][0]])[0]
-    for number, (path, one) in enumerate(outlines, 1):
-        if name in (one.meta.name, str(number), f"{number:02}", os.path.basename(path)):
-            return path
-    import difflib
-
-    near = difflib.get_close_matches(name, [one.meta.name for _, one in outlines], n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"no lesson {name!r}; {hint}`netlab learn list` has their names")
-
-
-def _start(path: str, others: str, folder: str, progress: Progress, *, again: bool = False) -> None:
+def _start(path: str, folder: str, progress: Progress, *, again: bool = False) -> None:
     from dataclasses import replace
 
     from netlab.lessons import folder as of_learner
     from netlab.lessons import progress as kept
     from netlab.lessons.read import own_folders, read_lesson
-    from netlab.report import lessons as words
 
     lesson = read_lesson(path)
     own = own_folders()
@@ -318,79 +285,28 @@ def _start(path: str, others: str, folder: str, progress: Progress, *, again: bo
             "",
             *words.question_lines(lesson),
             "",
-            f"Your files are {_in(inner)}: {_listed(lesson.files)}",
-            *([f"You edited {_listed(left)}, so it stays as it is; --again copies it anew."] if left else []),
+            f"Your files are {words.place(inner)}: {words.listed(lesson.files)}",
+            *([f"You edited {words.listed(left)}, so it stays as it is; --again copies it anew."] if left else []),
             "",
-            *_commands(*commands),
+            *words.commands(*commands),
         ]
     )
 
 
-def _present(progress: Progress) -> tuple[LessonFolder, State]:
-    """Return the present lesson and its state; raises UsageError, InputError."""
-    from netlab.lessons.read import read_lesson
-
-    if not progress.now:
-        raise UsageError("no lesson has begun here; begin with: netlab learn start")
-    state = progress.of(progress.now)
-    folder = state.folder or _own(progress.now)
-    lesson = read_lesson(folder)
-    if lesson.name != progress.now:
-        raise UsageError(f"{folder} is no longer the lesson {progress.now}; begin it with: netlab learn start")
-    return lesson, state
-
-
-def _own(name: str) -> str:
-    for path, one in _outlines(""):
-        if one.meta.name == name:
-            return path
-    raise UsageError(f"netlab has no lesson {name!r}; `netlab learn list` has their names")
-
-
-def _lessons_of(progress: Progress) -> str:
-    """Return the folder of a trainer's lessons that the present lesson is in, "" for netlab's own."""
-    state = progress.of(progress.now)
-    return os.path.dirname(state.folder) if state.folder else ""
-
-
-def _ask(lesson: LessonFolder) -> str:
-    import sys
-
-    if not sys.stdin.isatty():
-        raise UsageError("the lesson asks a question first; answer it with --answer yes or --answer no")
-    terminal.emit([lesson.lesson.question.text])
-    found: str = click.prompt("yes or no", type=click.Choice(_ANSWERS), show_choices=False)
-    return found
-
-
-def _verdict(lesson: LessonFolder, state: State, *, passed: bool) -> Iterable[str]:
-    """Yield what is done and what is left, with the command for it."""
-    if state.right and passed:
-        yield f"Lesson {lesson.name} is passed. Go on with: netlab learn next"
-        return
-    if not state.right:
-        yield "The answer is not right yet. Answer again with: netlab learn check --answer yes|no"
-    if not passed:
-        yield f"The task is not done yet. Edit {_listed(lesson.lesson.edit)} and check again: netlab learn check"
-        seen = state.hints
-        total = len(lesson.lesson.hints)
-        yield f"  netlab learn hint    {f'hint {seen + 1} of {total}' if seen < total else 'the solution'}"
-
-
 def _print_place(folder: str, progress: Progress) -> None:
     """Print where the learner is and what to type."""
-    outlines = _outlines("")
+    outlines = outlines_of("")
     passed = sum(progress.of(one.meta.name).passed for _, one in outlines)
     lines = [f"{passed} of {len(outlines)} lessons are passed."]
     listing = ("netlab learn list", "list all lessons")
     now = progress.now
     if not now:
-        terminal.emit([*lines, "", *_commands(("netlab learn start", "begin the first lesson"), listing)])
+        terminal.emit([*lines, "", *words.commands(("netlab learn start", "begin the first lesson"), listing)])
         return
     from netlab.lessons.folder import of_lesson
 
     state = progress.of(now)
-    lines += [f"You are in lesson {now}{_so_far(state)}. Its files are {_in(of_lesson(folder, now))}.", ""]
+    lines += [f"You are in lesson {now}{words.so_far(state)}. Its files are {words.place(of_lesson(folder, now))}.", ""]
     following = [("netlab learn next", "begin the next lesson")]
     checking = [
         (
@@ -400,31 +316,4 @@ def _print_place(folder: str, progress: Progress) -> None:
         ("netlab learn hint", "one hint more"),
     ]
     commands = following if state.passed else checking
-    terminal.emit([*lines, *_commands(*commands, (f"netlab learn start {now}", "read the lesson again"), listing)])
-
-
-def _commands(*commands: tuple[str, str]) -> list[str]:
-    """Return a line for each command with what it does."""
-    wide = max(len(command) for command, _ in commands)
-    return [f"  {command:{wide}}   {what}" for command, what in commands]
-
-
-def _in(folder: str) -> str:
-    return "here" if folder == "." else f"in {folder}"
-
-
-def _so_far(state: State) -> str:
-    return f" ({_standing(state)})" if state.pairs or state.passed else ""
-
-
-def _standing(state: State) -> str:
-    if state.passed:
-        return "passed"
-    if not state.pairs:
-        return "-"
-    return f"{state.best} of {state.pairs} pairs{'' if state.right else ', answer not right yet'}"
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+    terminal.emit([*lines, *words.commands(*commands, (f"netlab learn start {now}", "read the lesson again"), listing)])

@@ -384,6 +384,8 @@
       this.panel.replaceChildren(close, heading, state, ...about, ...steps, ...answers.map((one) => this.answer(one)));
       this.panel.setAttribute("aria-live", "polite");
       this.panel.hidden = false;
+      // A narrow window has the panel at its lower edge, and the cell stays above it.
+      cell.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
 
     answer([asked, verdict, reason, pair, lines, policies]) {

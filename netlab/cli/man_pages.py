@@ -101,7 +101,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None and record[1]:
-            declared, meaning = record
+            # click keeps the option of the first context that a command had, which may have had other names for it.
+            declared, meaning = ("-h, --help", record[1]) if "--help" in parameter.opts else record
             yield from (".TP", f"\\fB{_escaped(declared)}\\fR", _text(meaning))
 
 

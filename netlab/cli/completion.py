@@ -78,6 +78,17 @@ def described(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     return _offered((one.name.lower() for one in schema.described()), incomplete)
 
 
+def examples(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Return the examples that come with netlab."""
+    from netlab.cli import sample_files
+    from netlab.errors import HostError
+
+    try:
+        return _offered(sample_files.names(), incomplete)
+    except HostError:
+        return []
+
+
 def profiles(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Return the profiles of CNIs; files where a path is typed."""
     if "/" in incomplete or incomplete.startswith("."):

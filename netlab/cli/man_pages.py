@@ -73,15 +73,37 @@ def _command(name: str, short: str, command: click.Command, context: click.Conte
             yield ".PP"
         yield _text(paragraph)
     yield ".SH OPTIONS"
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is not None and record[1]:
-            declared, meaning = record
-            yield from (".TP", f"\\fB{_escaped(declared)}\\fR", _text(meaning))
+    yield from _options(command, context)
+    for inner, below in _below(command, context):
+        yield f".SH {_escaped(below.command_path.upper())}"
+        yield f".B {_escaped(below.command_path)}"
+        yield _text(" ".join(inner.collect_usage_pieces(below)))
+        for paragraph in re.split(r"\n\s*\n", inspect.cleandoc(inner.help or "")):
+            yield ".PP"
+            yield _text(paragraph)
+        yield from _options(inner, below)
     yield ".SH SEE ALSO"
     named = [one for one in dict.fromkeys(_LINK.findall(command.help or "")) if one in COMMANDS and one != name]
     others = [f"\\fBnetlab\\-{one}\\fR(1)" for one in named]
     yield ", ".join(["\\fBnetlab\\fR(1)", *others])
+
+
+def _below(command: click.Command, context: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    """Yield the commands of a group."""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield inner, click.Context(inner, context, info_name=name)
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and record[1]:
+            # click keeps the option of the first context that a command had, which may have had other names for it.
+            declared, meaning = ("-h, --help", record[1]) if "--help" in parameter.opts else record
+            yield from (".TP", f"\\fB{_escaped(declared)}\\fR", _text(meaning))
 
 
 def _head(name: str, short: str) -> Iterator[str]:

@@ -266,3 +266,26 @@ def test_the_root_of_a_runner_is_not_needed(push: Push) -> None:
 
     assert 0 == job.code
     assert os.path.isdir(job.environment["GITHUB_WORKSPACE"])
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("password", [False, True])
+def test_an_ordinary_user_of_a_runner_has_sudo(
+    push: Push, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, password: bool
+) -> None:
+    """sudo without a password runs the commands with packets, and no other; else nothing is run by it."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    refuse = "exit 1" if password else 'shift; [ "$1" != -- ] || shift; exec "$@"'
+    for name, text in {"id": "echo 1000", "sudo": f'echo "sudo $*" >> {tmp_path}/calls\n{refuse}'}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    job = push()
+
+    calls = re.findall(r"^sudo -n (?:-- )?(?:\S*/)?(\w+)(?: (\w+))?", (tmp_path / "calls").read_text(), re.MULTILINE)
+    commands = [second for first, second in calls if first == "netlab"]
+    assert 0 == job.code, job.log
+    assert ([] if password else ["verify", "test"]) == commands
+    assert ("setup", "system") in calls or password

@@ -69,6 +69,8 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("reach", "--gr"), ["--group"]),
         (("reach", "-o", "js"), ["json"]),
         (("explain", "-f", "examples/shop", "other/"), ["other/stranger"]),
+        (("examples", "examples/sh"), ["examples/shop"]),
+        (("learn", "sta"), ["start"]),
         (("completion", ""), ["bash", "zsh", "fish"]),
     ],
     ids=lambda value: " ".join(value),

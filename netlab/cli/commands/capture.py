@@ -24,7 +24,7 @@ _LAST = 10_000
 
 
 @click.command("capture")
-@click.argument("pods", metavar="POD...", nargs=-1, required=True)
+@click.argument("pods", metavar="POD...", nargs=-1, required=True, shell_complete=options.completed("endpoints"))
 @options.lab
 @options.namespace
 @click.option("-i", "--interface", metavar="NAME", default="", help="Only this interface.  [default: all]")

@@ -13,7 +13,7 @@ from netlab.errors import UsageError
 
 @click.command("label")
 @click.argument("kind", metavar="pod|namespace")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=options.completed("endpoints"))
 @click.argument("labels", metavar="KEY=VALUE|KEY-...", nargs=-1, required=True)
 @options.lab
 @options.namespace

@@ -42,6 +42,11 @@ class Source:
             path = path[:cut] if cut > 0 else ""
         return self.lines.get("", 0)
 
+    def place(self, path: str = "") -> str:
+        """Return ``FILE:LINE`` of a field, as ``line`` finds it; "" if the line is not known."""
+        line = self.line(path)
+        return f"{self.file}:{line}" if line else ""
+
 
 @frozen
 class Meta:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from netlab.errors import printable
 from netlab.patterns import pattern
 from netlab.pictures.model import Arrow, Box, Frame, Picture
-from netlab.pictures.texts import SIGNS, all_lines
+from netlab.pictures.texts import all_lines, whole_label
 
 _GRAPH = (
     'graph [rankdir=LR, fontname="sans-serif", fontsize=12, labelloc=t, compound=true, nodesep=0.2, ranksep=0.6];',
@@ -102,7 +102,7 @@ def _of_box(box: Box) -> str:
 
 
 def _of_arrow(arrow: Arrow) -> str:
-    label = f"{SIGNS.get(arrow.verdict, '')}{arrow.label}".strip()
+    label = whole_label(arrow)
     parts = [f"label={_label([label])}"] if label else []
     parts.append(_VERDICTS[arrow.verdict])
     if not arrow.head:

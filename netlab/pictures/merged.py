@@ -10,16 +10,14 @@ from textwrap import wrap
 from typing import Literal
 
 from netlab.errors import printable
-from netlab.patterns import pattern
 from netlab.pictures.model import Arrow, Box, BoxKind
-from netlab.pictures.texts import MOST
+from netlab.pictures.texts import MOST, TIMES, in_numbers
 
-_NUMBERS = pattern(r"([0-9]+)")
 MOST_NOTES = 40
 """The most lines of a note."""
 MOST_LETTERS = 60
-"""The most characters of a line in a box."""
-_PARTS_WIDTH, _PARTS_LINES = 34, 4
+"""The most characters of a text before it is divided into the lines of a box, which have at most ``MOST``."""
+_PARTS_LINES = 4
 
 AnyInterface = IPv4Interface | IPv6Interface
 
@@ -73,7 +71,7 @@ class MergedBox:
     def _heading(self) -> str:
         if self.counted == "pods":
             return f"{self.name}: {self.count:,} pod{'' if self.count == 1 else 's'}"
-        return f"{self.name} ×{self.count:,}" if self.counted and self.count > 1 else self.name
+        return f"{self.name} {TIMES}{self.count:,}" if self.counted and self.count > 1 else self.name
 
     def box(self) -> Box:
         """Return the box of all members."""
@@ -132,8 +130,8 @@ def part_lines(parts: Mapping[str, int]) -> list[str]:
     """Return a few short lines with names and the number of each: ``api ×2, cache``."""
     lines: list[str] = []
     for name, count in sorted(parts.items()):
-        text = one_line(f"{name} ×{count:,}" if count > 1 else name)
-        if lines and len(lines[-1]) + len(text) + 2 <= _PARTS_WIDTH:
+        text = one_line(f"{name} {TIMES}{count:,}" if count > 1 else name)
+        if lines and len(lines[-1]) + len(text) + 2 <= MOST:
             lines[-1] += f", {text}"
         elif len(lines) < _PARTS_LINES:
             lines.append(text)
@@ -148,9 +146,4 @@ def name_range(names: Sequence[str]) -> str:
     if len(names) == 1:
         return names[0]
     ordered = sorted(names, key=in_numbers)
-    return f"{ordered[0]} … {ordered[-1]} ×{len(names):,}"
-
-
-def in_numbers(name: str) -> list[tuple[int, str]]:
-    """Return the sort key of a name by which ``node-2`` is before ``node-10``."""
-    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in _NUMBERS.split(name)]
+    return f"{ordered[0]} … {ordered[-1]} {TIMES}{len(names):,}"

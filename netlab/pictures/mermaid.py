@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from netlab.errors import UsageError, printable
 from netlab.pictures.model import Arrow, Box, Frame, Picture
-from netlab.pictures.texts import SIGNS, all_lines
+from netlab.pictures.texts import all_lines, whole_label
 
 MOST = 20
 """The most boxes: a larger flowchart is unreadable."""
@@ -89,7 +89,7 @@ def _shaft(arrow: Arrow) -> str:
         head = "x" if arrow.verdict == "deny" else ">"
         body = f"{body}{head}" if dotted else f"{body[:-1]}{head}"
     start = "<" if arrow.head and arrow.both else ""
-    label = _escaped(f"{SIGNS.get(arrow.verdict, '')}{arrow.label}")
+    label = _escaped(whole_label(arrow))
     return f'{start}{body}|"{label}"|' if label else f"{start}{body}"
 
 

@@ -16,7 +16,7 @@ from netlab.cluster.flows import asks
 from netlab.cluster.types import Endpoint, Pod
 from netlab.frozen import frozen_with_cache
 from netlab.pictures.isolation import Isolated, isolated
-from netlab.pictures.units import by_number
+from netlab.pictures.texts import in_numbers, workload_name
 from netlab.policy.bitsets import members
 from netlab.policy.groups import Groups
 from netlab.policy.tiers.tier import AskedPort
@@ -188,7 +188,7 @@ class NamespaceCounts:
         inside = tuple(
             (verdict, tuple(sorted(of.get((place, place), {}).items()))) for verdict, of in self.open.items()
         )
-        workloads = Counter(pod.workload.rpartition("/")[2] or pod.name for pod in endpoints if isinstance(pod, Pod))
+        workloads = Counter(workload_name(pod) for pod in endpoints if isinstance(pod, Pod))
         one = self.isolation[place]
         # Names of workloads, too: namespaces of two teams may have equal numbers by chance.
         return tuple(sorted(workloads.items())), inside, one.ingress, one.egress, one.neither
@@ -221,6 +221,6 @@ def counted(found: Groups) -> NamespaceCounts:
 
     def order(place: str) -> tuple[int, list[tuple[int, str]]]:
         first = places[place][0]
-        return (1 if isinstance(first, Pod) else 0 if place.startswith("host:") else 2), by_number(place)
+        return (1 if isinstance(first, Pod) else 0 if place.startswith("host:") else 2), in_numbers(place)
 
     return NamespaceCounts(found, {place: tuple(places[place]) for place in sorted(places, key=order)})

@@ -223,7 +223,7 @@ class Drawing:
             isolation.isolation,
             tuple(texts),
             tuple(note),
-            _place(first),
+            first.source.place(),
             f"#namespace-{places[0]}" if links else "",
         )
 
@@ -281,7 +281,3 @@ def _in_rows(names: Sequence[str]) -> list[str]:
         else:
             rows.append(name)
     return rows
-
-
-def _place(pod: Pod) -> str:
-    return f"{pod.source.file}:{pod.source.line()}" if pod.source.line() else ""

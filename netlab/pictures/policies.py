@@ -16,7 +16,7 @@ from netlab.objects.unread import UnreadPolicy
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
 from netlab.pictures.policy_lines import DIRECTIONS
-from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, place, spaces
+from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, spaces
 from netlab.policy.problems import some
 from netlab.policy.unread import selecting
 
@@ -139,7 +139,7 @@ def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
     """Return the box of a policy without a namespace, which netlab does not read; it may select pods of many."""
     found = [pod for pod in cluster.asked_pods() if any(one.policy is policy for one in selecting(cluster, pod))]
     lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {_pods(len(found))}")
-    at = printable(place(policy.source))
+    at = printable(policy.source.place())
     return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
 
 

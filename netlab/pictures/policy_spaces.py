@@ -10,14 +10,15 @@ from netlab.cluster.policies_in_force import policies_in_force, policies_without
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import Direction, Source
+from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.pictures.isolation import is_isolated, not_enforced
 from netlab.pictures.merged import part_lines
 from netlab.pictures.model import Isolation
 from netlab.pictures.policy_lines import DIRECTIONS, rule_lines, selects_line
-from netlab.pictures.texts import MOST
+from netlab.pictures.texts import MOST, workload_name
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
+from netlab.policy.reasons import where
 from netlab.policy.unread import selecting
 
 EVERY = -1
@@ -106,12 +107,6 @@ def spaces(cluster: Cluster) -> list[Space]:
     )
 
 
-def place(source: Source, path: str = "") -> str:
-    """Return ``FILE:LINE`` of a field, "" if the line is not known."""
-    line = source.line(path)
-    return f"{source.file}:{line}" if line else ""
-
-
 def _space(
     cluster: Cluster,
     name: str,
@@ -137,17 +132,17 @@ def _space(
     shown: list[tuple[PolicyOfSpace, tuple[str, ...], str]] = []
     for number, policy in enumerate(policies):
         of = _or_every([at for at, (_, by, _, _) in enumerate(found) if number in by], selectable)
-        shown.append((_policy(cluster, policy, of), tuple(_notes(cluster, policy)), place(policy.source)))
+        shown.append((_policy(cluster, policy, of), tuple(_notes(cluster, policy)), policy.source.place()))
     for one in unread:
         of = _or_every([at for at, (_, _, maybe, _) in enumerate(found) if one.name in maybe], selectable)
         note = f"verdicts of pairs that it could change are unknown; {one.option} leaves it out"
         lines = (one.kind, NOT_READ)
-        shown.append((PolicyOfSpace(one.meta.name, lines, of, unread=True), (note,), place(one.source)))
+        shown.append((PolicyOfSpace(one.meta.name, lines, of, unread=True), (note,), one.source.place()))
     for policy, setting in without:
         lines = (selects_line(policy), f"no effect: {setting}")
-        shown.append((PolicyOfSpace(policy.meta.name, lines, (), refused=True), (), place(policy.source)))
+        shown.append((PolicyOfSpace(policy.meta.name, lines, (), refused=True), (), policy.source.place()))
     shown.sort(key=lambda one: (not one[0].unread, one[0].selected))
-    pod_places = tuple(place(members[0].source) for _, _, _, members in found)
+    pod_places = tuple(members[0].source.place() for _, _, _, members in found)
     return Space(
         name,
         tuple(pods for pods, *_ in found),
@@ -179,15 +174,14 @@ def _wrapped(lines: Sequence[str]) -> Iterator[str]:
 
 def _notes(cluster: Cluster, policy: NetworkPolicy) -> Iterator[str]:
     """Yield the lines of a policy with their places in the file."""
-    at = place(policy.source, "spec.podSelector")
+    at = policy.source.place("spec.podSelector")
     yield f"{selects_line(policy)} {f'({at})' if at else ''}".rstrip()
     for text, rule in rule_lines(cluster, policy):
-        line = (rule.line or policy.source.line(rule.path)) if rule is not None else 0
-        yield f"{text} ({policy.source.file}:{line})" if line else text
+        yield text + (where(policy, rule) if rule is not None else "")
 
 
 def _pod_lines(pods: Sequence[Pod]) -> list[str]:
-    parts = Counter(pod.workload.rpartition("/")[2] or pod.name for pod in pods)
+    parts = Counter(map(workload_name, pods))
     lines = part_lines(parts)
     return lines if len(parts) == 1 else [f"{len(pods):,} pods", *lines]
 

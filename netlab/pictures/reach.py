@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from netlab.cluster.flows import FlowSelection
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.types import Cluster, Host, Pod
 from netlab.frozen import frozen_with_cache
 from netlab.pictures.arrows import Explained, arrows_of, both_ways
 from netlab.pictures.badges import Badge, Named, badges_of
@@ -213,7 +213,7 @@ class _Boxes:
 def _place(part: Part) -> str:
     first = part.members[0] if part.members else None
     source = part.service.source if part.service is not None else first.source if isinstance(first, Pod) else None
-    return f"{source.file}:{source.line()}" if source is not None and source.line() else ""
+    return source.place() if source is not None else ""
 
 
 def _kind(part: Part) -> BoxKind:
@@ -221,7 +221,7 @@ def _kind(part: Part) -> BoxKind:
         return "service"
     if part.is_pods:
         return "pods"
-    return "host" if type(part.members[0]).__name__ == "Host" else "node"
+    return "host" if isinstance(part.members[0], Host) else "node"
 
 
 def _below(found: Groups, unit: str, badges: Sequence[Badge]) -> tuple[str, ...]:

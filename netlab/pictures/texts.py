@@ -6,10 +6,14 @@ The font is monospace, so that widths are known without a browser. Long text is 
 from __future__ import annotations
 
 from textwrap import wrap
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from netlab.frozen import frozen
+from netlab.patterns import pattern
 from netlab.pictures.model import Arrow, Box, Frame, Isolation
+
+if TYPE_CHECKING:
+    from netlab.cluster.types import Pod
 
 SIGNS = {"unknown": "u ", "some": "s ", "deny": "X "}
 """The marks of a truth table, so that no verdict is told by its colour alone."""
@@ -26,6 +30,9 @@ MOST_ON_ARROW = 36
 # The width of a character in pixels at 12 and 11 pixels of height, rounded up over common monospace fonts.
 NAME_WIDTH, TEXT_WIDTH = 7.4, 6.8
 _HEIGHTS: dict[Role, int] = {"name": 18, "line": 15, "open": 15, "badge": 19}
+_NUMBERS = pattern(r"([0-9]+)")
+# int() refuses texts of more than 4,300 digits; no two names differ only after 18.
+_MOST_DIGITS = 18
 _OPEN: dict[Isolation, str] = {
     "none": "not isolated",
     "ingress": "egress not isolated",
@@ -82,9 +89,25 @@ def title_of(frame: Frame) -> str:
     return clipped(frame.label)
 
 
+def whole_label(arrow: Arrow) -> str:
+    """Return the sign of an arrow's verdict and its label, not clipped."""
+    return f"{SIGNS.get(arrow.verdict, '')}{arrow.label}".strip()
+
+
 def label_of(arrow: Arrow) -> str:
-    """Return the text on an arrow, after the sign of its verdict."""
-    return clipped(f"{SIGNS.get(arrow.verdict, '')}{arrow.label}".strip(), MOST_ON_ARROW)
+    """Return the text on an arrow."""
+    return clipped(whole_label(arrow), MOST_ON_ARROW)
+
+
+def workload_name(pod: Pod) -> str:
+    """Return the name of a pod's workload without kind and namespace; a pod without a workload has its own."""
+    return pod.workload.rpartition("/")[2] or pod.name
+
+
+def in_numbers(name: str) -> list[tuple[int, str]]:
+    """Return the sort key of a name by which ``node-2`` is before ``node-10``."""
+    parts = _NUMBERS.split(name)
+    return [(int(part[:_MOST_DIGITS]), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def clipped(text: str, most: int = MOST) -> str:

@@ -14,9 +14,9 @@ from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
 from netlab.errors import printable
-from netlab.pictures.merged import MergedArrow, MergedBox, bounded, in_numbers, name_range, one_line
+from netlab.pictures.merged import MergedArrow, MergedBox, bounded, name_range, one_line
 from netlab.pictures.model import BoxKind, Frame, Picture
-from netlab.pictures.texts import MOST
+from netlab.pictures.texts import MOST, in_numbers, workload_name
 from netlab.pictures.wires import Interface, Wires
 from netlab.pictures.wiring_text import (
     Unit,
@@ -27,7 +27,6 @@ from netlab.pictures.wiring_text import (
     space_names,
     tunnel_facts,
     tunnel_lines,
-    workload_name,
 )
 
 Alike = Literal["no", "same pods", "same wiring"]
@@ -216,8 +215,7 @@ class _Drawing:
         ident = "/".join((frame, *key))
         box = self.boxes.get(ident)
         if box is None:
-            line = pod.source.line()
-            place = f"{pod.source.file}:{line}" if line and self._unit == "workload" else ""
+            place = pod.source.place() if self._unit == "workload" else ""
             counted: Literal["×", "pods"] = "×" if self._unit == "workload" else "pods"
             box = self.boxes[ident] = MergedBox(ident, "pods", name, frame, facts, place=place, counted=counted)
         if self._unit == "network":

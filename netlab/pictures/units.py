@@ -6,13 +6,13 @@ All pairs of two units have one verdict for each port, as a unit is a part of a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Literal
 
 from netlab.cluster.flows import service_ref
-from netlab.cluster.types import Endpoint, Pod
+from netlab.cluster.types import Endpoint, Host, Node, Pod
 from netlab.frozen import frozen
 from netlab.objects.services import Service
+from netlab.pictures.texts import in_numbers, workload_name
 from netlab.policy.bitsets import members
 from netlab.policy.group_names import FEW, GroupNames
 from netlab.policy.groups import Group, Groups
@@ -65,18 +65,18 @@ def parts_of(found: Groups, unit: Literal["workload", "group"], label: str = "",
       most: if there are more units, those of one group in several namespaces are one; 0 for no bound.
     """
     names = GroupNames(found.cluster)
-    keyed: dict[tuple[object, ...], list[Endpoint]] = {}
+    keyed: dict[tuple[int, tuple[str, ...]], list[Endpoint]] = {}
     for by_namespace in (True, False):
         keyed = {}
         for group in found.groups:
             for member in group.members:
-                keyed.setdefault((group.number, *_key(member, unit, label, by_namespace)), []).append(member)
+                keyed.setdefault((group.number, _key(member, unit, label, by_namespace)), []).append(member)
         if not most or len(keyed) <= most:
             break
     idents: dict[str, int] = {}
     parts = []
-    for key, of in keyed.items():
-        group = found.groups[int(str(key[0]))]
+    for (number, _), of in keyed.items():
+        group = found.groups[number]
         ident, name, namespace = _names(names, group, of, label)
         idents[ident] = idents.get(ident, 0) + 1
         if idents[ident] > 1:
@@ -110,7 +110,7 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
     if label:
         name = first.labels.get(label) or f"without {label}"
     elif first.workload and all(isinstance(one, Pod) and one.workload == first.workload for one in of):
-        name = first.workload.rpartition("/")[2]
+        name = workload_name(first)
     elif len(of) == 1:
         name = first.name
     else:
@@ -119,17 +119,9 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
 
 
 def _order(part: Part) -> tuple[int, list[tuple[int, str]], str]:
-    kind = "Service" if part.service is not None else type(part.members[0]).__name__
-    return {"Host": 0, "Node": 2}.get(kind, 1), by_number(part.namespace), part.ident
-
-
-def by_number(name: str) -> list[tuple[int, str]]:
-    """Return the sort key of a name with numbers in it: ``shop-9`` comes before ``shop-10``."""
-    found = []
-    for digits, group in groupby(name, key=lambda character: character in "0123456789"):
-        text = "".join(group)
-        found.append((int(text), "") if digits else (-1, text))
-    return found
+    first = part.members[0] if part.members else None
+    rank = 0 if isinstance(first, Host) else 2 if isinstance(first, Node) else 1
+    return rank, in_numbers(part.namespace), part.ident
 
 
 def verdicts_of(found: Groups, parts: Sequence[Part]) -> Verdicts:

@@ -6,18 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator
 from typing import Literal
 
-from netlab.cluster.types import Cluster, Host, Network, Node, Pod
+from netlab.cluster.types import Cluster, Host, Network, Node
 from netlab.dataplane import names
 from netlab.pictures.merged import name_range
+from netlab.pictures.texts import workload_name
 from netlab.pictures.wires import Interface, Wires
 
 Unit = Literal["workload", "namespace", "namespaces alike", "network"]
 """What a box of pods stands for: all of them that are wired alike."""
-
-
-def workload_name(pod: Pod) -> str:
-    """Return the name of a pod's workload without its namespace, or its own."""
-    return pod.workload.rpartition("/")[2] or pod.name
 
 
 def space_names(cluster: Cluster, unit: Unit) -> dict[str, str]:

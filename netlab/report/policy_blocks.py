@@ -65,7 +65,7 @@ def _policy(
         if not rules:
             lines.append(f"{direction}: no rule, so nothing is allowed")
     key = policy.meta.key
-    place = where(policy)[2:-1] or policy.source.file
+    place = policy.source.place() or policy.source.file
     return Policy(key, place, lines, about.get(key, ()), elements.get(key, ()))
 
 

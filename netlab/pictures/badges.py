@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from netlab.frozen import frozen
+from netlab.pictures.isolation import Isolated
 from netlab.pictures.ports import ports_text
 from netlab.pictures.texts import SIGNS
 from netlab.pictures.units import Pair, Ports
@@ -19,7 +20,7 @@ LEAST = 3
 """The fewest arrows that a badge replaces."""
 _LEAST_WITH_EXCEPTIONS, _MOST_EXCEPTIONS = 7, 2
 
-Open = Mapping[Pair, Ports]
+PortsByPair = Mapping[Pair, Ports]
 Names = Callable[[Sequence[int]], list[str]]
 """Returns the names of boxes."""
 
@@ -35,7 +36,7 @@ class Badge:
 
 
 @frozen
-class Named:
+class BoxSet:
     """Boxes that a badge may name together: as sources after "from", as destinations after "to".
 
     ``but`` says whether a badge may name them without some.
@@ -47,10 +48,29 @@ class Named:
     but: bool = False
 
 
+def box_sets(number: int, pods: Iterable[int], isolation: Sequence[Isolated], every: str) -> tuple[BoxSet, ...]:
+    """Return what badges may name: everything, all boxes of pods, and those of pods that no policy isolates.
+
+    Args:
+      number: the number of boxes.
+      pods: the boxes that stand for pods.
+      isolation: how many pods of each box are isolated.
+      every: what a badge calls all boxes of pods, as "every pod".
+    """
+    whole, of_pods = frozenset(range(number)), frozenset(pods)
+    out = frozenset(box for box in of_pods if isolation[box].pods and not isolation[box].egress)
+    into = frozenset(box for box in of_pods if isolation[box].pods and not isolation[box].ingress)
+    return (
+        BoxSet("everything", whole, whole),
+        BoxSet(every, of_pods, of_pods, but=True),
+        BoxSet("all not isolated", out, into),
+    )
+
+
 def badges_of(
-    asked: Open,
-    allowed: Open,
-    sets: Sequence[Named],
+    asked: PortsByPair,
+    allowed: PortsByPair,
+    sets: Sequence[BoxSet],
     name: Names,
     families: int = 1,
     verdict: Expected = "allow",
@@ -70,7 +90,7 @@ def badges_of(
     found: list[Badge] = []
     boxes = sorted({number for pair in asked for number in pair})
     # A set without exceptions before any with some.
-    rounds: list[tuple[Named, bool, Names | None]]
+    rounds: list[tuple[BoxSet, bool, Names | None]]
     rounds = [(of, incoming, None) for of in sets for incoming in (True, False)]
     rounds += [(of, incoming, name) for of in sets if of.but for incoming in (True, False)]
     for of, incoming, named in rounds:
@@ -90,8 +110,8 @@ def badges_of(
 def _of_box(
     box: int,
     pairs: Mapping[int, Pair],
-    asked: Open,
-    allowed: Open,
+    asked: PortsByPair,
+    allowed: PortsByPair,
     text: str,
     name: Names | None,
     families: int,

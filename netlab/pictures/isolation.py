@@ -1,8 +1,13 @@
-"""Which pods no policy isolates, for a box that stands for several."""
+"""In which directions policies isolate a pod, and how many of several pods they isolate.
+
+All pictures and reports use it, so that they count the same pods.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.frozen import frozen
@@ -12,12 +17,16 @@ from netlab.pictures.model import Isolation
 from netlab.policy.reasons import where
 from netlab.policy.tiers import NETWORK_POLICY
 
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
+DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
+_BY_DIRECTIONS: Mapping[tuple[bool, bool], Isolation] = MappingProxyType(
+    {(False, False): "none", (True, False): "ingress", (False, True): "egress", (True, True): "both"}
+)
+_MOST_NAMED = 4
 
 
 @frozen
 class Isolated:
-    """Of a number of pods, those that policies isolate in each direction, and those that none isolates."""
+    """How many pods policies isolate: of ``pods`` in all, those for ingress, for egress, and in neither direction."""
 
     pods: int
     ingress: int
@@ -29,7 +38,7 @@ class Isolated:
         """The directions in which all pods are isolated, if they do not differ; else ""."""
         if not self.pods or not {self.ingress, self.egress} <= {0, self.pods}:
             return ""
-        return (("none", "egress"), ("ingress", "both"))[self.ingress > 0][self.egress > 0]
+        return _BY_DIRECTIONS[self.ingress > 0, self.egress > 0]
 
     @property
     def mixed(self) -> str:
@@ -54,9 +63,16 @@ class Isolated:
         )
 
 
-def is_isolated(cluster: Cluster, pod: Pod, direction: Direction) -> bool:
-    """Return whether a policy isolates a pod in a direction, as the settings of the cluster and its network say."""
+def _is_isolated(cluster: Cluster, pod: Pod, direction: Direction) -> bool:
+    """Return whether a policy isolates a pod in a direction. Settings of the cluster or its network may forbid it."""
     return not_enforced(cluster, pod, direction) == "" and bool(NETWORK_POLICY.selecting(cluster, direction, pod))
+
+
+def isolation_of(cluster: Cluster, pod: Pod) -> Isolation:
+    """Return the directions in which policies isolate a pod; "" for a pod without a network."""
+    if pod.loopback_only:
+        return ""
+    return _BY_DIRECTIONS[_is_isolated(cluster, pod, "ingress"), _is_isolated(cluster, pod, "egress")]
 
 
 def not_enforced(cluster: Cluster, pod: Pod, direction: Direction) -> str:
@@ -76,27 +92,25 @@ def not_enforced(cluster: Cluster, pod: Pod, direction: Direction) -> str:
 
 def isolated(cluster: Cluster, endpoints: Iterable[Endpoint]) -> Isolated:
     """Return how many of the pods among the endpoints are isolated. Pods without a network do not count."""
-    total = Isolated(0, 0, 0, 0)
-    for pod in endpoints:
-        if isinstance(pod, Pod) and not pod.loopback_only:
-            ingress, egress = (is_isolated(cluster, pod, direction) for direction in _DIRECTIONS)
-            total += Isolated(1, int(ingress), int(egress), int(not ingress and not egress))
-    return total
+    pods = (one for one in endpoints if isinstance(one, Pod))
+    found = Counter(isolation for pod in pods if (isolation := isolation_of(cluster, pod)))
+    both = found["both"]
+    return Isolated(found.total(), found["ingress"] + both, found["egress"] + both, found["none"])
 
 
 def isolation_notes(cluster: Cluster, endpoints: Sequence[Endpoint]) -> list[str]:
     """Return the policies that isolate the pods, a line for each direction; they lead to file and line."""
     pods = [one for one in endpoints if isinstance(one, Pod)]
     found = []
-    for direction in _DIRECTIONS:
+    for direction in DIRECTIONS:
         policies: dict[str, NetworkPolicy] = {}
         for pod in pods:
             found_by = (
                 () if not_enforced(cluster, pod, direction) else NETWORK_POLICY.selecting(cluster, direction, pod)
             )
             policies |= {policy.meta.key: policy for policy in found_by}
-        texts = [f"{key}{where(policy)}" for key, policy in list(policies.items())[:4]]
-        more = f" and {len(policies) - 4} more" if len(policies) > 4 else ""
+        texts = [f"{key}{where(policy)}" for key, policy in list(policies.items())[:_MOST_NAMED]]
+        more = f" and {len(policies) - _MOST_NAMED} more" if len(policies) > _MOST_NAMED else ""
         if pods:
             found.append(
                 f"{direction}: isolated by {', '.join(texts)}{more}" if texts else f"{direction}: not isolated"

@@ -23,4 +23,4 @@ def signs(picture: Picture) -> Iterator[tuple[str, str]]:
     if any(box.badges for box in picture.boxes):
         yield "badge", "stands for an arrow to or from every box that it names"
     if any(box.isolation == "none" for box in picture.boxes):
-        yield "open", "not isolated: no policy selects it in either direction"
+        yield "open", "not isolated: no policy isolates it in either direction"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from netlab.cluster.types import Pod
 from netlab.frozen import frozen_with_cache
 from netlab.pictures.arrows import both_ways, decided, place_of_rule
-from netlab.pictures.badges import Badge, Named, badges_of
+from netlab.pictures.badges import Badge, badges_of, box_sets
 from netlab.pictures.isolation import Isolated
 from netlab.pictures.model import Arrow, Box, BoxKind, Picture
 from netlab.pictures.namespace_counts import Likeness, NamespaceCounts, counted
@@ -120,15 +120,7 @@ class Drawing:
             for b in numbers:
                 if a != b and (ports := frozenset(self._counts.total_of(self.classes[a], self.classes[b]))):
                     asked[a, b] = ports
-        everyone = frozenset(numbers)
-        pods = frozenset(n for n in numbers if self._is_pods(n))
-        out = frozenset(n for n in pods if not self._isolation[n].egress)
-        into = frozenset(n for n in pods if not self._isolation[n].ingress)
-        sets = (
-            Named("everything", everyone, everyone),
-            Named("every namespace", pods, pods, but=True),
-            Named("all not isolated", out, into),
-        )
+        sets = box_sets(len(numbers), filter(self._is_pods, numbers), self._isolation, "every namespace")
         found = []
         for verdict, of in self.between.items():
             complete = {pair: between.complete for pair, between in of.items() if pair[0] != pair[1]}

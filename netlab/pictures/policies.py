@@ -13,9 +13,9 @@ from typing import Literal
 from netlab.cluster.types import Cluster
 from netlab.errors import UsageError, printable
 from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.isolation import DIRECTIONS
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
-from netlab.pictures.policy_lines import DIRECTIONS
 from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, spaces
 from netlab.policy.problems import some
 from netlab.policy.unread import selecting

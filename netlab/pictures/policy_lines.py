@@ -9,9 +9,9 @@ from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
+from netlab.pictures.isolation import DIRECTIONS
 from netlab.policy.matched_pods import pods_matched
 
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _WORDS = {"ingress": ("in", "from"), "egress": ("out", "to")}
 _EVERYTHING = LabelSelector()
 _FEW = 3
@@ -46,7 +46,7 @@ def rule_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, direction: Di
 
 
 def port_text(item: PolicyPort) -> str:
-    """Return one item of ``ports``: ``80/TCP``, ``http/TCP``, ``8000-8100/TCP``, ``UDP`` for every port."""
+    """Return one item of ``ports``: ``80/TCP``, ``http/TCP``, ``8000-8100/TCP``, ``every UDP port``."""
     if item.port is None:
         return f"every {item.protocol} port"
     last = f"-{item.end_port}" if item.end_port else ""

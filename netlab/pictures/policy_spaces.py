@@ -12,10 +12,10 @@ from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
-from netlab.pictures.isolation import is_isolated, not_enforced
+from netlab.pictures.isolation import DIRECTIONS, isolation_of, not_enforced
 from netlab.pictures.merged import part_lines
 from netlab.pictures.model import Isolation
-from netlab.pictures.policy_lines import DIRECTIONS, rule_lines, selects_line
+from netlab.pictures.policy_lines import rule_lines, selects_line
 from netlab.pictures.texts import MOST, workload_name
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 from netlab.policy.reasons import where
@@ -123,7 +123,7 @@ def _space(
         groups[by, maybe, not_enforced(cluster, pod, "ingress"), pod.attachment].append(pod)
     found = []
     for (by, maybe, why, _), members in groups.items():
-        isolation = _isolation(cluster, members[0])
+        isolation = isolation_of(cluster, members[0])
         kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
         lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
         found.append((PodsOfSpace(lines, len(members), isolation), by, maybe, members))
@@ -184,11 +184,3 @@ def _pod_lines(pods: Sequence[Pod]) -> list[str]:
     parts = Counter(map(workload_name, pods))
     lines = part_lines(parts)
     return lines if len(parts) == 1 else [f"{len(pods):,} pods", *lines]
-
-
-def _isolation(cluster: Cluster, pod: Pod) -> Isolation:
-    """Return the directions in which policies isolate a pod; "" for a pod without a network."""
-    if pod.loopback_only:
-        return ""
-    ingress, egress = (is_isolated(cluster, pod, direction) for direction in DIRECTIONS)
-    return "both" if ingress and egress else "ingress" if ingress else "egress" if egress else "none"

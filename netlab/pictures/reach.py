@@ -14,7 +14,7 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Host, Pod
 from netlab.frozen import frozen_with_cache
 from netlab.pictures.arrows import Explained, arrows_of, both_ways
-from netlab.pictures.badges import Badge, Named, badges_of
+from netlab.pictures.badges import Badge, badges_of, box_sets
 from netlab.pictures.isolation import Isolated, isolated, isolation_notes
 from netlab.pictures.model import Box, BoxKind, Frame, Picture
 from netlab.pictures.ports import ports_text
@@ -104,15 +104,8 @@ def _frame(namespace: str) -> str:
 
 
 def _badges(parts: Sequence[Part], verdicts: Verdicts, isolation: Sequence[Isolated], families: int) -> list[Badge]:
-    everyone = frozenset(range(len(parts)))
-    pods = frozenset(number for number, part in enumerate(parts) if part.is_pods)
-    out = frozenset(n for n in pods if isolation[n].pods and not isolation[n].egress)
-    into = frozenset(n for n in pods if isolation[n].pods and not isolation[n].ingress)
-    sets = (
-        Named("everything", everyone, everyone),
-        Named("every pod", pods, pods, but=True),
-        Named("all not isolated", out, into),
-    )
+    pods = [number for number, part in enumerate(parts) if part.is_pods]
+    sets = box_sets(len(parts), pods, isolation, "every pod")
     found = []
     for verdict, having in verdicts.having.items():
         found += badges_of(verdicts.asked, having, sets, lambda of: _called(parts, of), families, verdict)

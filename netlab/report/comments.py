@@ -145,17 +145,16 @@ def _picture(found: Groups, cluster: Cluster, asked: FlowSelection) -> Iterator[
 
 def _unprotected(cluster: Cluster) -> Iterator[Block]:
     """Yield how many pods of each namespace no policy isolates."""
-    from netlab.policy.tiers.networkpolicy import isolating
+    from netlab.report.isolation import isolation
 
-    pods = [pod for pod in cluster.asked_pods() if pod.selectable]
+    isolated = isolation(cluster)
+    pods = [pod for pod in cluster.asked_pods() if pod.ref in isolated]
     every = Counter(pod.namespace for pod in pods)
-    free = Counter(
-        pod.namespace for pod in pods if not (isolating(cluster, pod, "ingress") or isolating(cluster, pod, "egress"))
-    )
+    free = Counter(pod.namespace for pod in pods if isolated[pod.ref] == "none")
     if not free:
         return
     rows = [(space, f"{number} of {every[space]}") for space, number in free.most_common()]
-    yield Heading("Pods that no policy selects")
+    yield Heading("Pods that no policy isolates")
     yield Rows(("Namespace", "Pods"), rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS))
 
 

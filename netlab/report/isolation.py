@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from netlab.cluster.types import Cluster, Endpoint
-from netlab.pictures.isolation import is_isolated
+from netlab.pictures.isolation import isolation_of
+from netlab.pictures.model import Isolation
 
-_NAMES = {(False, False): "none", (True, False): "ingress", (False, True): "egress", (True, True): "both"}
 
-
-def isolation(cluster: Cluster) -> Mapping[str, str]:
+def isolation(cluster: Cluster) -> Mapping[str, Isolation]:
     """Return ``none``, ``ingress``, ``egress`` or ``both`` for each pod that has a network, by reference."""
-    return {
-        pod.ref: _NAMES[is_isolated(cluster, pod, "ingress"), is_isolated(cluster, pod, "egress")]
-        for pod in cluster.asked_pods()
-        if not pod.loopback_only
-    }
+    return {pod.ref: found for pod in cluster.asked_pods() if (found := isolation_of(cluster, pod))}
 
 
 NOT_ISOLATED = "not isolated"

@@ -109,6 +109,14 @@ def test_reach_has_the_table_of_groups_and_what_nothing_protects(netlab: Netlab)
     assert {"```mermaid", "netlab reach -f examples/shop"} <= {*lines}
 
 
+def test_pods_that_no_policy_isolates_are_those_of_the_pictures(netlab: Netlab) -> None:
+    """A policy that selects a pod does not isolate it where nothing enforces policies."""
+    lines = netlab("reach", "-f", "examples/shop", "--as", "flannel", "-o", "markdown").stdout.splitlines()
+
+    assert "## Pods that no policy isolates" in lines
+    assert "| shop | 4 of 4 |" in lines
+
+
 def test_compare_has_a_column_for_each_profile(netlab: Netlab) -> None:
     """And the reasons, folded."""
     done = netlab("compare", "-f", "examples/shop", "--as", "flannel", "--as", "calico", "-o", "markdown")

@@ -8,14 +8,13 @@ Source: https://graphviz.org/doc/info/lang.html, and "escString" and "lblString"
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 
 from netlab.errors import printable
 from netlab.patterns import pattern
-from netlab.pictures.model import Arrow, Box, Frame, Picture
+from netlab.pictures.model import Arrow, Box, Content, Picture
 from netlab.pictures.texts import all_lines, whole_label
 
 _GRAPH = (
@@ -58,37 +57,26 @@ _MOST_LETTERS = 8_000
 
 def lines(picture: Picture) -> Iterator[str]:
     """Yield the lines of the graph."""
-    boxes: dict[str, list[tuple[int, Box]]] = defaultdict(list)
-    for number, box in enumerate(picture.boxes):
-        boxes[box.frame].append((number, box))
-    frames: dict[str, list[tuple[int, Frame]]] = defaultdict(list)
-    for number, frame in enumerate(picture.frames):
-        frames[frame.inside].append((number, frame))
     numbers = {box.ident: number for number, box in enumerate(picture.boxes)}
     yield "digraph picture {"
     yield f"  label={_label((picture.title, *picture.below))};"
     yield from (f"  {line}" for line in _GRAPH)
-    yield from _inside("", frames, boxes, 1)
+    yield from _inside("", picture.contents(), 1)
     for arrow in picture.arrows:
         yield f"  n{numbers[arrow.source]} -> n{numbers[arrow.target]} [{_of_arrow(arrow)}];"
     yield "}"
 
 
-def _inside(
-    ident: str,
-    frames: Mapping[str, Sequence[tuple[int, Frame]]],
-    boxes: Mapping[str, Sequence[tuple[int, Box]]],
-    depth: int,
-) -> Iterator[str]:
+def _inside(ident: str, contents: Mapping[str, Content], depth: int) -> Iterator[str]:
     """Yield the lines of the boxes and frames in a frame."""
     indent = "  " * depth
-    for number, box in boxes.get(ident, ()):
+    for number, box in contents[ident].boxes:
         yield f"{indent}n{number} [{_of_box(box)}];"
-    for number, frame in frames.get(ident, ()):
+    for number, frame in contents[ident].frames:
         yield f"{indent}subgraph cluster_{number} {{"
         tooltip = _label(_notes(frame.note, frame.place))
         yield f'{indent}  label={_label([frame.label])}; tooltip={tooltip}; style="rounded";'
-        yield from _inside(frame.ident, frames, boxes, depth + 1)
+        yield from _inside(frame.ident, contents, depth + 1)
         yield f"{indent}}}"
 
 

@@ -1,7 +1,7 @@
 """The places of boxes, frames and arrows, in pixels. The same picture always gets the same layout.
 
 Boxes are placed from the inside out (``placing``): the content of each frame in columns, callers left of what they
-call. Then arrows take ways around boxes (``routing``), and labels get places beside them (``labels``).
+call. Then arrows get paths around boxes (``routing``), and labels get places beside them (``labels``).
 """
 
 from __future__ import annotations
@@ -30,22 +30,24 @@ class Place:
         return self.y + self.height
 
     def overlaps(self, other: Place) -> bool:
-        """Say whether the two share more than an edge."""
+        """Return whether the two share more than an edge."""
         across = self.x < other.right and other.x < self.right
         return across and self.y < other.bottom and other.y < self.bottom
 
     def contains(self, other: Place) -> bool:
-        """Say whether the other is inside."""
+        """Return whether the other is inside."""
         across = self.x <= other.x and other.right <= self.right
         return across and self.y <= other.y and other.bottom <= self.bottom
 
 
 Points = tuple[tuple[float, float], ...]
+STEP = 10
+"""The grid in pixels: the corners of boxes and frames are on it, and arrows run along its lines."""
 
 
 @frozen
 class Route:
-    """An arrow with its way, as points from its source to its target, and the place of its label."""
+    """An arrow with its path, as points from its source to its target, and the place of its label."""
 
     arrow: Arrow
     points: Points

@@ -8,12 +8,11 @@ Source: https://mermaid.js.org/syntax/flowchart.html, "Entity codes to escape ch
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from netlab.errors import UsageError, printable
-from netlab.pictures.model import Arrow, Box, Frame, Picture
+from netlab.pictures.model import Arrow, Content, Picture
 from netlab.pictures.texts import all_lines, whole_label
 
 MOST = 20
@@ -48,36 +47,25 @@ def lines(picture: Picture) -> Iterator[str]:
     if not fits(picture):
         many = f"{len(picture.boxes)} boxes are more than a Mermaid flowchart shows readably ({MOST})"
         raise UsageError(f"{many}; use -o svg, -o html or -o dot")
-    boxes: dict[str, list[tuple[int, Box]]] = defaultdict(list)
-    for number, box in enumerate(picture.boxes):
-        boxes[box.frame].append((number, box))
-    frames: dict[str, list[tuple[int, Frame]]] = defaultdict(list)
-    for number, frame in enumerate(picture.frames):
-        frames[frame.inside].append((number, frame))
     numbers = {box.ident: number for number, box in enumerate(picture.boxes)}
     yield "flowchart LR"
-    yield from _inside("", frames, boxes, 1)
+    yield from _inside("", picture.contents(), 1)
     for arrow in picture.arrows:
         yield f"  n{numbers[arrow.source]} {_shaft(arrow)} n{numbers[arrow.target]}"
     if any(box.isolation == "none" for box in picture.boxes):
         yield f"  {_DASHED}"
 
 
-def _inside(
-    ident: str,
-    frames: Mapping[str, Sequence[tuple[int, Frame]]],
-    boxes: Mapping[str, Sequence[tuple[int, Box]]],
-    depth: int,
-) -> Iterator[str]:
+def _inside(ident: str, contents: Mapping[str, Content], depth: int) -> Iterator[str]:
     """Yield the lines of the boxes and frames in a frame."""
     indent = "  " * depth
-    for number, box in boxes.get(ident, ()):
+    for number, box in contents[ident].boxes:
         left, right = _SHAPES.get(box.kind, ("[", "]"))
         text = "<br/>".join(_escaped(line) for line in all_lines(box))
         yield f'{indent}n{number}{left}"{text}"{right}{":::open" if box.isolation == "none" else ""}'
-    for number, frame in frames.get(ident, ()):
+    for number, frame in contents[ident].frames:
         yield f'{indent}subgraph f{number}["{_escaped(frame.label)}"]'
-        yield from _inside(frame.ident, frames, boxes, depth + 1)
+        yield from _inside(frame.ident, contents, depth + 1)
         yield f"{indent}end"
 
 

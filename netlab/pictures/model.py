@@ -1,8 +1,12 @@
-"""A picture as a value: boxes in frames, arrows between boxes, and lines of text below."""
+"""A picture as a value: boxes in frames, arrows between boxes, and lines of text below.
+
+A box or frame whose frame the picture does not have is in no frame.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from netlab.frozen import frozen
 
@@ -22,7 +26,7 @@ class Box:
       lines: its text, the name first.
       frame: the ident of the frame that it is in, "" for none.
       count: the number of endpoints that it stands for.
-      badges: short texts at its edge, as "from everyone: 53/UDP" in place of many arrows.
+      badges: short texts at its edge, as "from every pod: 53/UDP" in place of many arrows.
       note: more about it, a line each, which SVG and HTML show on hover.
       place: the file and line of the object, as ``FILE:LINE``.
       link: an address that a click opens; in a report a fragment of the page (``#group-3``).
@@ -79,6 +83,13 @@ class Arrow:
     place: str = ""
 
 
+class Content(NamedTuple):
+    """What is directly in a frame: boxes and frames with their numbers in the picture."""
+
+    boxes: list[tuple[int, Box]]
+    frames: list[tuple[int, Frame]]
+
+
 @frozen
 class Picture:
     """A picture. Boxes are in reading order: outside hosts first, then by namespace, nodes last.
@@ -93,3 +104,12 @@ class Picture:
     arrows: tuple[Arrow, ...] = ()
     below: tuple[str, ...] = ()
     unit: str = ""
+
+    def contents(self) -> Mapping[str, Content]:
+        """Return the boxes and frames that are directly in each frame, by its ident; "" for those in none."""
+        found: dict[str, Content] = {ident: Content([], []) for ident in ("", *(frame.ident for frame in self.frames))}
+        for number, box in enumerate(self.boxes):
+            found.get(box.frame, found[""]).boxes.append((number, box))
+        for number, frame in enumerate(self.frames):
+            found.get(frame.inside, found[""]).frames.append((number, frame))
+        return found

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, sqrt
 
 from netlab.frozen import frozen
-from netlab.pictures.layout import Place
+from netlab.pictures.layout import STEP, Place
 from netlab.pictures.model import Frame, Picture
 from netlab.pictures.ranks import columns_of, heights, sorted_by_neighbours
 from netlab.pictures.texts import NAME_WIDTH, TEXT_WIDTH, label_of, lines_of, title_of
 
-STEP = 10
-"""All places are multiples of it, so that arrows have lanes."""
 _PADDING, _TITLE, _MARGIN = 20, 40, 20
 _BESIDE, _BELOW, _BETWEEN_FRAMES = 50, 20, 40
 WIDTH, HEIGHT = 1360, 860
@@ -49,7 +47,7 @@ def place(picture: Picture) -> Placed:
     content = _Content(picture)
     blocks, width, height = content.arranged("")
     places: dict[str, Place] = {}
-    # Arrows take lanes around everything.
+    # Arrows run around everything.
     margin = _MARGIN + STEP * min(len(picture.arrows) // 6, 6)
     _spread(blocks, margin, margin, places)
     return Placed(places, width + 2 * margin, height + 2 * margin)
@@ -98,11 +96,11 @@ class _Content:
             return _Block(ident, _up(max(width, 50), 2 * STEP), _up(sum(line.height for line in lines) + 10, 2 * STEP))
         frame: Frame = self._frames[ident]
         content, width, height = self.arranged(ident)
-        # Room for lanes above and below the content.
-        lanes = STEP * min(len(self._arrows.get(ident, ())) // 10, 4)
+        # Room for arrows above and below the content.
+        room = STEP * min(len(self._arrows.get(ident, ())) // 10, 4)
         width = max(width + 2 * _PADDING, _up(len(title_of(frame)) * NAME_WIDTH + 2 * _PADDING))
-        moved = tuple((block, x + _PADDING, y + _TITLE + lanes) for block, x, y in content)
-        return _Block(ident, width, height + _TITLE + _PADDING + 2 * lanes, moved, is_frame=True)
+        moved = tuple((block, x + _PADDING, y + _TITLE + room) for block, x, y in content)
+        return _Block(ident, width, height + _TITLE + _PADDING + 2 * room, moved, is_frame=True)
 
     def arranged(self, ident: str) -> tuple[list[tuple[_Block, int, int]], int, int]:
         """Return the items of a frame ("" for the picture) with their places, and the size of all."""
@@ -142,15 +140,15 @@ class _Content:
         for at, column in enumerate(columns):
             # The label of an arrow to the next column has room between the two; one of a longer arrow has more.
             labels = [w for pair, w in arrows.items() if {column_of[pair[0]], column_of[pair[1]]} == {at, at + 1}]
-            lanes = sum(min(column_of[i] for i in pair) <= at < max(column_of[i] for i in pair) for pair in arrows)
+            passing = sum(min(column_of[i] for i in pair) <= at < max(column_of[i] for i in pair) for pair in arrows)
             found += [(blocks[item], x, tops[item]) for item in column]
-            room = max(_BESIDE + 10 * min(lanes, 8) // 2, _up(max(labels, default=0)) + 30)
+            room = max(_BESIDE + STEP * min(passing, 8) // 2, _up(max(labels, default=0)) + 30)
             x += max(blocks[item].width for item in column) + (_up(room) if at + 1 < len(columns) else 0)
         return found, x, max((y + block.height for block, _, y in found), default=0)
 
 
 def _room(side: Sequence[str], arrows: Mapping[tuple[str, str], float]) -> int:
-    """Return the room between a side and the middle: for the labels and lanes of its arrows."""
+    """Return the room between a side and the middle: for its arrows and their labels."""
     widths = [width for pair, width in arrows.items() if not {*pair}.isdisjoint(side)]
     return _up(max(2 * _BESIDE + STEP // 2 * min(len(widths), 12), max(widths, default=0) + 40))
 
@@ -176,7 +174,7 @@ def _divided(column: Sequence[str], blocks: Mapping[str, _Block]) -> list[list[s
 
 
 def _narrowed(columns: list[list[str]], blocks: Mapping[str, _Block], most: int) -> list[list[str]]:
-    """Return columns that are at most ``most`` wide: the lowest neighbours are put on one another.
+    """Return columns that are at most ``most`` wide: neighbouring columns become one, the lowest ones first.
 
     A column of boxes stays beside one of frames: arrows from a box above would cross the frames.
     """

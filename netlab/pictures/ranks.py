@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netlab.pictures.layout import STEP
+
 Pair = tuple[str, str]
 _SWEEPS = 6
 
 
 def columns_of(items: Sequence[str], arrows: Sequence[Pair]) -> list[list[str]]:
-    """Return the items in columns; arrows that close a circle are taken as their opposite."""
-    forward = _without_circles(items, arrows)
+    """Return the items in columns; arrows that close a cycle count as reversed."""
+    forward = _without_cycles(items, arrows)
     after: dict[str, list[str]] = {item: [] for item in items}
     waits = dict.fromkeys(items, 0)
     for source, target in forward:
@@ -38,8 +40,12 @@ def columns_of(items: Sequence[str], arrows: Sequence[Pair]) -> list[list[str]]:
     return [column for column in columns if column]
 
 
-def _without_circles(items: Sequence[str], arrows: Sequence[Pair]) -> list[Pair]:
-    """Return the arrows without circles: greedy, most callers first (Eades, Lin and Smyth 1993)."""
+def _without_cycles(items: Sequence[str], arrows: Sequence[Pair]) -> list[Pair]:
+    """Return the arrows, some reversed, so that they have no cycle.
+
+    The greedy heuristic of "A fast and effective heuristic for the feedback arc set problem" (Eades, Lin and Smyth
+    1993): the item with the most callees and the fewest callers comes first.
+    """
     left = dict.fromkeys(items)
     out = {item: {t for s, t in arrows if s == item and t != item} for item in items}
     into = {item: {s for s, t in arrows if t == item and s != item} for item in items}
@@ -123,7 +129,7 @@ def heights(
         for at in order:
             _move(columns[at], at, neighbours, column_of, sizes, gap, tallest, tops)
     low = min(tops.values(), default=0)
-    return {item: (top - low) // 10 * 10 for item, top in tops.items()}
+    return {item: (top - low) // STEP * STEP for item, top in tops.items()}
 
 
 def _move(
@@ -140,7 +146,7 @@ def _move(
     for item in column:
         middles = [tops[n] + sizes[n] / 2 for n in neighbours[item] if column_of[n] != at]
         middle = sum(middles) / len(middles) if middles else tops[item] + sizes[item] / 2
-        wanted[item] = int(middle - sizes[item] / 2) // 10 * 10
+        wanted[item] = int(middle - sizes[item] / 2) // STEP * STEP
     # Move down what would overlap; then move all up as far as the lowest edge demands.
     y = 0
     for item in column:

@@ -1,7 +1,7 @@
-"""The ways of arrows: along the lines of a grid, around boxes, with few bends and crossings.
+"""The paths of arrows: along the lines of a grid, around boxes, with few bends and crossings.
 
-Each arrow takes the cheapest way (A*) that is left by the arrows before it; short arrows are first. Two arrows cross at
-a price, and share a lane at a price that is almost never paid. The search is bounded: then an arrow is a straight line.
+A* finds the cheapest path of each arrow; short arrows are first. To cross an earlier arrow has a price. To run along it
+has a price so high that it is almost never paid. The search is bounded: after that, arrows are straight lines.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from math import inf
 
-from netlab.pictures.layout import Place, Points, Route
+from netlab.pictures.layout import STEP, Place, Points, Route
 from netlab.pictures.model import Arrow, Frame
 from netlab.pictures.texts import NAME_WIDTH, title_of
 
-STEP = 10
 # Prices, in steps of the grid.
 _BEND, _CROSS, _SHARE, _BORDER, _TITLE, _NEAR, _TIGHT = 5, 5, 60, 3, 15, 1, 3
 _OTHER_SIDE, _BACK = 8, 14
-# Four would find the cheapest way; six finds a way that is nearly as cheap and looks at a third of the states.
+# With 4 the search finds the cheapest path. With 6 the path is nearly as cheap, and a third of the states suffice.
 _AHEAD = 6
 MOST_STATES = 900_000
 """The most states of all searches of a picture; that is some two seconds."""
 _MOST_CELLS = 400_000
 _RIGHT, _LEFT, _DOWN, _UP = range(4)
-# The directions in which a way goes on: not back.
+# The directions in which a path may go on: not back.
 _TURNS = ((0, 2, 3), (1, 2, 3), (0, 1, 2), (0, 1, 3))
 
 
@@ -35,7 +34,7 @@ def route(
     width: float,
     height: float,
 ) -> list[Route]:
-    """Return the arrows with their ways, in their order. An arrow from a box to itself is left out."""
+    """Return the arrows with their paths, in their order. An arrow from a box to itself is left out."""
     grid = _Grid(boxes, frames, width, height)
     ways: dict[int, Points] = {}
     others = [at for at, arrow in enumerate(arrows) if arrow.source != arrow.target]
@@ -50,7 +49,7 @@ def route(
 
 
 class _Grid:
-    """The cells of a picture: which are boxes, which have arrows already."""
+    """The cells of a picture: which are boxes, and which have arrows."""
 
     def __init__(
         self, boxes: Mapping[str, Place], frames: Sequence[tuple[Frame, Place]], width: float, height: float
@@ -99,7 +98,7 @@ class _Grid:
                 prices[cell] = _TITLE
 
     def way(self, source: Place, target: Place) -> Points:
-        """Return the way from a box to another, and keep its lane."""
+        """Return the path from a box to another, and mark its cells as used."""
         found = self._search(source, target) if self._left > 0 else None
         if found is None:
             return _straight(source, target)
@@ -169,9 +168,9 @@ class _Grid:
         return None
 
     def _steps(self, state: int, price: int, ends: Mapping[int, tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Yield the states after one and their prices; the last state of a way is negative.
+        """Yield the states after one and their prices; the last state of a path is negative.
 
-        A state is a cell times four, and the direction in which the way came.
+        A state is the number of a cell times 4, plus the direction in which the path entered it.
         """
         cell, direction = state >> 2, state & 3
         cells = self._cells
@@ -215,7 +214,7 @@ def _traced(state: int, came: Mapping[int, int]) -> list[int]:
 
 
 def _corners(points: Sequence[tuple[float, float]]) -> Points:
-    """Return a way without the points on straight lines."""
+    """Return a path without the points on straight lines."""
     found = [points[0]]
     for at in range(1, len(points) - 1):
         (a, b), (c, d), (e, f) = points[at - 1 : at + 2]

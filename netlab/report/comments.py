@@ -139,7 +139,7 @@ def _picture(found: Groups, cluster: Cluster, asked: FlowSelection) -> Iterator[
     if min(len(found.groups), len({pod.namespace for pod in cluster.asked_pods()})) > mermaid.MOST:
         return
     picture = reach_picture(cluster, asked)
-    if len(picture.boxes) <= mermaid.MOST:
+    if mermaid.fits(picture):
         yield Details("Picture", [Drawn(picture), *([Bullets(picture.below)] if picture.below else [])])
 
 

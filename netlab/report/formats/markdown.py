@@ -70,7 +70,7 @@ class _Writer:
             case Details():
                 yield from self._details(block)
             case Drawn():
-                if len(block.picture.boxes) <= mermaid.MOST:
+                if mermaid.fits(block.picture):
                     drawn = list(mermaid.lines(block.picture))
                     yield from self._whole([*_fence(drawn, "mermaid"), *drawn, _fence(drawn)[0]], "a picture")
 

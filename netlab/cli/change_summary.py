@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from netlab.cli import terminal
+from netlab.quantity import quantity
 
 if TYPE_CHECKING:
     from netlab.lab.outcome import Changes
@@ -19,16 +20,12 @@ def print_changes(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]
         terminal.say(f"lab {lab}: unchanged")
         return
     parts = [
-        _count(len(changes.steps), "change") + " to the network" if changes.steps else "",
-        _count(changes.replaced, "ruleset") + " loaded" if changes.replaced else "",
-        _count(changes.elements, "ruleset element") + " changed" if changes.elements else "",
+        quantity(len(changes.steps), "change") + " to the network" if changes.steps else "",
+        quantity(changes.replaced, "ruleset") + " loaded" if changes.replaced else "",
+        quantity(changes.elements, "ruleset element") + " changed" if changes.elements else "",
     ]
     what = ", ".join(part for part in parts if part) or "no rule changes"
     terminal.say(f"lab {lab}: {what}; in force after {_seconds(changes.seconds)}")
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}{'' if number == 1 else 's'}"
 
 
 def _seconds(seconds: float) -> str:

@@ -10,6 +10,7 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.command_group import TYPED
+from netlab.quantity import quantity
 from netlab.report import formats
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def exit_as(tally: Tally, output: str) -> None:
     Pairs with the expected verdict unknown do not change the exit code; their number is printed on standard error.
     """
     if tally.command == "verify" and tally["unknown"]:
-        pairs = f"{tally['unknown']} pair{'' if tally['unknown'] == 1 else 's'}"
+        pairs = quantity(tally["unknown"], "pair")
         terminal.say(f"{pairs} not compared: a policy that netlab does not read could change the verdict")
     if tally.as_expected:
         return

@@ -12,6 +12,7 @@ from typing import Literal
 from netlab.errors import printable
 from netlab.pictures.model import Arrow, Box, BoxKind
 from netlab.pictures.texts import MOST, TIMES, in_numbers
+from netlab.quantity import quantity
 
 MOST_NOTES = 40
 """The most lines of a note."""
@@ -70,7 +71,7 @@ class MergedBox:
     @property
     def _heading(self) -> str:
         if self.counted == "pods":
-            return f"{self.name}: {self.count:,} pod{'' if self.count == 1 else 's'}"
+            return f"{self.name}: {quantity(self.count, 'pod')}"
         return f"{self.name} {TIMES}{self.count:,}" if self.counted and self.count > 1 else self.name
 
     def box(self) -> Box:

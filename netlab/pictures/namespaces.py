@@ -18,6 +18,7 @@ from netlab.pictures.units import Pair, Ports
 from netlab.policy.decision import Decision
 from netlab.policy.groups import Groups
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 from netlab.verdicts import Expected
 
 MOST_NAMES = 40
@@ -186,7 +187,7 @@ class Drawing:
         isolation = self._isolation[number]
         alike = self._likeness != "isolation" and len(places) > 1
         pods = len(self._counts.endpoints[places[0]]) if alike else isolation.pods
-        size = f"{pods} pod{'' if pods == 1 else 's'}{' each' if alike else ''}"
+        size = f"{quantity(pods, 'pod')}{' each' if alike else ''}"
         lines = [self._name(number)]
         if len(places) > 1:
             lines.append(f"{len(places)} namespaces{' alike' if alike else ''}, {size}")

@@ -19,6 +19,7 @@ from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
 from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, spaces
 from netlab.policy.problems import some
 from netlab.policy.unread import selecting
+from netlab.quantity import quantity
 
 MOST_BOXES = 40
 """The most boxes before namespaces alike share a frame, and then before a box stands for a namespace."""
@@ -138,7 +139,7 @@ def _policy_box(of: Sequence[Space], number: int, frame: str) -> Box:
 def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
     """Return the box of a policy without a namespace, which netlab does not read; it may select pods of many."""
     found = [pod for pod in cluster.asked_pods() if any(one.policy is policy for one in selecting(cluster, pod))]
-    lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {_pods(len(found))}")
+    lines = (policy.meta.name, policy.kind, NOT_READ, f"may select {quantity(len(found), 'pod')}")
     at = printable(policy.source.place())
     return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
 
@@ -189,7 +190,7 @@ def _summary(space: Space) -> tuple[str, ...]:
     counts = {} if _common(space.pods) == "none" else space.open
     open_pods = [f"{count:,} not isolated for {direction}" for direction, count in counts.items() if count]
     return (
-        f"{_pods(space.count)}, {policies} polic{'y' if policies == 1 else 'ies'}",
+        f"{quantity(space.count, 'pod')}, {quantity(policies, 'policy', 'policies')}",
         *open_pods,
         *([f"{useless} select nothing"] if useless else []),
         *([f"u: {unread} not read by netlab"] if unread else []),
@@ -212,7 +213,3 @@ def _below(cluster: Cluster, found: Sequence[Space]) -> Iterator[str]:
         yield f"policies that select nothing: {some(useless)}"
     if cluster.unread:
         yield f"u: policies that netlab does not read: {some([one.name for one in cluster.unread])}"
-
-
-def _pods(number: int) -> str:
-    return f"{number:,} pod{'' if number == 1 else 's'}"

@@ -10,6 +10,7 @@ from netlab.cluster.flows import Flow, service_ref
 from netlab.cluster.types import address_of
 from netlab.policy.evaluate import evaluate, misses_of
 from netlab.policy.reasons import named, service_text, where
+from netlab.quantity import quantity
 from netlab.report.blocks import Answer, Cell
 from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, NOT_ASKED, PARTIAL, SOME, UNKNOWN
 
@@ -166,6 +167,6 @@ def _measured(outcomes: Outcomes) -> str:
     order = ("differ", "inconclusive", "unknown", "agree")
     found = sorted(outcomes.counts.items(), key=lambda item: order.index(item[0][0]))
     return "; ".join(
-        f"expected {expected}, measured {measured}: {count} pair{'' if count == 1 else 's'}"
+        f"expected {expected}, measured {measured}: {quantity(count, 'pair')}"
         for (_, expected, measured), count in found
     )

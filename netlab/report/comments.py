@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from netlab.quantity import quantity
 from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Drawn, Heading, Marker, Paragraph, Rows
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def verified(
 
 def _outcome(tally: Tally) -> str:
     """Return the outcome of a tally in words."""
-    pairs = _count(tally.pairs, "pair")
+    pairs = quantity(tally.pairs, "pair")
     differ, inconclusive = tally["differ"], tally["inconclusive"]
     wrong = [f"{number:,} {word}" for number, word in ((differ, "differ"), (inconclusive, "inconclusive")) if number]
     if wrong:
@@ -79,7 +80,7 @@ def _outcome(tally: Tally) -> str:
     if tally.command != "verify":
         return f"{_TITLE[tally.command]} of {pairs}"
     unknown = f", {tally['unknown']:,} not compared" if tally["unknown"] else ""
-    return f"Passed: {_count(tally['agree'], 'pair')} as expected{unknown}"
+    return f"Passed: {quantity(tally['agree'], 'pair')} as expected{unknown}"
 
 
 def _pairs(rows: Sequence[Row], number: int) -> Rows:
@@ -108,13 +109,12 @@ def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: Agai
     yield from head(
         "reach",
         cluster.name,
-        f"{_TITLE['reach']} in lab {cluster.name}: {tally['allow']:,} of {_count(total, 'pair')} allowed",
+        f"{_TITLE['reach']} in lab {cluster.name}: {tally['allow']:,} of {quantity(total, 'pair')} allowed",
     )
     if tally["unknown"]:
         kinds = Counter(policy.kind for policy in cluster.unread)
-        yield Paragraph(
-            f"{_count(tally['unknown'], 'pair')} unknown: netlab does not read {', '.join(sorted(kinds)) or 'a policy'}"
-        )
+        unread = ", ".join(sorted(kinds)) or "a policy"
+        yield Paragraph(f"{quantity(tally['unknown'], 'pair')} unknown: netlab does not read {unread}")
     yield from _unprotected(cluster)
     yield Paragraph(summary(found))
     yield from _small(found, cluster, asked)
@@ -163,7 +163,7 @@ def of_tests(results: Sequence[ScenarioResult], again: Again | None) -> Iterator
     from netlab.report.scenarios import question_of, summary_line
 
     bad = [result for result in results if result.outcome != "passed"]
-    many = _count(len(results), "scenario")
+    many = quantity(len(results), "scenario")
     yield from head("test", "", f"Failed: {len(bad):,} of {many}" if bad else f"Passed: {many}")
     errors = [(result.file, result.name, result.error) for result in results if result.error]
     if errors:
@@ -203,7 +203,7 @@ def of_problems(found: Sequence[Problem], summary: str, again: Again | None) -> 
     """Yield the comment of ``check``: errors, then warnings, then counts."""
     by_severity = {word: [one for one in found if one.severity == word] for word in ("error", "warning")}
     errors, warnings = by_severity["error"], by_severity["warning"]
-    said = [_count(len(of), word) for word, of in by_severity.items() if of]
+    said = [quantity(len(of), word) for word, of in by_severity.items() if of]
     title = (
         f"Failed: {' and '.join(said)}" if errors else f"Passed, with {said[0]}" if warnings else "Passed: no problem"
     )
@@ -254,7 +254,3 @@ def _explain(again: Again, row: Row) -> str:
 def _again(again: Again | None, more: Sequence[str] = ()) -> Iterator[Block]:
     if again is not None:
         yield Details("Commands that show it again", [Code("\n".join([again.command, *more]), "sh")])
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number:,} {one}{'' if number == 1 else 's'}"

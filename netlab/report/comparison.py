@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
+from netlab.quantity import quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -148,9 +149,9 @@ class Comparison:
         found, profiles = self.found, len(self.found.clusters)
         pairs, rows = self._pairs(), len(found.found)
         if not rows:
-            return f"{_count(pairs, 'pair')} under {_count(profiles, 'profile')}: no verdict differs"
-        differ = f"{self.differ} of {_count(pairs, 'pair')} {'differs' if self.differ == 1 else 'differ'}"
-        return f"{differ} under {_count(profiles, 'profile')}, in {_count(rows, 'group')} of pairs"
+            return f"{quantity(pairs, 'pair')} under {quantity(profiles, 'profile')}: no verdict differs"
+        differ = f"{self.differ} of {quantity(pairs, 'pair')} {'differs' if self.differ == 1 else 'differ'}"
+        return f"{differ} under {quantity(profiles, 'profile')}, in {quantity(rows, 'group')} of pairs"
 
     def _pairs(self) -> int:
         return max((sum(tally.values()) for tally in self.found.tallies.values()), default=0)
@@ -227,7 +228,3 @@ def _numbers(rows: Sequence[int]) -> str:
 def _port(one: Difference) -> str:
     family, protocol, port = one.asked
     return f"{protocol if port is None else f'{port}/{protocol}'} IPv{family}"
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number} {one}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from netlab.quantity import quantity
 from netlab.report.answers import MARKS
 from netlab.report.blocks import (
     Answer,
@@ -83,7 +84,7 @@ def _matrix(result: Comparison) -> Matrix:
                 f"{source} → {destination} {port}",
                 tuple(sorted(spaces)),
                 (),
-                (f"{one.pairs:,} pair{'s'[: one.pairs != 1]}",),
+                (quantity(one.pairs, "pair"),),
             )
         )
         decisions = found.decisions(one, ends)

@@ -14,6 +14,7 @@ from netlab.cluster.types import Pod
 from netlab.frozen import frozen
 from netlab.policy.groups import Group, Groups
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 from netlab.report.answers import Answers
 from netlab.report.blocks import Answer, Cell, Matrix, Unit
 from netlab.report.interchangeable import alike
@@ -120,7 +121,7 @@ class _Spaces:
         spaces = [self._spaces[at] for at in of]
         first = spaces[0]
         members = [member for space in spaces for group in space.groups for member in group.members]
-        pods = f"{len(members):,} pod{'' if len(members) == 1 else 's'}" if isinstance(members[0], Pod) else ""
+        pods = quantity(len(members), "pod") if isinstance(members[0], Pod) else ""
         name = first.name if len(of) == 1 else f"{first.name} and {len(of) - 1:,} alike"
         names = [space.name for space in spaces]
         labels = {word for group in first.groups for word in self._units.group(group).labels}

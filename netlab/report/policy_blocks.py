@@ -13,6 +13,7 @@ from netlab.objects.types import Direction
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.meaning import policies_meant
 from netlab.policy.reasons import where
+from netlab.quantity import quantity
 from netlab.report.blocks import Block, Details, Paragraph, Policies, Policy, Rows
 
 # The most policies of a page, the most names of pods and elements of a policy, and the most warnings in the table.
@@ -56,7 +57,7 @@ def _policy(
 ) -> Policy:
     pods = pods_selected(cluster, policy)
     names = ", ".join(pod.ref for pod in pods[:_NAMED]) + (f" and {len(pods) - _NAMED:,} more" * (len(pods) > _NAMED))
-    lines = [f"selects {len(pods):,} pod{'' if len(pods) == 1 else 's'}{f': {names}' if names else ''}"]
+    lines = [f"selects {quantity(len(pods), 'pod')}{f': {names}' if names else ''}"]
     isolated = [direction for direction in _DIRECTIONS if policy.isolates(direction)]
     lines.append(f"isolates for {' and '.join(isolated)}")
     for direction in isolated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from netlab.quantity import quantity
 from netlab.report.reachability import Reachability
 from netlab.report.rows import Outcome, Row
 from netlab.report.suites import Case, Suite, Suites
@@ -53,10 +54,10 @@ class Verification(Reachability):
     def suites(self) -> Suites:
         """Return a suite of the lab: a case for each wrong pair, one for all that agree, one for all not compared."""
         kept, tally = self.keep(), self.tally
-        cases = [Case(f"{_count(tally['agree'])} as expected")] if tally["agree"] else []
+        cases = [Case(f"{quantity(tally['agree'], 'pair')} as expected")] if tally["agree"] else []
         if tally["unknown"]:
             why = "a policy that netlab does not read could change the verdict"
-            cases.append(Case(f"{_count(tally['unknown'])} not compared", skipped=why))
+            cases.append(Case(f"{quantity(tally['unknown'], 'pair')} not compared", skipped=why))
         wrong: tuple[Outcome, ...] = ("differ", "inconclusive")
         for outcome in wrong:
             cases += map(_case, kept.rows[outcome])
@@ -100,10 +101,6 @@ def _case(row: Row) -> Case:
     name = f"{row.source} -> {row.destination} {row.port_text} IPv{row.family}"
     what = f"expected {row.expected}, measured {row.measured}"
     return Case(name, failure=(what, f"{name}: {what}: {row.reason}"))
-
-
-def _count(number: int) -> str:
-    return f"{number:,} pair{'' if number == 1 else 's'}"
 
 
 def wrong_rows(found: Sequence[Row], more: int) -> Rows:

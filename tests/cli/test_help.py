@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 # What a command may load: netlab's rooms, and packages that are no part of Python. What else it needs, it imports when
 # it knows that it does.
-START = {"cli", "errors", "frozen", "patterns", "lab", "report", "click"}
+START = {"cli", "errors", "frozen", "patterns", "quantity", "lab", "report", "click"}
 READING = START | {"cluster", "modes", "objects", "policy", "verdicts", "yaml", "cython_runtime"}
 MAY_IMPORT = {
     ("--help",): START - {"report"},

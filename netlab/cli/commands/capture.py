@@ -12,6 +12,7 @@ import click
 
 from netlab.cli import options, terminal
 from netlab.errors import UsageError
+from netlab.quantity import quantity
 
 if TYPE_CHECKING:
     from netlab.kernel.output import Stream
@@ -189,18 +190,14 @@ def _run(capture: Capture, written: _Written | None, printed: _Printed | None, l
             take(Limits(left, None if limits.size is None else limits.size - size, 0))
     finally:
         drops = {ref: dropped for ref, dropped in capture.drops().items() if dropped}
-        terminal.say(f"captured {_number(count, 'packet')} of {_number(size, 'byte')}{_dropped(drops)}")
+        terminal.say(f"captured {quantity(count, 'packet')} of {quantity(size, 'byte')}{_dropped(drops)}")
         if written is not None and written.left_out:
-            what = _number(written.left_out, "packet")
+            what = quantity(written.left_out, "packet")
             terminal.say(f"left out {what} of tunnels, whose kind of link a pcap cannot hold too; write a .pcapng file")
 
 
 def _listed(refs: Sequence[str]) -> str:
     return ", ".join(refs) if len(refs) <= 5 else f"{', '.join(refs[:4])} and {len(refs) - 4} more"
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _dropped(drops: dict[str, int]) -> str:

@@ -9,6 +9,7 @@ import click
 
 from netlab.cli import inputs, options, rendering
 from netlab.errors import InputError, Problem, UsageError
+from netlab.quantity import quantity
 from netlab.report.problems import Problems
 
 if TYPE_CHECKING:
@@ -76,16 +77,16 @@ def _scenario_errors(objects: Objects) -> Iterator[Problem]:
 
 
 def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> str:
-    found = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    found = f"{quantity(errors, 'error')}, {quantity(warnings, 'warning')}"
     if cluster is None:
         return found
     parts = [
-        _count(len(cluster.nodes), "node"),
-        _count(len(cluster.asked_pods()), "pod"),
+        quantity(len(cluster.nodes), "node"),
+        quantity(len(cluster.asked_pods()), "pod"),
         *_services(cluster),
         *_ingresses(cluster),
-        _count(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
-        *([_count(len(objects.scenarios), "scenario")] if objects.scenarios else []),
+        quantity(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
+        *([quantity(len(objects.scenarios), "scenario")] if objects.scenarios else []),
     ]
     as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
     return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"
@@ -94,14 +95,10 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
 def _services(cluster: Cluster) -> Iterator[str]:
     """Yield how many Services the input has, if it has any."""
     if number := sum(not service.system for service in cluster.services):
-        yield _count(number, "Service")
+        yield quantity(number, "Service")
 
 
 def _ingresses(cluster: Cluster) -> Iterator[str]:
     """Yield how many Ingresses the input has, if it has any."""
     if cluster.ingresses:
-        yield _count(len(cluster.ingresses), "Ingress", "Ingresses")
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+        yield quantity(len(cluster.ingresses), "Ingress", "Ingresses")

@@ -11,6 +11,7 @@ import click
 from netlab.cli import options, terminal
 from netlab.errors import UsageError
 from netlab.patterns import pattern
+from netlab.quantity import quantity
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -140,10 +141,9 @@ def _scenario(place: str, cluster: Cluster | None, paths: Sequence[str], example
         cluster = resolve(objects)
     assert cluster is not None
     expect = expectations(cluster)
-    number = len(cluster.asked_pods())
-    pods = f"{number} pod{'' if number == 1 else 's'}"
+    pods = quantity(len(cluster.asked_pods()), "pod")
     resources = [os.path.relpath(path, place or ".") for path in paths]
     schema = os.path.relpath(first_files.SCHEMA, place or ".")
     lines = first_files.scenario(schema, "What the policies allow and deny today.", resources, expect)
-    several = f"{len(expect)} expectation{'' if len(expect) == 1 else 's'}"
+    several = quantity(len(expect), "expectation")
     return _File(os.path.join(place, "first.netlab.yaml"), list(lines), f"a scenario with {pods} and {several}")

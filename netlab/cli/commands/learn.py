@@ -20,6 +20,7 @@ from netlab.cli.lesson_arguments import (
     present_lesson,
 )
 from netlab.errors import UsageError
+from netlab.quantity import quantity
 from netlab.report import lessons as words
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def validate_command(folders: Sequence[str], measured: bool) -> None:
     for line in wrong:
         terminal.say(line)
     how = " and measured" if measured else ""
-    terminal.emit([f"{len(found)} lesson{'' if len(found) == 1 else 's'} read{how}: {len(wrong)} problems"])
+    terminal.emit([f"{quantity(len(found), 'lesson')} read{how}: {quantity(len(wrong), 'problem')}"])
     if wrong:
         raise SystemExit(1)
 

@@ -16,6 +16,7 @@ from importlib.resources import files
 
 from netlab.errors import printable
 from netlab.pictures import svg, svg_style
+from netlab.quantity import quantity
 from netlab.report.blocks import (
     Block,
     Bullets,
@@ -143,7 +144,7 @@ class _Writer:
     def _policy(self, policy: Policy, ident: str) -> Iterator[str]:
         self.data.add_policy(policy, ident)
         number = len(policy.warnings)
-        badge = f' <span class="warning">! {number} warning{"s"[: number != 1]}</span>' if number else ""
+        badge = f' <span class="warning">! {quantity(number, "warning")}</span>' if number else ""
         yield f'<details id="{ident}"><summary><b>{_text(policy.name)}</b> <code>{_text(policy.place)}</code>{badge}'
         yield f" <span>{_text(policy.lines[0])}</span></summary>" if policy.lines else "</summary>"
         if policy.warnings:

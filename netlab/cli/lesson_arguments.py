@@ -11,7 +11,7 @@ from netlab.cli import terminal
 from netlab.errors import UsageError
 
 if TYPE_CHECKING:
-    from netlab.lessons.progress import Progress, State
+    from netlab.lessons.progress import LessonState, Progress
     from netlab.lessons.read import LessonFolder
     from netlab.objects.lessons import Lesson
 
@@ -19,6 +19,7 @@ ANSWERS = ("yes", "no")
 
 
 def chosen_folder(folder: str) -> str:
+    """Return the learner's folder: ``folder``, else that of NETLAB_LEARN_FOLDER, else the one that is found here."""
     from netlab.lessons.folder import find
 
     folder = folder or os.environ.get("NETLAB_LEARN_FOLDER", "")
@@ -26,6 +27,7 @@ def chosen_folder(folder: str) -> str:
 
 
 def load(folder: str) -> Progress:
+    """Return the progress in a learner's folder; raises UsageError."""
     from netlab.lessons.progress import load
 
     return load(folder)
@@ -39,7 +41,11 @@ def outlines_of(others: str) -> list[tuple[str, Lesson]]:
 
 
 def find_lesson(name: str | None, others: str, progress: Progress) -> str:
-    """Return the folder of a lesson by its name, its number or its path."""
+    """Return the folder of a lesson by its name, its number or its path; without one, the first that is not passed.
+
+    Raises:
+      UsageError: if no lesson has the name.
+    """
     from netlab.lessons.rules import LESSON
 
     if name is not None and (os.sep in name or os.path.isfile(os.path.join(name, LESSON))):
@@ -58,7 +64,7 @@ def find_lesson(name: str | None, others: str, progress: Progress) -> str:
     raise UsageError(f"no lesson {name!r}; {hint}`netlab learn list` has their names")
 
 
-def present_lesson(progress: Progress) -> tuple[LessonFolder, State]:
+def present_lesson(progress: Progress) -> tuple[LessonFolder, LessonState]:
     """Return the present lesson and its state; raises UsageError, InputError."""
     from netlab.lessons.read import read_lesson
 
@@ -86,6 +92,11 @@ def lessons_beside(progress: Progress) -> str:
 
 
 def ask(lesson: LessonFolder) -> str:
+    """Print the question, and return the answer that the learner types.
+
+    Raises:
+      UsageError: if standard input is not a terminal.
+    """
     import sys
 
     if not sys.stdin.isatty():

@@ -14,7 +14,7 @@ from netlab.errors import InputError, UsageError
 from netlab.report import formats
 
 if TYPE_CHECKING:
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _OUTPUT = f"{__name__}.output"
@@ -242,9 +242,9 @@ def report_problems(error: InputError) -> None:
         rendering.render(found, meta[_OUTPUT])
 
 
-def again() -> Again:
+def again() -> CommandLine:
     """Return the command as it was typed, without its options about output."""
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
 
     context = click.get_current_context()
     output_options = {"-o", "--output", *(f"--{name}" for name in formats.FORMATS)}
@@ -261,7 +261,7 @@ def again() -> Again:
     read += ["--strict"] if given.get("strict") else []
     read += [option for kind in given.get("ignore", ()) for option in ("--ignore", kind)]
     read += ["--lab", given["lab"]] if given.get("lab") else []
-    return Again(words, read)
+    return CommandLine(words, read)
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

@@ -18,11 +18,11 @@ from netlab.scenario.run import run
 
 
 @frozen
-class Outcome:
-    """What packets say about a Scenario: ``as_asked`` of ``pairs`` questions have the outcome that it asks for.
+class CheckResult:
+    """What packets say about a Scenario: ``as_asked`` of its ``pairs`` have the verdict that it expects.
 
-    ``first`` is the first that has another one, with its explanation and the rule that decided. ``families`` are the
-    IP families of the lab.
+    ``first`` is the first pair with another verdict, with its explanation and the rule that decided; None for what is
+    not known. ``families`` are the IP families of the lab.
     """
 
     pairs: int
@@ -37,8 +37,8 @@ class Outcome:
         return self.as_asked == self.pairs
 
 
-def measure(scenario: Scenario | DryRun) -> Outcome:
-    """Run a Scenario in a lab of its own, and trace the first packet with another outcome than asked.
+def measure(scenario: Scenario | DryRun) -> CheckResult:
+    """Run a Scenario in a lab of its own, and trace the first packet with another verdict than expected.
 
     Raises:
       InputError: with the problems of the files; no lab is built.
@@ -58,11 +58,13 @@ def measure(scenario: Scenario | DryRun) -> Outcome:
         raise HostError(result.error)
     pairs = sum(step.pairs for step in result.steps)
     wrong = sum(len(step.failures) + step.unknown for step in result.steps)
-    return Outcome(pairs, pairs - wrong, watch.first, watch.explanation, watch.rule, tuple(checked.cluster.families))
+    return CheckResult(
+        pairs, pairs - wrong, watch.first, watch.explanation, watch.rule, tuple(checked.cluster.families)
+    )
 
 
 class _Watch:
-    """Looks at the first failure while its lab still runs."""
+    """Explains and traces the first failure while the lab still runs."""
 
     lab: Lab | None = None
     first: Failure | ProgramFailure | None = None
@@ -82,7 +84,7 @@ class _Watch:
 
 
 def deciding(steps: Sequence[TraceStep]) -> TraceStep | None:
-    """Return the rule that dropped or rejected the packet, else the rule of a policy that accepted it; None without."""
+    """Return the last step that dropped or rejected the packet, else the last one in which a policy accepted it."""
     dropped = [one for one in steps if one.verdict in ("drop", "reject") or one.rule.startswith("reject")]
     found = [one for one in steps if one.set and one.verdict in ("accept", "return") and "_class" in one.chain]
     decided = dropped or found

@@ -1,7 +1,7 @@
 """The file ``progress.json`` in the learner's folder: which lessons are passed, and where the learner is.
 
-It is in the learner's folder and not in a state directory: whoever deletes the folder begins anew, two folders are two
-learners, and netlab leaves nothing behind elsewhere.
+It is in the learner's folder and not in a state directory. A learner who deletes the folder begins anew. Two folders
+are two learners. netlab leaves nothing behind elsewhere.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from netlab.errors import UsageError
@@ -23,11 +24,17 @@ _MOST_BYTES = 100_000
 
 
 @frozen
-class State:
-    """What the learner did in one lesson: ``folder`` is the lesson's folder, "" for one of netlab's own lessons.
+class LessonState:
+    """What the learner did in one lesson.
 
-    ``answer`` is the last answer, ``right`` whether packets agree with it, ``hints`` the number of hints seen,
-    ``best`` the largest number of pairs that were as asked, and ``pairs`` the number of all.
+    Attributes:
+      folder: the lesson's folder, "" for one of netlab's own lessons.
+      answer: the last answer, ``yes`` or ``no``; "" before the first.
+      right: whether packets agreed with the answer.
+      hints: the number of hints that were printed; one more than the lesson has if the solution was.
+      best: the largest number of pairs that were as the task asks.
+      pairs: the number of pairs that the task asks about, 0 before the first check.
+      passed: whether the lesson was passed at any time.
     """
 
     folder: str = ""
@@ -44,12 +51,13 @@ class Progress:
     """The progress of one learner: ``now`` is the name of the present lesson, "" before the first."""
 
     now: str
-    lessons: Mapping[str, State]
+    lessons: Mapping[str, LessonState]
 
-    def of(self, name: str) -> State:
-        return self.lessons.get(name, State())
+    def of(self, name: str) -> LessonState:
+        """Return the state of a lesson, also of one that was never begun."""
+        return self.lessons.get(name, LessonState())
 
-    def at(self, name: str, state: State) -> Progress:
+    def at(self, name: str, state: LessonState) -> Progress:
         """Return the progress with another state of a lesson, which is now the present one."""
         return Progress(name, {**self.lessons, name: state})
 
@@ -77,26 +85,19 @@ def save(folder: str, progress: Progress) -> None:
     output.write(os.path.join(folder, FILE), [text, "\n"])
 
 
-_FIELDS: Mapping[str, type] = {
-    "folder": str,
-    "answer": str,
-    "right": bool,
-    "hints": int,
-    "best": int,
-    "pairs": int,
-    "passed": bool,
-}
+_FIELDS: Mapping[str, type] = {one.name: type(one.default) for one in fields(LessonState)}
+"""The fields of a lesson's state with their types, which are those of the defaults."""
 
 
 def _decoded(data: Any) -> Progress:
     """Return the progress of a JSON value; raises ValueError where another program wrote it."""
-    lessons_in, now = (data.get("lessons"), data.get("lesson")) if isinstance(data, dict) else (None, None)
-    if not (isinstance(lessons_in, dict) and isinstance(now, str)):
+    states, now = (data.get("lessons"), data.get("lesson")) if isinstance(data, dict) else (None, None)
+    if not (isinstance(states, dict) and isinstance(now, str)):
         raise ValueError("it is not a file of netlab learn")  # noqa: TRY004  a file with wrong content, not a bug
     lessons = {}
-    for name, fields in lessons_in.items():
-        wrong = not isinstance(fields, dict) or any(type(fields.get(key)) is not of for key, of in _FIELDS.items())
+    for name, written in states.items():
+        wrong = not isinstance(written, dict) or any(type(written.get(key)) is not of for key, of in _FIELDS.items())
         if wrong or dns_label(name):
             raise ValueError(f"lesson {name!r} is wrong")
-        lessons[name] = State(**{key: fields[key] for key in _FIELDS})
+        lessons[name] = LessonState(**{key: written[key] for key in _FIELDS})
     return Progress(now if now in lessons else "", lessons)

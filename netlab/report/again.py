@@ -9,8 +9,8 @@ from netlab.frozen import frozen
 
 
 @frozen
-class Again:
-    """A command without its options about output; ``input`` has those of its words that name the input."""
+class CommandLine:
+    """The words of a command line without options about output; ``input`` are those words that name the input."""
 
     words: Sequence[str]
     input: Sequence[str] = ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netlab.policy.decision import Decision
     from netlab.policy.groups import Group, Groups, ServiceVerdicts
     from netlab.policy.tiers.tier import AskedPort
-    from netlab.report.kept import Outcomes, Seen
+    from netlab.report.kept import Outcomes, RowCounts
 
 MARKS = {"allow": ALLOW, "deny": DENY, "some": SOME, "unknown": UNKNOWN}
 """The mark of each verdict."""
@@ -33,7 +33,7 @@ _ELSEWHERE = "this page has no room for the reason; `netlab explain SOURCE DESTI
 class Answers:
     """Makes cells. After ``_REASONS`` reasons, a cell names the command that prints its reason in place of it."""
 
-    def __init__(self, found: Groups, seen: Seen | None = None) -> None:
+    def __init__(self, found: Groups, seen: RowCounts | None = None) -> None:
         self.found = found
         self.seen = seen
         self._reasons = 0

@@ -19,7 +19,10 @@ MOST_ROWS = 20
 
 @frozen
 class Marker:
-    """Names the report, unseen: a later run finds its own comment by this text. Only Markdown has it."""
+    """The name of the report, as a comment of Markdown that readers do not see.
+
+    A later run finds its own comment under a pull request by it. HTML has none.
+    """
 
     text: str
 
@@ -72,15 +75,18 @@ class Details:
 
 
 @frozen
-class Drawn:
-    """A picture. Markdown has it as Mermaid if it is small, and leaves it out else."""
+class Image:
+    """A picture. Markdown draws a small one as Mermaid, and leaves out a larger one. HTML has it as SVG."""
 
     picture: Picture
 
 
 @frozen
-class Figure:
-    """A number of the summary and what it counts; ``mark`` is the mark of the truth table that it counts, or ""."""
+class Number:
+    """One number of a summary, and what it counts.
+
+    ``mark`` is the mark of the truth table if it counts cells with that mark, "warn" if it is a warning, else "".
+    """
 
     value: str
     name: str
@@ -88,10 +94,10 @@ class Figure:
 
 
 @frozen
-class Figures:
+class Numbers:
     """The numbers of the summary, the most important one first."""
 
-    items: Sequence[Figure]
+    items: Sequence[Number]
 
 
 @frozen
@@ -119,8 +125,8 @@ class Answer:
 class Cell:
     """One kind of cell of a matrix; many cells may be of one kind.
 
-    ``mark`` is a mark of the truth table, ``text`` is shown in its place if it is not "". ``opens`` has the numbers of
-    matrices among ``Matrix.inner``.
+    ``mark`` is a mark of the truth table. ``text`` is shown in its place if it is not "". A click on the cell opens the
+    matrices of ``Matrix.inner`` that have the numbers ``opens``.
     """
 
     mark: str
@@ -130,11 +136,11 @@ class Cell:
 
 
 @frozen
-class Unit:
-    """A row or a column of a matrix.
+class Header:
+    """The header of a row or a column of a matrix: an endpoint, a group, a namespace, a Service or a CNI.
 
     Filters find it by ``namespaces`` and ``labels``. ``lines`` say more about it. ``flag`` is shown beside the name, as
-    "not isolated". ``ident`` is its fragment of the page, as ``group-3``.
+    "not isolated". ``ident`` is the fragment of the page that leads to it, as ``group-3``.
     """
 
     name: str
@@ -149,13 +155,13 @@ class Unit:
 class Matrix:
     """Rows by columns of cells; ``cells[row][column]`` is the number of a kind of cell.
 
-    ``inner`` has the matrices that cells open. ``notes`` are printed below. ``meaning`` has marks that mean something
-    else than in the truth table. ``axes`` says what rows and columns are.
+    ``inner`` has the matrices that cells open. ``notes`` are printed below. ``meaning`` explains marks that mean
+    something else here than in the truth table. ``axes`` says what rows and columns are.
     """
 
     name: str
-    rows: Sequence[Unit]
-    columns: Sequence[Unit]
+    rows: Sequence[Header]
+    columns: Sequence[Header]
     cells: Sequence[Sequence[int]]
     kinds: Sequence[Cell]
     inner: Sequence[Matrix] = ()
@@ -190,7 +196,7 @@ class Policies:
     more: int = 0
 
 
-Block = Marker | Heading | Paragraph | Bullets | Rows | Code | Details | Drawn | Figures | Matrices | Policies
+Block = Marker | Heading | Paragraph | Bullets | Rows | Code | Details | Image | Numbers | Matrices | Policies
 
 
 class Commented(Protocol):

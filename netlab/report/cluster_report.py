@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Groups, groups
 from netlab.report.answers import MARKS, Answers
-from netlab.report.blocks import Block, Bullets, Details, Drawn, Figure, Heading, Matrices, Matrix, Paragraph
+from netlab.report.blocks import Block, Bullets, Details, Heading, Image, Matrices, Matrix, Number, Paragraph
 from netlab.report.isolation import isolation
-from netlab.report.matrices import Units, group_matrix, pod_matrix
+from netlab.report.matrices import Headers, group_matrix, pod_matrix
 from netlab.report.namespace_matrix import namespace_matrix
 from netlab.report.policy_blocks import policy_blocks, warning_rows
 from netlab.verdicts import Expected
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.pictures.model import Picture
-    from netlab.report.kept import Seen
+    from netlab.report.kept import RowCounts
 
 # The most rows of a matrix of groups and of a matrix of pods.
 MOST_GROUPS, MOST_PODS = 64, 60
@@ -29,18 +29,18 @@ _MOST_DRAWN = 120
 _MOST_BOXES, _MOST_ARROWS = 150, 600
 
 
-def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Figure]:
+def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Number]:
     """Yield the number of pairs, and those of each verdict that occurs."""
-    yield Figure(f"{sum(tally.values()):,}", "pairs")
+    yield Number(f"{sum(tally.values()):,}", "pairs")
     for verdict, number in tally.items():
         if number or verdict in ("allow", "deny"):
-            yield Figure(f"{number:,}", verdict, MARKS[verdict])
+            yield Number(f"{number:,}", verdict, MARKS[verdict])
 
 
 class ClusterReport:
     """The parts of a report about a cluster; ``seen`` has what packets said."""
 
-    def __init__(self, cluster: Cluster, asked: FlowSelection, seen: Seen | None = None) -> None:
+    def __init__(self, cluster: Cluster, asked: FlowSelection, seen: RowCounts | None = None) -> None:
         from netlab.policy import warnings
 
         self.cluster = cluster
@@ -59,16 +59,16 @@ class ClusterReport:
             return "Expected verdicts are those of the Kubernetes documentation"
         return f"Expected verdicts are those of the profile {profile.name}, a model of this CNI"
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[Number]:
         """Return the numbers that describe the input."""
         bare = sum(kind == "none" for kind in self._isolated.values())
         return (
-            Figure(f"{len(self.cluster.asked_pods()):,}", "pods"),
-            Figure(f"{len(self.found.groups):,}", "groups"),
-            Figure(f"{len(self.cluster.namespaces):,}", "namespaces"),
-            Figure(f"{len(self.cluster.policies):,}", "policies"),
-            Figure(f"{bare:,}", "pods that no policy isolates", "warn" if bare else ""),
-            Figure(f"{len(self._warnings):,}", "warnings", "warn" if self._warnings else ""),
+            Number(f"{len(self.cluster.asked_pods()):,}", "pods"),
+            Number(f"{len(self.found.groups):,}", "groups"),
+            Number(f"{len(self.cluster.namespaces):,}", "namespaces"),
+            Number(f"{len(self.cluster.policies):,}", "policies"),
+            Number(f"{bare:,}", "pods that no policy isolates", "warn" if bare else ""),
+            Number(f"{len(self._warnings):,}", "warnings", "warn" if self._warnings else ""),
         )
 
     def matrices(self) -> Iterator[Block]:
@@ -86,16 +86,16 @@ class ClusterReport:
         yield from policy_blocks(self.cluster, self._warnings, self._used())
 
     def _made(self) -> list[Matrix]:
-        units = Units(GroupNames(self.cluster), self._isolated)
+        headers = Headers(GroupNames(self.cluster), self._isolated)
         size = len(self.found.groups)
         ends = sum(len(group.members) for group in self.found.groups)
         made: list[Matrix] = []
         if size <= MOST_GROUPS:
-            made.append(group_matrix(self._answers, units))
+            made.append(group_matrix(self._answers, headers))
             if size < ends <= MOST_PODS:
-                made.append(pod_matrix(self._answers, units, made[0]))
+                made.append(pod_matrix(self._answers, headers, made[0]))
         if size > MOST_GROUPS or len(self.cluster.namespaces) > 2:
-            made.append(namespace_matrix(self._answers, units, self._isolated))
+            made.append(namespace_matrix(self._answers, headers, self._isolated))
         return made
 
     def _used(self) -> dict[str, None]:
@@ -124,7 +124,7 @@ def _drawn(picture: Picture, *, folded: bool = True) -> Iterator[Block]:
     if len(picture.boxes) > _MOST_BOXES or len(picture.arrows) > _MOST_ARROWS:
         yield Paragraph(f"{picture.title}: {len(picture.boxes):,} boxes are too many here; netlab graph draws them.")
         return
-    blocks: list[Block] = [Drawn(picture)]
+    blocks: list[Block] = [Image(picture)]
     if picture.below:
         blocks.append(Bullets(picture.below))
     if folded:

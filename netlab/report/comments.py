@@ -11,16 +11,16 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from netlab.quantity import quantity
-from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Drawn, Heading, Marker, Paragraph, Rows
+from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Image, Marker, Paragraph, Rows
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.errors import Problem
     from netlab.policy.groups import Groups
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.comparison import Comparison
-    from netlab.report.kept import Kept
+    from netlab.report.kept import KeptRows
     from netlab.report.rows import Outcome, Row, Tally
     from netlab.scenario.results import ScenarioResult
 
@@ -42,7 +42,9 @@ def head(command: str, subject: str, title: str) -> Iterator[Block]:
     yield Heading(title, 1)
 
 
-def of_rows(lab: str, tally: Tally, kept: Kept, again: Again | None, more: Iterable[Block] = ()) -> Iterator[Block]:
+def of_rows(
+    lab: str, tally: Tally, kept: KeptRows, again: CommandLine | None, more: Iterable[Block] = ()
+) -> Iterator[Block]:
     """Yield the comment of ``verify`` or ``probe``: pairs that differ, then inconclusive ones, then unknown ones.
 
     ``more`` are blocks after the counts.
@@ -62,7 +64,7 @@ def of_rows(lab: str, tally: Tally, kept: Kept, again: Again | None, more: Itera
 
 
 def verified(
-    lab: str, tally: Tally, kept: Kept, cluster: Cluster, asked: FlowSelection, again: Again | None
+    lab: str, tally: Tally, kept: KeptRows, cluster: Cluster, asked: FlowSelection, again: CommandLine | None
 ) -> Iterator[Block]:
     """Yield the comment of ``verify``: that of its rows, with the expected verdicts of groups and the picture."""
     from netlab.policy.groups import groups
@@ -100,7 +102,7 @@ def _pairs(rows: Sequence[Row], number: int) -> Rows:
     return Rows(header, cells, number - len(cells))
 
 
-def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: Again | None) -> Iterator[Block]:
+def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: CommandLine | None) -> Iterator[Block]:
     """Yield the comment of ``reach``: unknown verdicts, pods that nothing isolates, counts, table and picture."""
     from netlab.report.groups import summary
 
@@ -140,7 +142,7 @@ def _picture(found: Groups, cluster: Cluster, asked: FlowSelection) -> Iterator[
         return
     picture = reach_picture(cluster, asked)
     if mermaid.fits(picture):
-        yield Details("Picture", [Drawn(picture), *([Bullets(picture.below)] if picture.below else [])])
+        yield Details("Picture", [Image(picture), *([Bullets(picture.below)] if picture.below else [])])
 
 
 def _unprotected(cluster: Cluster) -> Iterator[Block]:
@@ -158,7 +160,7 @@ def _unprotected(cluster: Cluster) -> Iterator[Block]:
     yield Rows(("Namespace", "Pods"), rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS))
 
 
-def of_tests(results: Sequence[ScenarioResult], again: Again | None) -> Iterator[Block]:
+def of_tests(results: Sequence[ScenarioResult], again: CommandLine | None) -> Iterator[Block]:
     """Yield the comment of ``test``: what could not run, wrong expectations, counts, every scenario."""
     from netlab.report.scenarios import question_of, summary_line
 
@@ -199,7 +201,7 @@ def of_tests(results: Sequence[ScenarioResult], again: Again | None) -> Iterator
     yield from _again(again)
 
 
-def of_problems(found: Sequence[Problem], summary: str, again: Again | None) -> Iterator[Block]:
+def of_problems(found: Sequence[Problem], summary: str, again: CommandLine | None) -> Iterator[Block]:
     """Yield the comment of ``check``: errors, then warnings, then counts."""
     by_severity = {word: [one for one in found if one.severity == word] for word in ("error", "warning")}
     errors, warnings = by_severity["error"], by_severity["warning"]
@@ -217,7 +219,7 @@ def of_problems(found: Sequence[Problem], summary: str, again: Again | None) -> 
     yield from _again(again)
 
 
-def of_comparison(result: Comparison, again: Again | None) -> Iterator[Block]:
+def of_comparison(result: Comparison, again: CommandLine | None) -> Iterator[Block]:
     """Yield the comment of ``compare``: pairs with several verdicts, what was measured, notes, reasons."""
     profiles = list(result.found.clusters)
     wrong = {name: one for name, one in result.measured.items() if one.wrong}
@@ -246,11 +248,11 @@ def of_comparison(result: Comparison, again: Again | None) -> Iterator[Block]:
     yield from _again(again)
 
 
-def _explain(again: Again, row: Row) -> str:
+def _explain(again: CommandLine, row: Row) -> str:
     port = "/ICMP" if row.port is None else f":{row.port}/{row.protocol}"
     return again.about("explain", row.source, f"{row.destination}{port}")
 
 
-def _again(again: Again | None, more: Sequence[str] = ()) -> Iterator[Block]:
+def _again(again: CommandLine | None, more: Sequence[str] = ()) -> Iterator[Block]:
     if again is not None:
         yield Details("Commands that show it again", [Code("\n".join([again.command, *more]), "sh")])

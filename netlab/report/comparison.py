@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from netlab.policy.differences import Difference, Differences
     from netlab.policy.group_names import GroupName
     from netlab.policy.groups import Group
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
     Ends = tuple[Endpoint, Endpoint | Service]
@@ -78,7 +78,7 @@ class Comparison:
         by_pairs: bool = False,
         measured: Mapping[str, Measured] | None = None,
         verbose: bool = False,
-        again: Again | None = None,
+        again: CommandLine | None = None,
     ) -> None:
         self.lab = lab
         self.found = found

@@ -14,14 +14,14 @@ from netlab.report.blocks import (
     Bullets,
     Cell,
     Details,
-    Figure,
-    Figures,
+    Header,
     Heading,
     Matrices,
     Matrix,
+    Number,
+    Numbers,
     Paragraph,
     Rows,
-    Unit,
 )
 from netlab.report.matrices import alike_first
 from netlab.report.truth_table import NOT_ASKED
@@ -37,12 +37,12 @@ def comparison_blocks(result: Comparison) -> Iterator[Block]:
     """Yield the report of a comparison."""
     found = result.found
     yield Heading(f"{result.lab}: what CNIs do differently", 1)
-    yield Figures(
+    yield Numbers(
         (
-            Figure(f"{len(found.clusters)}", "CNIs"),
-            Figure(f"{max((sum(of.values()) for of in found.tallies.values()), default=0):,}", "pairs"),
-            Figure(f"{result.differ:,}", "pairs that differ", "!" if result.differ else ""),
-            Figure(f"{result.number:,}", "groups of pairs"),
+            Number(f"{len(found.clusters)}", "CNIs"),
+            Number(f"{max((sum(of.values()) for of in found.tallies.values()), default=0):,}", "pairs"),
+            Number(f"{result.differ:,}", "pairs that differ", "!" if result.differ else ""),
+            Number(f"{result.number:,}", "groups of pairs"),
         )
     )
     yield Paragraph(f"{result.summary()}. netlab read the input once for each CNI, with the same addresses.")
@@ -80,7 +80,7 @@ def _matrix(result: Comparison) -> Matrix:
         spaces = {end.namespace for end in ends_of if hasattr(end, "namespace")}
         pair = " -> ".join(one.named(ends))
         rows.append(
-            Unit(
+            Header(
                 f"{source} → {destination} {port}",
                 tuple(sorted(spaces)),
                 (),
@@ -105,7 +105,7 @@ def _matrix(result: Comparison) -> Matrix:
     return Matrix(
         "differing pairs by CNI",
         [rows[at] for at in order],
-        [Unit(name) for name in found.clusters],
+        [Header(name) for name in found.clusters],
         [cells[at] for at in order],
         kinds,
         notes=notes,

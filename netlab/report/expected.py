@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.policy.expand_services import ServiceExpansion
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
 # Up to this number of pairs, evaluating each takes less time than finding equivalent endpoints.
@@ -26,7 +26,7 @@ _WIDE = 2_000
 class Expected(Reachability):
     """The expected verdicts of selected pairs of a cluster."""
 
-    def __init__(self, cluster: Cluster, asked: FlowSelection, again: Again | None = None) -> None:
+    def __init__(self, cluster: Cluster, asked: FlowSelection, again: CommandLine | None = None) -> None:
         super().__init__(cluster.name, (), "reach", again=again)
         self._cluster = cluster
         self._asked = asked
@@ -53,13 +53,13 @@ class Expected(Reachability):
 
     def report(self) -> Iterator[Block]:
         """Yield the whole report: the matrices with reasons, pictures and policies."""
-        from netlab.report.blocks import Figures, Heading, Paragraph
+        from netlab.report.blocks import Heading, Numbers, Paragraph
         from netlab.report.cluster_report import ClusterReport, verdict_figures
 
         of = ClusterReport(self._cluster, self._asked)
         tally = of.found.tally()
         yield Heading(f"{self._cluster.name}: expected reachability", 1)
-        yield Figures((*verdict_figures(tally), *of.figures()))
+        yield Numbers((*verdict_figures(tally), *of.figures()))
         yield Paragraph(f"{of.source}. No packet was sent.")
         yield from of.matrices()
         yield from of.rest()

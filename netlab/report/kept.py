@@ -1,4 +1,4 @@
-"""What a report keeps of rows that can be read once: the pairs that are wrong, and counts for each pair of groups."""
+"""What a report needs of rows that can be read only once: the rows that are wrong, and counts by pair of groups."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ MOST = 500
 """The most rows that are kept of each outcome."""
 
 
-class Kept:
+class KeptRows:
     """Keeps rows that differ, are inconclusive or unknown: the first ``MOST`` of each.
 
     Attributes:
-      rows: the rows by outcome: ``differ``, ``inconclusive``, ``unknown``.
+      rows: the kept rows by outcome: ``differ``, ``inconclusive``, ``unknown``.
       more: the number of rows by outcome that are not kept.
-      seen: counts all rows by groups; None if no report has a matrix.
+      seen: the counts of all rows by groups; None if no report has a matrix.
     """
 
-    def __init__(self, seen: Seen | None = None) -> None:
+    def __init__(self, seen: RowCounts | None = None) -> None:
         self.rows: dict[Outcome, list[Row]] = {"differ": [], "inconclusive": [], "unknown": []}
         self.more: dict[Outcome, int] = dict.fromkeys(self.rows, 0)
         self.seen = seen
 
     def passing(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """Yield the rows, and keep what the report needs."""
+        """Yield all rows, and keep those that the report needs."""
         for row in rows:
             # Almost all rows agree: this comparison is cheaper than their outcome.
             if row.expected != row.measured or row.endpoints:
@@ -61,7 +61,7 @@ class Outcomes(NamedTuple):
     wrong: dict[Outcome, Row]
 
 
-class Seen:
+class RowCounts:
     """Counts rows by the groups of their ends; a Service stands for itself.
 
     Rows with an end that is in no group count in ``elsewhere``: the lab changed after the groups were made.

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeGuard, cast
 
 if TYPE_CHECKING:
-    from netlab.lessons.check import Outcome
-    from netlab.lessons.progress import State
+    from netlab.lessons.check import CheckResult
+    from netlab.lessons.progress import LessonState
     from netlab.lessons.read import LessonFolder
     from netlab.scenario.results import Failure, ProgramFailure
 
@@ -47,8 +47,8 @@ def question_lines(lesson: LessonFolder) -> Iterator[str]:
     yield from _wrapped(lesson.lesson.task)
 
 
-def answer_lines(lesson: LessonFolder, state: State, seen: Outcome) -> Iterator[str]:
-    """Yield what packets say to an answer, and why."""
+def answer_lines(lesson: LessonFolder, state: LessonState, seen: CheckResult) -> Iterator[str]:
+    """Yield whether packets agree with the answer, and why."""
     question = lesson.lesson.question
     yield "Question"
     yield from _wrapped(question.text)
@@ -67,8 +67,8 @@ def after_lines(lesson: LessonFolder) -> Iterator[str]:
     yield from (f"  {line}".rstrip() for line in plain(lesson.after))
 
 
-def task_lines(done: Outcome) -> Iterator[str]:
-    """Yield how many pairs are as asked, the first that is not, and what decided it."""
+def task_lines(done: CheckResult) -> Iterator[str]:
+    """Yield how many pairs are as the task asks, the first that is not, and what decided it."""
     yield "Task"
     verb = "is" if done.as_asked == 1 else "are"
     yield f"  {done.as_asked} of {done.pairs} pairs {verb} as asked."
@@ -91,8 +91,8 @@ def task_lines(done: Outcome) -> Iterator[str]:
         yield f"    {short_rule(rule.rule)}{entry}"
 
 
-def mismatch(outcome: Outcome) -> str:
-    """Return the first question with another outcome than asked, in words."""
+def mismatch(outcome: CheckResult) -> str:
+    """Return the first pair with another verdict than expected, in words."""
     first = outcome.first
     if first is None:
         return "the verdict is not known"
@@ -106,7 +106,7 @@ def _of_program(first: Failure | ProgramFailure) -> TypeGuard[ProgramFailure]:
     return not hasattr(first, "flow")
 
 
-def _verdict(first: Failure, outcome: Outcome) -> str:
+def _verdict(first: Failure, outcome: CheckResult) -> str:
     from netlab.policy.reasons import service
 
     flow = first.flow
@@ -129,7 +129,7 @@ def _wrapped(text: str) -> Iterator[str]:
         yield from textwrap.wrap(paragraph, _WIDTH, initial_indent="  ", subsequent_indent="  ") or [""]
 
 
-def closing_lines(lesson: LessonFolder, state: State, *, passed: bool) -> Iterable[str]:
+def closing_lines(lesson: LessonFolder, state: LessonState, *, passed: bool) -> Iterable[str]:
     """Yield what is done and what is left, with the command for it."""
     if state.right and passed:
         yield f"Lesson {lesson.name} is passed. Go on with: netlab learn next"
@@ -143,7 +143,8 @@ def closing_lines(lesson: LessonFolder, state: State, *, passed: bool) -> Iterab
         yield f"  netlab learn hint    {f'hint {seen + 1} of {total}' if seen < total else 'the solution'}"
 
 
-def standing(state: State) -> str:
+def standing(state: LessonState) -> str:
+    """Return how far the learner is in a lesson: ``passed``, ``3 of 5 pairs``, or ``-`` before the first check."""
     if state.passed:
         return "passed"
     if not state.pairs:
@@ -151,7 +152,8 @@ def standing(state: State) -> str:
     return f"{state.best} of {state.pairs} pairs{'' if state.right else ', answer not right yet'}"
 
 
-def so_far(state: State) -> str:
+def so_far(state: LessonState) -> str:
+    """Return ``standing`` in brackets after a space, "" before the first check."""
     return f" ({standing(state)})" if state.pairs or state.passed else ""
 
 
@@ -162,9 +164,11 @@ def commands(*commands: tuple[str, str]) -> list[str]:
 
 
 def place(folder: str) -> str:
+    """Return where a folder is, as words of a sentence."""
     return "here" if folder == "." else f"in {folder}"
 
 
 def listed(names: Iterable[str]) -> str:
+    """Return names as words of a sentence: ``a.yaml, b.yaml and c.yaml``."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -10,7 +10,7 @@ from netlab.objects.controllers import known_labels
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Group, ServiceVerdicts
 from netlab.report.answers import Answers
-from netlab.report.blocks import Cell, Matrix, Unit
+from netlab.report.blocks import Cell, Header, Matrix
 from netlab.report.isolation import flag_of, isolation_text
 from netlab.report.truth_table import NOT_ASKED
 
@@ -18,15 +18,15 @@ from netlab.report.truth_table import NOT_ASKED
 _NAMED, _LABELS = 10, 12
 
 
-class Units:
-    """Names groups as rows and columns. ``isolated`` is what ``isolation`` returns."""
+class Headers:
+    """Makes the headers of groups and their members. ``isolated`` is what ``isolation`` returns."""
 
     def __init__(self, names: GroupNames, isolated: Mapping[str, str]) -> None:
         self._names = names
         self._isolated = isolated
 
-    def group(self, group: Group, *, inside: bool = False) -> Unit:
-        """Return a group as a row; ``inside`` leaves the namespace out of its name."""
+    def group(self, group: Group, *, inside: bool = False) -> Header:
+        """Return the header of a group; ``inside`` leaves the namespace out of its name."""
         name = self._names.name(group)
         pods = [member for member in group.members if isinstance(member, Pod)]
         spaces = tuple(dict.fromkeys(pod.namespace for pod in pods))
@@ -37,7 +37,7 @@ class Units:
         if text := isolation_text(self._isolated, pods):
             lines.append(text)
         text = name.inside if inside and name.namespace else name.counted
-        return Unit(
+        return Header(
             text,
             spaces,
             tuple(sorted(shared)[:_LABELS]),
@@ -46,13 +46,13 @@ class Units:
             f"group-{group.number + 1}",
         )
 
-    def endpoint(self, group: Group, number: int) -> Unit:
-        """Return a member of a group as a row."""
+    def endpoint(self, group: Group, number: int) -> Header:
+        """Return the header of a member of a group."""
         member = group.members[number]
         if not isinstance(member, Pod):
-            return Unit(member.ref)
+            return Header(member.ref)
         lines = [text] if (text := isolation_text(self._isolated, [member])) else []
-        return Unit(
+        return Header(
             member.ref,
             (member.namespace,),
             tuple(sorted(_labels(member))[:_LABELS]),
@@ -65,7 +65,7 @@ def _labels(pod: Pod) -> list[str]:
     return [f"{key}={value}" for key, value in known_labels(pod.labels).items()]
 
 
-def group_matrix(answers: Answers, units: Units) -> Matrix:
+def group_matrix(answers: Answers, headers: Headers) -> Matrix:
     """Return the matrix of all groups, and of the Services that are asked about."""
     found = answers.found
     kinds: list[Cell] = []
@@ -78,17 +78,17 @@ def group_matrix(answers: Answers, units: Units) -> Matrix:
         kinds += line
     order = alike_first([[kinds[cell].mark for cell in line] for line in cells])
     columns = [*order, *range(len(found.groups), len(found.groups) + len(services))]
-    rows = [units.group(found.groups[number]) for number in order]
+    rows = [headers.group(found.groups[number]) for number in order]
     return Matrix(
         "groups of pods with equal verdicts",
         rows,
-        [*rows, *map(Unit, services)],
+        [*rows, *map(Header, services)],
         [[cells[source][column] for column in columns] for source in order],
         kinds,
     )
 
 
-def pod_matrix(answers: Answers, units: Units, groups: Matrix) -> Matrix:
+def pod_matrix(answers: Answers, headers: Headers, groups: Matrix) -> Matrix:
     """Return the matrix of all endpoints with the cells of their groups."""
     found = answers.found
     # Cells are numbered by group, whatever the order of rows is.
@@ -107,8 +107,8 @@ def pod_matrix(answers: Answers, units: Units, groups: Matrix) -> Matrix:
         + [*range(group.number * width + len(found.groups), (group.number + 1) * width)]
         for group, number in ends
     ]
-    rows = [units.endpoint(group, number) for group, number in ends]
-    return Matrix("pods", rows, [*rows, *map(Unit, services_of(answers))], cells, kinds)
+    rows = [headers.endpoint(group, number) for group, number in ends]
+    return Matrix("pods", rows, [*rows, *map(Header, services_of(answers))], cells, kinds)
 
 
 def services_of(answers: Answers) -> dict[str, list[ServiceVerdicts]]:

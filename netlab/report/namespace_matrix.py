@@ -1,7 +1,7 @@
-"""The matrix of namespaces: how many questions are open of how many. Namespaces alike are one row.
+"""The matrix of namespaces: how many of their pairs are open. Namespaces alike share a row.
 
-Two namespaces are alike if their groups have the same names, and any change of places of the two changes no verdict.
-A cell opens the matrices of the groups of both namespaces.
+Two namespaces are alike if their groups have the same names, and no verdict changes when the two change places.
+A click on a cell opens the matrices of the groups of both namespaces.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from netlab.policy.groups import Group, Groups
 from netlab.policy.tiers.tier import AskedPort
 from netlab.quantity import quantity
 from netlab.report.answers import Answers
-from netlab.report.blocks import Answer, Cell, Matrix, Unit
+from netlab.report.blocks import Answer, Cell, Header, Matrix
 from netlab.report.interchangeable import alike
 from netlab.report.isolation import flag_of, isolation_text
-from netlab.report.matrices import Units, alike_first
+from netlab.report.matrices import Headers, alike_first
 from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, NOT_ASKED, PARTIAL, SOME, UNKNOWN
 from netlab.verdicts import Expected
 
@@ -34,8 +34,8 @@ _NAMED = 200
 
 
 @frozen
-class _Space:
-    """One namespace: its groups. ``key`` is equal for namespaces whose groups have the same names."""
+class _Namespace:
+    """The groups of one namespace, outside host or node. Those whose groups have the same names have equal ``key``."""
 
     name: str
     groups: tuple[Group, ...]
@@ -66,25 +66,27 @@ class _Counts:
     inconclusive: int = 0
 
 
-def namespace_matrix(answers: Answers, units: Units, isolated: Mapping[str, str]) -> Matrix:
+def namespace_matrix(answers: Answers, headers: Headers, isolated: Mapping[str, str]) -> Matrix:
     """Return the matrix of the namespaces of a cluster, and of its outside hosts and nodes."""
-    return _Spaces(answers, units, isolated).matrix()
+    return _Namespaces(answers, headers, isolated).matrix()
 
 
-class _Spaces:
-    def __init__(self, answers: Answers, units: Units, isolated: Mapping[str, str]) -> None:
+class _Namespaces:
+    """The namespaces of a cluster and the counts between each two of them."""
+
+    def __init__(self, answers: Answers, headers: Headers, isolated: Mapping[str, str]) -> None:
         self._answers = answers
         self._found = answers.found
-        self._units = units
+        self._headers = headers
         self._isolated = isolated
-        self._spaces = _spaces_of(self._found, units)
+        self._namespaces = _namespaces_of(self._found, headers)
         self._counts: list[_Counts] = []
         self._known: dict[tuple[object, ...], int] = {}
         self._cells = self._between_all()
 
     def matrix(self) -> Matrix:
         """Return the matrix of classes of namespaces."""
-        classes = alike(self._cells, [space.key for space in self._spaces])
+        classes = alike(self._cells, [namespace.key for namespace in self._namespaces])
         order = alike_first([[self._mark(self._cells[of[0]][to[0]]) for to in classes] for of in classes])
         classes = [classes[number] for number in order]
         left = classes[MOST_ROWS:]
@@ -96,13 +98,13 @@ class _Spaces:
             for to in classes:
                 for pair in _pairs(of, to):
                     if self._mark(self._cells[pair[0]][pair[1]]) in (DIFFER, INCONCLUSIVE):
-                        opened.number(*(self._spaces[at] for at in pair))
+                        opened.number(*(self._namespaces[at] for at in pair))
         cells = []
         for of in classes:
             line = []
             for to in classes:
                 pairs = _pairs(of, to)
-                found = [opened.number(*(self._spaces[at] for at in pair)) for pair in pairs]
+                found = [opened.number(*(self._namespaces[at] for at in pair)) for pair in pairs]
                 line.append(len(kinds))
                 kinds.append(self._cell(pairs, [number for number in found if number is not None]))
             cells.append(line)
@@ -113,18 +115,18 @@ class _Spaces:
             notes.append("Services are in the matrix of groups only, and in the output of `netlab reach --services`")
         if opened.left_out:
             notes.append(f"{opened.left_out:,} cells open no groups; `netlab reach --group -o wide` prints all groups")
-        rows = [self._unit(of) for of in classes]
+        rows = [self._header(of) for of in classes]
         name = "namespaces" + (", those alike in one row" if any(len(of) > 1 for of in classes) else "")
         return Matrix(name, rows, rows, cells, kinds, opened.inner, notes, _MEANING)
 
-    def _unit(self, of: Sequence[int]) -> Unit:
-        spaces = [self._spaces[at] for at in of]
-        first = spaces[0]
-        members = [member for space in spaces for group in space.groups for member in group.members]
+    def _header(self, of: Sequence[int]) -> Header:
+        namespaces = [self._namespaces[at] for at in of]
+        first = namespaces[0]
+        members = [member for namespace in namespaces for group in namespace.groups for member in group.members]
         pods = quantity(len(members), "pod") if isinstance(members[0], Pod) else ""
         name = first.name if len(of) == 1 else f"{first.name} and {len(of) - 1:,} alike"
-        names = [space.name for space in spaces]
-        labels = {word for group in first.groups for word in self._units.group(group).labels}
+        names = [namespace.name for namespace in namespaces]
+        labels = {word for group in first.groups for word in self._headers.group(group).labels}
         own = self._found.cluster.namespaces.get(first.name, {})
         labels |= {f"{key}={value}" for key, value in own.items()}
         lines = []
@@ -133,21 +135,21 @@ class _Spaces:
             lines.append(", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else ""))
         if pods:
             lines += [pods, isolation_text(self._isolated, members)]
-        return Unit(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines), flag_of(self._isolated, members))
+        return Header(name, tuple(names), tuple(sorted(labels)[:40]), tuple(lines), flag_of(self._isolated, members))
 
-    def _inner(self, source: _Space, destination: _Space) -> Matrix:
+    def _inner(self, source: _Namespace, destination: _Namespace) -> Matrix:
         kinds = [self._answers.between(one, other) for one in source.groups for other in destination.groups]
         width = len(destination.groups)
         cells = [[*range(at * width, (at + 1) * width)] for at in range(len(source.groups))]
-        rows = [self._units.group(group, inside=True) for group in source.groups]
-        columns = [self._units.group(group, inside=True) for group in destination.groups]
+        rows = [self._headers.group(group, inside=True) for group in source.groups]
+        columns = [self._headers.group(group, inside=True) for group in destination.groups]
         return Matrix(f"{source.name} → {destination.name}", rows, columns, cells, kinds)
 
     def _cell(self, pairs: Sequence[tuple[int, int]], opens: Sequence[int]) -> Cell:
         each = [self._counts[self._cells[source][destination]] for source, destination in pairs]
         answers = []
         for counts, (source, destination) in zip(each, pairs, strict=True):
-            names = f"{self._spaces[source].name} → {self._spaces[destination].name}"
+            names = f"{self._namespaces[source].name} → {self._namespaces[destination].name}"
             words = "inside each" if source == destination and len(pairs) > 1 else ""
             words = words or ("from each to each other" if len(pairs) > 1 else "")
             answers.append(Answer(words or "ports", counts_text(counts), "", names))
@@ -164,15 +166,15 @@ class _Spaces:
         """Return the numbers of the counts between all namespaces: equal numbers stand for equal verdicts."""
         found = self._found
         flagged: dict[tuple[int, int], Counter[str]] = {}
-        space_of = {group.number: at for at, space in enumerate(self._spaces) for group in space.groups}
+        namespace_of = {group.number: at for at, namespace in enumerate(self._namespaces) for group in namespace.groups}
         for source, destination, outcome in self._answers.seen.flagged() if self._answers.seen else ():
-            flagged.setdefault((space_of[source], space_of[destination]), Counter())[outcome] += 1
-        size = len(self._spaces)
+            flagged.setdefault((namespace_of[source], namespace_of[destination]), Counter())[outcome] += 1
+        size = len(self._namespaces)
         # By pair of namespaces: what is not denied, with numbers of groups within their namespaces.
         open_: dict[tuple[int, int], list[_Open]] = {}
-        masks = [_mask(space) for space in self._spaces]
-        for to, space in enumerate(self._spaces):
-            for at, group in enumerate(space.groups):
+        masks = [_mask(namespace) for namespace in self._namespaces]
+        for to, namespace in enumerate(self._namespaces):
+            for at, group in enumerate(namespace.groups):
                 for asked in group.services:
                     for verdict, tables in found.having.items():
                         column = tables[asked][group.number] if asked in tables else 0
@@ -190,19 +192,22 @@ class _Spaces:
                 records = tuple(open_.get((of, to), ()))
                 wrong = flagged.get((of, to), Counter())
                 key = (
-                    *(self._spaces[of].key, self._spaces[to].key, of == to),
+                    *(self._namespaces[of].key, self._namespaces[to].key, of == to),
                     *(records, wrong["differ"], wrong["inconclusive"]),
                 )
                 number = self._known.get(key)
                 if number is None:
                     number = self._known[key] = len(self._counts)
-                    counts = self._count(self._spaces[of], self._spaces[to], records, wrong, masks[of][0])
+                    counts = self._count(self._namespaces[of], self._namespaces[to], records, wrong, masks[of][0])
                     self._counts.append(counts)
                 line.append(number)
             cells.append(line)
         return cells
 
-    def _count(self, source: _Space, to: _Space, records: Sequence[_Open], wrong: Counter[str], first: int) -> _Counts:
+    def _count(
+        self, source: _Namespace, to: _Namespace, records: Sequence[_Open], wrong: Counter[str], first: int
+    ) -> _Counts:
+        """Return the counts between two namespaces; ``first`` is the number of the source's first group."""
         total = 0
         for group in to.groups:
             for asked in group.services:
@@ -229,16 +234,16 @@ class _Spaces:
 
 
 class _Opened:
-    """The matrices that cells open, as many as a page has room for; ``make`` makes one."""
+    """The matrices that cells open, at most ``_INNER`` with ``_INNER_CELLS`` cells; ``make`` makes one."""
 
-    def __init__(self, make: Callable[[_Space, _Space], Matrix]) -> None:
+    def __init__(self, make: Callable[[_Namespace, _Namespace], Matrix]) -> None:
         self.inner: list[Matrix] = []
         self.left_out = 0
         self._make = make
         self._room = _INNER_CELLS
         self._known: dict[tuple[str, str], int] = {}
 
-    def number(self, source: _Space, destination: _Space) -> int | None:
+    def number(self, source: _Namespace, destination: _Namespace) -> int | None:
         """Return the number of the matrix of two namespaces; None if there is no room for it."""
         key = (source.name, destination.name)
         size = len(source.groups) * len(destination.groups)
@@ -262,27 +267,27 @@ def _port(asked: AskedPort) -> str:
     return protocol if port is None else f"{port}/{protocol}"
 
 
-def _mask(space: _Space) -> tuple[int, int]:
+def _mask(namespace: _Namespace) -> tuple[int, int]:
     """Return the lowest number of a namespace's groups, and the set of its groups shifted by it."""
-    numbers = [group.number for group in space.groups]
+    numbers = [group.number for group in namespace.groups]
     first = min(numbers)
     return first, sum(1 << number - first for number in numbers)
 
 
-def _spaces_of(found: Groups, units: Units) -> list[_Space]:
+def _namespaces_of(found: Groups, headers: Headers) -> list[_Namespace]:
     by_name: dict[str, list[Group]] = {}
-    named = {group.number: units.group(group, inside=True) for group in found.groups}
+    named = {group.number: headers.group(group, inside=True) for group in found.groups}
     for group in found.groups:
-        spaces = named[group.number].namespaces
-        name = spaces[0] if len(spaces) == 1 else named[group.number].name
+        namespaces = named[group.number].namespaces
+        name = namespaces[0] if len(namespaces) == 1 else named[group.number].name
         by_name.setdefault(name, []).append(group)
     shapes = {
         name: tuple((named[group.number].name, group.services, group.alone, len(group.members)) for group in of)
         for name, of in by_name.items()
     }
     # The places of the groups count too: the bits of two namespaces alike are the same.
-    places = {name: _mask(_Space(name, tuple(of), ()))[1] for name, of in by_name.items()}
-    return [_Space(name, tuple(of), (shapes[name], places[name])) for name, of in by_name.items()]
+    places = {name: _mask(_Namespace(name, tuple(of), ()))[1] for name, of in by_name.items()}
+    return [_Namespace(name, tuple(of), (shapes[name], places[name])) for name, of in by_name.items()]
 
 
 def mark_of(counts: _Counts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.pictures.model import Picture
-from netlab.report.blocks import Block, Bullets, Drawn, Heading
+from netlab.report.blocks import Block, Bullets, Heading, Image
 
 
 class DrawnPicture:
@@ -21,6 +21,6 @@ class DrawnPicture:
     def report(self) -> Iterator[Block]:
         """Yield the picture below its title, and the text under it."""
         yield Heading(self._picture.title, 1)
-        yield Drawn(self._picture)
+        yield Image(self._picture)
         if self._picture.below:
             yield Bullets(self._picture.below)

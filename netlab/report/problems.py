@@ -9,14 +9,14 @@ from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.errors import Problem
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
 
 class Problems:
     """The errors and warnings of an input; ``summary`` is the line that the table prints."""
 
-    def __init__(self, found: Sequence[Problem], summary: str = "", again: Again | None = None) -> None:
+    def __init__(self, found: Sequence[Problem], summary: str = "", again: CommandLine | None = None) -> None:
         self.found = found
         self.summary = summary
         self._again = again

@@ -10,9 +10,9 @@ from netlab.report.formats import Page
 from netlab.report.rows import Command, Row, Tally
 
 if TYPE_CHECKING:
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
-    from netlab.report.kept import Kept
+    from netlab.report.kept import KeptRows
 
 
 class Reachability:
@@ -29,8 +29,8 @@ class Reachability:
         command: Command,
         *,
         listed: bool = False,
-        kept: Kept | None = None,
-        again: Again | None = None,
+        kept: KeptRows | None = None,
+        again: CommandLine | None = None,
     ) -> None:
         self.lab = lab
         self.tally = Tally(command)
@@ -69,12 +69,12 @@ class Reachability:
         kept = self.keep()
         return of_rows(self.lab, self.tally, kept, self._again)
 
-    def keep(self) -> Kept:
+    def keep(self) -> KeptRows:
         """Return what is kept of the rows, after all of them are read."""
         if self.kept is None:
-            from netlab.report.kept import Kept
+            from netlab.report.kept import KeptRows
 
-            self.kept = Kept()
+            self.kept = KeptRows()
             self._rows = self.kept.passing(self._rows)
         self.read()
         return self.kept

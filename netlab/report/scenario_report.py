@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.report.blocks import Block, Bullets, Code, Details, Figure, Figures, Heading, Paragraph, Rows
+from netlab.report.blocks import Block, Bullets, Code, Details, Heading, Number, Numbers, Paragraph, Rows
 from netlab.report.scenarios import failure_line, question_of, summary_line
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ def scenario_blocks(results: Sequence[ScenarioResult]) -> Iterator[Block]:
     outcomes = [one.outcome for one in results]
     failures = [(one, step, failure) for one in results for step in one.steps for failure in step.failures]
     yield Heading("Scenarios", 1)
-    yield Figures(
+    yield Numbers(
         (
-            Figure(f"{len(results):,}", "scenarios"),
-            Figure(f"{outcomes.count('passed'):,}", "passed", "." if outcomes.count("passed") else ""),
-            Figure(f"{outcomes.count('failed'):,}", "failed", "!" if outcomes.count("failed") else ""),
-            Figure(f"{outcomes.count('error'):,}", "could not run", "?" if outcomes.count("error") else ""),
-            Figure(f"{sum(step.pairs for one in results for step in one.steps):,}", "questions asked"),
-            Figure(f"{len(failures):,}", "wrong answers", "!" if failures else ""),
+            Number(f"{len(results):,}", "scenarios"),
+            Number(f"{outcomes.count('passed'):,}", "passed", "." if outcomes.count("passed") else ""),
+            Number(f"{outcomes.count('failed'):,}", "failed", "!" if outcomes.count("failed") else ""),
+            Number(f"{outcomes.count('error'):,}", "could not run", "?" if outcomes.count("error") else ""),
+            Number(f"{sum(step.pairs for one in results for step in one.steps):,}", "questions asked"),
+            Number(f"{len(failures):,}", "wrong answers", "!" if failures else ""),
         )
     )
     yield Paragraph(f"{summary_line(results)}. Each scenario ran in a lab of its own on this host, with packets.")

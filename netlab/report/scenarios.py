@@ -10,7 +10,7 @@ from netlab.report.rows import row_of
 from netlab.report.suites import Case, Suite, Suites
 
 if TYPE_CHECKING:
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
     from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
 
@@ -53,7 +53,7 @@ class TestReport:
 
     __test__ = False  # pytest must not collect it
 
-    def __init__(self, results: Sequence[ScenarioResult], again: Again | None = None) -> None:
+    def __init__(self, results: Sequence[ScenarioResult], again: CommandLine | None = None) -> None:
         self.results = results
         self._again = again
 

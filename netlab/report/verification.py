@@ -13,9 +13,9 @@ from netlab.report.suites import Case, Suite, Suites
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block, Rows
-    from netlab.report.kept import Kept
+    from netlab.report.kept import KeptRows
 
 _TITLES: dict[Outcome, str] = {
     "differ": "Pairs that differ from what is expected",
@@ -37,8 +37,8 @@ class Verification(Reachability):
         cluster: Cluster,
         asked: FlowSelection,
         *,
-        kept: Kept | None = None,
-        again: Again | None = None,
+        kept: KeptRows | None = None,
+        again: CommandLine | None = None,
     ) -> None:
         super().__init__(lab, rows, "verify", kept=kept, again=again)
         self._cluster = cluster
@@ -68,7 +68,7 @@ class Verification(Reachability):
 
     def report(self) -> Iterator[Block]:
         """Yield the whole report: the pairs that are wrong, the matrices, pictures and policies."""
-        from netlab.report.blocks import Figure, Figures, Heading, Paragraph
+        from netlab.report.blocks import Heading, Number, Numbers, Paragraph
         from netlab.report.cluster_report import ClusterReport
         from netlab.report.truth_table import DIFFER, INCONCLUSIVE, UNKNOWN
 
@@ -78,10 +78,10 @@ class Verification(Reachability):
             raise ValueError("the rows were not kept for a report")
         of = ClusterReport(self._cluster, self._asked, kept.seen)
         marks: dict[Outcome, str] = {"differ": DIFFER, "inconclusive": INCONCLUSIVE, "unknown": UNKNOWN}
-        figures = [Figure(f"{tally.pairs:,}", "pairs measured"), Figure(f"{tally['agree']:,}", "agree")]
-        figures += [Figure(f"{tally[one]:,}", one, mark if tally[one] else "") for one, mark in marks.items()]
+        figures = [Number(f"{tally.pairs:,}", "pairs measured"), Number(f"{tally['agree']:,}", "agree")]
+        figures += [Number(f"{tally[one]:,}", one, mark if tally[one] else "") for one, mark in marks.items()]
         yield Heading(f"{self.lab}: expected and measured", 1)
-        yield Figures((*figures, *of.figures()))
+        yield Numbers((*figures, *of.figures()))
         yield Paragraph(
             f"Measured verdicts are those of packets that netlab sent in a lab on this host. {of.source}."
             " A control packet, which no policy stops, follows each probe on the same path, so a denied probe is told"

@@ -221,7 +221,7 @@ def test_names_of_strangers_are_text(opened: Any, tmp_path: Path) -> None:
 
     text = HOSTILE
     answer = blocks.Answer(text, text, text, text, (text,), (text, "constructor", "__proto__"))
-    unit = blocks.Unit(text, (text,), (text,), (text,), text, text)
+    unit = blocks.Header(text, (text,), (text,), (text,), text, text)
     matrix = blocks.Matrix(text, [unit], [unit], [[0]], [blocks.Cell("X", text, [answer])], notes=(text,))
     every = [
         blocks.Heading(text, 1),
@@ -231,7 +231,7 @@ def test_names_of_strangers_are_text(opened: Any, tmp_path: Path) -> None:
         blocks.Rows((text,), [(text,)] * 20),
         blocks.Code(text),
         blocks.Details(text, [blocks.Paragraph(text)]),
-        blocks.Figures([blocks.Figure(text, text, text)]),
+        blocks.Numbers([blocks.Number(text, text, text)]),
         blocks.Matrices([matrix]),
         blocks.Policies([blocks.Policy(text, text, (text, text), (text,), (text,))]),
     ]

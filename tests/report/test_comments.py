@@ -13,8 +13,8 @@ from click.testing import Result
 from netlab.cluster.flows import FlowSelection
 from netlab.errors import Problem
 from netlab.report import formats
-from netlab.report.again import Again
-from netlab.report.kept import Kept
+from netlab.report.again import CommandLine
+from netlab.report.kept import KeptRows
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.rows import Row
@@ -23,7 +23,7 @@ from netlab.report.verification import Verification
 from netlab.scenario.results import ProgramFailure, ScenarioResult, StepResult
 
 Netlab = Callable[..., Result]
-AGAIN = Again(["netlab", "verify", "-f", "a b.yaml"], ["-f", "a b.yaml"])
+AGAIN = CommandLine(["netlab", "verify", "-f", "a b.yaml"], ["-f", "a b.yaml"])
 
 
 def markdown(result: object) -> list[str]:
@@ -38,7 +38,7 @@ def row(number: int, expected: str, measured: str) -> Row:
 def test_wrong_pairs_come_first_and_are_at_most_twenty() -> None:
     """Then inconclusive ones, the counts, and commands that explain the first of them."""
     rows = [row(1, "allow", "allow"), *(row(n, "allow", "deny") for n in range(25)), row(7, "deny", "inconclusive")]
-    lines = markdown(Reachability("shop", rows, "verify", kept=Kept(), again=AGAIN))
+    lines = markdown(Reachability("shop", rows, "verify", kept=KeptRows(), again=AGAIN))
 
     assert ["<!-- netlab verify shop -->", "# Failed: of 27 pairs, 25 differ and 1 inconclusive in lab shop"] == lines[
         :2
@@ -52,7 +52,7 @@ def test_wrong_pairs_come_first_and_are_at_most_twenty() -> None:
 
 def test_rows_that_were_printed_before_are_counted_once() -> None:
     """A file beside the table has the same counts."""
-    result = Reachability("shop", [row(1, "allow", "allow"), row(2, "allow", "deny")], "verify", kept=Kept())
+    result = Reachability("shop", [row(1, "allow", "allow"), row(2, "allow", "deny")], "verify", kept=KeptRows())
     printed = list(formats.lines(result, "table"))
 
     assert "2 pairs: 1 agree, 1 differ, 0 inconclusive" == printed[-1]

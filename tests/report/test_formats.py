@@ -16,7 +16,7 @@ import netlab.cli
 from netlab.cli import options, rendering
 from netlab.pictures.model import Box, Picture
 from netlab.report import formats
-from netlab.report.blocks import Block, Drawn, Heading
+from netlab.report.blocks import Block, Heading, Image
 from netlab.report.comparison import Comparison
 from netlab.report.conformance import ConformanceReport
 from netlab.report.expected import Expected
@@ -145,7 +145,7 @@ class _Everything(Marbles):
 
     def report(self) -> Iterator[Block]:
         yield Heading("marbles")
-        yield Drawn(self.picture())
+        yield Image(self.picture())
 
     def picture(self) -> Picture:
         return Picture("marbles", (Box("red", "pods", ("red",)),))

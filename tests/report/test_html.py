@@ -26,8 +26,8 @@ from netlab.report.cluster_report import ClusterReport
 from netlab.report.expected import Expected
 from netlab.report.formats import Page, Run
 from netlab.report.isolation import isolation
-from netlab.report.kept import Kept, Seen
-from netlab.report.matrices import Units, alike_first
+from netlab.report.kept import KeptRows, RowCounts
+from netlab.report.matrices import Headers, alike_first
 from netlab.report.namespace_matrix import namespace_matrix
 from netlab.report.policy_blocks import policy_blocks
 from netlab.report.reachability import Reachability
@@ -68,7 +68,7 @@ def test_the_matrix_of_pods_has_the_verdict_of_every_pair(cluster: Cluster) -> N
 def test_namespaces_alike_are_one_row_with_the_counts_of_each(cluster: Cluster) -> None:
     """The counts of a cell are those of one namespace; between two of a class they come second."""
     isolated = isolation(cluster)
-    matrix = namespace_matrix(Answers(groups(cluster, ASKED)), Units(GroupNames(cluster), isolated), isolated)
+    matrix = namespace_matrix(Answers(groups(cluster, ASKED)), Headers(GroupNames(cluster), isolated), isolated)
     of = {unit.name: at for at, unit in enumerate(matrix.rows)}
     shops = of["shop-01 and 2 alike"]
     allowed = {
@@ -96,7 +96,7 @@ def test_a_namespace_with_one_other_rule_is_a_row_of_its_own(cluster: Cluster) -
     kept = tuple(policy for policy in cluster.policies if policy.meta.key != "shop-02/db-from-worker")
     changed = replace(cluster, policies=kept)
     isolated = isolation(changed)
-    matrix = namespace_matrix(Answers(groups(changed, ASKED)), Units(GroupNames(changed), isolated), isolated)
+    matrix = namespace_matrix(Answers(groups(changed, ASKED)), Headers(GroupNames(changed), isolated), isolated)
 
     assert {"shop-01 and 1 alike", "shop-02"} <= {unit.name for unit in matrix.rows}
 
@@ -133,7 +133,7 @@ def rows_of(cluster: Cluster, wrong: tuple[str, str]) -> Iterator[Row]:
 def test_a_pair_that_differs_comes_first_and_flags_its_cells(cluster: Cluster) -> None:
     """The table names it, and the cells of its groups and of its namespaces have the sign, also if it was printed."""
     wrong = ("shop-02/web-0", "shop-02/db-0")
-    kept = Kept(Seen(groups(cluster, ASKED)))
+    kept = KeptRows(RowCounts(groups(cluster, ASKED)))
     result = Verification("lab", rows_of(cluster, wrong), cluster, ASKED, kept=kept)
     list(result.table(Page()))
     blocks = list(result.report())
@@ -169,7 +169,7 @@ def test_a_report_of_rows_that_were_not_kept_is_refused(cluster: Cluster) -> Non
 
 def test_rows_are_counted_once_however_many_formats_print_them() -> None:
     """The stream of rows is read by the first format."""
-    result = Reachability("lab", [Row("a", "b", 4, "TCP", 80, "allow", "deny", "why")], "verify", kept=Kept())
+    result = Reachability("lab", [Row("a", "b", 4, "TCP", 80, "allow", "deny", "why")], "verify", kept=KeptRows())
     list(result.table(Page()))
     result.read()
 

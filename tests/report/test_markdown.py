@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sizes import samples
 
 from netlab.pictures.model import Box, Picture
-from netlab.report.blocks import Block, Bullets, Code, Details, Drawn, Heading, Marker, Paragraph, Rows
+from netlab.report.blocks import Block, Bullets, Code, Details, Heading, Image, Marker, Paragraph, Rows
 from netlab.report.formats.markdown import MOST, text
 from netlab.report.formats.markdown_text import inline, summary
 
@@ -69,7 +69,7 @@ def blocks(names: list[str]) -> list[Block]:
         Bullets(names),
         Rows(["a", "b|c"], [[name, f"{name} x {name}"] for name in names], more=3),
         Details(" ".join(names), [Code("\n".join([*names, "```", "`" * 7]), "sh\n<"), Paragraph("end")]),
-        Drawn(Picture("p", tuple(Box(f"b{at}", "pods", (name,)) for at, name in enumerate(names[:20])))),
+        Image(Picture("p", tuple(Box(f"b{at}", "pods", (name,)) for at, name in enumerate(names[:20])))),
     ]
 
 

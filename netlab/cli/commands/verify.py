@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netlab.cluster.flows import FlowSelection
     from netlab.lab.lab import Lab
     from netlab.probe import Measurement
-    from netlab.report.kept import Kept
+    from netlab.report.kept import KeptRows
     from netlab.report.rows import Row
 
 
@@ -101,17 +101,17 @@ def verify_command(
     rendering.exit_as(result.tally, output)
 
 
-def _kept(views: Collection[str], cluster: Cluster, asked: FlowSelection) -> Kept | None:
+def _kept(views: Collection[str], cluster: Cluster, asked: FlowSelection) -> KeptRows | None:
     """Return what the views of reports need of the rows, None if no format prints one."""
     if not {"comment", "report", "suites"}.intersection(views):
         return None
-    from netlab.report.kept import Kept, Seen
+    from netlab.report.kept import KeptRows, RowCounts
 
     if "report" not in views:
-        return Kept()
+        return KeptRows()
     from netlab.policy.groups import groups
 
-    return Kept(Seen(groups(cluster, asked)))
+    return KeptRows(RowCounts(groups(cluster, asked)))
 
 
 @contextlib.contextmanager

@@ -22,11 +22,11 @@ from netlab.report.blocks import (
     Bullets,
     Code,
     Details,
-    Drawn,
-    Figures,
     Heading,
+    Image,
     Marker,
     Matrices,
+    Numbers,
     Paragraph,
     Policies,
     Policy,
@@ -104,11 +104,11 @@ class _Writer:
                 for each in block.blocks:
                     yield from self.lines(each)
                 yield "</details>"
-            case Drawn():
+            case Image():
                 yield '<div class="picture" role="region" aria-label="Picture" tabindex="0">'
                 yield from svg.lines(block.picture, below=False)
                 yield "</div>"
-            case Figures():
+            case Numbers():
                 yield '<dl class="figures">'
                 for one in block.items:
                     sign = f'<span aria-hidden="true">{_text(one.mark)}</span> ' if len(one.mark) == 1 else ""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.errors import printable
 from netlab.pictures import mermaid
-from netlab.report.blocks import Block, Bullets, Code, Commented, Details, Drawn, Heading, Marker, Paragraph, Rows
+from netlab.report.blocks import Block, Bullets, Code, Commented, Details, Heading, Image, Marker, Paragraph, Rows
 from netlab.report.formats import Page
 from netlab.report.formats.markdown_text import LONGEST, inline, summary
 
@@ -69,7 +69,7 @@ class _Writer:
                 yield from self._fenced(block.text.splitlines(), block.language, "lines of text")
             case Details():
                 yield from self._details(block)
-            case Drawn():
+            case Image():
                 if mermaid.fits(block.picture):
                     drawn = list(mermaid.lines(block.picture))
                     yield from self._whole([*_fence(drawn, "mermaid"), *drawn, _fence(drawn)[0]], "a picture")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netlab.errors import printable
-from netlab.report.blocks import Answer, Cell, Matrix, Policy, Unit
+from netlab.report.blocks import Answer, Cell, Header, Matrix, Policy
 from netlab.report.truth_table import MEANING
 
 LONGEST = 2_000
@@ -19,9 +19,9 @@ class PageData:
 
     def __init__(self) -> None:
         self._texts: dict[str, int] = {}
-        self._units: dict[int, int] = {}
+        self._headers: dict[int, int] = {}
         self._cells: dict[int, int] = {}
-        self._unit_data: list[Any] = []
+        self._header_data: list[Any] = []
         self._cell_data: list[Any] = []
         self._blocks: list[list[Any]] = []
         self._policies: dict[str, list[Any]] = {}
@@ -43,7 +43,7 @@ class PageData:
         found = {
             "meaning": MEANING,
             "texts": list(self._texts),
-            "units": self._unit_data,
+            "units": self._header_data,
             "cells": self._cell_data,
             "blocks": self._blocks,
             "policies": self._policies,
@@ -55,8 +55,8 @@ class PageData:
         numbers = [self._cell(cell) for cell in one.kinds]
         return {
             "name": self._text(one.name),
-            "rows": [self._unit(unit) for unit in one.rows],
-            "columns": [self._unit(unit) for unit in one.columns],
+            "rows": [self._header(unit) for unit in one.rows],
+            "columns": [self._header(unit) for unit in one.columns],
             "cells": [[numbers[kind] for kind in line] for line in one.cells],
             "inner": [self._matrix(inner) for inner in one.inner],
             "notes": self._list(one.notes),
@@ -64,13 +64,13 @@ class PageData:
             "meaning": {mark: self._text(text) for mark, text in one.meaning.items()},
         }
 
-    def _unit(self, one: Unit) -> int:
-        number = self._units.get(id(one))
+    def _header(self, one: Header) -> int:
+        number = self._headers.get(id(one))
         if number is None:
             self._kept.append(one)
-            number = self._units[id(one)] = len(self._unit_data)
+            number = self._headers[id(one)] = len(self._header_data)
             lists = map(self._list, (one.namespaces, one.labels, one.lines))
-            self._unit_data.append([self._text(one.name), *lists, self._text(one.flag), self._text(one.ident)])
+            self._header_data.append([self._text(one.name), *lists, self._text(one.flag), self._text(one.ident)])
         return number
 
     def _cell(self, one: Cell) -> int:

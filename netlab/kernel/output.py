@@ -13,6 +13,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
+from typing import IO
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege, signals
@@ -29,17 +30,23 @@ _MODE = 0o644
 
 
 def check(path: str, option: str = "") -> None:
-    """Raise UsageError where ``path`` cannot be an output file. Call it before the work whose result goes there."""
+    """Check that a path can be an output file. Call it before the work whose result goes there.
+
+    Args:
+      path: the path, as the user named it.
+      option: the option that has it, for messages.
+
+    Raises:
+      UsageError: where the directory is missing, or the path is a directory, a device or a FIFO.
+      HostError: where the directory cannot be entered.
+    """
     if _is_open(path):
         return
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise UsageError(f"{option} {path}: no directory {folder}".lstrip())
-    try:
-        with _directory(path) as directory:
-            _old_mode(path, directory)
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    with _host_errors(path), _directory(path) as directory:
+        _old_mode(path, directory)
 
 
 def write(path: str, lines: Iterable[str]) -> None:
@@ -52,20 +59,12 @@ def write(path: str, lines: Iterable[str]) -> None:
       UsageError: where the path is a directory, a device or a FIFO.
       HostError: when it cannot be written.
     """
-    try:
+    with _host_errors(path):
         if _is_open(path):
             _write_open(path, lines)
             return
-        with _directory(path) as directory:
-            mode = _MODE & _old_mode(path, directory)
-            draft = f".netlab-{os.urandom(8).hex()}"
-            with aside(os.path.basename(path), draft, mode, directory) as file:
-                _own(file.fileno(), directory)
-                file.writelines(line.encode(errors="replace") for line in lines)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
+        with _draft(path) as file:
+            file.writelines(line.encode(errors="replace") for line in lines)
 
 
 def create(path: str, lines: Iterable[str]) -> bool:
@@ -77,26 +76,23 @@ def create(path: str, lines: Iterable[str]) -> bool:
       HostError: when it cannot be written.
     """
     name = os.path.basename(path)
-    try:
-        with _directory(path) as directory:
-            try:
-                fd = os.open(name, _NEW, _MODE, dir_fd=directory)
-            except FileExistsError:
-                return False
-            try:
-                with os.fdopen(fd, "wb") as file:
-                    _own(file.fileno(), directory)
-                    file.writelines(line.encode(errors="replace") for line in lines)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(name, dir_fd=directory)
-                raise
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    with _host_errors(path), _directory(path) as directory:
+        try:
+            fd = os.open(name, _NEW, _MODE, dir_fd=directory)
+        except FileExistsError:
+            return False
+        try:
+            with os.fdopen(fd, "wb") as file:
+                _own(file.fileno(), directory)
+                file.writelines(line.encode(errors="replace") for line in lines)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=directory)
+            raise
     return True
 
 
-def make_folder(path: str) -> None:
+def make_directories(path: str) -> None:
     """Make a directory and those above it that are missing, as ``make_directory`` does; one that exists stays as it is.
 
     Raises:
@@ -107,7 +103,7 @@ def make_folder(path: str) -> None:
     if os.path.isdir(path):
         return
     if above := os.path.dirname(path):
-        make_folder(above)
+        make_directories(above)
     make_directory(path)
 
 
@@ -125,14 +121,9 @@ class Stream:
           BrokenPipeError: when the reader of a pipe is gone.
           HostError: when it cannot be written.
         """
-        try:
-            # A pipe may have a reader that stalls, so only a regular file is written without interrupts.
-            with signals.deferred() if self.regular else contextlib.nullcontext():
-                self._write(data)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise HostError(f"cannot write {self._path}: {error.strerror}") from error
+        # A pipe may have a reader that stalls, so only a regular file is written without interrupts.
+        with _host_errors(self._path), signals.deferred() if self.regular else contextlib.nullcontext():
+            self._write(data)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -159,17 +150,13 @@ def stream(path: str) -> Iterator[Stream]:
       HostError: when it cannot be written.
     """
     path = "/dev/stdout" if path == "-" else path
-    try:
+    with _host_errors(path):
         if _is_open(path):
             with _open_stream(path) as opened:
                 yield opened
             return
         with contextlib.ExitStack() as stack:
-            directory = stack.enter_context(_directory(path))
-            mode = _MODE & _old_mode(path, directory)
-            draft = f".netlab-{os.urandom(8).hex()}"
-            file = stack.enter_context(aside(os.path.basename(path), draft, mode, directory))
-            _own(file.fileno(), directory)
+            file = stack.enter_context(_draft(path))
             opened = Stream(file.fileno(), path, regular=True)
             failure: BaseException | None = None
             try:
@@ -182,17 +169,11 @@ def stream(path: str) -> Iterator[Stream]:
                 stack.close()
             if failure is not None:
                 raise failure
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise HostError(f"cannot write {path}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
 def _open_stream(path: str) -> Iterator[Stream]:
-    match = _OPEN.fullmatch(path)
-    number = int(match[1]) if match else _STREAMS.get(path)
-    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+    fd = _opened(_number(path))
     try:
         if os.isatty(fd):
             raise UsageError(f"{path} is a terminal; write to a file or a pipe")
@@ -237,17 +218,47 @@ def _is_open(path: str) -> bool:
     return path == os.devnull or path in _STREAMS or _OPEN.fullmatch(path) is not None
 
 
-def _write_open(path: str, lines: Iterable[str]) -> None:
+def _number(path: str) -> int | None:
+    """Return the number of the open file that a path stands for, None for /dev/null."""
     match = _OPEN.fullmatch(path)
-    number = int(match[1]) if match else _STREAMS.get(path)
+    return int(match[1]) if match else _STREAMS.get(path)
+
+
+def _opened(number: int | None) -> int:
+    """Return a descriptor of an open file, or of /dev/null; the caller closes it."""
+    return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
+
+
+def _write_open(path: str, lines: Iterable[str]) -> None:
+    number = _number(path)
     if number in (1, 2):
         stream = sys.stdout if number == 1 else sys.stderr
         stream.writelines(lines)
         stream.flush()
         return
-    fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC) if number is None else os.dup(number)
-    with os.fdopen(fd, "wb") as file:
+    with os.fdopen(_opened(number), "wb") as file:
         file.writelines(line.encode(errors="replace") for line in lines)
+
+
+@contextlib.contextmanager
+def _host_errors(path: str) -> Iterator[None]:
+    """Turn an OSError of the block into a HostError, but for a pipe whose reader is gone."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _draft(path: str) -> Iterator[IO[bytes]]:
+    """Yield a new file that replaces the one at ``path`` when the block ends, and is removed if the block raises."""
+    with _directory(path) as directory:
+        mode = _MODE & _old_mode(path, directory)
+        with aside(os.path.basename(path), f".netlab-{os.urandom(8).hex()}", mode, directory) as file:
+            _own(file.fileno(), directory)
+            yield file
 
 
 def _old_mode(path: str, directory: int) -> int:

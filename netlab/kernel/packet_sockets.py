@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netlab.kernel import bpf, libc
-from netlab.kernel.raw_sockets import enlarge
+from netlab.kernel.raw_sockets import enlarge, sent
 
 # Of linux/if_packet.h, linux/if_ether.h and asm-generic/socket.h; the socket module has no names for these.
 _SOL_PACKET, _PACKET_STATISTICS, _PACKET_AUXDATA = 263, 6, 8
@@ -32,12 +32,11 @@ _HAS_TAG, _HAS_TAG_KIND, _VLAN = 0x10, 0x40, 0x8100
 _ANCILLARY = socket.CMSG_SPACE(_AUXDATA.size) + socket.CMSG_SPACE(_TIMESPEC.size)
 _MACS = 12
 
-# linux/if_arp.h: the kinds of links whose frames begin with an Ethernet header.
 ETHERNET, LOOPBACK = 1, 772
+"""ARPHRD_ETHER and ARPHRD_LOOPBACK of linux/if_arp.h: the links whose frames begin with an Ethernet header."""
 _SIOCGIFHWADDR = 0x8927
 _IFREQ = struct.Struct("=16sH6s16x")
 _INTERFACE_NAME_MAX = 15
-_SEND_TRIES = 50
 
 
 class Received(NamedTuple):
@@ -149,16 +148,7 @@ class FrameSender:
 
     def send(self, frame: bytes) -> int:
         """Send a frame; return 0, or the errno with which the kernel refused it."""
-        for _ in range(_SEND_TRIES):
-            try:
-                self._socket.send(frame)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
-                    return error.errno or errno.EIO
-            else:
-                return 0
-            time.sleep(0.001)
-        return errno.ENOBUFS
+        return sent(self._socket.send, frame)
 
     def close(self) -> None:
         self._socket.close()

@@ -12,23 +12,24 @@ import struct
 from typing import Any
 
 from netlab.errors import HostError, UsageError
+from netlab.kernel.packet_sockets import ETHERNET, LOOPBACK
 
 MOST = 4096
 """Characters of an expression."""
 
 # Debian's and Fedora's names of the library, then that of its development files. ctypes.util would start programs.
 _LIBRARIES = ("libpcap.so.0.8", "libpcap.so.1", "libpcap.so")
+# pcap/dlt.h
 _EN10MB, _RAW = 1, 12
 _ANY_MASK = 0xFFFFFFFF
 # linux/filter.h: BPF_MAXINSNS; A = the kind of the packet's link (SKF_AD_OFF + SKF_AD_HATYPE).
 _MOST_INSTRUCTIONS = 4096
 _INSTRUCTION = struct.Struct("=HBBI")
 _LOAD, _IS, _JUMP, _RETURN, _LINK_KIND = 0x20, 0x15, 0x05, 0x06, 0xFFFFF01C
-_ETHERNET, _LOOPBACK = 1, 772
 
 # The words of pcap-filter(7). After ``port`` and ``portrange`` any word is the name of a service in /etc/services.
 _WORDS = frozenset(
-    # One word a line would be a hundred lines.
+    # Written in lines of many words: ruff would have a line for each of the hundred words.
     """
     dst src host net mask port portrange proto protochain gateway broadcast multicast less greater and or not len
     ether fddi tr wlan ip ip6 arp rarp decnet tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp aarp atalk iso
@@ -82,8 +83,8 @@ def compiled(expression: str, length: int) -> bytes:
     plain = _INSTRUCTION.pack(_RETURN, 0, 0, 0) if wrong else plain
     head = [
         (_LOAD, 0, 0, _LINK_KIND),
-        (_IS, 2, 0, _ETHERNET),
-        (_IS, 1, 0, _LOOPBACK),
+        (_IS, 2, 0, ETHERNET),
+        (_IS, 1, 0, LOOPBACK),
         (_JUMP, 0, 0, len(ethernet) // _INSTRUCTION.size),
     ]
     whole = b"".join(_INSTRUCTION.pack(*one) for one in head) + ethernet + plain

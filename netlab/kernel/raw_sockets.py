@@ -34,6 +34,22 @@ _REPORT_LOSSES = {4: (socket.IPPROTO_IP, _IP_RECVERR, 1), 6: (socket.IPPROTO_IPV
 _MEMINFO = struct.Struct("=9I")
 _DROPS = 8
 _SEND_TRIES = 50
+# Seconds.
+_BETWEEN_TRIES = 0.001
+
+
+def sent(send: Callable[..., object], *arguments: object) -> int:
+    """Call a function that sends; return 0, or the errno with which the kernel refused. A full queue is tried again."""
+    for _ in range(_SEND_TRIES):
+        try:
+            send(*arguments)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
+                return error.errno or errno.EIO
+        else:
+            return 0
+        time.sleep(_BETWEEN_TRIES)
+    return errno.ENOBUFS
 
 
 class Sender:
@@ -45,16 +61,7 @@ class Sender:
 
     def send(self, packet: bytearray, destination: str) -> int:
         """Send a packet to an address; return 0, or the errno with which the kernel refused it."""
-        for _ in range(_SEND_TRIES):
-            try:
-                self._socket.sendto(packet, (destination, 0))
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.ENOBUFS):
-                    return error.errno or errno.EIO
-            else:
-                return 0
-            time.sleep(0.001)
-        return errno.ENOBUFS
+        return sent(self._socket.sendto, packet, (destination, 0))
 
     def close(self) -> None:
         self._socket.close()

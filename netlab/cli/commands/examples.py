@@ -44,6 +44,6 @@ def _copy(names: list[str], folder: str) -> None:
         raise UsageError(f"{', '.join(there)} {'exists' if len(there) == 1 else 'exist'}: no file is replaced")
     for name in names:
         path = os.path.join(folder, name)
-        output.make_folder(os.path.dirname(path))
+        output.make_directories(os.path.dirname(path))
         output.write(path, [(place / name).read_text()])
     terminal.emit([f"{len(names)} files copied to {folder}"])

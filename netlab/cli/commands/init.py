@@ -67,7 +67,7 @@ def init_command(folder: str, dry_run: bool, action: str) -> None:
             terminal.emit([f"would write {path}: {file.what}", *(f"    {line}" for line in _short(file))])
             continue
         if not os.path.lexists(path):
-            output.make_folder(os.path.dirname(path) or ".")
+            output.make_directories(os.path.dirname(path) or ".")
             if output.create(path, (f"{line}\n" for line in file.lines)):
                 terminal.emit([f"wrote {path}: {file.what}"])
                 continue

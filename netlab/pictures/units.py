@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Literal
 
 from netlab.cluster.flows import service_ref
-from netlab.cluster.types import Endpoint, Pod
+from netlab.cluster.types import Endpoint, Host, Node, Pod
 from netlab.frozen import frozen
 from netlab.objects.services import Service
 from netlab.policy.bitsets import members
@@ -119,8 +119,9 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
 
 
 def _order(part: Part) -> tuple[int, list[tuple[int, str]], str]:
-    kind = "Service" if part.service is not None else type(part.members[0]).__name__
-    return {"Host": 0, "Node": 2}.get(kind, 1), by_number(part.namespace), part.ident
+    first = part.members[0] if part.service is None else None
+    place = 0 if isinstance(first, Host) else 2 if isinstance(first, Node) else 1
+    return place, by_number(part.namespace), part.ident
 
 
 def by_number(name: str) -> list[tuple[int, str]]:

@@ -9,7 +9,7 @@ _SWEEPS = 6
 
 
 def columns_of(items: Sequence[str], arrows: Sequence[Pair]) -> list[list[str]]:
-    """Return the items in columns; arrows that close a circle are taken as their opposite."""
+    """Return the items in columns; an arrow that closes a cycle counts as its opposite."""
     forward = _without_circles(items, arrows)
     after: dict[str, list[str]] = {item: [] for item in items}
     waits = dict.fromkeys(items, 0)
@@ -39,7 +39,7 @@ def columns_of(items: Sequence[str], arrows: Sequence[Pair]) -> list[list[str]]:
 
 
 def _without_circles(items: Sequence[str], arrows: Sequence[Pair]) -> list[Pair]:
-    """Return the arrows without circles: greedy, most callers first (Eades, Lin and Smyth 1993)."""
+    """Return the arrows without cycles: greedy, most callers first (Eades, Lin and Smyth 1993)."""
     left = dict.fromkeys(items)
     out = {item: {t for s, t in arrows if s == item and t != item} for item in items}
     into = {item: {s for s, t in arrows if t == item and s != item} for item in items}

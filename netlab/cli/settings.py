@@ -74,7 +74,8 @@ def _choice(field: Field[object], found: list[Profile]) -> str:
 
 def _mode(mode: Mode) -> str:
     outside = "true" if mode.outside_routes else "false"
-    attachment = next((name for name, one in modes.ATTACHMENTS.items() if one == mode.attachment), mode.attachment.name)
+    names_of = {one: name for name, one in modes.ATTACHMENTS.items()}
+    attachment = names_of.get(mode.attachment, mode.attachment.name)
     names = (attachment, mode.transport.name, mode.masquerade, outside, mode.remote_node_source)
     return f"| `{mode.name}` | {' | '.join(f'`{name}`' for name in names)} |"
 

@@ -21,7 +21,7 @@ _WORKER = "nginx: worker process"
 
 MISSING = HostError(
     "this host has no nginx, so Ingresses are not served",
-    "install one: apt-get install nginx-light, or pip install 'netlab[ingress]'",
+    "install one: apt-get install nginx-light, or install netlab with its extra: netlab[ingress]",
 )
 
 

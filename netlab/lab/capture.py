@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 
 from netlab.dataplane.names import port_name
 from netlab.errors import NotFound, UsageError
-from netlab.kernel import pcap_filter
-from netlab.kernel.packet_sockets import is_interface_name
-from netlab.probe.capture import BUFFER, MOST_LENGTH, Capture, Place
+from netlab.probe.capture import BUFFER, MOST_LENGTH, Capture, Place, compiled
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
@@ -45,12 +43,10 @@ def open_capture(
       HostError: when libpcap is missing, which compiles filters.
       KernelError: when the kernel refuses a socket.
     """
-    if interface and not is_interface_name(interface):
-        raise UsageError(f"{interface!r} is not the name of an interface")
     if len(places) > MOST_PLACES:
         raise UsageError(f"a capture of {len(places):,} endpoints; the most are {MOST_PLACES:,}")
-    program = pcap_filter.compiled(expression, length)
     # Opening enters the namespaces. Without the lock, a concurrent ``down`` would end this process.
+    program = compiled(interface, expression, length)
     with lab.held(shared=True):
         try:
             return Capture(lab.machine.inside, places, interface, program, length, buffer)

@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from netlab.errors import KernelError, UsageError
-from netlab.kernel import netns, signals
+from netlab.kernel import netns, pcap_filter, signals
 from netlab.kernel.machine import Inside
-from netlab.kernel.packet_sockets import PacketReceiver, interfaces
+from netlab.kernel.packet_sockets import PacketReceiver, interfaces, is_interface_name
 from netlab.kernel.raw_sockets import Waiter, raise_file_limit
 from netlab.probe.capture_files import ETHERNET, RAW, CapturedPacket
 
@@ -33,6 +33,23 @@ class Place(NamedTuple):
 
     ref: str
     namespace: str
+
+
+def compiled(interface: str, expression: str, length: int) -> bytes:
+    """Return the BPF program of a filter.
+
+    Args:
+      interface: the name of an interface, "" for all.
+      expression: a filter in the syntax of pcap-filter(7), "" for all packets.
+      length: bytes that packets are cut to.
+
+    Raises:
+      UsageError: for a wrong name or filter.
+      HostError: when libpcap is missing.
+    """
+    if interface and not is_interface_name(interface):
+        raise UsageError(f"{interface!r} is not the name of an interface")
+    return pcap_filter.compiled(expression, length)
 
 
 class _Opened(NamedTuple):

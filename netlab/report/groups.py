@@ -129,7 +129,7 @@ def summary(found: Groups) -> str:
     ends = " and ".join(part for part in (_kinds(found, "Pod"), _kinds(found, "Host"), _kinds(found, "Node")) if part)
     counts = f"{of['pairs']} pair{'' if of['pairs'] == 1 else 's'}: {of['allow']} allow, {of['deny']} deny"
     counts += "".join(f", {of[verdict]} {verdict}" for verdict in ("some", "unknown") if of[verdict])
-    return f"{of['groups']} group{'' if of['groups'] == 1 else 's'} of {ends or 'nobody'}; {counts}"
+    return f"{of['groups']} group{'' if of['groups'] == 1 else 's'} of {ends or 'no endpoints'}; {counts}"
 
 
 def _kinds(found: Groups, kind: str) -> str:
@@ -259,7 +259,7 @@ class _Writer:
                 texts += self._parts(group, having)
             elif any(groups for _, _, groups in having):
                 texts += [f"{_WORDS[verdict]}: {text}" for text in self._parts(group, having)]
-        for number, text in enumerate(texts or ["nobody"]):
+        for number, text in enumerate(texts or ["none"]):
             yield f"  {word if not number else '':<4}  {text}"
 
     def _parts(self, group: Group, asked: Sequence[tuple[AskedPort, int, int]]) -> list[str]:
@@ -286,10 +286,10 @@ class _Writer:
     def _list(self, group: Group, found: int, every_group: int) -> str:
         """Name a set of groups from the view of one group: all, all but some, or some."""
         if found == every_group:
-            return "everybody"
+            return "all"
         rest = every_group & ~found
         if found.bit_count() > rest.bit_count():
-            return f"everybody but {self._some(group, rest)}"
+            return f"all but {self._some(group, rest)}"
         return self._some(group, found)
 
     def _some(self, group: Group, found: int) -> str:

@@ -30,7 +30,7 @@ _SET = re.compile(r"^\t(?:set|map) (\S+) \{")
 def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[str] = ()) -> Iterator[Block]:
     """Yield the warnings and the policies; those of ``used``, by name, are shown first if there are too many."""
     if not cluster.policies:
-        yield Paragraph("The input has no NetworkPolicy: every pod accepts connections from everywhere.")
+        yield Paragraph("The input has no NetworkPolicy, so no pod is isolated.")
         return
     about: dict[str, list[str]] = {}
     for one in warnings:

@@ -13,6 +13,7 @@ from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects import read_input
 from netlab.objects.kind import get
+from netlab.objects.profiles import Profile
 from netlab.objects.types import Document
 from netlab.policy import evaluate
 
@@ -21,7 +22,6 @@ _MOST_OF_VERDICT = 6
 _MOST_ASKED = 30
 # The most pods for which every pair is measured.
 _MOST_FOR_ORACLE = 60
-_NOT_OF_A_LAB = frozenset({"Scenario", "Profile"})
 
 
 @frozen
@@ -58,8 +58,9 @@ def manifests(folder: str) -> Manifests:
 
 
 def _is_of_a_lab(document: Document) -> bool:
-    # A policy that netlab does not read may change verdicts.
-    return document.kind not in _NOT_OF_A_LAB and (get(document.kind) is not None or "Policy" in document.kind)
+    kind = get(document.kind)
+    # A policy that netlab does not read may change verdicts. A profile changes what a lab is, and not what is in it.
+    return kind.of_lab and kind.type is not Profile if kind is not None else "Policy" in document.kind
 
 
 def _joined(folder: str, files: Sequence[str], left: Iterable[str]) -> list[str]:

@@ -90,7 +90,7 @@ def test_groups_as_lists_and_documents(netlab: Call) -> None:
     """Lists say what reaches a group and what it reaches; ``-o json`` is for programs."""
     narrow = netlab("reach", "--group", *SHOP, env={"COLUMNS": "20"}).stdout
 
-    assert "shop/db-0, asked 5432/TCP\n  from  api-0 of its namespace\n  to    nobody\n" in narrow
+    assert "shop/db-0, asked 5432/TCP\n  from  api-0 of its namespace\n  to    none\n" in narrow
     assert narrow == netlab("reach", "--group", "-o", "wide", *SHOP).stdout
     document = json.loads(netlab("reach", "--group", "--nodes", *SHOP, "-o", "json").stdout)
     assert ("ReachabilityGroups", {"Pod", "Node"}) == (

@@ -87,7 +87,7 @@ def test_reach_says_unknown(netlab: Call, files: tuple[str, str]) -> None:
     assert "shop/web  u        -" in table.stdout
     assert "u unknown: a policy that netlab does not read could change it" in table.stdout
     assert table.stdout.endswith("2 pairs: 1 allow, 0 deny, 1 unknown\n")
-    assert "  from  unknown: everybody\n" in netlab("reach", "--group", "-o", "wide", *files).stdout
+    assert "  from  unknown: all\n" in netlab("reach", "--group", "-o", "wide", *files).stdout
 
 
 @pytest.mark.parametrize("command", ["check", "reach", "compile"])

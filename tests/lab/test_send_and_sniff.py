@@ -19,8 +19,9 @@ import netlab
 from netlab.errors import KernelError, UsageError
 from netlab.kernel import pcap_filter
 from netlab.kernel.packet_sockets import PacketReceiver
-from netlab.lab import sending, sniffing
+from netlab.lab import sniffing
 from netlab.lab.lab import Lab
+from netlab.probe import sending
 
 MARK = b"netlab: this packet stays in its lab"
 EVERYONE = "ff:ff:ff:ff:ff:ff"

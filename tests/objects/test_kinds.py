@@ -35,6 +35,8 @@ FILES = Path(kinds.__file__).parent
 # What a program of a user imports by name, which are classes.
 EXPORTS = {"__all__", "_WHERE"}
 OTHERS = {
+    # Classes of the Python API, by their names.
+    SOURCES / "cli" / "api_reference.py",
     # The machines of a cluster, which are no API kinds.
     SOURCES / "report" / "groups.py",
     # Which fields of the conformance cases hold addresses.

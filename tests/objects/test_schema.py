@@ -33,6 +33,7 @@ FILES = [
     path
     for folder in ("topologies", "scenarios", "examples", "netlab/lessons")
     for path in sorted((REPOSITORY / folder).rglob("*.y*ml"))
+    if not path.name.startswith(".")  # a file of another program
 ]
 
 

@@ -155,8 +155,8 @@ def test_lists_and_the_document_of_groups_have_services() -> None:
     document = json.loads("".join(formats.lines(result, "json")))
     text = "\n".join(formats.lines(result, "wide"))
 
-    assert "service:shop/none, asked 80/TCP\n  from  nobody\n" in text
-    assert "service:shop/one, asked 443/TCP\n  from  nobody\n" in text
+    assert "service:shop/none, asked 80/TCP\n  from  none\n" in text
+    assert "service:shop/one, asked 443/TCP\n  from  none\n" in text
     assert ["service:shop/db"] * 2 == [one["destination"] for one in document["services"]][1:3]
     asked = [one for one in document["services"] if one["destination"] == "service:shop/none"]
     assert [{"deny"}] == [set(one["sources"]) for one in asked]

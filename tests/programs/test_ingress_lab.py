@@ -127,7 +127,7 @@ def test_a_host_without_nginx_has_the_rest_of_the_lab(machine: FakeKernel, monke
     lab = _up(machine, _ingress())
 
     assert {} == machine.programs
-    way_out = "install one: apt-get install nginx-light, or pip install 'netlab[ingress]'"
+    way_out = "install one: apt-get install nginx-light, or install netlab with its extra: netlab[ingress]"
     assert [f"Warning: this host has no nginx, so Ingresses are not served; {way_out}"] == said
     with pytest.raises(HostError, match="no nginx"):
         lab_ingress.check(machine, lab.cluster)

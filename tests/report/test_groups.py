@@ -138,10 +138,10 @@ p host:out -> a app=web (2 pods): allow 80/TCP; deny 443/TCP""" == "\n".join(tab
 LISTS = """\
 a/db, asked 5432/TCP; the same in b, c
   from  app=web (2 pods) of its namespace
-  to    nobody
+  to    none
 
 a app=web (2 pods), asked 80/TCP, 443/TCP; the same in b, c
-  from  80/TCP: everybody but db of its namespace, db of every other namespace that has it
+  from  80/TCP: all but db of its namespace, db of every other namespace that has it
   to    db of its namespace, host:out
         80/TCP: one another, app=web (2 pods) of every other namespace that has it
 
@@ -182,8 +182,8 @@ def test_long_lists_are_cut() -> None:
     ]
     text = "\n".join(lists(found(*things)))
 
-    assert "x/one, asked 80/TCP\n  from  a/*, b/*, p1 of 6 namespaces (c, d, e, …)\n  to    nobody\n" in text
-    assert "x/two, asked 80/TCP\n  from  m/q01, m/q02, m/q03, m/q04, m/q05, m/q06 and 2 more\n  to    nobody\n" in text
+    assert "x/one, asked 80/TCP\n  from  a/*, b/*, p1 of 6 namespaces (c, d, e, …)\n  to    none\n" in text
+    assert "x/two, asked 80/TCP\n  from  m/q01, m/q02, m/q03, m/q04, m/q05, m/q06 and 2 more\n  to    none\n" in text
 
 
 def test_the_summary_counts_groups_endpoints_and_pairs() -> None:
@@ -246,12 +246,12 @@ def test_unknown_pairs_are_listed_separately() -> None:
 
     assert [
         "x/a, asked 80/TCP, 81/TCP",
-        "  from  everybody",
-        "  to    unknown: everybody",
+        "  from  all",
+        "  to    unknown: all",
         "",
         "x/b, asked 80/TCP, 81/TCP",
-        "  from  unknown: everybody",
-        "  to    everybody",
+        "  from  unknown: all",
+        "  to    all",
         "",
     ] == list(lists(of))
     assert "x/a     -    u" in list(table(of, 120))

@@ -193,7 +193,7 @@ def _run(capture: Capture, written: _Written | None, printed: _Printed | None, l
         terminal.say(f"captured {quantity(count, 'packet')} of {quantity(size, 'byte')}{_dropped(drops)}")
         if written is not None and written.left_out:
             what = quantity(written.left_out, "packet")
-            terminal.say(f"left out {what} of tunnels, whose kind of link a pcap cannot hold too; write a .pcapng file")
+            terminal.say(f"left out {what} of tunnels: a pcap file holds one kind of link; write a .pcapng file")
 
 
 def _listed(refs: Sequence[str]) -> str:

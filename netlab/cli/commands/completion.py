@@ -20,7 +20,7 @@ def completion_command(shell: str) -> None:
     """Print the script that completes commands, options, pods, labs, kinds and profiles in a shell.
 
     To install it, add one line. bash, in ~/.bashrc: eval "$(netlab completion bash)". zsh, in ~/.zshrc after compinit:
-    eval "$(netlab completion zsh)". fish: netlab completion fish > ~/.config/fish/completions/netlab.fish
+    eval "$(netlab completion zsh)". fish, in ~/.config/fish/config.fish: netlab completion fish | source
     """
     from click.shell_completion import get_completion_class
 

@@ -46,4 +46,4 @@ def _copy(names: list[str], folder: str) -> None:
         path = os.path.join(folder, name)
         output.make_directories(os.path.dirname(path))
         output.write(path, [(place / name).read_text()])
-    terminal.emit([f"{len(names)} files copied to {folder}"])
+    terminal.emit([f"{len(names)} file{'' if len(names) == 1 else 's'} copied to {folder}"])

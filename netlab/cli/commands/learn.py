@@ -50,9 +50,9 @@ _lessons = click.option(
 @options.verbose
 @click.pass_context
 def learn_command(context: click.Context) -> None:
-    """Learn in short lessons: read, predict, edit a file, and let packets check it.
+    """Learn Kubernetes networking in short lessons: read, predict, edit a file, and let packets check it.
 
-    Without a command, it prints where you are and what to type. Each lesson has a text, a question that you answer
+    Without a command, it prints your lesson and what to type next. Each lesson has a text, a question that you answer
     before packets do, and a task in YAML files of your own folder. Nothing is fetched from the network.
     """
     if context.invoked_subcommand is None:
@@ -86,7 +86,7 @@ def start_command(name: str | None, again: bool, others: str, folder: str) -> No
     """Begin a lesson: copy its files into your folder, and print its text and its question.
 
     LESSON is a name or number of `netlab learn list`, or the folder of a trainer's lesson, such as ./my-lesson. Without
-    it, the first lesson begins that you have not passed. Files that you edited stay as they are.
+    it, netlab begins the first lesson that you have not passed. Files that you edited stay as they are.
     """
     chosen = chosen_folder(folder)
     progress = load(chosen)
@@ -277,7 +277,7 @@ def _start(path: str, folder: str, progress: Progress, *, again: bool = False) -
     commands = (
         *((f"cd {inner}", "and type there what the text shows"),)[: inner != "."],
         ("netlab learn check --answer yes|no", "your answer; then packets check it and your files"),
-        ("netlab learn hint", "one hint more"),
+        ("netlab learn hint", "the next hint"),
         (f"netlab down {lesson.lab}", "remove the lab of the text when you are done"),
     )
     terminal.emit(
@@ -314,7 +314,7 @@ def _print_place(folder: str, progress: Progress) -> None:
             f"netlab learn check{'' if state.answer else ' --answer yes|no'}",
             "let packets check your answer and your files",
         ),
-        ("netlab learn hint", "one hint more"),
+        ("netlab learn hint", "the next hint"),
     ]
     commands = following if state.passed else checking
     terminal.emit([*lines, *words.commands(*commands, (f"netlab learn start {now}", "read the lesson again"), listing)])

@@ -1,4 +1,4 @@
-"""The text of a NetworkPolicy in a picture: what it selects, and a line for each rule."""
+"""The text of a NetworkPolicy in pictures and reports: what it selects, and a line for each rule."""
 
 from __future__ import annotations
 
@@ -35,11 +35,14 @@ def rule_lines(cluster: Cluster, policy: NetworkPolicy) -> Iterator[tuple[str, R
             yield f"{word}: {rule_text(cluster, policy, rule, direction)}", rule
 
 
-def rule_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, direction: Direction) -> str:
-    """Return what a rule allows: ``80/TCP, 443/TCP from app=web or 10.0.0.0/8``."""
+def rule_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, direction: Direction, *, most: int = _FEW) -> str:
+    """Return what a rule allows: ``80/TCP, 443/TCP from app=web or 10.0.0.0/8``.
+
+    ``most`` is the most ports and the most peers; the text has the number of the others.
+    """
     _, word = _WORDS[direction]
-    ports = _some(", ", [port_text(item) for item in rule.ports])
-    peers = _some(" or ", [peer_text(cluster, policy, peer) for peer in rule.peers])
+    ports = _some(", ", [port_text(item) for item in rule.ports], most)
+    peers = _some(" or ", [peer_text(cluster, policy, peer) for peer in rule.peers], most)
     if not (ports or peers):
         return "everything"
     return f"{ports or 'every port'} {word} {peers or 'anywhere'}"
@@ -81,12 +84,12 @@ def _spaces_text(policy: NetworkPolicy, selector: LabelSelector | None) -> str:
 
 
 def _block_text(block: IPBlock) -> str:
-    but = f" except {_some(', ', list(map(str, block.excepts)))}" if block.excepts else ""
+    but = f" except {_some(', ', list(map(str, block.excepts)), _FEW)}" if block.excepts else ""
     return f"{block.cidr}{but}"
 
 
-def _some(between: str, texts: list[str]) -> str:
-    """Return the first texts, and the number of the others."""
-    if len(texts) <= _FEW:
+def _some(between: str, texts: list[str], most: int) -> str:
+    """Return at most ``most`` texts: the first ones, and the number of the others."""
+    if len(texts) <= most:
         return between.join(texts)
-    return f"{between.join(texts[: _FEW - 1])} and {len(texts) - _FEW + 1} more"
+    return f"{between.join(texts[: most - 1])} and {len(texts) - most + 1} more"

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 _SMALL = 24
 _WIDTH = 160
 _COMMANDS = 3
-_SECTIONS: dict[Outcome, str] = {
+SECTIONS: dict[Outcome, str] = {
     "differ": "Packets and policies differ",
-    "inconclusive": "Packets do not tell",
+    "inconclusive": "Inconclusive pairs",
     "unknown": "Not compared: a policy that netlab does not read could change the verdict",
 }
+"""The outcomes that a report lists pair by pair, in order, with the titles of their sections."""
 _TITLE = {"reach": "Expected verdicts", "probe": "Measured verdicts", "verify": "Packets against policies"}
 
 
@@ -51,19 +52,19 @@ def of_rows(
     """
     yield from head(tally.command, lab, f"{_outcome(tally)} in lab {lab}")
     wrong: list[Row] = []
-    for outcome, what in _SECTIONS.items():
+    for outcome, what in SECTIONS.items():
         rows, number = kept.rows[outcome], tally[outcome]
         if not number:
             continue
         wrong += rows if outcome != "unknown" else []
         yield Heading(what)
-        yield _pairs(rows, number)
+        yield pair_rows(rows[:MOST_ROWS], number)
     yield Paragraph(str(tally))
     yield from more
     yield from _again(again, [_explain(again, row) for row in wrong[:_COMMANDS]] if again else [])
 
 
-def verified(
+def of_verification(
     lab: str, tally: Tally, kept: KeptRows, cluster: Cluster, asked: FlowSelection, again: CommandLine | None
 ) -> Iterator[Block]:
     """Yield the comment of ``verify``: that of its rows, with the expected verdicts of groups and the picture."""
@@ -85,7 +86,11 @@ def _outcome(tally: Tally) -> str:
     return f"Passed: {quantity(tally['agree'], 'pair')} as expected{unknown}"
 
 
-def _pairs(rows: Sequence[Row], number: int) -> Rows:
+def pair_rows(rows: Sequence[Row], number: int) -> Rows:
+    """Return rows as a table with a column for each verdict that they have; ``number`` is the number of all rows.
+
+    The IP family is beside the port if the rows have two, or if it is IPv6.
+    """
     families = len({row.family for row in rows}) > 1
     verdicts = [name for name in ("expected", "measured") if any(getattr(row, name) for row in rows)]
     cells = [
@@ -96,7 +101,7 @@ def _pairs(rows: Sequence[Row], number: int) -> Rows:
             *(getattr(row, name) or "-" for name in verdicts),
             row.reason,
         )
-        for row in rows[:MOST_ROWS]
+        for row in rows
     ]
     header = ("From", "To", "Port", *(name.capitalize() for name in verdicts), "Reason")
     return Rows(header, cells, number - len(cells))

@@ -20,13 +20,11 @@ class KeptRows:
 
     Attributes:
       rows: the kept rows by outcome: ``differ``, ``inconclusive``, ``unknown``.
-      more: the number of rows by outcome that are not kept.
       seen: the counts of all rows by groups; None if no report has a matrix.
     """
 
     def __init__(self, seen: RowCounts | None = None) -> None:
         self.rows: dict[Outcome, list[Row]] = {"differ": [], "inconclusive": [], "unknown": []}
-        self.more: dict[Outcome, int] = dict.fromkeys(self.rows, 0)
         self.seen = seen
 
     def passing(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -40,14 +38,9 @@ class KeptRows:
             yield row
 
     def _keep(self, row: Row) -> None:
-        outcome = row.outcome
-        kept = self.rows.get(outcome)
-        if kept is None:
-            return
-        if len(kept) < MOST:
+        kept = self.rows.get(row.outcome)
+        if kept is not None and len(kept) < MOST:
             kept.append(row)
-        else:
-            self.more[outcome] += 1
 
 
 class Outcomes(NamedTuple):

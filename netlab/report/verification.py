@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netlab.quantity import quantity
@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import FlowSelection
     from netlab.report.again import CommandLine
-    from netlab.report.blocks import Block, Rows
+    from netlab.report.blocks import Block
     from netlab.report.kept import KeptRows
-
-_TITLES: dict[Outcome, str] = {
-    "differ": "Pairs that differ from what is expected",
-    "inconclusive": "Inconclusive pairs",
-    "unknown": "Pairs that are not compared",
-}
 
 
 class Verification(Reachability):
@@ -46,10 +40,10 @@ class Verification(Reachability):
 
     def comment(self) -> Iterator[Block]:
         """Yield the pairs that are wrong, the counts, the expected verdicts of groups, and the picture."""
-        from netlab.report.comments import verified
+        from netlab.report.comments import of_verification
 
         kept = self.keep()
-        return verified(self.lab, self.tally, kept, self._cluster, self._asked, self._again)
+        return of_verification(self.lab, self.tally, kept, self._cluster, self._asked, self._again)
 
     def suites(self) -> Suites:
         """Return a suite of the lab: a case for each wrong pair, one for all that agree, one for all not compared."""
@@ -61,7 +55,7 @@ class Verification(Reachability):
         wrong: tuple[Outcome, ...] = ("differ", "inconclusive")
         for outcome in wrong:
             cases += map(_case, kept.rows[outcome])
-            if more := kept.more[outcome]:
+            if more := tally[outcome] - len(kept.rows[outcome]):
                 text = f"{more:,} more {outcome}" if outcome == "inconclusive" else f"{more:,} more pairs differ"
                 cases.append(Case(f"and {text}", failure=(text, text)))
         return Suites("netlab", [Suite(f"verify {self.lab}", cases)])
@@ -70,6 +64,7 @@ class Verification(Reachability):
         """Yield the whole report: the pairs that are wrong, the matrices, pictures and policies."""
         from netlab.report.blocks import Heading, Number, Numbers, Paragraph
         from netlab.report.cluster_report import ClusterReport
+        from netlab.report.comments import SECTIONS, pair_rows
         from netlab.report.truth_table import DIFFER, INCONCLUSIVE, UNKNOWN
 
         self.read()
@@ -87,10 +82,10 @@ class Verification(Reachability):
             " A control packet, which no policy stops, follows each probe on the same path, so a denied probe is told"
             " from a lost one."
         )
-        for outcome, title in _TITLES.items():
+        for outcome, title in SECTIONS.items():
             if kept.rows[outcome]:
                 yield Heading(title)
-                yield wrong_rows(kept.rows[outcome], kept.more[outcome])
+                yield pair_rows(kept.rows[outcome], tally[outcome])
         yield from of.matrices()
         if kept.seen.elsewhere:
             yield Paragraph(f"{kept.seen.elsewhere:,} pairs are in no cell: the lab changed while they were measured.")
@@ -101,22 +96,3 @@ def _case(row: Row) -> Case:
     name = f"{row.source} -> {row.destination} {row.port_text} IPv{row.family}"
     what = f"expected {row.expected}, measured {row.measured}"
     return Case(name, failure=(what, f"{name}: {what}: {row.reason}"))
-
-
-def wrong_rows(found: Sequence[Row], more: int) -> Rows:
-    """Return rows as a table with both verdicts and the reason."""
-    from netlab.report.blocks import Rows
-
-    families = len({row.family for row in found}) > 1
-    rows = [
-        (
-            row.source,
-            row.destination,
-            f"{row.port_text} IPv{row.family}" if families else row.port_text,
-            row.expected or "",
-            row.measured or "",
-            row.reason,
-        )
-        for row in found
-    ]
-    return Rows(("source", "destination", "port", "expected", "measured", "reason and evidence"), rows, more)

@@ -45,7 +45,7 @@ def test_wrong_pairs_come_first_and_are_at_most_twenty() -> None:
     ]
     assert ["## Packets and policies differ", "| From | To | Port | Expected | Measured | Reason |"] == lines[2:4]
     assert "| `x/a-0` | `x/b` | `80/TCP` | allow | deny | by policy `x/p` |" == lines[5]
-    assert ["and 5 more", "## Packets do not tell"] == lines[25:27]
+    assert ["and 5 more", "## Inconclusive pairs"] == lines[25:27]
     assert "27 pairs: 1 agree, 25 differ, 1 inconclusive" in lines
     assert ["netlab verify -f 'a b.yaml'", "netlab explain x/a-0 x/b:80/TCP -f 'a b.yaml'"] == lines[-6:-4]
 

@@ -148,7 +148,7 @@ def test_a_pair_that_differs_comes_first_and_flags_its_cells(cluster: Cluster) -
     spaces = [unit.name for unit in by_space.rows]
 
     assert 3540 == result.tally.pairs
-    assert ["lab: expected and measured", "Pairs that differ from what is expected"] == headings[:2]
+    assert ["lab: expected and measured", "Packets and policies differ"] == headings[:2]
     assert [("shop-02 app=web (5 pods)", "shop-02/db-0")] == flagged
     assert "shop-02" in spaces
     assert "shop-01 and 1 alike" in spaces

@@ -21,9 +21,9 @@ import workflow
 from workflow import WrongInputError
 
 COMMANDS = ("check", "reach", "verify", "test")
-# The formats that are written to files, if the installed netlab has them for a command: verify.html.
+# The formats that are written to files, and the suffix of each: verify.html. A command may not have all of them.
 SUFFIXES = {"markdown": "md", "html": "html", "junit": "xml", "sarif": "sarif"}
-# They make namespaces.
+# The commands that make namespaces, so they need root or user namespaces.
 KERNEL = ("verify", "test")
 MEANINGS = {
     0: "as expected",
@@ -33,6 +33,7 @@ MEANINGS = {
     70: "a bug in netlab",
 }
 _FAILS_FROM = {"warning": 1, "verdict": 1, "error": 2}
+# How the names of the runner's own variables begin.
 _OF_RUNNER = ("ACTIONS_", "GITHUB_", "INPUT_", "NETLAB_")
 _MOST_LINES = 100
 _MOST_LOGGED = 500_000
@@ -110,9 +111,7 @@ def run(command: str, arguments: Sequence[str], folder: Path) -> Done:
         program = ["sudo", "-n", "--", *program]
     options = [f"--{name}={path}" for name, path in reports.items()]
     # The runner's own variables, such as the files of its outputs, are not for netlab and what it runs.
-    environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("ACTIONS_", "GITHUB_", "INPUT_", "NETLAB_"))
-    }
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_RUNNER)}
     with (folder / f"{command}.txt").open("w+b") as printed, tempfile.TemporaryFile() as said:
         ended = subprocess.run(
             [*program, *options, *arguments],

@@ -29,6 +29,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("output", ["svg", "dot", "html"])
 def test_each_question_has_each_format(netlab: Call, file: str, question: str, output: str) -> None:
+    """topology, reach and policies are printed as SVG, dot and HTML, and have the names of the input."""
     done = netlab("graph", question, "-f", file, "-o", output)
 
     assert 0 == done.exit_code
@@ -37,10 +38,12 @@ def test_each_question_has_each_format(netlab: Call, file: str, question: str, o
 
 
 def test_svg_is_the_default(netlab: Call, file: str) -> None:
+    """Without -o the picture is an SVG."""
     assert netlab("graph", "policies", "-f", file).stdout.startswith("<svg ")
 
 
 def test_a_small_picture_is_a_flowchart(netlab: Call) -> None:
+    """Up to 20 boxes -o mermaid prints a flowchart."""
     done = netlab("graph", "policies", "-f", "examples/shop", "-o", "mermaid")
 
     assert 0 == done.exit_code
@@ -48,6 +51,7 @@ def test_a_small_picture_is_a_flowchart(netlab: Call) -> None:
 
 
 def test_a_large_picture_is_no_flowchart_and_one_line_says_what_to_use(netlab: Call, file: str) -> None:
+    """Mermaid of more than 20 boxes is unreadable, so it is an error with exit code 2."""
     done = netlab("graph", "policies", "-f", file, "-o", "mermaid")
 
     assert (2, "") == (done.exit_code, done.stdout)
@@ -66,6 +70,7 @@ def test_a_large_picture_is_no_flowchart_and_one_line_says_what_to_use(netlab: C
 def test_an_option_that_does_nothing_for_a_question_is_refused(
     netlab: Call, file: str, question: str, option: tuple[str, ...]
 ) -> None:
+    """An option that selects pairs is an error for pictures without pairs."""
     done = netlab("graph", question, "-f", file, *option)
 
     assert 2 == done.exit_code
@@ -74,12 +79,14 @@ def test_an_option_that_does_nothing_for_a_question_is_refused(
 
 @pytest.mark.parametrize("question", ["topology", "reach"])
 def test_namespaces_are_chosen_for_policies_only(netlab: Call, file: str, question: str) -> None:
+    """Other pictures refuse --only."""
     done = netlab("graph", question, "-f", file, "--only", "shop")
 
     assert (2, "Error: --only is for `graph policies` only\n") == (done.exit_code, done.stderr)
 
 
 def test_a_namespace_is_drawn_alone(netlab: Call, file: str) -> None:
+    """--only leaves out all other namespaces; an unknown one is an error."""
     drawn = netlab("graph", "policies", "-f", file, "--only", "monitoring", "--only", "kube-system", "-o", "dot")
     wrong = netlab("graph", "policies", "-f", file, "--only", "moniturin")
 
@@ -101,6 +108,7 @@ def test_a_picture_is_written_to_a_file(netlab: Call, file: str, tmp_path: Path)
 
 
 def test_a_file_that_cannot_be_written_is_an_error_before_anything_is_read(netlab: Call, tmp_path: Path) -> None:
+    """The missing directory is reported, and not the missing input."""
     done = netlab("graph", "topology", "-f", "missing.yaml", "--output-file", str(tmp_path / "no/out.svg"))
 
     assert 2 == done.exit_code
@@ -108,6 +116,7 @@ def test_a_file_that_cannot_be_written_is_an_error_before_anything_is_read(netla
 
 
 def test_a_profile_changes_the_wiring(netlab: Call, file: str) -> None:
+    """--as weave draws the tunnels of Weave Net."""
     done = netlab("graph", "topology", "-f", file, "--as", "weave", "-o", "dot")
 
     assert 0 == done.exit_code
@@ -203,6 +212,7 @@ def test_the_pictures_of_the_docs_are_what_the_command_prints(netlab: Call, argu
 
 
 def test_the_flowchart_of_the_docs_is_what_the_command_prints(netlab: Call) -> None:
+    """docs/pictures.md has it as a block of Mermaid."""
     (text,) = re.findall(r"```mermaid\n(.*?)```", PAGE, re.DOTALL)
 
     assert text == netlab("graph", "policies", "-f", "examples/shop", "-o", "mermaid").stdout

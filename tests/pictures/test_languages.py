@@ -91,6 +91,7 @@ def small() -> Picture:
 
 
 def test_graphviz_has_a_cluster_for_a_frame_and_a_sign_for_a_verdict():
+    """A box has its lines, its note and its place; what is not isolated is dashed."""
     lines = [line.strip() for line in dot.lines(small())]
 
     assert "subgraph cluster_0 {" in lines
@@ -105,6 +106,7 @@ def test_graphviz_has_a_cluster_for_a_frame_and_a_sign_for_a_verdict():
 
 
 def test_mermaid_has_a_subgraph_for_a_frame_and_a_sign_for_a_verdict():
+    """Every line of a small flowchart is as stated."""
     assert [
         "flowchart LR",
         '  subgraph f0["shop"]',
@@ -131,6 +133,7 @@ def test_no_text_becomes_syntax_of_mermaid():
 
 
 def test_a_large_picture_is_no_flowchart():
+    """20 boxes fit; 21 are an error that names other formats."""
     boxes = tuple(Box(str(at), "pods", (str(at),)) for at in range(21))
 
     assert not mermaid.fits(Picture("large", boxes))
@@ -152,6 +155,7 @@ def test_no_text_becomes_syntax_of_graphviz():
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="needs dot, of the package graphviz")
 def test_graphviz_draws_hostile_texts_as_they_are():
+    """Graphviz shows entities and escapes as text, and makes no element or link of them."""
     text = "\n".join(dot.lines(hostile()))
     done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, check=True, timeout=60)
     drawn = ET.fromstring(done.stdout)  # noqa: S314  the output of dot

@@ -34,6 +34,7 @@ def selected(picture: Picture) -> dict[str, list[str]]:
 
 
 def test_a_policy_says_what_it_selects_and_allows():
+    """Its box has a line for its selector and one for each rule."""
     cluster = cluster_of(
         pod("shop/web", "app=web"),
         pod("shop/db", "app=db"),
@@ -61,6 +62,7 @@ def test_a_policy_says_what_it_selects_and_allows():
 
 
 def test_an_arrow_leads_from_a_policy_to_the_pods_that_it_selects():
+    """A policy that selects every pod has one arrow to one box for all of them."""
     cluster = cluster_of(
         workload("Deployment", "shop/web", 3, "app=web"),
         pod("shop/api", "app=api"),
@@ -72,6 +74,7 @@ def test_an_arrow_leads_from_a_policy_to_the_pods_that_it_selects():
 
 
 def test_pods_that_no_policy_isolates_come_first():
+    """Namespaces with such pods come first, too."""
     cluster = cluster_of(
         pod("a/safe"),
         policy("a/deny", types="ingress egress"),
@@ -92,6 +95,7 @@ def test_pods_that_no_policy_isolates_come_first():
 
 
 def test_a_policy_that_selects_nothing_says_so():
+    """It has no arrow, and the text below names it."""
     cluster = cluster_of(pod("shop/web", "app=web"), policy("shop/typo", "app=wbe", ingress=[]))
     picture = policies_picture(cluster)
 
@@ -101,12 +105,14 @@ def test_a_policy_that_selects_nothing_says_so():
 
 
 def test_a_peer_that_matches_no_pod_says_so():
+    """The line of its rule ends with (no pod)."""
     cluster = cluster_of(pod("shop/web"), policy("shop/p", ingress=[rule(peer("a=b"))]))
 
     assert "in: every port from a=b (no pod)" in by_name(policies_picture(cluster))["p"].lines
 
 
 def test_policies_that_netlab_does_not_read_have_their_own_sign():
+    """Their boxes and arrows have the sign of unknown verdicts."""
     subject = Subject(namespace="shop", denies=frozenset(("ingress",)))
     wide = Subject(denies=frozenset(("ingress",)))
     cluster = cluster_of(pod("shop/web"), unread("shop/l7", subject), unread("wide", wide, kind="WidePolicy"))
@@ -121,6 +127,7 @@ def test_policies_that_netlab_does_not_read_have_their_own_sign():
 
 
 def test_pods_on_which_no_policy_can_act_are_not_isolated():
+    """A pod with hostNetwork has its own box, which says why."""
     cluster = cluster_of(pod("shop/agent", host=True), pod("shop/web"), policy("shop/deny", types="ingress egress"))
     boxes = by_name(policies_picture(cluster))
 
@@ -131,6 +138,7 @@ def test_pods_on_which_no_policy_can_act_are_not_isolated():
 
 @pytest.mark.parametrize(("pods", "frames"), [(10, 4), (60, 5), (500, 5)])
 def test_namespaces_alike_share_a_frame_at_any_size(pods: int, frames: int, tmp_path: Path):
+    """From 10 to 500 pods a picture has at most MOST_BOXES boxes."""
     picture = policies_picture(_read(tmp_path, picture_input(pods)))
     idents = [box.ident for box in picture.boxes]
 
@@ -142,6 +150,7 @@ def test_namespaces_alike_share_a_frame_at_any_size(pods: int, frames: int, tmp_
 
 
 def test_a_box_stands_for_a_namespace_where_too_many_policies_differ(monkeypatch: pytest.MonkeyPatch):
+    """Namespaces with equal numbers share a box."""
     monkeypatch.setattr(of_policies, "MOST_BOXES", 3)
     cluster = cluster_of(
         *(pod("a/one"), pod("a/two"), policy("a/deny", types="ingress egress"), policy("a/none", "x=y", ingress=[])),
@@ -189,6 +198,7 @@ def test_it_calls_isolated_what_the_evaluator_judges(profile: str, tmp_path: Pat
 
 
 def test_a_pod_without_network_is_neither_isolated_nor_open():
+    """Its box says that it has no network."""
     cluster = cluster_of(pod("shop/alone", network="none"), pod("shop/web"))
     boxes = by_name(policies_picture(cluster))
 

@@ -102,6 +102,7 @@ def whole(picture: Picture) -> None:
 
 @pytest.mark.parametrize("file", TOPOLOGIES, ids=lambda file: file.stem)
 def test_it_shows_the_interfaces_of_each_topology(file: Path, tmp_path: Path):
+    """Each interface that ``up`` would build is in the picture, and no other."""
     cluster = read(tmp_path, f"{file.read_text()}\n---\n{EVERY_KIND}")
     picture = topology_picture(cluster)
 
@@ -111,6 +112,7 @@ def test_it_shows_the_interfaces_of_each_topology(file: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_it_shows_the_interfaces_of_each_profile(profile: str, tmp_path: Path):
+    """Each interface that ``up --as`` would build is in the picture, and no other."""
     cluster = read(tmp_path, TWO_NODES + EVERY_KIND, profile)
     picture = topology_picture(cluster)
 
@@ -119,6 +121,7 @@ def test_it_shows_the_interfaces_of_each_profile(profile: str, tmp_path: Path):
 
 
 def test_a_bridge_joins_the_pods_of_its_node_and_its_node_routes(tmp_path: Path):
+    """The node routes to the bridge, and encapsulates into the tunnel."""
     picture = topology_picture(read(tmp_path, TWO_NODES + EVERY_KIND))
     joined = {(arrow.source, arrow.target): arrow.label for arrow in picture.arrows}
 
@@ -129,6 +132,7 @@ def test_a_bridge_joins_the_pods_of_its_node_and_its_node_routes(tmp_path: Path)
 
 
 def test_replicas_on_one_node_are_one_box_with_their_addresses():
+    """The box has their number, and the first and the last address."""
     cluster = cluster_of(workload("Deployment", "shop/web", 3))
     (box,) = [box for box in topology_picture(cluster).boxes if box.kind == "pods"]
 
@@ -138,6 +142,7 @@ def test_replicas_on_one_node_are_one_box_with_their_addresses():
 
 
 def test_pods_of_the_host_network_and_without_network_have_no_interface(tmp_path: Path):
+    """Their boxes say so in place of an interface."""
     picture = topology_picture(read(tmp_path, TWO_NODES + EVERY_KIND))
     lines = [box.lines for box in picture.boxes if box.kind == "pods"]
 
@@ -146,6 +151,7 @@ def test_pods_of_the_host_network_and_without_network_have_no_interface(tmp_path
 
 
 def test_links_of_plugins_are_said_to_be_theirs(tmp_path: Path):
+    """In mode cni plugins make the links, so netlab knows no interface before it runs them."""
     spec = """\
 apiVersion: netlab/v1alpha1
 kind: Topology
@@ -164,6 +170,7 @@ spec:
 
 
 def test_impaired_links_are_written_at_both_ends(tmp_path: Path):
+    """A link between two nodes is at the boxes of both; one of a host is on its arrow."""
     links = "links: [{between: [node-a, node-b], delay: 20ms}, {between: [client], rate: 10mbit}]"
     text = TWO_NODES.replace("spec: {", "spec: {" + links + ", ")
     picture = topology_picture(read(tmp_path, text + EVERY_KIND))
@@ -176,6 +183,7 @@ def test_impaired_links_are_written_at_both_ends(tmp_path: Path):
 
 @pytest.mark.parametrize("pods", [10, 60, 500])
 def test_it_has_few_boxes_at_any_size(pods: int, tmp_path: Path):
+    """A large picture leaves out no pod: it counts them."""
     cluster = read(tmp_path, picture_input(pods))
     picture = topology_picture(cluster)
 
@@ -185,6 +193,7 @@ def test_it_has_few_boxes_at_any_size(pods: int, tmp_path: Path):
 
 
 def test_many_nodes_alike_are_one_frame():
+    """The frame has the first name, the last name and the number of nodes."""
     nodes = [f"node-{number}" for number in range(1, 41)]
     picture = topology_picture(cluster_of(topology(nodes, mode="overlay"), workload("Deployment", "shop/web", 80)))
     (frame,) = picture.frames
@@ -194,6 +203,7 @@ def test_many_nodes_alike_are_one_frame():
 
 
 def test_the_coarsest_picture_has_a_box_for_each_network(monkeypatch: pytest.MonkeyPatch):
+    """It names the namespaces of the pods."""
     monkeypatch.setattr(of_topology, "MOST_BOXES", 3)
     picture = topology_picture(cluster_of(pod("shop/web"), pod("bank/db")))
     (box,) = [box for box in picture.boxes if box.kind == "pods"]
@@ -212,6 +222,7 @@ def test_a_wrong_mtu_is_found(tmp_path: Path):
 
 
 def test_pods_have_a_place_in_the_input(tmp_path: Path):
+    """The place is the file and line of the object that makes the pods."""
     picture = topology_picture(read(tmp_path, TWO_NODES + EVERY_KIND))
     places = {box.lines[0]: box.place for box in picture.boxes}
 

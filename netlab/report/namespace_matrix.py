@@ -13,6 +13,7 @@ from typing import NamedTuple
 from netlab.cluster.types import Pod
 from netlab.frozen import frozen
 from netlab.policy.groups import Group, Groups
+from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.quantity import quantity
 from netlab.report.answers import Answers
@@ -20,7 +21,8 @@ from netlab.report.blocks import Answer, Cell, Header, Matrix
 from netlab.report.interchangeable import alike
 from netlab.report.isolation import flag_of, isolation_text
 from netlab.report.matrices import Headers, alike_first
-from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, NOT_ASKED, PARTIAL, SOME, UNKNOWN
+from netlab.report.namespace_counts import Counts, counts_text, mark_of
+from netlab.report.truth_table import ALLOW, DENY, DIFFER, INCONCLUSIVE, PARTIAL, UNKNOWN
 from netlab.verdicts import Expected
 
 MOST_ROWS = 120
@@ -55,17 +57,6 @@ class _Open(NamedTuple):
     sources: int
 
 
-@frozen
-class _Counts:
-    """The questions between two namespaces: how many there are, and how many have each verdict but ``deny``."""
-
-    total: int
-    having: Mapping[Expected, int]
-    ports: tuple[str, ...] = ()
-    wrong: int = 0
-    inconclusive: int = 0
-
-
 def namespace_matrix(answers: Answers, headers: Headers, isolated: Mapping[str, str]) -> Matrix:
     """Return the matrix of the namespaces of a cluster, and of its outside hosts and nodes."""
     return _Namespaces(answers, headers, isolated).matrix()
@@ -80,7 +71,7 @@ class _Namespaces:
         self._headers = headers
         self._isolated = isolated
         self._namespaces = _namespaces_of(self._found, headers)
-        self._counts: list[_Counts] = []
+        self._counts: list[Counts] = []
         self._known: dict[tuple[object, ...], int] = {}
         self._cells = self._between_all()
 
@@ -206,7 +197,7 @@ class _Namespaces:
 
     def _count(
         self, source: _Namespace, to: _Namespace, records: Sequence[_Open], wrong: Counter[str], first: int
-    ) -> _Counts:
+    ) -> Counts:
         """Return the counts between two namespaces; ``first`` is the number of the source's first group."""
         total = 0
         for group in to.groups:
@@ -225,12 +216,12 @@ class _Namespaces:
                     pairs = len(one.members) * (len(group.members) - (one is group))
                     having[record.verdict] = having.get(record.verdict, 0) + pairs
             if record.verdict == "allow":
-                ports[_port(record.asked)] = None
+                ports[service_text(*record.asked[1:])] = None
         for group in to.groups if source is to else ():
             for verdict in group.alone:
                 total += len(group.members)
                 having[verdict] = having.get(verdict, 0) + len(group.members)
-        return _Counts(total, having, tuple(ports), wrong["differ"], wrong["inconclusive"])
+        return Counts(total, having, tuple(ports), wrong["differ"], wrong["inconclusive"])
 
 
 class _Opened:
@@ -262,11 +253,6 @@ def _pairs(of: Sequence[int], to: Sequence[int]) -> list[tuple[int, int]]:
     return [(of[0], to[0]), *([(of[0], of[1])] if of is to and len(of) > 1 else [])]
 
 
-def _port(asked: AskedPort) -> str:
-    _, protocol, port = asked
-    return protocol if port is None else f"{port}/{protocol}"
-
-
 def _mask(namespace: _Namespace) -> tuple[int, int]:
     """Return the lowest number of a namespace's groups, and the set of its groups shifted by it."""
     numbers = [group.number for group in namespace.groups]
@@ -288,33 +274,3 @@ def _namespaces_of(found: Groups, headers: Headers) -> list[_Namespace]:
     # The places of the groups count too: the bits of two namespaces alike are the same.
     places = {name: _mask(_Namespace(name, tuple(of), ()))[1] for name, of in by_name.items()}
     return [_Namespace(name, tuple(of), (shapes[name], places[name])) for name, of in by_name.items()]
-
-
-def mark_of(counts: _Counts) -> str:
-    """Return the mark of the questions between two namespaces."""
-    if counts.wrong or counts.inconclusive:
-        return DIFFER if counts.wrong else INCONCLUSIVE
-    if not counts.total:
-        return NOT_ASKED
-    if counts.having.get("unknown"):
-        return UNKNOWN if counts.having["unknown"] == counts.total else PARTIAL
-    allowed = counts.having.get("allow", 0)
-    if allowed == counts.total:
-        return ALLOW
-    if counts.having.get("some", 0) == counts.total:
-        return SOME
-    return PARTIAL if allowed or counts.having.get("some") else DENY
-
-
-def counts_text(counts: _Counts) -> str:
-    """Return the counts as text: ``12 of 40 open (5432/TCP)``."""
-    if not counts.total:
-        return "not asked"
-    allowed = counts.having.get("allow", 0)
-    ports = f" ({', '.join(counts.ports[:12])}{', …' if len(counts.ports) > 12 else ''})" if counts.ports else ""
-    text = f"{allowed:,} of {counts.total:,} open{ports}"
-    for verdict in ("some", "unknown"):
-        if number := counts.having.get(verdict):
-            text += f", {number:,} {verdict}"
-    wrong = [(counts.wrong, "differ"), (counts.inconclusive, "inconclusive")]
-    return text + "".join(f", pairs of groups that {word}: {number}" for number, word in wrong if number)

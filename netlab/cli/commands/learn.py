@@ -236,7 +236,7 @@ def validate_command(folders: Sequence[str], measured: bool) -> None:
 
 
 def _measured(lesson: LessonFolder) -> Iterable[str]:
-    """Yield what packets do otherwise than a lesson says."""
+    """Yield a line for the question, the unedited files and the solution where packets disagree with the lesson."""
     from netlab.lessons import check
     from netlab.lessons.read import question_of, solution_of
 
@@ -255,6 +255,7 @@ def _measured(lesson: LessonFolder) -> Iterable[str]:
 
 
 def _start(path: str, folder: str, progress: Progress, *, again: bool = False) -> None:
+    """Copy the files of the lesson at ``path`` into the learner's folder, and print its text and its question."""
     from dataclasses import replace
 
     from netlab.lessons import folder as of_learner

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from netlab.errors import printable
 from netlab.patterns import pattern
-from netlab.pictures.model import Arrow, Box, Content, Picture
+from netlab.pictures.model import Arrow, Box, FrameContents, Picture
 from netlab.pictures.texts import all_lines, whole_label
 
 _GRAPH = (
@@ -67,7 +67,7 @@ def lines(picture: Picture) -> Iterator[str]:
     yield "}"
 
 
-def _inside(ident: str, contents: Mapping[str, Content], depth: int) -> Iterator[str]:
+def _inside(ident: str, contents: Mapping[str, FrameContents], depth: int) -> Iterator[str]:
     """Yield the lines of the boxes and frames in a frame."""
     indent = "  " * depth
     for number, box in contents[ident].boxes:

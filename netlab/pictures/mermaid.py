@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from netlab.errors import UsageError, printable
-from netlab.pictures.model import Arrow, Content, Picture
+from netlab.pictures.model import Arrow, FrameContents, Picture
 from netlab.pictures.texts import all_lines, whole_label
 
 MOST = 20
@@ -56,7 +56,7 @@ def lines(picture: Picture) -> Iterator[str]:
         yield f"  {_DASHED}"
 
 
-def _inside(ident: str, contents: Mapping[str, Content], depth: int) -> Iterator[str]:
+def _inside(ident: str, contents: Mapping[str, FrameContents], depth: int) -> Iterator[str]:
     """Yield the lines of the boxes and frames in a frame."""
     indent = "  " * depth
     for number, box in contents[ident].boxes:

@@ -83,7 +83,7 @@ class Arrow:
     place: str = ""
 
 
-class Content(NamedTuple):
+class FrameContents(NamedTuple):
     """What is directly in a frame: boxes and frames with their numbers in the picture."""
 
     boxes: list[tuple[int, Box]]
@@ -105,9 +105,11 @@ class Picture:
     below: tuple[str, ...] = ()
     unit: str = ""
 
-    def contents(self) -> Mapping[str, Content]:
+    def contents(self) -> Mapping[str, FrameContents]:
         """Return the boxes and frames that are directly in each frame, by its ident; "" for those in none."""
-        found: dict[str, Content] = {ident: Content([], []) for ident in ("", *(frame.ident for frame in self.frames))}
+        found: dict[str, FrameContents] = {
+            ident: FrameContents([], []) for ident in ("", *(frame.ident for frame in self.frames))
+        }
         for number, box in enumerate(self.boxes):
             found.get(box.frame, found[""]).boxes.append((number, box))
         for number, frame in enumerate(self.frames):

@@ -16,7 +16,7 @@ from netlab.objects.unread import UnreadPolicy
 from netlab.pictures.isolation import DIRECTIONS
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
-from netlab.pictures.policy_spaces import EVERY, NOT_READ, PodsOfSpace, Space, spaces
+from netlab.pictures.policy_spaces import EVERY, NOT_READ, PolicyNamespace, SelectedPods, policy_namespaces
 from netlab.policy.problems import some
 from netlab.policy.unread import selecting
 from netlab.quantity import quantity
@@ -37,15 +37,15 @@ def policies_picture(cluster: Cluster, *, only: Collection[str] = ()) -> Picture
     Raises:
       UsageError: for a namespace without pods and policies.
     """
-    found = spaces(cluster)
+    found = policy_namespaces(cluster)
     if only:
-        missing = sorted({*only} - {space.name for space in found})
+        missing = sorted({*only} - {namespace.name for namespace in found})
         if missing:
             raise UsageError(*(f"namespace {name!r} has no pods and no policies" for name in missing))
-        found = [space for space in found if space.name in only]
+        found = [namespace for namespace in found if namespace.name in only]
     title = f"{cluster.name}: policies"
-    apart = [[space] for space in found]
-    alike = _alike(found, [space.shape for space in found])
+    apart = [[namespace] for namespace in found]
+    alike = _alike(found, [namespace.shape for namespace in found])
     for frames in (apart, alike):
         if sum(_size(of[0]) for of in frames) <= MOST_BOXES:
             boxes, drawn, arrows = _drawn(cluster, frames)
@@ -56,21 +56,23 @@ def policies_picture(cluster: Cluster, *, only: Collection[str] = ()) -> Picture
     return _by_namespace(cluster, title, found)
 
 
-def _alike(found: Sequence[Space], keys: Sequence[Hashable]) -> list[list[Space]]:
+def _alike(found: Sequence[PolicyNamespace], keys: Sequence[Hashable]) -> list[list[PolicyNamespace]]:
     """Return namespaces with equal keys together, in the order of their first ones."""
-    by_key: dict[Hashable, list[Space]] = defaultdict(list)
-    for space, key in zip(found, keys, strict=True):
-        by_key[key].append(space)
+    by_key: dict[Hashable, list[PolicyNamespace]] = defaultdict(list)
+    for namespace, key in zip(found, keys, strict=True):
+        by_key[key].append(namespace)
     return list(by_key.values())
 
 
-def _size(space: Space) -> int:
+def _size(namespace: PolicyNamespace) -> int:
     """Return the number of boxes of a namespace."""
-    return len(space.pods) + len(space.policies) + any(EVERY in policy.selected for policy in space.policies)
+    return (
+        len(namespace.pods) + len(namespace.policies) + any(EVERY in policy.selected for policy in namespace.policies)
+    )
 
 
 def _drawn(
-    cluster: Cluster, frames: Sequence[Sequence[Space]]
+    cluster: Cluster, frames: Sequence[Sequence[PolicyNamespace]]
 ) -> tuple[tuple[Box, ...], tuple[Frame, ...], tuple[Arrow, ...]]:
     """Return the boxes, frames and arrows of namespaces; those of one frame are alike."""
     boxes: list[Box] = []
@@ -79,7 +81,7 @@ def _drawn(
     for of in frames:
         first = of[0]
         ident = f"namespace:{first.name}"
-        names = [space.name for space in of]
+        names = [namespace.name for namespace in of]
         drawn.append(Frame(ident, "namespace", one_line(name_range(names)), note=bounded(names if names[1:] else ())))
         pods = list(_pod_boxes(of, ident))
         boxes += [box for box in pods if box.isolation == "none"]
@@ -97,11 +99,11 @@ def _drawn(
     return tuple(boxes), tuple(drawn), tuple(arrows)
 
 
-def _pods_ident(space: Space, number: int) -> str:
-    return f"{space.name}/{'*' if number == EVERY else number}"
+def _pods_ident(namespace: PolicyNamespace, number: int) -> str:
+    return f"{namespace.name}/{'*' if number == EVERY else number}"
 
 
-def _pod_boxes(of: Sequence[Space], frame: str) -> Iterator[Box]:
+def _pod_boxes(of: Sequence[PolicyNamespace], frame: str) -> Iterator[Box]:
     first = of[0]
     if any(EVERY in policy.selected for policy in first.policies):
         count = first.count * len(of)
@@ -120,10 +122,12 @@ def _pod_boxes(of: Sequence[Space], frame: str) -> Iterator[Box]:
         )
 
 
-def _policy_box(of: Sequence[Space], number: int, frame: str) -> Box:
+def _policy_box(of: Sequence[PolicyNamespace], number: int, frame: str) -> Box:
     first = of[0]
     policy = first.policies[number]
-    note = first.notes[number] if len(of) == 1 else [f"{space.name}: {space.places[number]}" for space in of]
+    note = (
+        first.notes[number] if len(of) == 1 else [f"{namespace.name}: {namespace.places[number]}" for namespace in of]
+    )
     lines = (policy.name, *policy.lines)
     return Box(
         f"{first.name}/policy/{number}",
@@ -144,26 +148,26 @@ def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
     return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
 
 
-def _common(groups: Sequence[PodsOfSpace]) -> Isolation:
+def _common(groups: Sequence[SelectedPods]) -> Isolation:
     """Return the isolation that all groups of pods have, "" if they differ."""
     found = {one.isolation for one in groups}
     return found.pop() if len(found) == 1 else ""
 
 
-def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Picture:
+def _by_namespace(cluster: Cluster, title: str, found: Sequence[PolicyNamespace]) -> Picture:
     """Return the picture with a box for each namespace, or for several with equal numbers."""
-    alike = _alike(found, [(_summary(space), _common(space.pods)) for space in found])
+    alike = _alike(found, [(_summary(namespace), _common(namespace.pods)) for namespace in found])
     boxes = []
     for of in alike[:MOST_NAMESPACES]:
-        first, names = of[0], [space.name for space in of]
+        first, names = of[0], [namespace.name for namespace in of]
         note = [
-            f"{space.name}: policy {policy.name} {at}"
-            for space in of
-            for policy, at in zip(space.policies, space.places, strict=True)
+            f"{namespace.name}: policy {policy.name} {at}"
+            for namespace in of
+            for policy, at in zip(namespace.policies, namespace.places, strict=True)
         ]
         head, *more = _summary(first)
         lines = (name_range(names), f"each: {head}" if len(of) > 1 else head, *more)
-        count = sum(space.count for space in of)
+        count = sum(namespace.count for namespace in of)
         boxes.append(
             Box(
                 f"namespace:{first.name}",
@@ -182,31 +186,31 @@ def _by_namespace(cluster: Cluster, title: str, found: Sequence[Space]) -> Pictu
     return Picture(title, tuple(boxes), (), (), tuple(map(printable, below)), "namespace")
 
 
-def _summary(space: Space) -> tuple[str, ...]:
+def _summary(namespace: PolicyNamespace) -> tuple[str, ...]:
     """Return what a box of a namespace says: how many policies it has, and how many pods none of them isolates."""
-    unread = sum(policy.unread for policy in space.policies)
-    useless = sum(not (policy.selected or policy.unread or policy.refused) for policy in space.policies)
-    policies = len(space.policies) - unread
-    counts = {} if _common(space.pods) == "none" else space.open
+    unread = sum(policy.unread for policy in namespace.policies)
+    useless = sum(not (policy.selected or policy.unread or policy.refused) for policy in namespace.policies)
+    policies = len(namespace.policies) - unread
+    counts = {} if _common(namespace.pods) == "none" else namespace.open
     open_pods = [f"{count:,} not isolated for {direction}" for direction, count in counts.items() if count]
     return (
-        f"{quantity(space.count, 'pod')}, {quantity(policies, 'policy', 'policies')}",
+        f"{quantity(namespace.count, 'pod')}, {quantity(policies, 'policy', 'policies')}",
         *open_pods,
         *([f"{useless} select nothing"] if useless else []),
         *([f"u: {unread} not read by netlab"] if unread else []),
     )
 
 
-def _below(cluster: Cluster, found: Sequence[Space]) -> Iterator[str]:
+def _below(cluster: Cluster, found: Sequence[PolicyNamespace]) -> Iterator[str]:
     """Yield what the picture shows in numbers."""
     for direction in DIRECTIONS:
-        count = sum(space.open[direction] for space in found)
-        whole = sum(space.count for space in found)
+        count = sum(namespace.open[direction] for namespace in found)
+        whole = sum(namespace.count for namespace in found)
         yield f"{direction}: {count:,} of {whole:,} pods are not isolated"
     useless = [
-        f"{space.name}/{policy.name}"
-        for space in found
-        for policy in space.policies
+        f"{namespace.name}/{policy.name}"
+        for namespace in found
+        for policy in namespace.policies
         if not policy.selected and not policy.unread
     ]
     if useless:

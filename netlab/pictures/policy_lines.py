@@ -63,7 +63,7 @@ def peer_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> str:
     """
     if peer.ip_block is not None:
         return _block_text(peer.ip_block)
-    where = _spaces_text(policy, peer.namespace_selector)
+    where = _namespaces_text(policy, peer.namespace_selector)
     if peer.pod_selector is None or peer.pod_selector == _EVERYTHING:
         text = where or "its namespace"
     else:
@@ -71,7 +71,7 @@ def peer_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> str:
     return text if pods_matched(cluster, policy, peer) else f"{text} (no pod)"
 
 
-def _spaces_text(policy: NetworkPolicy, selector: LabelSelector | None) -> str:
+def _namespaces_text(policy: NetworkPolicy, selector: LabelSelector | None) -> str:
     """Return the namespaces of a namespaceSelector, "" for the policy's own."""
     if selector is None:
         return ""

@@ -28,7 +28,7 @@ _MOST_RULES, _MOST_WRAPPED = 6, 4
 
 
 @frozen
-class PodsOfSpace:
+class SelectedPods:
     """Pods of a namespace that the same policies select, with the directions in which they are isolated.
 
     ``lines`` have the workloads, and why no policy isolates the pods.
@@ -40,7 +40,7 @@ class PodsOfSpace:
 
 
 @frozen
-class PolicyOfSpace:
+class PolicyText:
     """A policy as a picture shows it; ``selected`` has the numbers of the groups of pods that it selects, or EVERY.
 
     ``unread``: netlab does not read it. ``refused``: a setting of the cluster takes its effect away.
@@ -54,12 +54,12 @@ class PolicyOfSpace:
 
 
 @frozen
-class Space:
+class PolicyNamespace:
     """A namespace: its pods and policies. ``notes`` and ``places`` have a line for each policy, in the same order."""
 
     name: str
-    pods: tuple[PodsOfSpace, ...]
-    policies: tuple[PolicyOfSpace, ...]
+    pods: tuple[SelectedPods, ...]
+    policies: tuple[PolicyText, ...]
     notes: tuple[tuple[str, ...], ...] = ()
     places: tuple[str, ...] = ()
     pod_places: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class Space:
         return sum(pods.count for pods in self.pods)
 
 
-def spaces(cluster: Cluster) -> list[Space]:
+def policy_namespaces(cluster: Cluster) -> list[PolicyNamespace]:
     """Return the namespaces that have pods or policies; those with pods that no policy isolates come first."""
     policies: dict[str, list[NetworkPolicy]] = defaultdict(list)
     for policy in policies_in_force(cluster):
@@ -99,22 +99,26 @@ def spaces(cluster: Cluster) -> list[Space]:
     pods = pods_by_namespace(cluster)
     names = {*pods, *policies, *unread, *without} - {""}
     known = [
-        _space(cluster, name, pods.get(name, ()), policies[name], unread[name], without[name]) for name in sorted(names)
+        _namespace(cluster, name, pods.get(name, ()), policies[name], unread[name], without[name])
+        for name in sorted(names)
     ]
     return sorted(
         known,
-        key=lambda space: (not any(pods.isolation == "none" for pods in space.pods), not any(space.open.values())),
+        key=lambda namespace: (
+            not any(pods.isolation == "none" for pods in namespace.pods),
+            not any(namespace.open.values()),
+        ),
     )
 
 
-def _space(
+def _namespace(
     cluster: Cluster,
     name: str,
     pods: Sequence[Pod],
     policies: Sequence[NetworkPolicy],
     unread: Sequence[UnreadPolicy],
     without: Sequence[tuple[NetworkPolicy, str]],
-) -> Space:
+) -> PolicyNamespace:
     selected = [frozenset(pod.ref for pod in pods_selected(cluster, policy)) for policy in policies]
     groups: dict[tuple[tuple[int, ...], tuple[str, ...], str, str], list[Pod]] = defaultdict(list)
     for pod in pods:
@@ -126,10 +130,10 @@ def _space(
         isolation = isolation_of(cluster, members[0])
         kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
         lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
-        found.append((PodsOfSpace(lines, len(members), isolation), by, maybe, members))
+        found.append((SelectedPods(lines, len(members), isolation), by, maybe, members))
     found.sort(key=lambda one: (one[0].isolation != "none", one[0].isolation == "both"))
     selectable = [number for number, (_, _, _, members) in enumerate(found) if members[0].selectable]
-    shown: list[tuple[PolicyOfSpace, tuple[str, ...], str]] = []
+    shown: list[tuple[PolicyText, tuple[str, ...], str]] = []
     for number, policy in enumerate(policies):
         of = _or_every([at for at, (_, by, _, _) in enumerate(found) if number in by], selectable)
         shown.append((_policy(cluster, policy, of), tuple(_notes(cluster, policy)), policy.source.place()))
@@ -137,13 +141,13 @@ def _space(
         of = _or_every([at for at, (_, _, maybe, _) in enumerate(found) if one.name in maybe], selectable)
         note = f"verdicts of pairs that it could change are unknown; {one.option} leaves it out"
         lines = (one.kind, NOT_READ)
-        shown.append((PolicyOfSpace(one.meta.name, lines, of, unread=True), (note,), one.source.place()))
+        shown.append((PolicyText(one.meta.name, lines, of, unread=True), (note,), one.source.place()))
     for policy, setting in without:
         lines = (selects_line(policy), f"no effect: {setting}")
-        shown.append((PolicyOfSpace(policy.meta.name, lines, (), refused=True), (), policy.source.place()))
+        shown.append((PolicyText(policy.meta.name, lines, (), refused=True), (), policy.source.place()))
     shown.sort(key=lambda one: (not one[0].unread, one[0].selected))
     pod_places = tuple(members[0].source.place() for _, _, _, members in found)
-    return Space(
+    return PolicyNamespace(
         name,
         tuple(pods for pods, *_ in found),
         tuple(policy for policy, _, _ in shown),
@@ -158,12 +162,12 @@ def _or_every(numbers: list[int], selectable: list[int]) -> tuple[int, ...]:
     return (EVERY,) if len(numbers) > 1 and numbers == selectable else tuple(numbers)
 
 
-def _policy(cluster: Cluster, policy: NetworkPolicy, selected: tuple[int, ...]) -> PolicyOfSpace:
+def _policy(cluster: Cluster, policy: NetworkPolicy, selected: tuple[int, ...]) -> PolicyText:
     rules = [text for text, _ in rule_lines(cluster, policy)]
     if len(rules) > _MOST_RULES:
         rules = [*rules[: _MOST_RULES - 1], f"and {len(rules) - _MOST_RULES + 1} more rules"]
     selects = selects_line(policy) if selected else f"{selects_line(policy)}: no pod"
-    return PolicyOfSpace(policy.meta.name, tuple(_wrapped([selects, *rules])), selected)
+    return PolicyText(policy.meta.name, tuple(_wrapped([selects, *rules])), selected)
 
 
 def _wrapped(lines: Sequence[str]) -> Iterator[str]:

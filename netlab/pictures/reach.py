@@ -92,8 +92,8 @@ def _of_parts(found: Groups, parts: Sequence[Part], unit: str, links: bool) -> P
     badges = _badges(parts, verdicts, isolation, families)
     explained = Explained(cluster, parts)
     drawing = _Boxes(cluster, parts, verdicts, isolation, badges, explained, links)
-    spaces = dict.fromkeys(part.namespace for part in parts if part.namespace)
-    frames = tuple(drawing.frame(space) for space in spaces)
+    namespaces = dict.fromkeys(part.namespace for part in parts if part.namespace)
+    frames = tuple(drawing.frame(namespace) for namespace in namespaces)
     arrows = both_ways(arrows_of(parts, verdicts, badges, explained, families))
     boxes = tuple(drawing.box(number) for number in range(len(parts)))
     return Picture(f"{cluster.name}: who reaches whom", boxes, frames, arrows, _below(found, unit, badges), unit)
@@ -116,10 +116,10 @@ def _called(parts: Sequence[Part], of: Sequence[int]) -> list[str]:
     """Return the names of units: ``NAMESPACE/*`` for all of a namespace."""
     names = []
     left = dict.fromkeys(of)
-    for space in dict.fromkeys(parts[number].namespace for number in of if parts[number].namespace):
-        whole = [number for number, part in enumerate(parts) if part.namespace == space and part.is_pods]
+    for namespace in dict.fromkeys(parts[number].namespace for number in of if parts[number].namespace):
+        whole = [number for number, part in enumerate(parts) if part.namespace == namespace and part.is_pods]
         if len(whole) > 1 and all(number in left for number in whole):
-            names.append(f"{space}/*")
+            names.append(f"{namespace}/*")
             for number in whole:
                 del left[number]
     return [*names, *(parts[number].ident for number in left)]

@@ -21,10 +21,10 @@ from netlab.pictures.wires import Interface, Wires
 from netlab.pictures.wiring_text import (
     Unit,
     addresses_of,
+    box_names,
     impaired_pairs,
     network_line,
     plugins_of,
-    space_names,
     tunnel_facts,
     tunnel_lines,
 )
@@ -75,7 +75,7 @@ class _Drawing:
         self._pods: dict[str, list[Pod]] = defaultdict(list)
         for pod in cluster.pods:
             self._pods[pod.node].append(pod)
-        self._spaces = space_names(cluster, unit)
+        self._box_names = box_names(cluster, unit)
         self._pairs = impaired_pairs(cluster, wires)
         # The first node of each node's frame, by name. It names the frame and its boxes.
         self._first: dict[str, str] = {}
@@ -173,7 +173,7 @@ class _Drawing:
         if self._unit == "workload":
             name = pod.workload.split(" ", 1)[1] if pod.workload else pod.ref
         else:
-            name = self._spaces.get(pod.namespace, "")
+            name = self._box_names.get(pod.namespace, "")
         return name, pod.attachment, pod.network
 
     def _draw_pod(self, pod: Pod, node: str, frame: str) -> None:

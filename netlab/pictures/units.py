@@ -90,12 +90,12 @@ def parts_of(found: Groups, unit: Literal["workload", "group"], label: str = "",
 def _key(member: Endpoint, unit: str, label: str, by_namespace: bool) -> tuple[str, ...]:
     if not isinstance(member, Pod):
         return (member.ref,)
-    space = member.namespace if by_namespace else ""
+    namespace = member.namespace if by_namespace else ""
     if label:
-        return space, member.labels.get(label, "")
+        return namespace, member.labels.get(label, "")
     if unit == "workload":
         return member.namespace, member.workload or member.ref
-    return (space,)
+    return (namespace,)
 
 
 def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) -> tuple[str, str, str]:
@@ -103,10 +103,10 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
     first = of[0]
     if not isinstance(first, Pod):
         return first.ref, first.ref, ""
-    spaces = list(dict.fromkeys(member.namespace for member in of if isinstance(member, Pod)))
-    space = spaces[0] if len(spaces) == 1 else ""
+    namespaces = list(dict.fromkeys(member.namespace for member in of if isinstance(member, Pod)))
+    namespace = namespaces[0] if len(namespaces) == 1 else ""
     named = names.name(Group(group.number, tuple(of), group.services))
-    where = space or named.where.rstrip(":")
+    where = namespace or named.where.rstrip(":")
     if label:
         name = first.labels.get(label) or f"without {label}"
     elif first.workload and all(isinstance(one, Pod) and one.workload == first.workload for one in of):
@@ -115,7 +115,7 @@ def _names(names: GroupNames, group: Group, of: Sequence[Endpoint], label: str) 
         name = first.name
     else:
         name = "all" if named.what == "*" else named.what
-    return f"{where}/{name}", name if space else f"{where}: {name}", space
+    return f"{where}/{name}", name if namespace else f"{where}: {name}", namespace
 
 
 def _order(part: Part) -> tuple[int, list[tuple[int, str]], str]:

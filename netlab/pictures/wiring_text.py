@@ -16,7 +16,7 @@ Unit = Literal["workload", "namespace", "namespaces alike", "network"]
 """What a box of pods stands for: all of them that are wired alike."""
 
 
-def space_names(cluster: Cluster, unit: Unit) -> dict[str, str]:
+def box_names(cluster: Cluster, unit: Unit) -> dict[str, str]:
     """Return the name of the box of each namespace's pods: several namespaces may have one box."""
     if unit == "namespace":
         return {pod.namespace: pod.namespace for pod in cluster.pods}
@@ -28,7 +28,7 @@ def space_names(cluster: Cluster, unit: Unit) -> dict[str, str]:
     alike: dict[Hashable, list[str]] = defaultdict(list)
     for namespace, of in parts.items():
         alike[frozenset(of.items())].append(namespace)
-    return {namespace: name_range(spaces) for spaces in alike.values() for namespace in spaces}
+    return {namespace: name_range(names) for names in alike.values() for namespace in names}
 
 
 def network_line(network: Network) -> str:

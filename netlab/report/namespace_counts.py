@@ -47,11 +47,8 @@ def counts_text(counts: Counts) -> str:
     if not counts.total:
         return "not asked"
     allowed = counts.having.get("allow", 0)
-    ports = (
-        f" ({', '.join(counts.ports[:_MOST_PORTS])}{', …' if len(counts.ports) > _MOST_PORTS else ''})"
-        if counts.ports
-        else ""
-    )
+    shown = [*counts.ports[:_MOST_PORTS], *(["…"] if len(counts.ports) > _MOST_PORTS else [])]
+    ports = f" ({', '.join(shown)})" if shown else ""
     text = f"{allowed:,} of {counts.total:,} open{ports}"
     for verdict in ("some", "unknown"):
         if number := counts.having.get(verdict):

@@ -107,9 +107,8 @@ class Picture:
 
     def contents(self) -> Mapping[str, FrameContents]:
         """Return the boxes and frames that are directly in each frame, by its ident; "" for those in none."""
-        found: dict[str, FrameContents] = {
-            ident: FrameContents([], []) for ident in ("", *(frame.ident for frame in self.frames))
-        }
+        idents = ("", *(frame.ident for frame in self.frames))
+        found = {ident: FrameContents([], []) for ident in idents}
         for number, box in enumerate(self.boxes):
             found.get(box.frame, found[""]).boxes.append((number, box))
         for number, frame in enumerate(self.frames):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -130,6 +131,14 @@ def test_no_text_becomes_syntax_of_mermaid():
         assert len(parts) in (1, 3)
         assert text.fullmatch("".join(parts[1:2])), line
         assert re.fullmatch(r"[\w \[\]()/<>=|.:,-]*", "".join(parts[::2])), line
+
+
+@pytest.mark.parametrize("language", [dot, mermaid])
+def test_a_box_of_a_missing_frame_is_in_no_frame(language: ModuleType):
+    """No text leaves out a box."""
+    (line,) = [line for line in language.lines(Picture("p", (Box("a", "pods", ("lost",), "gone"),))) if "lost" in line]
+
+    assert line.startswith("  n0")
 
 
 def test_a_large_picture_is_no_flowchart():

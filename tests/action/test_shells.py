@@ -134,8 +134,9 @@ def test_man_formats_the_pages_without_a_warning() -> None:
 
 @needs("shellcheck")
 def test_shellcheck_finds_nothing_in_the_action() -> None:
-    """The scripts of the action and of its tests."""
-    scripts = [REPOSITORY / "scripts/action/install", REPOSITORY / "scripts/test-action"]
-    done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, timeout=60, check=False)
+    """The scripts of the action and of its tests, and the file of functions that they read."""
+    scripts = ["scripts/action/install", "scripts/test-action", "scripts/debian-packages"]
+    command = ["shellcheck", *scripts]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=REPOSITORY)
 
     assert "" == done.stdout

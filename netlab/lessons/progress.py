@@ -86,6 +86,9 @@ _FIELDS: Mapping[str, type] = {
     "pairs": int,
     "passed": bool,
 }
+# The hints are counted to choose the next one.
+_COUNTS = ("hints", "best", "pairs")
+_MOST_COUNTED = 1_000_000
 
 
 def _decoded(data: Any) -> Progress:
@@ -96,7 +99,7 @@ def _decoded(data: Any) -> Progress:
     lessons = {}
     for name, fields in lessons_in.items():
         wrong = not isinstance(fields, dict) or any(type(fields.get(key)) is not of for key, of in _FIELDS.items())
-        if wrong or dns_label(name):
+        if wrong or dns_label(name) or any(not 0 <= fields[key] <= _MOST_COUNTED for key in _COUNTS):
             raise ValueError(f"lesson {name!r} is wrong")
         lessons[name] = State(**{key: fields[key] for key in _FIELDS})
     return Progress(now if now in lessons else "", lessons)

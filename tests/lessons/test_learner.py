@@ -163,7 +163,16 @@ def test_wrong_files_are_reported_before_a_lab_is_built(learn: Learn) -> None:
     assert f"{path} is missing; this puts it back: netlab learn start default-deny" in learn("check").stderr
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"lesson": "x", "lessons": {"../x": {}}}', "[" * 100_000])
+STATE = '"folder": "", "answer": "", "right": false, "best": 0, "pairs": 0, "passed": false'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"lesson": "x", "lessons": {"../x": {}}}', "[" * 100_000),
+        *(f'{{"lesson": "none", "lessons": {{"none": {{{STATE}, "hints": {hints}}}}}}}' for hints in (-5, 10**40)),
+    ],
+)
 def test_a_damaged_progress_says_how_to_begin_anew(learn: Learn, text: str) -> None:
     """Exit code 2, and the file stays as it is."""
     Path("netlab-learn").mkdir()

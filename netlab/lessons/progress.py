@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from netlab.errors import UsageError
@@ -86,6 +87,16 @@ _FIELDS: Mapping[str, type] = {
     "pairs": int,
     "passed": bool,
 }
+
+
+def joined(latest: Progress, name: str, state: State) -> Progress:
+    """Return the progress of now with what a check found, which began earlier: another command may have run since."""
+    known = latest.of(name)
+    best = max(state.best, known.best) if state.pairs == known.pairs else state.best
+    state = replace(state, hints=max(state.hints, known.hints), best=best, passed=state.passed or known.passed)
+    return Progress(latest.now or name, {**latest.lessons, name: state})
+
+
 # The hints are counted to choose the next one.
 _COUNTS = ("hints", "best", "pairs")
 _MOST_COUNTED = 1_000_000

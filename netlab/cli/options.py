@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -206,8 +207,21 @@ def reports(result: type) -> Callable[[_F], _F]:
 
 
 def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) -> None:
-    if file is not None:
-        ctx.meta.setdefault(_REPORTS, []).append((parameter.name, file))
+    if file is None:
+        return
+    name = str(parameter.name)
+    keep_manifests(file, f"--{name}")
+    found: list[tuple[str, str]] = ctx.meta.setdefault(_REPORTS, [])
+    for other, taken in found:
+        if os.path.realpath(taken) == os.path.realpath(file) and not file.startswith("/dev/"):
+            raise UsageError(f"--{other} and --{name} name one file, {file}")
+    found.append((name, file))
+
+
+def keep_manifests(file: str, option: str) -> None:
+    """Raise UsageError where a report or a picture would replace a file that may be a manifest."""
+    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file):
+        raise UsageError(f"{option} {file}: this file exists and may be a manifest, which is not replaced")
 
 
 def wanted_reports() -> list[tuple[str, str]]:

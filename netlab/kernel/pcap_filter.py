@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 import struct
+from ipaddress import IPv6Address
 from typing import Any
 
 from netlab.errors import HostError, UsageError
@@ -27,13 +28,14 @@ _MOST_INSTRUCTIONS = 4096
 _INSTRUCTION = struct.Struct("=HBBI")
 _LOAD, _IS, _JUMP, _RETURN, _LINK_KIND = 0x20, 0x15, 0x05, 0x06, 0xFFFFF01C
 
-# The words of pcap-filter(7). After ``port`` and ``portrange`` any word is the name of a service in /etc/services.
+# The words of pcap-filter(7) that libpcap 1.10 knows: of others, such as vxlan, it asks the DNS. After ``port`` and
+# ``portrange`` any word is the name of a service in /etc/services.
 _WORDS = frozenset(
     # Written in lines of many words: ruff would have a line for each of the hundred words.
     """
     dst src host net mask port portrange proto protochain gateway broadcast multicast less greater and or not len
     ether fddi tr wlan ip ip6 arp rarp decnet tcp udp sctp icmp icmp6 igmp igrp pim vrrp carp ah esp aarp atalk iso
-    stp ipx netbeui lat moprc mopdl vlan mpls pppoed pppoes geneve vxlan llc clnp esis isis inbound outbound ifindex
+    stp ipx netbeui lat moprc mopdl vlan mpls pppoed pppoes geneve llc clnp esis isis inbound outbound ifindex
     ra ta addr1 addr2 addr3 addr4
     tcpflags tcp-fin tcp-syn tcp-rst tcp-push tcp-ack tcp-urg tcp-ece tcp-cwr
     icmptype icmpcode icmp-echoreply icmp-unreach icmp-sourcequench icmp-redirect icmp-echo icmp-routeradvert
@@ -47,9 +49,12 @@ _WORDS = frozenset(
 )
 # A word, a number or an address; or one sign.
 _TOKEN = re.compile(r"[0-9A-Za-z_][\w.:-]*|::[\w.:]*|\S")
+# A number, a network such as 10.1, the bytes ``6:4`` of a packet, or a MAC. libpcap takes 1.2.3.4.5, 1-2 and a.b:c for
+# names of machines.
 _NUMBER = re.compile(
-    r"0[xX][0-9a-fA-F]+|[0-9.]+|[0-9]+-[0-9]+|[0-9a-fA-F.]*:[0-9a-fA-F:.]*|(?:[0-9a-fA-F]{1,2}-){5}[0-9a-fA-F]{1,2}"
+    r"0[xX][0-9a-fA-F]+|[0-9]+(?:\.[0-9]+){0,3}|[0-9]+:[0-9]+|[0-9a-fA-F]{1,2}(?:([:-])[0-9a-fA-F]{1,2})(?:\1[0-9a-fA-F]{1,2}){4}"
 )
+_RANGE = re.compile("[0-9]+-[0-9]+")
 _SERVICE = re.compile("[A-Za-z][A-Za-z0-9-]{0,30}")
 
 
@@ -101,13 +106,30 @@ def _check(expression: str) -> None:
         raise UsageError(f"filter {expression!r}: it has characters that are no ASCII text")
     before = ""
     for token in _TOKEN.findall(expression):
-        known = len(token) == 1 and not token.isalnum()
-        known = known or token in _WORDS or _NUMBER.fullmatch(token) is not None
-        if not known and not (before in ("port", "portrange") and _SERVICE.fullmatch(token)):
+        sign = len(token) == 1 and not token.isalnum()
+        # A backslash makes a name of the word after it.
+        named = token.startswith("\\") and before not in ("proto", "protochain")
+        if named or not (sign or token in _WORDS or _is_number(token) or _is_port(token, before)):
             raise UsageError(
                 f"filter {expression!r}: {token!r} is no word of pcap-filter(7); for a machine, write its address"
             )
         before = token
+
+
+def _is_number(token: str) -> bool:
+    if _NUMBER.fullmatch(token):
+        return True
+    try:
+        IPv6Address(token)
+    except ValueError:
+        return False
+    return "%" not in token
+
+
+def _is_port(token: str, before: str) -> bool:
+    if before == "portrange" and _RANGE.fullmatch(token):
+        return True
+    return before in ("port", "portrange") and _SERVICE.fullmatch(token) is not None
 
 
 def _library() -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from netlab.errors import UsageError
@@ -89,6 +89,19 @@ _FIELDS: Mapping[str, type] = {one.name: type(one.default) for one in fields(Les
 """The fields of a lesson's state with their types, which are those of the defaults."""
 
 
+def joined(latest: Progress, name: str, state: LessonState) -> Progress:
+    """Return the progress of now with what a check found, which began earlier: another command may have run since."""
+    known = latest.of(name)
+    best = max(state.best, known.best) if state.pairs == known.pairs else state.best
+    state = replace(state, hints=max(state.hints, known.hints), best=best, passed=state.passed or known.passed)
+    return Progress(latest.now or name, {**latest.lessons, name: state})
+
+
+# The hints are counted to choose the next one.
+_COUNTS = ("hints", "best", "pairs")
+_MOST_COUNTED = 1_000_000
+
+
 def _decoded(data: Any) -> Progress:
     """Return the progress of a JSON value; raises ValueError where another program wrote it."""
     states, now = (data.get("lessons"), data.get("lesson")) if isinstance(data, dict) else (None, None)
@@ -97,7 +110,7 @@ def _decoded(data: Any) -> Progress:
     lessons = {}
     for name, written in states.items():
         wrong = not isinstance(written, dict) or any(type(written.get(key)) is not of for key, of in _FIELDS.items())
-        if wrong or dns_label(name):
+        if wrong or dns_label(name) or any(not 0 <= written[key] <= _MOST_COUNTED for key in _COUNTS):
             raise ValueError(f"lesson {name!r} is wrong")
         lessons[name] = LessonState(**{key: written[key] for key in _FIELDS})
     return Progress(now if now in lessons else "", lessons)

@@ -205,7 +205,8 @@ def _built(packet: Packet) -> bytes:
     try:
         data = bytes(packet)
     except Exception as error:
-        raise UsageError(f"Scapy cannot build the packet: {type(error).__name__}: {error}") from error
+        why = " ".join(str(error).split())
+        raise UsageError(f"Scapy cannot build the packet: {type(error).__name__}: {why}") from error
     if len(data) > MOST_BYTES:
         raise UsageError(f"a packet of {len(data):,} bytes; the most are {MOST_BYTES:,}")
     return data

@@ -33,8 +33,9 @@ MEANINGS = {
     70: "a bug in netlab",
 }
 _FAILS_FROM = {"warning": 1, "verdict": 1, "error": 2}
-# How the names of the runner's own variables begin.
-_OF_RUNNER = ("ACTIONS_", "GITHUB_", "INPUT_", "NETLAB_")
+# How the names of variables begin that netlab, and what it runs, do not get: the runner's own, such as the files of its
+# outputs. A PYTHONPATH may name the checkout, whose files netlab must not import.
+_NOT_PASSED_ON = ("ACTIONS_", "GITHUB_", "INPUT_", "NETLAB_", "PYTHON")
 _MOST_LINES = 100
 _MOST_LOGGED = 500_000
 
@@ -104,14 +105,13 @@ def _paths(name: str) -> list[str]:
 def run(command: str, arguments: Sequence[str], folder: Path) -> Done:
     """Run a command; its output goes to the log, its reports to the folder."""
     program = [os.path.join(os.environ["NETLAB_VENV"], "bin", "netlab"), command]
-    text = subprocess.run([*program, "--help"], capture_output=True, text=True, check=False).stdout
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
+    text = subprocess.run([*program, "--help"], capture_output=True, text=True, env=environment, check=False).stdout
     formats = re.findall(r"^ +--(\w+) FILE", text, re.MULTILINE)
     reports = {name: folder / f"{command}.{SUFFIXES[name]}" for name in formats if name in SUFFIXES}
     if command in KERNEL and os.environ.get("NETLAB_AS_ROOT") == "sudo":
         program = ["sudo", "-n", "--", *program]
     options = [f"--{name}={path}" for name, path in reports.items()]
-    # The runner's own variables, such as the files of its outputs, are not for netlab and what it runs.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(_OF_RUNNER)}
     with (folder / f"{command}.txt").open("w+b") as printed, tempfile.TemporaryFile() as said:
         ended = subprocess.run(
             [*program, *options, *arguments],

@@ -33,10 +33,17 @@ def github() -> Iterator[FakeGitHub]:
 
 @pytest.fixture
 def push(workspace: Path, tmp_path: Path, github: FakeGitHub) -> Callable[..., Job]:
-    """Run the workflow of docs/ci.md for a push to a pull request: push(fork=True, name="...")."""
+    """Run the workflow of docs/ci.md for a push to a pull request: push(fork=True, name="...", VARIABLE="...")."""
     numbers = itertools.count()
 
-    def run(text: str = WORKFLOW, *, event_name: str = "pull_request", fork: bool = False, name: str = "topic") -> Job:
+    def run(
+        text: str = WORKFLOW,
+        *,
+        event_name: str = "pull_request",
+        fork: bool = False,
+        name: str = "topic",
+        **environment: str,
+    ) -> Job:
         head: dict[str, Any] = {
             "ref": name,
             "sha": "f" * 40,
@@ -45,6 +52,7 @@ def push(workspace: Path, tmp_path: Path, github: FakeGitHub) -> Callable[..., J
         request = {"number": 7, "title": name, "head": head, "changed_files": 0}
         event = {"pull_request": request} if event_name.startswith("pull_request") else {}
         github.writable = not fork
-        return run_workflow(text, workspace, tmp_path / f"runner-{next(numbers)}", event_name, event, github.url)
+        runner = tmp_path / f"runner-{next(numbers)}"
+        return run_workflow(text, workspace, runner, event_name, event, github.url, **environment)
 
     return run

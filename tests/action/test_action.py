@@ -169,6 +169,17 @@ def test_hostile_names_and_titles_do_nothing(push: Push, workspace: Path, github
     assert "t0ken" not in job.log + github.comments[0]["body"]
 
 
+def test_no_module_of_a_pull_request_is_imported(push: Push, workspace: Path, github: FakeGitHub) -> None:
+    """Also where the workflow's PYTHONPATH names the checkout: a module would run beside the token, and with sudo."""
+    for name in ("sitecustomize", "workflow", "netlab", "json", "venv", "ensurepip", "pip"):
+        (workspace / f"{name}.py").write_text(f"open({str(workspace / 'imported')!r}, 'a').write(__name__)\n")
+
+    job = push(STATIC, PYTHONPATH=".")
+
+    assert 0 == job.code, job.log
+    assert not (workspace / "imported").exists()
+
+
 def test_a_pull_request_without_changed_files_runs_as_any_other(push: Push, github: FakeGitHub) -> None:
     """The whole policy set is checked, so what changed does not matter."""
     job = push(STATIC)

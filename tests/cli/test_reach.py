@@ -199,3 +199,38 @@ def test_compile_of_a_missing_node(netlab: Call) -> None:
     done = netlab("compile", *SHOP, "--node", "moon")
 
     assert (2, "Error: no node 'moon' (known: node-1)\n") == (done.exit_code, done.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("reach", "--html", "pod.yaml"),
+        ("graph", "policies", "-o", "svg", "--output-file", "pod.yaml"),
+        ("check", "--markdown", "pod.yaml"),
+    ],
+)
+def test_a_report_replaces_no_manifest(
+    netlab: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """A name that is mistyped, or completed by the shell, must not cost a file."""
+    monkeypatch.chdir(tmp_path)
+    text = "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}"
+    Path("pod.yaml").write_text(text)
+
+    done = netlab(*arguments, "-f", "pod.yaml")
+
+    assert 2 == done.exit_code
+    assert "pod.yaml: this file exists and may be a manifest, which is not replaced" in done.stderr
+    assert text == Path("pod.yaml").read_text()
+
+
+def test_two_reports_are_two_files(netlab: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one would replace the first."""
+    monkeypatch.chdir(tmp_path)
+    Path("pod.yaml").write_text("{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: x}}")
+
+    done = netlab("reach", "-f", "pod.yaml", "--html", "x", "--markdown", "./x")
+
+    assert (2, False) == (done.exit_code, Path("x").exists())
+    assert "name one file" in done.stderr
+    assert 0 == netlab("reach", "-f", "pod.yaml", "--html", "/dev/null", "--markdown", "/dev/null").exit_code

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from netlab.lessons.progress import Progress, State, joined
 from netlab.lessons.read import own_folders
 
 Learn = Callable[..., Any]
@@ -163,7 +164,16 @@ def test_wrong_files_are_reported_before_a_lab_is_built(learn: Learn) -> None:
     assert f"{path} is missing; this puts it back: netlab learn start default-deny" in learn("check").stderr
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"lesson": "x", "lessons": {"../x": {}}}', "[" * 100_000])
+STATE = '"folder": "", "answer": "", "right": false, "best": 0, "pairs": 0, "passed": false'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", '{"lesson": "x", "lessons": {"../x": {}}}', "[" * 100_000),
+        *(f'{{"lesson": "none", "lessons": {{"none": {{{STATE}, "hints": {hints}}}}}}}' for hints in (-5, 10**40)),
+    ],
+)
 def test_a_damaged_progress_says_how_to_begin_anew(learn: Learn, text: str) -> None:
     """Exit code 2, and the file stays as it is."""
     Path("netlab-learn").mkdir()
@@ -174,6 +184,17 @@ def test_a_damaged_progress_says_how_to_begin_anew(learn: Learn, text: str) -> N
     assert 2 == done.exit_code
     assert "netlab-learn/progress.json cannot be used: " in done.stderr
     assert "delete it, and the lessons count as not passed" in done.stderr
+
+
+def test_a_check_keeps_what_another_command_wrote_meanwhile() -> None:
+    """Two checks at once, and a lesson that was begun since."""
+    since = Progress("labels", {"none": State(hints=2, best=5, pairs=6, passed=True), "labels": State(hints=1)})
+
+    found = joined(since, "none", State(answer="no", best=3, pairs=6))
+
+    assert "labels" == found.now
+    assert State(answer="no", hints=2, best=5, pairs=6, passed=True) == found.of("none")
+    assert State(hints=1) == found.of("labels")
 
 
 def test_a_lesson_of_a_trainer(learn: Learn) -> None:

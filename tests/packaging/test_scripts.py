@@ -78,3 +78,14 @@ def test_setup_refuses_a_level_that_it_does_not_know() -> None:
     refused = run(REPOSITORY / "scripts" / "setup", "everything")
 
     assert (2, "usage: scripts/setup [runtime|dev|system]") == (refused.returncode, refused.stderr.strip())
+
+
+def test_an_installation_imports_nothing_of_the_working_directory() -> None:
+    """It may be the checkout of a stranger's pull request, and the script may be root: -I leaves it out."""
+    texts = [(REPOSITORY / "scripts" / name).read_text() for name in ("setup", "action/install")]
+    started = [
+        line for text in texts for line in re.findall(r'^.*(?:python|python3\}|\$1)" (?:-I )?-[cm] .*', text, re.M)
+    ]
+
+    assert len(started) > 6
+    assert [] == [line for line in started if '" -I -' not in line]

@@ -47,6 +47,13 @@ def test_every_step_is_a_test_case() -> None:
     assert ["2", "0", "0", "0"] == counts(found)
 
 
+def test_a_mark_of_text_direction_is_escaped() -> None:
+    """XML can write it, and it would turn around the words in a table of a CI system. Lines stay lines."""
+    found = suite(result(StepResult("a\u202eb\u2028c", 1, 2)))
+
+    assert r"a\u202eb\u2028c" == found[0].attrib["name"]
+
+
 def test_a_wrong_verdict_is_a_failure() -> None:
     """Its text has place, pair, both verdicts and the reason, without what XML cannot write."""
     found = suite(result(StepResult("one", 1, 2, (FAILURE,)), StepResult("two", 1, 2)))

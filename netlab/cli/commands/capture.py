@@ -86,6 +86,7 @@ def capture_command(
     if file == "-" and shown:
         raise UsageError("-w - writes packets to standard output: leave out --print")
     if file and file != "-":
+        options.keep_manifests(file, "-w")
         output.check(file, "-w")
     running = Lab.open(lab)
     places = [Place(one.ref, one.namespace) for one in (running.locate(pod, namespace) for pod in dict.fromkeys(pods))]

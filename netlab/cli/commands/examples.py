@@ -45,5 +45,6 @@ def _copy(names: list[str], folder: str) -> None:
     for name in names:
         path = os.path.join(folder, name)
         output.make_directories(os.path.dirname(path))
-        output.write(path, [(place / name).read_text()])
+        if not output.create(path, [(place / name).read_text()]):
+            raise UsageError(f"{path} exists: no file is replaced")
     terminal.emit([f"{len(names)} file{'' if len(names) == 1 else 's'} copied to {folder}"])

@@ -86,6 +86,7 @@ def graph_command(
     if file is not None:
         from netlab.kernel import output as kernel_output
 
+        options.keep_manifests(file, "--output-file")
         kernel_output.check(file, "--output-file")
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     if question == "reach":

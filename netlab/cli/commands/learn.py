@@ -161,8 +161,7 @@ def check_command(answer: str | None, folder: str) -> None:
         pairs=done.pairs,
         passed=state.passed or (state.right and done.passed),
     )
-    progress = progress.at(lesson.name, state)
-    kept.save(chosen, progress)
+    kept.save(chosen, kept.joined(load(chosen), lesson.name, state))
     terminal.emit([*words.task_lines(done), "", *words.closing_lines(lesson, state, passed=done.passed)])
     if not (state.right and done.passed):
         raise SystemExit(1)

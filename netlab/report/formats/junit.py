@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Protocol
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from netlab.errors import printable
 from netlab.report.formats import Page
 from netlab.report.suites import Case, Suite, Suites
 
@@ -70,4 +71,5 @@ def _case(suite: Element, of: Suite, found: Case) -> None:
 
 
 def _text(text: str) -> str:
-    return _UNWRITABLE.sub("\ufffd", text)
+    """Return a text of lines as CI systems can show it: marks of text direction would turn its words around."""
+    return "\n".join(map(printable, _UNWRITABLE.sub("\ufffd", text).split("\n")))

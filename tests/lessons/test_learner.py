@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netlab.lessons.progress import Progress, State, joined
+from netlab.lessons.progress import LessonState, Progress, joined
 from netlab.lessons.read import own_folders
 
 Learn = Callable[..., Any]
@@ -188,13 +188,15 @@ def test_a_damaged_progress_says_how_to_begin_anew(learn: Learn, text: str) -> N
 
 def test_a_check_keeps_what_another_command_wrote_meanwhile() -> None:
     """Two checks at once, and a lesson that was begun since."""
-    since = Progress("labels", {"none": State(hints=2, best=5, pairs=6, passed=True), "labels": State(hints=1)})
+    since = Progress(
+        "labels", {"none": LessonState(hints=2, best=5, pairs=6, passed=True), "labels": LessonState(hints=1)}
+    )
 
-    found = joined(since, "none", State(answer="no", best=3, pairs=6))
+    found = joined(since, "none", LessonState(answer="no", best=3, pairs=6))
 
     assert "labels" == found.now
-    assert State(answer="no", hints=2, best=5, pairs=6, passed=True) == found.of("none")
-    assert State(hints=1) == found.of("labels")
+    assert LessonState(answer="no", hints=2, best=5, pairs=6, passed=True) == found.of("none")
+    assert LessonState(hints=1) == found.of("labels")
 
 
 def test_a_lesson_of_a_trainer(learn: Learn) -> None:

@@ -47,3 +47,10 @@ def _copy(names: list[str], folder: str) -> None:
         output.make_folder(os.path.dirname(path))
         output.write(path, [(place / name).read_text()])
     terminal.emit([f"{len(names)} files copied to {folder}"])
+    if any(name.startswith("scenarios/") for name in names):
+        from netlab.objects.files import home_of
+
+        if not os.path.exists(os.path.join(home_of(os.path.join(folder, "x")), ".git")):
+            terminal.say(
+                "The scenarios name files outside of their folder: run `git init` here, or netlab test --allow-outside"
+            )

@@ -112,7 +112,7 @@ bench-compare:  ## compare the working tree with BASE=rev, in paired rounds
 race:  ## 200 rounds of commands that read a lab beside commands that change it; as root, an hour
 	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -o faulthandler_timeout=0 tests/lab/test_beside_changes.py
 
-dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere
+dist:  ## build the wheel and the sdist in dist/, install and run both elsewhere, with all tests of the sdist
 	@scripts/run dev scripts/dist $(PYTEST_ARGS)
 
 man:  ## write the man pages from the commands' help

@@ -56,6 +56,8 @@ def _rewritten(path: Path) -> str:
     """Return the text of a page with the links of the site; code stays as it is."""
     parts = _FENCE.split(path.read_text())
     parts[::2] = [_LINK.sub(lambda link: _address(path, link[1]) + (link[2] or ""), part) for part in parts[::2]]
+    # In a table GitHub wants a backslash before this sign, also in code; zensical would print it.
+    parts[1::2] = [part if part.startswith("```") else part.replace("\\|", "|") for part in parts[1::2]]
     return "".join(parts)
 
 

@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare", "Print the pairs whose verdicts differ between CNIs."),
     "graph": ("graph", "Draw the wiring, who reaches whom, or which policies select which pods."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
+    "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
+    "test": ("test", "Run scenarios, each in a lab of its own."),
+    "modes": ("modes", "Show by packets what reaches what in each network mode."),
+    "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
     "up": ("up", "Build the lab, or bring a running one to exactly this input."),
     "apply": ("apply", "Add or replace objects in the running lab."),
     "delete": ("apply", "Remove objects from the running lab."),
@@ -38,21 +42,26 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "probe": ("probe", "Send packets and print verdicts."),
     "trace": ("trace", "Send one packet and print the rules and elements that decided."),
     "capture": ("capture", "Print the packets of pods, nodes and hosts, or write them to a pcap file."),
-    "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),
-    "test": ("test", "Run scenarios, each in a lab of its own."),
     "exec": ("execute", "Run a program inside a pod's network namespace."),
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove a lab with everything that netlab made for it."),
     "init": ("init", "Write a first scenario, a workflow and a hook for a repository."),
-    "learn": ("learn", "Learn Kubernetes networking in short lessons, which packets check."),
-    "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
-    "modes": ("modes", "Show by packets what reaches what in each network mode."),
-    "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
-    "examples": ("examples", "List, print or copy the examples, topologies and scenarios that come with netlab."),
-    "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
     "completion": ("completion", "Print the script that completes commands, pods and options in a shell."),
+    "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
+    "learn": ("learn", "Learn Kubernetes networking in short lessons, which packets check."),
+    "examples": ("examples", "List, print or copy the examples, topologies and scenarios that come with netlab."),
+    "profiles": ("profiles", "List the CNIs that a lab can be wired as, or every choice of one."),
     "doctor": ("doctor", "Say what this host can and cannot do, and what to install or load."),
 }
+
+SECTIONS: dict[str, str] = {
+    "check": "Questions to manifests",
+    "verify": "Proofs with packets",
+    "up": "A running lab",
+    "init": "In your repository and shell",
+    "learn": "To learn and to look up",
+}
+"""The headings of the help, by the first command below each."""
 
 
 class Commands(click.Group):
@@ -78,8 +87,15 @@ class Commands(click.Group):
         return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+        rows: dict[str, list[tuple[str, str]]] = {}
+        heading = "Commands"
+        for name, (_, short) in COMMANDS.items():
+            heading = SECTIONS.get(name, heading)
+            rows.setdefault(heading, []).append((name, short))
+        longest = max(map(len, COMMANDS))
+        for heading, below in rows.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(longest), short) for name, short in below])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -86,7 +86,10 @@ def text_of(path: str, budget: Budget, *, pipes: bool = True, home: str = "") ->
 
 def outside(home: str) -> str:
     """Return the message about a path outside of a folder. It does not depend on what is at the path."""
-    return f"is outside of {home}; a scenario reads nothing there unless it is run with --allow-outside"
+    return (
+        f"is outside of {home}; a scenario reads nothing outside of its git repository, or without one its folder,"
+        " unless it is run with --allow-outside (pytest: --netlab-allow-outside)"
+    )
 
 
 def _content(path: str, budget: Budget, pipes: bool, flags: int) -> bytes:

@@ -17,6 +17,8 @@ from netlab.pictures.texts import NAME_WIDTH, title_of
 # Prices, in steps of the grid.
 _BEND, _CROSS, _SHARE, _BORDER, _TITLE, _NEAR, _TIGHT = 5, 5, 60, 3, 15, 1, 3
 _OTHER_SIDE, _BACK = 8, 14
+# Leaving the frame that both ends are in; less than sharing a cell.
+_LEAVE = 25
 # With 4 the search finds the cheapest path. With 6 the path is nearly as cheap, and a third of the states suffice.
 _AHEAD = 6
 MOST_STATES = 900_000
@@ -36,6 +38,7 @@ def route(
 ) -> list[Route]:
     """Return the arrows with their paths, in their order. An arrow from a box to itself is left out."""
     grid = _Grid(boxes, frames, width, height)
+    places = [place for _, place in frames]
     ways: dict[int, Points] = {}
     others = [at for at, arrow in enumerate(arrows) if arrow.source != arrow.target]
 
@@ -44,7 +47,8 @@ def route(
         return abs(a.x + a.width / 2 - b.x - b.width / 2) + abs(a.y + a.height / 2 - b.y - b.height / 2), at
 
     for at in sorted(others, key=length):
-        ways[at] = grid.way(boxes[arrows[at].source], boxes[arrows[at].target])
+        source, target = boxes[arrows[at].source], boxes[arrows[at].target]
+        ways[at] = grid.way(source, target, _around(source, target, places))
     return [Route(arrow, ways[at]) for at, arrow in enumerate(arrows) if at in ways]
 
 
@@ -97,9 +101,13 @@ class _Grid:
             for prices in self._prices:
                 prices[cell] = _TITLE
 
-    def way(self, source: Place, target: Place) -> Points:
-        """Return the path from a box to another, and mark its cells as used."""
-        found = self._search(source, target) if self._left > 0 else None
+    def way(self, source: Place, target: Place, frame: Place | None = None) -> Points:
+        """Return the path from a box to another, and mark its cells as used; it stays in the frame if it can."""
+        found = None
+        if self._left > 0:
+            self._charge(frame, _LEAVE)
+            found = self._search(source, target)
+            self._charge(frame, -_LEAVE)
         if found is None:
             return _straight(source, target)
         cells = found
@@ -110,6 +118,20 @@ class _Grid:
             self._cells[cell] |= (2 if across else 0) | (4 if down else 0) | (8 if across and down else 0)
         points = [(cell % self._columns * STEP, cell // self._columns * STEP) for cell in cells]
         return _corners(points)
+
+    def _charge(self, frame: Place | None, price: int) -> None:
+        """Add to the price of each step onto the edge of a frame."""
+        if frame is None:
+            return
+        sides = (
+            (frame.x, frame.y, frame.right, frame.y),
+            (frame.x, frame.bottom, frame.right, frame.bottom),
+            (frame.x, frame.y, frame.x, frame.bottom),
+            (frame.right, frame.y, frame.right, frame.bottom),
+        )
+        for cell in {cell for side in sides for cell in self._range(*side)}:
+            for prices in self._prices:
+                prices[cell] += price
 
     def _ports(self, box: Place, other: Place, is_source: bool) -> Iterator[tuple[int, int, int]]:
         """Yield the cells of a box's edge where an arrow may begin or end, the direction outwards, and the price."""
@@ -190,6 +212,12 @@ class _Grid:
             elif flags & 6:
                 cost += _CROSS
             yield onto * 4 + turn, cost
+
+
+def _around(source: Place, target: Place, frames: Sequence[Place]) -> Place | None:
+    """Return the smallest frame with both boxes inside."""
+    both = [frame for frame in frames if frame.contains(source) and frame.contains(target)]
+    return min(both, key=lambda frame: frame.width * frame.height, default=None)
 
 
 def _distance_to(target: Place, columns: int) -> Callable[[int], int]:

@@ -37,6 +37,10 @@ def verdict_figures(tally: Mapping[Expected, int]) -> Iterator[Number]:
             yield Number(f"{number:,}", verdict, MARKS[verdict])
 
 
+def _figure(number: int, one: str, many: str, mark: str = "") -> Number:
+    return Number(f"{number:,}", one if number == 1 else many, mark)
+
+
 class ClusterReport:
     """The parts of a report about a cluster; ``seen`` has what packets said."""
 
@@ -62,13 +66,16 @@ class ClusterReport:
     def figures(self) -> Sequence[Number]:
         """Return the numbers that describe the input."""
         bare = sum(kind == "none" for kind in self._isolated.values())
+        pods = self.cluster.asked_pods()
+        # The namespace of DNS, unless the input has pods in it.
+        system = {pod.namespace for pod in self.cluster.pods} - {pod.namespace for pod in pods}
         return (
-            Number(f"{len(self.cluster.asked_pods()):,}", "pods"),
-            Number(f"{len(self.found.groups):,}", "groups"),
-            Number(f"{len(self.cluster.namespaces):,}", "namespaces"),
-            Number(f"{len(self.cluster.policies):,}", "policies"),
-            Number(f"{bare:,}", "pods that no policy isolates", "warn" if bare else ""),
-            Number(f"{len(self._warnings):,}", "warnings", "warn" if self._warnings else ""),
+            _figure(len(pods), "pod", "pods"),
+            _figure(len(self.found.groups), "group", "groups"),
+            _figure(len(set(self.cluster.namespaces) - system), "namespace", "namespaces"),
+            _figure(len(self.cluster.policies), "policy", "policies"),
+            _figure(bare, "pod that no policy isolates", "pods that no policy isolates", "warn" if bare else ""),
+            _figure(len(self._warnings), "warning", "warnings", "warn" if self._warnings else ""),
         )
 
     def matrices(self) -> Iterator[Block]:

@@ -49,6 +49,14 @@ def test_a_scenario_is_copied_with_what_it_reads(netlab: Callable[..., Any], tmp
     }
 
 
+def test_outside_of_git_it_says_how_to_run_the_scenarios(netlab: Callable[..., Any], tmp_path: Path) -> None:
+    """A scenario reads nothing outside of its repository, or without one its folder."""
+    (tmp_path / "git" / ".git").mkdir(parents=True)
+
+    assert "git init" in netlab("examples", "13-service-port", "--to", str(tmp_path / "bare")).stderr
+    assert "" == netlab("examples", "13-service-port", "--to", str(tmp_path / "git")).stderr
+
+
 def test_a_file_that_exists_is_kept_and_nothing_is_copied(netlab: Callable[..., Any], tmp_path: Path) -> None:
     """Exit code 2, and the message names the file."""
     mine = tmp_path / "examples" / "shop" / "shop.yaml"

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from netlab.cli.command_group import COMMANDS
+from netlab.cli.command_group import COMMANDS, SECTIONS, cli
 
 REPOSITORY = Path(__file__).parents[2]
 # What takes long to import; the rooms that speak to the kernel load ctypes.
@@ -41,6 +42,16 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """Help and suggestions come at once."""
 
     assert set() == imported(*arguments)
+
+
+def test_each_command_is_below_a_heading() -> None:
+    """The help has the commands in sections, and each of them once."""
+    text = CliRunner().invoke(cli, ["--help"]).output
+
+    assert next(iter(COMMANDS)) == next(iter(SECTIONS))
+    assert set(SECTIONS) <= set(COMMANDS)
+    assert list(SECTIONS.values()) == [one for one in SECTIONS.values() if f"\n{one}:\n" in text]
+    assert all(1 == text.count(f"\n  {name} ") for name in COMMANDS)
 
 
 # What a command may load: netlab's rooms, and packages that are no part of Python. What else it needs, it imports when

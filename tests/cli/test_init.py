@@ -105,6 +105,18 @@ def test_a_file_with_an_error_is_left_out(netlab: Netlab, repository: Path) -> N
     assert re.search(r"left out: .*deploy/c.yaml:3: ", done.stderr)
 
 
+def test_a_mistake_in_a_policy_is_named(netlab: Netlab, repository: Path) -> None:
+    """The scenario expects what the policies do now, so warnings about them are printed."""
+    (repository / "deploy/policy.yaml").write_text(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\n"
+        "spec: {podSelector: {matchLabels: {app: nothing}}}\n"
+    )
+    done = netlab("init", repository)
+
+    assert 0 == done.exit_code
+    assert re.search(r"deploy/policy\.yaml:\d+: NetworkPolicy default/a: ", done.stderr)
+
+
 def test_a_link_that_leads_out_of_the_repository_is_refused(netlab: Netlab, repository: Path, tmp_path: Path) -> None:
     """A stranger's repository does not choose where root writes."""
     elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"

@@ -102,7 +102,8 @@ def test_a_scenario_does_not_reveal_files_outside(netlab: Call, tmp_path: Path, 
     assert 2 == done.exit_code
     assert (
         f'{home}/s.yaml:7: Scenario s: spec.steps[0].apply[0]: "{resource}" is outside of {home};'
-        " a scenario reads nothing there unless it is run with --allow-outside\n"
+        " a scenario reads nothing outside of its git repository, or without one its folder,"
+        " unless it is run with --allow-outside (pytest: --netlab-allow-outside)\n"
     ) == done.stderr
 
 

@@ -152,6 +152,26 @@ def test_outside_hosts_are_left_and_nodes_right() -> None:
     assert x["h"] < x["q"] < x["p"] < x["n"]
 
 
+def test_an_arrow_inside_a_frame_stays_in_it() -> None:
+    """The way around other boxes is inside the frame, also if one outside of it has fewer crossings."""
+    frame = Frame("f", "namespace", "shop")
+    names = [f"p{n}" for n in range(11)]
+    pods = [f"w{n}" for n in range(5)]
+    boxes = tuple(Box(name, "policy", (name, "selects app=api", "in: 9000/TCP from app=web"), "f") for name in names)
+    boxes += tuple(Box(name, "pods", (name,), "f") for name in pods)
+    arrows = tuple(Arrow(name, pods[n * 3 % 5], "", "") for n, name in enumerate(names))
+    layout = lay_out(Picture("one", boxes, (frame,), arrows))
+    ((_, place),) = layout.frames
+
+    outside = [
+        route.arrow
+        for route in layout.arrows
+        if not all(place.x < x < place.right and place.y < y < place.bottom for x, y in route.points)
+    ]
+
+    assert [] == outside
+
+
 def test_the_search_for_ways_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """If there are too many states, an arrow is a straight line."""
     monkeypatch.setattr(routing, "MOST_STATES", 5)

@@ -207,6 +207,16 @@ def test_after_the_last_reason_a_cell_has_the_command(cluster: Cluster, monkeypa
     assert "no room" not in reasons[2]
 
 
+def test_the_summary_counts_the_namespaces_of_the_input() -> None:
+    """The namespace of the lab's DNS is not one of them, and a number of one has a singular."""
+    found = read_input(["examples/shop", "examples/services"])
+    cluster, _ = try_resolve(found.objects, unknown=found.unknown)
+    figures = {figure.name: figure.value for figure in ClusterReport(cluster, ASKED).figures()}
+
+    assert "2" == figures["namespaces"]
+    assert "1" == figures["pod that no policy isolates"]
+
+
 def test_without_policies_the_report_says_so() -> None:
     """There are no rules to list."""
     found = read_input(["examples/shop"])

@@ -48,3 +48,10 @@ def _copy(names: list[str], folder: str) -> None:
         if not output.create(path, [(place / name).read_text()]):
             raise UsageError(f"{path} exists: no file is replaced")
     terminal.emit([f"{len(names)} file{'' if len(names) == 1 else 's'} copied to {folder}"])
+    if any(name.startswith("scenarios/") for name in names):
+        from netlab.objects.files import home_of
+
+        if not os.path.exists(os.path.join(home_of(os.path.join(folder, "x")), ".git")):
+            terminal.say(
+                "The scenarios name files outside of their folder: run `git init` here, or netlab test --allow-outside"
+            )

@@ -85,13 +85,17 @@ def _short(file: _File) -> Sequence[str]:
 
 def _files(folder: str, action: str) -> Iterator[_File]:
     """Yield the files for a repository, the scenario first."""
-    from netlab.cli import first_files
+    from netlab.cli import first_files, inputs
     from netlab.objects import schema
     from netlab.objects.files import home_of
+    from netlab.policy import warnings
     from netlab.scenario.first import manifests
 
     found = manifests(folder)
     _say_left_out([str(one) for one in found.left_out])
+    if found.cluster is not None:
+        # The scenario expects what the policies do now, so a mistake in them would pass.
+        inputs.warn(warnings(found.cluster), found.paths)
     # Outside of a repository, a scenario reads its own folder only.
     place = "scenarios" if os.path.exists(os.path.join(home_of(os.path.join(folder, "x")), ".git")) else ""
     paths: Sequence[str] = [os.path.relpath(path, folder) for path in found.paths]

@@ -244,9 +244,9 @@
         ? this.from.map((at, side) => unit((side ? this.path[0].columns : this.path[0].rows)[at])[1].length) : [1];
       const same = Math.max(...alike);
       this.crumb.textContent = text(matrix.name) + (same > 1 ? `, the same for each of ${same} namespaces alike` : "");
-      const part = (shown, all, what) => (shown < all ? `${shown} of ${all} ${what}` : `${all} ${what}`);
-      this.status.textContent = `${part(shownRows.length, matrix.rows.length, "rows")}, `
-        + part(shownColumns.length, matrix.columns.length, "columns");
+      const part = (shown, all, what) => `${shown < all ? `${shown} of ` : ""}${all} ${what}${all === 1 ? "" : "s"}`;
+      this.status.textContent = `${part(shownRows.length, matrix.rows.length, "row")}, `
+        + part(shownColumns.length, matrix.columns.length, "column");
       const marks = new Set();
       const flat = shownColumns.every((column) => text(unit(matrix.columns[column])[0]).length < 12) && shownColumns.length < 14;
       const head = make("tr", { role: "row" }, make("th", { class: "corner", scope: "col" }, `${text(matrix.axes[0])} ↓  ${text(matrix.axes[1])} →`));

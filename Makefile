@@ -124,6 +124,6 @@ lock:  ## pin the dependencies of pyproject.toml in requirements/
 setup:  ## install system packages and make the virtual environment; print where it is
 	@scripts/setup
 
-clean:  ## remove the virtual environment and what Python left
-	rm -rf .venv dist
+clean:  ## remove the virtual environment, dist/, site/ and what Python left
+	rm -rf .venv dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from netlab.frozen import frozen
@@ -18,8 +17,12 @@ class CommandLine:
     @property
     def command(self) -> str:
         """The command in one line."""
+        import shlex
+
         return shlex.join(self.words)
 
     def about(self, name: str, *arguments: str) -> str:
         """Return another command about the same input, in one line."""
+        import shlex
+
         return shlex.join(["netlab", name, *arguments, *self.input])

@@ -18,6 +18,9 @@ REPOSITORY = Path(__file__).parents[2]
 HOOKS = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text())
 PARTS = ["netlab", "man", "examples", "scenarios", "topologies", "pyproject.toml", "README.md", "LICENSE"]
 
+# What pip says where the registry does not answer.
+NO_ANSWER = re.compile("Could not find a version that satisfies|No matching distribution found|Read timed out")
+
 
 def git(folder: Path, *words: str) -> None:
     name = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "init.defaultBranch=main"]
@@ -53,16 +56,19 @@ def run(hook_source: Path, workspace: Path, tmp_path_factory: pytest.TempPathFac
 
     def call(hook: str) -> str:
         git(workspace, "add", "--all")
+        # The program timeout ends pip too, which pre-commit starts.
         done = subprocess.run(
-            ["pre-commit", "try-repo", hook_source, hook, "--all-files", "--verbose"],
+            ["timeout", "300", "pre-commit", "try-repo", hook_source, hook, "--all-files", "--verbose"],
             cwd=workspace,
             env={**os.environ, "PRE_COMMIT_HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
         )
-        return f"{done.returncode}\n{done.stdout}{done.stderr}"
+        said = f"{done.returncode}\n{done.stdout}{done.stderr}"
+        if done.returncode == 124 or (done.returncode and NO_ANSWER.search(said)):
+            pytest.skip("a registry did not bring what netlab needs in time")
+        return said
 
     return call
 

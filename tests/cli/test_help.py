@@ -108,6 +108,14 @@ def test_a_small_command_imports_only_the_rooms_that_it_needs(arguments: tuple[s
         assert modules >= {name for name in loaded if name.startswith(f"netlab.{room}")}
 
 
+def test_a_table_of_pairs_imports_no_groups() -> None:
+    """Groups are for --group and for reports."""
+    arguments = ("reach", "-f", "scenarios/manifests/three-pods.yaml")
+
+    assert "netlab.policy.groups" not in modules_of(*arguments)
+    assert "netlab.policy.groups" in modules_of(*arguments, "--group")
+
+
 # What only inputs with Services, their endpoints or Ingresses need.
 OF_SERVICES = {
     *(f"netlab.objects.kinds.{kind}" for kind in ("service", "endpointslice", "endpoints", "ingress", "ingressclass")),

@@ -31,6 +31,8 @@ def version(folder: Path) -> str:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """A folder with what decides the version, without git."""
+    if "$Format" not in (REPOSITORY / ".git_archival.txt").read_text():
+        pytest.skip("this copy is an archive of git: its version is in .git_archival.txt")
     folder = tmp_path / "netlab"
     folder.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", ".git_archival.txt", ".gitattributes"):

@@ -58,11 +58,10 @@ def reach_command(
     reports = options.wanted_reports()
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
-    from netlab.report.groups import ReachabilityGroups
-
     # Reports are of groups in any case.
-    if grouped and rendering.has(ReachabilityGroups, output):
+    if grouped and _prints_groups(output):
         from netlab.policy.groups import groups
+        from netlab.report.groups import ReachabilityGroups
 
         rendering.render(ReachabilityGroups(groups(cluster, selection)), output)
     else:
@@ -73,6 +72,12 @@ def reach_command(
             watch = None if progress is None else partial(_watch, progress, result.tally, number)
             rendering.render(result, output, watch)
     rendering.write(Expected(cluster, selection, options.again()), reports)
+
+
+def _prints_groups(output: str) -> bool:
+    from netlab.report.groups import ReachabilityGroups
+
+    return rendering.has(ReachabilityGroups, output)
 
 
 def _watch(progress: Progress, tally: Tally, number: int) -> None:

@@ -24,6 +24,9 @@ from netlab.objects.types import Document
 
 ALL_FACTS: frozenset[Fact] = frozenset(get_args(Fact))
 
+Change = Callable[[list[Document], Reader], tuple[list[Document], list[Problem]]]
+"""Takes the documents of an input and its reader; returns other documents in their place, and problems."""
+
 
 @frozen
 class Input:
@@ -51,17 +54,18 @@ def read_input(
     stdin: IO[Any] | None = None,
     ignore: Sequence[str] = (),
     system: bool = False,
-    change: Callable[[list[Document]], list[Document]] | None = None,
+    change: Change | None = None,
 ) -> Input:
     """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
 
-    ``system``: the input also asks for system objects. ``change`` returns other documents in place of those read.
+    ``system``: the input also asks for system objects. ``change`` changes the documents before they are decoded.
     """
     kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
     reader = Reader(strict, stdin=stdin)
     documents, unread = reader.read(paths)
     if change is not None:
-        documents = change(documents)
+        documents, more = change(documents, reader)
+        unread += more
     found = input_of([*kinds, *documents], strict=strict)
     files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))

@@ -174,10 +174,13 @@ def examined(
     system objects.
     """
     from netlab.objects import read_input
+    from netlab.sources import SOURCES
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab))
+    found = read_input(
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab), sources=SOURCES
+    )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
@@ -312,9 +315,10 @@ def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
         return lab.cluster_with_system() if system else lab.cluster
     from netlab.errors import InputError
     from netlab.objects.documents import Reader
+    from netlab.sources import SOURCES
 
     def edited(documents: Sequence[Document]) -> list[Document]:
-        found, problems = edit([*documents], Reader())
+        found, problems = edit([*documents], Reader(sources=SOURCES))
         if any(one.severity == "error" for one in problems):
             raise InputError(problems)
         warn(problems)

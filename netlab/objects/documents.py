@@ -162,7 +162,11 @@ class Reader:
 
         if not conflist_files.names_conflist(document):
             return document, []
-        return conflist_files.with_conflists(document, self.budget, document.source.tree or self.tree)
+        tree = document.source.tree or self.tree
+        try:
+            return conflist_files.with_conflists(document, self.budget, tree)
+        finally:
+            tree.close()
 
     def _path(self, path: str) -> tuple[list[Document], list[Problem]]:
         # A file or folder of the name has precedence over a source.

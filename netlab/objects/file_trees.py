@@ -59,8 +59,9 @@ class FileTree(Protocol):
 class InputSource(Protocol):
     """A form of ``-f`` that is no path of this host. ``netlab.sources.SOURCES`` has them."""
 
-    form: str
-    """The form, as help texts write it."""
+    @property
+    def form(self) -> str:
+        """The form, as help texts write it."""
 
     def claims(self, text: str) -> bool:
         """Say whether a text has this form. No file of this host has the name."""

@@ -15,6 +15,7 @@ from netlab.errors import Problem, in_order
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import InputSource
 from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Fact, Kind, get
 from netlab.objects.load import decode
@@ -55,13 +56,15 @@ def read_input(
     ignore: Sequence[str] = (),
     system: bool = False,
     change: Change | None = None,
+    sources: Sequence[InputSource] = (),
 ) -> Input:
     """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
 
     ``system``: the input also asks for system objects. ``change`` changes the documents before they are decoded.
+    ``sources``: the forms of input that are no path, as ``netlab.sources.SOURCES`` has them.
     """
     kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
-    reader = Reader(strict, stdin=stdin)
+    reader = Reader(strict, stdin=stdin, sources=sources)
     documents, unread = reader.read(paths)
     if change is not None:
         documents, more = change(documents, reader)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from netlab.objects.file_trees import HostFiles
 from netlab.objects import files, read
 from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import HostFiles
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
 

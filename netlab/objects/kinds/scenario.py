@@ -92,7 +92,13 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     source = document.source
     anywhere = given.anywhere and source.tree is None
     tree = HostFiles() if anywhere else tree_of(source).around(source.file)
-    reader = Reader(budget=given.budget, tree=tree)
+    try:
+        return _scenario(document, Reader(budget=given.budget, tree=tree))
+    finally:
+        tree.close()
+
+
+def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Problem]]:
     root = open_document(document, strict=True)
     _Root.only(root)
     meta = object_meta(root, metadata=_Root.metadata)

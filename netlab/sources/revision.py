@@ -42,7 +42,8 @@ class _Revision:
 
     def claims(self, text: str) -> bool:
         parts = split(text)
-        return parts is not None and not parts[0].startswith(("-", "/", "./", "../"))
+        # A URL is no revision.
+        return parts is not None and not parts[0].startswith(("-", "/", "./", "../")) and not parts[1].startswith("//")
 
     def read(self, text: str, reader: Reader) -> tuple[list[Document], list[Problem]]:
         """Return the documents; raises HostError if there is no git."""

@@ -287,17 +287,21 @@ def read_objects(
 def read_cluster(
     files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = (), *, system: bool = False
 ) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; print warnings.
+    """Return the cluster of files, or that of a running lab: without files, or for ``lab:NAME`` alone; print warnings.
 
     Raises:
       InputError: with every problem of the files.
       UsageError: when both files and a lab are named, or no lab is running.
     """
+    from netlab.sources import running_lab
+
     options.check_one_input(files)
-    if not files:
+    # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
+    named = running_lab.name_of(files[0]) if len(files) == 1 else None
+    if not files or named:
         from netlab.lab.lab import Lab
 
-        opened = Lab.open(lab)
+        opened = Lab.open(named or lab)
         running = without(_cluster_of(opened, system=system), ignore)
         warn_unread(running)
         say_no_system(running, system)

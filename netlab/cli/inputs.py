@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects import Document, Input, Objects
     from netlab.objects.documents import Reader
+    from netlab.objects.file_trees import InputSource
     from netlab.objects.input import Change
 
 # The most warnings, and the most kinds in a line, that commands other than ``check`` print.
@@ -174,12 +175,11 @@ def examined(
     system objects.
     """
     from netlab.objects import read_input
-    from netlab.sources import SOURCES
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     found = read_input(
-        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab), sources=SOURCES
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab), sources=sources(files)
     )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
@@ -211,6 +211,24 @@ def change(of_lab: Sequence[Document] = ()) -> Change | None:
         return documents, problems
 
     return changed
+
+
+def sources(files: Sequence[str] = ()) -> Sequence[InputSource]:
+    """Return the sources that files and ``--with`` may name, () if no text has a colon, as every form has one."""
+    if not any(":" in text for text in (*files, *options.assumed("with"))):
+        return ()
+    from netlab.sources import SOURCES
+
+    return SOURCES
+
+
+def _lab_of(files: Sequence[str]) -> str | None:
+    """Return the running lab that is the whole input, as ``lab:NAME``; None for another input."""
+    if len(files) != 1 or ":" not in files[0]:
+        return None
+    from netlab.sources import running_lab
+
+    return running_lab.name_of(files[0])
 
 
 def what_if() -> WhatIf | None:
@@ -293,11 +311,9 @@ def read_cluster(
       InputError: with every problem of the files.
       UsageError: when both files and a lab are named, or no lab is running.
     """
-    from netlab.sources import running_lab
-
     options.check_one_input(files)
     # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
-    named = running_lab.name_of(files[0]) if len(files) == 1 else None
+    named = _lab_of(files)
     if not files or named:
         from netlab.lab.lab import Lab
 
@@ -319,10 +335,9 @@ def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
         return lab.cluster_with_system() if system else lab.cluster
     from netlab.errors import InputError
     from netlab.objects.documents import Reader
-    from netlab.sources import SOURCES
 
     def edited(documents: Sequence[Document]) -> list[Document]:
-        found, problems = edit([*documents], Reader(sources=SOURCES))
+        found, problems = edit([*documents], Reader(sources=sources()))
         if any(one.severity == "error" for one in problems):
             raise InputError(problems)
         warn(problems)

@@ -16,7 +16,6 @@ Source: git(1), git-config(1) and gitsecurityboundary(7).
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import select
@@ -79,7 +78,6 @@ class NoRepositoryError(GitError):
     """A folder is in no git repository."""
 
 
-@functools.cache
 def program() -> str:
     """Return the path of ``git``; raises HostError if there is none.
 

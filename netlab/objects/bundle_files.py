@@ -1,16 +1,18 @@
-"""Files of support bundles of troubleshoot.sh: arrays of objects, in a folder ``cluster-resources``.
+"""Dumps of clusters: support bundles of troubleshoot.sh, and what ``oc adm inspect`` writes, as must-gather does.
 
-The collector ``clusterResources`` writes custom resources as arrays of objects, and with a list of namespaces, or in
-old versions, the objects of a kind as arrays without ``kind`` and ``apiVersion``. Then the name of the file or of its
-folder says the kind. Elsewhere such an array is an error or no object, as for kubectl.
+A support bundle has arrays of objects below ``cluster-resources``: custom resources, and in old versions, or where the
+collector names namespaces, objects without ``kind`` and ``apiVersion``. Then the name of the file or of its folder says
+the kind. Elsewhere such an array is an error or no object, as for kubectl.
 
-Source: pkg/collect/cluster_resources.go of replicatedhq/troubleshoot.
+Both have a list of NetworkPolicies for each namespace, also an empty one. Where it is missing, it was not gathered.
+
+Source: pkg/collect/cluster_resources.go of replicatedhq/troubleshoot, pkg/cli/admin/inspect of openshift/oc.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from netlab.objects.kind import deletable
@@ -31,6 +33,25 @@ def items_of(value: list[Any], file: str) -> list[dict[str, Any]] | None:
     if kind is None or len(inside) > 2 or not all(isinstance(item.get("metadata"), dict) for item in value):
         return None
     return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in value]
+
+
+def without_policies(files: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield each namespace of which a dump has pods and no list of NetworkPolicies, with the file of its pods."""
+    known = frozenset(files)
+    for file in files:
+        folder, name = os.path.split(file)
+        if name == "pods.yaml" and os.path.basename(folder) == "core":
+            of_namespace = os.path.dirname(folder)
+            namespace = os.path.basename(of_namespace)
+            policies = os.path.join(of_namespace, "networking.k8s.io", "networkpolicies.yaml")
+            dumped = bool(namespace) and os.path.join(of_namespace, f"{namespace}.yaml") in known
+        else:
+            resources, kind = os.path.split(folder)
+            namespace = os.path.splitext(name)[0]
+            policies = os.path.join(resources, "network-policy", name)
+            dumped = kind == "pods" and os.path.basename(resources) == _FOLDER
+        if dumped and policies not in known:
+            yield namespace, file
 
 
 def _has(item: Mapping[str, Any], name: str) -> bool:

@@ -22,6 +22,7 @@ from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
+from netlab.objects.unlisted import unlisted
 from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
 
@@ -250,6 +251,9 @@ class Reader:
             else:
                 found += read.documents
                 problems += read.all_problems()
+        own = None if isinstance(tree, HostFiles) else tree
+        for namespace, file in bundle_files.without_policies(folder.files):
+            found.append(unlisted(namespace, Source(tree.name(file), tree=own)))
         return found, [*problems, *skipped.problems(strict=self.strict)]
 
 

@@ -182,3 +182,37 @@ def test_a_broken_file_with_an_object_in_it_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, {"pod.yaml": POD, "x.json": "kind: Pod\napiVersion: v1\n- a\n", "y.yaml": "error: x: y\nkind: [\n"})
 
     assert {"x.json", "y.yaml"} == {Path(one.file).name for one in read_input([str(tmp_path)]).problems}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("namespaces/shop/shop.yaml", "namespaces/shop/core/pods.yaml"),
+        ("bundle/cluster-resources/namespaces.json", "bundle/cluster-resources/pods/shop.json"),
+    ],
+    ids=["must-gather", "support bundle"],
+)
+def test_verdicts_are_unknown_where_no_policies_were_gathered(
+    tmp_path: Path, netlab: Call, files: tuple[str, str]
+) -> None:
+    """A dump has a list of policies for each namespace, also an empty one. Without it nothing is known."""
+    other = {**POD, "metadata": {"name": "b", "namespace": "shop"}, "status": {}}
+    write(tmp_path, {files[0]: NAMESPACE, files[1]: listed("Pod", POD, other)})
+    done = netlab("reach", "-f", tmp_path, "-o", "json")
+    ignored = netlab("reach", "-f", tmp_path, "-o", "json", "--ignore", "UnlistedNetworkPolicies")
+
+    assert {"unknown"} == {row["expected"] for row in json.loads(done.stdout)["rows"]}
+    assert {"allow"} == {row["expected"] for row in json.loads(ignored.stdout)["rows"]}
+    assert (
+        f"Warning: {tmp_path / files[1]}: UnlistedNetworkPolicies shop/networkpolicies: the input lacks the"
+        " NetworkPolicies of this namespace, so verdicts of its pods are unknown; to judge without them:"
+        " --ignore UnlistedNetworkPolicies"
+    ) in done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("name", ["shop/core/pods.yaml", "pods/shop.json", "core/pods.yaml"])
+def test_other_folders_are_no_dumps(tmp_path: Path, netlab: Call, name: str) -> None:
+    """Only the layout of a dump says that policies are missing."""
+    write(tmp_path, {name: listed("Pod", POD)})
+
+    assert "" == netlab("check", "-f", tmp_path).stderr

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netlab.objects.documents import Reader
     from netlab.objects.types import Document
 
+_THERE = ("blob", "tree")
 _LINK, _SUBMODULE = "120000", "160000"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ROOT = "."
@@ -96,10 +97,10 @@ def opened(revision: str, path: str) -> tuple[RevisionFiles, str]:
         raise GitError(f"no file of this name, and no revision {revision!r} in the repository{hint}") from None
     files = RevisionFiles(git, revision, commit)
     try:
-        if files.exists(inside):
+        if files.kind(inside) in _THERE:
             return files, inside
         from_here = os.path.normpath(os.path.join(prefix, path))
-        near = prefix and not os.path.isabs(path) and _is_inside(from_here) and files.exists(from_here)
+        near = prefix and not os.path.isabs(path) and _is_inside(from_here) and files.kind(from_here) in _THERE
     except BaseException:
         files.close()
         raise
@@ -147,7 +148,7 @@ class RevisionFiles:
         return _is_inside(path)
 
     def exists(self, path: str) -> bool:
-        return self._kind(path) in ("blob", "tree")
+        return self._kind(path) in _THERE
 
     def is_folder(self, path: str) -> bool:
         return self._kind(path) == "tree"
@@ -156,12 +157,16 @@ class RevisionFiles:
         return self.name(path) == name
 
     def below(self, path: str) -> Folder:
+        from netlab.kernel.git import GitError
+
         found = Folder()
         try:
             self._add_files(path, found)
-        finally:
-            found.files.sort()
-            found.links.sort()
+        except GitError as error:
+            self.close()
+            found.problems.append(Problem(self.name(path), 0, "", "", f"this folder cannot be read: {error}"))
+        found.files.sort()
+        found.links.sort()
         return found
 
     def _add_files(self, folder: str, found: Folder) -> None:
@@ -215,11 +220,25 @@ class RevisionFiles:
             raise UnreadableError(_WRONG.get(kind, "No such file or directory"))
         return name
 
-    def _kind(self, path: str) -> str:
+    def kind(self, path: str) -> str:
+        """Return what a path leads to: a blob, a tree, or what is wrong; raises GitError if git does not say."""
         return self._asked(path)[0]
+
+    def _kind(self, path: str) -> str:
+        """Return what ``kind`` returns; what git does not say is missing."""
+        from netlab.kernel.git import GitError
+
+        try:
+            return self.kind(path)
+        except GitError:
+            self.close()
+            return "missing"
 
     def _asked(self, path: str) -> tuple[str, str]:
         """Return the kind of what a path leads to and its object name. Links in the revision are followed."""
+        if "\n" in path:
+            # git takes one path in a line.
+            return "missing", ""
         if self._check is None:
             self._check = self._git.answers("--batch-check", "--follow-symlinks")
         question = f"{self._commit}:{'' if path == _ROOT else path}"
@@ -229,7 +248,7 @@ class RevisionFiles:
             self._check.content(int(rest))
             return first, ""
         kind = rest.partition(" ")[0]
-        if kind in ("blob", "tree"):
+        if kind in _THERE:
             return kind, first
         return "missing", ""
 

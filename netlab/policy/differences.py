@@ -107,8 +107,8 @@ def flow_in(cluster: Cluster, ends: tuple[Endpoint, Endpoint | Service], asked: 
 def differences(clusters: Mapping[str, Cluster], questions: FlowSelection) -> Differences:
     """Return all pairs of the questions whose verdict is not the same in every cluster.
 
-    Only endpoints that every cluster has are compared; the groups have those of the first cluster. Pairs of an IP family
-    that a cluster does not have are compared between the others. ``questions.self_pairs`` is not asked.
+    Endpoints that some cluster lacks are left out. The groups have the endpoints of the first cluster. Pairs of an IP
+    family that a cluster does not have are compared between the others. ``questions.self_pairs`` is not asked.
     """
     readings = {name: groups(cluster, questions) for name, cluster in clusters.items()}
     first, *others = clusters.values()

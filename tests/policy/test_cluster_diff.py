@@ -90,7 +90,7 @@ def test_ports_of_either_side_are_asked_about_on_both() -> None:
 
 def test_what_opens_to_the_outside_comes_first() -> None:
     """Then what opens from the outside, then what opens inside, then what closes."""
-    node = topology(["n"], hosts={"h": ["192.0.2.1"]})
+    node = topology(["n"], hosts={"h": ["192.0.2.1"]}, mode="routed")
     pods = [pod("x/a"), pod("x/b", "app=b")]
     old = cluster(node, *pods, policy("x/p", "!app", ingress=[], egress=[]))
     new = cluster(node, *pods, policy("x/p", "app=b", ingress=[], egress=[]))

@@ -88,6 +88,8 @@ class Causes:
                 fields = [Part(part.object, at) for at in range(len(self._between.fields(part.object)))]
                 of_object = _smallest(fields, lambda some, others=others: explains(others | some))  # type: ignore[misc]
                 found = others | of_object if of_object else found
+            # Some fields of an object may do what all of them, with another object, did.
+            found = _thinned(sorted(found, key=_place), explains)
         except ExhaustedError:
             return None
         if found not in self._found:
@@ -202,19 +204,25 @@ def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> 
     for one in candidates:
         if explains(frozenset((one,))):
             return frozenset((one,))
-    left = list(candidates)
-    # The last ones are left out first, so policies stay.
-    for one in reversed(candidates):
-        fewer = [other for other in left if other != one]
-        if fewer and explains(frozenset(fewer)):
-            left = fewer
+    left = _thinned(candidates, explains)
     for size in range(2, len(left)):
         if comb(len(candidates), size) > _MOST_SETS:
             break
         for some in combinations(candidates, size):
             if explains(frozenset(some)):
                 return frozenset(some)
-    return frozenset(left)
+    return left
+
+
+def _thinned(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> Parts:
+    """Return a set of parts that explains and of which no part can be left out; all parts together explain.
+
+    The last ones are left out first, so policies stay.
+    """
+    left = frozenset(candidates)
+    while fewer := next((left - {one} for one in reversed(candidates) if one in left and explains(left - {one})), None):
+        left = fewer
+    return left
 
 
 def _part(

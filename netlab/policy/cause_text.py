@@ -30,7 +30,7 @@ class Cause:
     """A part of a change that a verdict depends on.
 
     ``object`` is the object's kind and name. ``file``, ``line`` and ``path`` are in the new input, or in the old one if
-    the object or the field was removed. ``message`` says what changed and what follows.
+    the object or the field was removed. ``message`` says what changed, ``what``, and what follows.
     """
 
     object: str
@@ -38,6 +38,12 @@ class Cause:
     line: int
     path: str
     message: str
+    what: str = ""
+
+    @property
+    def brief(self) -> str:
+        """The object, its place and what changed."""
+        return f"{self.object} ({self.place}): {self.what}"
 
     @property
     def place(self) -> str:
@@ -63,14 +69,13 @@ class _Effect:
 
 def causes_text(between: ClustersBetween, parts: Sequence[Part], ends: Ends, asked: AskedPort) -> Iterator[Cause]:
     """Yield a cause for each part of a change; the first one says what follows for a pair of ``ends``."""
-    effect = _effect(between.old.cluster, between.new.cluster, ends, asked)
+    effect = _effect(between, frozenset(parts), ends, asked)
     for at, part in enumerate(parts):
         changed = between.changed[part.object]
         field = None if part.field is None else between.fields(part.object)[part.field]
-        document, path, message = _changed(changed, field, effect)
-        if effect.text and not at:
-            message = f"{message}: {effect.text}"
-        yield Cause(str(changed.key), document.source.file, document.source.line(path), path, message)
+        document, path, what = _changed(changed, field, effect)
+        message = f"{what}: {effect.text}" if effect.text and not at else what
+        yield Cause(str(changed.key), document.source.file, document.source.line(path), path, message, what)
 
 
 def _changed(changed: ChangedObject, field: FieldChange | None, effect: _Effect) -> tuple[Document, str, str]:
@@ -123,22 +128,32 @@ def _short(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _effect(old: Cluster, new: Cluster, ends: Ends, asked: AskedPort) -> _Effect:
-    """Return what a change does to a pair; the text is "" if an end was not there before, or is not there now."""
-    flows = [flow_by_name(cluster, ends, asked) for cluster in (old, new)]
+def _effect(between: ClustersBetween, parts: frozenset[Part], ends: Ends, asked: AskedPort) -> _Effect:
+    """Return what parts of a change do to a pair; the text is "" if an end was not there, or is not there now."""
+    old, new = between.old.cluster, between.new.cluster
+    flows = [None if of is None else flow_by_name(of, ends, asked) for of in (old, new, between.cluster(parts))]
     if flows[0] is None or flows[1] is None:
         return _Effect("")
     was, now = evaluate(old, flows[0]), evaluate(new, flows[1])
     if now.verdict in ("some", "unknown") or now.backends or was.backends or was.path.connected != now.path.connected:
         return _Effect(now.reason)
+    reverted = between.cluster(parts)
+    without = was if reverted is None or flows[2] is None else evaluate(reverted, flows[2])
+    # The sides that these parts decide about; another part may decide about the other side.
+    sides = [one for one in ("egress", "ingress") if _verdict(without, one) != _verdict(now, one)]
     if now.verdict == "allow":
-        return _opened(was, now)
-    return _closed(new, was, now)
+        return _opened(was, now, sides)
+    return _closed(new, was, now, sides)
 
 
-def _opened(was: Decision, now: Decision) -> _Effect:
+def _verdict(decision: Decision, direction: str) -> str:
+    side = next((side for side in decision.sides if side.direction == direction), None)
+    return "allow" if side is None else side.verdict
+
+
+def _opened(was: Decision, now: Decision, sides: Sequence[str]) -> _Effect:
     for side in was.sides:
-        if side.verdict == "allow":
+        if side.verdict == "allow" or side.direction not in sides:
             continue
         after = _side(now, side.direction)
         if after is None or not after.isolating:
@@ -151,9 +166,9 @@ def _opened(was: Decision, now: Decision) -> _Effect:
     return _Effect(now.reason)
 
 
-def _closed(cluster: Cluster, was: Decision, now: Decision) -> _Effect:
+def _closed(cluster: Cluster, was: Decision, now: Decision, sides: Sequence[str]) -> _Effect:
     for side in now.sides:
-        if side.verdict == "allow":
+        if side.verdict == "allow" or side.direction not in sides:
             continue
         before = _side(was, side.direction)
         missed = misses_of(cluster, now)[side.direction]

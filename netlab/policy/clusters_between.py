@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, service_flow
+from netlab.cluster.outside import with_hosts
 from netlab.cluster.resolve import try_resolve
 from netlab.cluster.resolve_change import resolve_change
-from netlab.cluster.types import Cluster, Placement, address_of
+from netlab.cluster.types import Cluster, Host, Placement, address_of
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.changed_objects import ChangedObject, FieldChange, changed_objects
@@ -58,10 +59,14 @@ def placements(*clusters: Cluster) -> dict[str, Placement]:
 
 
 class ClustersBetween:
-    """Makes clusters between two versions. ``changed`` are the objects that differ."""
+    """Makes clusters between two versions. ``changed`` are the objects that differ.
 
-    def __init__(self, old: Version, new: Version, most: int = _DOCUMENTS) -> None:
+    ``hosts`` are outside hosts that both clusters have and their objects do not.
+    """
+
+    def __init__(self, old: Version, new: Version, hosts: tuple[Host, ...] = (), most: int = _DOCUMENTS) -> None:
         self.old, self.new = old, new
+        self._hosts = hosts
         self.changed: list[ChangedObject] = changed_objects(old.objects.documents, new.objects.documents)
         self._fields: dict[int, tuple[FieldChange, ...]] = {}
         self._keep = placements(old.cluster, new.cluster)
@@ -131,7 +136,9 @@ class ClustersBetween:
         if cluster is not None:
             return cluster
         cluster, problems = try_resolve(objects, self._keep, services=self._services)
-        return None if any(one.severity == "error" for one in problems) else cluster
+        if any(one.severity == "error" for one in problems):
+            return None
+        return with_hosts(cluster, self._hosts) if self._hosts else cluster
 
 
 def flow_by_name(cluster: Cluster, ends: Ends, asked: AskedPort) -> Flow | None:

@@ -109,7 +109,7 @@ def _cells(result: ReachabilityDiff, row: Row) -> Sequence[str]:
     _, source, destination, port, old, new = result.cells(row)
     measured = result.measured(row) if result.proofs else (None, None)
     was, now = (f"{v} (measured {m})" if m else v for v, m in zip((old, new), measured, strict=True))
-    because = "; ".join(str(cause) for cause in row[0].because) or NONE
+    because = "; ".join(cause.brief for cause in row[0].because) or NONE
     return source, destination, port, was, now, because
 
 

@@ -23,7 +23,7 @@ FailOn = Literal["opened", "closed", "any", "never"]
 
 @click.command("diff")
 @click.argument("old", metavar="OLD", shell_complete=options.completed("files"))
-@click.argument("new", metavar="NEW", shell_complete=options.completed("files"))
+@click.argument("new", metavar="[NEW]", default="", shell_complete=options.completed("files"))
 @click.option(
     "-f",
     "--filename",
@@ -34,6 +34,7 @@ FailOn = Literal["opened", "closed", "any", "never"]
     help="Read these objects on both sides too, such as a Topology; repeatable.",
 )
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports
@@ -43,6 +44,11 @@ FailOn = Literal["opened", "closed", "any", "never"]
 @options.services
 @click.option("--pairs", "by_pairs", is_flag=True, help="A row for each pair, in place of groups of pods.")
 @click.option("--new", "one_sided", is_flag=True, help="Add rows of pods that only one side has.")
+@click.option(
+    "--outside",
+    is_flag=True,
+    help="Add machines outside of the cluster: one for each range that ipBlocks tell apart, one for all others.",
+)
 @click.option("--prove", is_flag=True, help="Build both labs, one after the other, and send packets for what changes.")
 @click.option(
     "--fail-on",
@@ -68,6 +74,7 @@ def diff_command(
     services: bool,
     by_pairs: bool,
     one_sided: bool,
+    outside: bool,
     prove: bool,
     fail_on: FailOn,
     output: str,
@@ -75,9 +82,9 @@ def diff_command(
 ) -> None:
     """Print which connections a change opens and closes.
 
-    OLD and NEW are what -f takes: a file, a directory, - for standard input, or lab:NAME for a running lab. netlab
-    compares the expected verdicts of all pairs that both have, and needs no kernel. Pods that both have keep their
-    addresses.
+    OLD and NEW are what -f takes: a file, a directory, - for standard input, REV:PATH for a git revision, lab:NAME for
+    a running lab. --with, --without and --label change NEW; with these, NEW may be left out and is OLD. netlab compares
+    the expected verdicts of all pairs that both have, and needs no kernel. Pods that both have keep their addresses.
 
     Below each change stands its cause: the smallest part of the change of objects without which the verdict would be
     the old one. With --prove, packets measure the changed pairs in a lab of each side.
@@ -85,18 +92,21 @@ def diff_command(
     reports = options.wanted_reports()
     for port in ports:
         flow_arguments.parse_port(port)
-    if [old, new, *files].count("-") > 1:
+    if not new and inputs.what_if() is None:
+        raise UsageError("name NEW, or say what would be with --with, --without or --label")
+    new = new or old
+    if [old, new, *files].count("-") > 1 or ("-" in files and old):
         raise UsageError("standard input is read once: name files for the others")
     from netlab.cli.versions import versions
     from netlab.policy.causes import Causes
     from netlab.policy.cluster_diff import cluster_diff
     from netlab.policy.clusters_between import ClustersBetween
 
-    before, after = versions(old, new, files, strict, ignore, system=system)
+    before, after, hosts = versions(old, new, files, strict, ignore, system=system, outside=outside)
     asked = after.cluster if family is None or int(family) in after.cluster.families else before.cluster
     questions = flow_arguments.selection_of(asked, ports, family, nodes, False, system, services)
     found = cluster_diff(before.cluster, after.cluster, questions, one_sided=one_sided)
-    causes = Causes(ClustersBetween(before, after), found.questions)
+    causes = Causes(ClustersBetween(before, after, hosts), found.questions)
     proofs: dict[str, Proof] = {}
     if prove:
         inputs.confirm(max(len(before.cluster.pods), len(after.cluster.pods)), yes)

@@ -70,6 +70,11 @@ class ChangedPairs:
         return isinstance(self.source.members[0], Host)
 
     @property
+    def opens_outside(self) -> bool:
+        """Whether a connection to or from the outside is opened."""
+        return self.kind == "opened" and (self.to_outside or self.from_outside)
+
+    @property
     def pairs(self) -> int:
         """The number of pairs."""
         if isinstance(self.destination, Service):

@@ -51,7 +51,7 @@ def comment_blocks(result: ReachabilityDiff) -> Iterator[Block]:
         of_kind = [row for row in rows if row[0].pairs.kind == kind]
         if of_kind:
             yield Heading(heading)
-            outside = frozenset(at for at, row in enumerate(of_kind) if kind == "opened" and row[0].pairs.to_outside)
+            outside = frozenset(at for at, row in enumerate(of_kind) if row[0].pairs.opens_outside)
             yield Rows(
                 ("From", "To", "Port", "Was", "Is", "Because"), [_cells(result, row) for row in of_kind], 0, outside
             )
@@ -86,9 +86,7 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     yield Paragraph(f"{result.summary()}. Pods that both sides have keep their addresses.")
     rows = first_rows(result, _MOST)
     if rows:
-        outside = frozenset(
-            at for at, row in enumerate(rows) if row[0].pairs.kind == "opened" and row[0].pairs.to_outside
-        )
+        outside = frozenset(at for at, row in enumerate(rows) if row[0].pairs.opens_outside)
         yield Heading("Changes")
         header = ("Change", "From", "To", "Port", "Was", "Is", "Because")
         yield Rows(

@@ -124,8 +124,7 @@ class ReachabilityDiff:
             yield first
             for row, line in zip(rows, lines, strict=True):
                 pairs = row[0].pairs
-                outside = pairs.to_outside and pairs.kind == "opened"
-                yield page.paint(line, _OUTSIDE if outside else _MARKS[pairs.kind])
+                yield page.paint(line, _OUTSIDE if pairs.opens_outside else _MARKS[pairs.kind])
                 yield from (f"    {cause}" for cause in row[0].because or ())
                 if self.proofs:
                     old, new = self.measured(row)

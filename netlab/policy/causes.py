@@ -2,13 +2,14 @@
 
 The evaluator is asked about clusters between the two inputs (``clusters_between``), so a change of text that means
 nothing is no cause. Of several parts of the same size the first is taken: policies first, then in the order of the
-input. All sets of parts up to some number are tried; in a larger change the set is one that no part can be left out of.
+input. If there are few, all sets of parts are tried. Else the set is one that no part can be left out of.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from math import comb
 
@@ -18,17 +19,22 @@ from netlab.frozen import frozen
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
 from netlab.objects.services import Service
+from netlab.objects.types import Direction
 from netlab.objects.unread_kinds import is_policy
 from netlab.policy.cause_text import Cause, causes_text
 from netlab.policy.cluster_diff import ChangedPairs, Ends
-from netlab.policy.clusters_between import ClustersBetween, ExhaustedError, Part
+from netlab.policy.clusters_between import ClustersBetween, ExhaustedError, Part, is_network_policy
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.groups import Group
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
-# The most sets of one size that are tried, and the most pairs of a group whose cause is compared with the first one's.
-_MOST_SETS, _MOST_PAIRS = 500, 4_000
+# The most sets of one size that are tried, with so many documents in all. The most kinds of pairs of a row that are
+# asked about, the most rows, and the most causes that are tried again for later rows.
+_MOST_SETS, _DOCUMENTS = 500, 100_000
+_MOST_PAIRS, _MOST_ROWS, _MOST_AGAIN = 4_000, 20_000, 50
+_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _ABOUT_SERVICES = ("Service", "Endpoints", "EndpointSlice")
 
 Parts = frozenset[Part]
@@ -54,11 +60,15 @@ class Causes:
         self._questions = questions
         self._kinds: tuple[EndpointKinds, EndpointKinds] | None = None
         self._found: list[Parts] = []
+        self._most = min(_MOST_SETS, _DOCUMENTS // max(between.size, 1))
+        self._rows = 0
         self.unexplained = 0
 
     def explained(self, changed: ChangedPairs) -> Iterator[ExplainedPairs]:
         """Yield changed pairs, divided by their causes: if the parts of a cause are taken back, so are its pairs."""
-        for pairs, parts in self._divided(changed):
+        divided = self._divided(changed) if self._rows < _MOST_ROWS else [(changed, None)]
+        for pairs, parts in divided:
+            self._rows += 1
             if parts is None:
                 self.unexplained += 1
                 yield ExplainedPairs(pairs, ())
@@ -73,24 +83,27 @@ class Causes:
             return self._between.verdict(parts, ends, asked) == old
 
         try:
-            for parts in self._found:
+            for parts in self._found[:_MOST_AGAIN]:
                 if len(parts) == 1 and explains(parts):
                     return parts
             every = [Part(number) for number in range(len(self._between.changed))]
-            near = [part for part in every if self._concerns(part.object, ends)]
-            found = _smallest(sorted(near, key=self._rank), explains)
+            near_ends = self._near(ends)
+            near = [part for part in every if self._concerns(part.object, ends, near_ends)]
+            found = _smallest(sorted(near, key=self._rank), explains, self._most)
             if found is None:
-                found = _smallest(sorted(every, key=self._rank), explains)
+                found = _smallest(sorted(every, key=self._rank), explains, self._most)
             if found is None:
                 return None
             for part in sorted(found, key=_place):
                 others = found - {part}
                 fields = [Part(part.object, at) for at in range(len(self._between.fields(part.object)))]
-                of_object = _smallest(fields, lambda some, others=others: explains(others | some))  # type: ignore[misc]
+                with_fields = partial(_with, explains, others)
+                of_object = _smallest(fields, with_fields, self._most)
                 found = others | of_object if of_object else found
             # Some fields of an object may do what all of them, with another object, did.
             found = _thinned(sorted(found, key=_place), explains)
         except ExhaustedError:
+            self._rows = _MOST_ROWS
             return None
         if found not in self._found:
             self._found.insert(0, found)
@@ -153,23 +166,26 @@ class Causes:
             found.setdefault(tuple(key), []).append(member)
         return list(found.values())
 
-    def _concerns(self, number: int, ends: Ends) -> bool:
+    def _concerns(self, number: int, ends: Ends, near: tuple[set[str], set[str], set[str]]) -> bool:
         """Say whether an object may decide about a pair: policies near it, its own objects, those of the cluster."""
         key = self._between.changed[number].key
-        spaces, owners = self._near(ends)
+        spaces, owners, selecting = near
         if not key.namespace:
             return key.kind != "Namespace" or key.name in spaces
         service = isinstance(ends[1], Service) or not isinstance(ends[1], Pod)
         if service and (key.kind in _ABOUT_SERVICES or key.namespace in spaces):
             return True
+        if is_network_policy(key):
+            return f"{key.namespace}/{key.name}" in selecting
         if _is_policy(key):
             return key.namespace in spaces
         return str(key) in owners
 
-    def _near(self, ends: Ends) -> tuple[set[str], set[str]]:
-        """Return the namespaces of the ends, and the objects that make them, as text."""
+    def _near(self, ends: Ends) -> tuple[set[str], set[str], set[str]]:
+        """Return the namespaces of the ends, the objects that make them, as text, and the policies that select them."""
         spaces: set[str] = set()
         owners: set[str] = set()
+        selecting: set[str] = set()
         for end in ends:
             if isinstance(end, Service):
                 spaces.add(end.meta.namespace)
@@ -179,7 +195,9 @@ class Causes:
                 if isinstance(pod, Pod):
                     spaces.add(pod.namespace)
                     owners |= {pod.workload, f"Pod {pod.ref}", f"PodLabels {pod.ref}"}
-        return spaces, owners
+                    for direction in _DIRECTIONS:
+                        selecting |= {one.meta.key for one in isolating(version.cluster, pod, direction)}
+        return spaces, owners, selecting
 
     def _rank(self, part: Part) -> tuple[bool, int]:
         return not _is_policy(self._between.changed[part.object].key), part.object
@@ -194,10 +212,14 @@ def _is_policy(key: Key) -> bool:
     return (get(key.kind) is not None and key.kind.endswith("Policy")) or is_policy(key.kind, group)
 
 
-def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> Parts | None:
+def _with(explains: Callable[[Parts], bool], others: Parts, parts: Parts) -> bool:
+    return explains(others | parts)
+
+
+def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool], most: int) -> Parts | None:
     """Return a smallest set of parts that explains; None if all together do not.
 
-    If there are too many sets of a size, it is a set of which no part can be left out.
+    If there are more than ``most`` sets of a size, it is a set of which no part can be left out.
     """
     if not candidates or not explains(frozenset(candidates)):
         return None
@@ -206,7 +228,7 @@ def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> 
             return frozenset((one,))
     left = _thinned(candidates, explains)
     for size in range(2, len(left)):
-        if comb(len(candidates), size) > _MOST_SETS:
+        if comb(len(candidates), size) > most:
             break
         for some in combinations(candidates, size):
             if explains(frozenset(some)):
@@ -220,8 +242,13 @@ def _thinned(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> P
     The last ones are left out first, so policies stay.
     """
     left = frozenset(candidates)
-    while fewer := next((left - {one} for one in reversed(candidates) if one in left and explains(left - {one})), None):
-        left = fewer
+    before = None
+    # What could not be left out may be, once another one is.
+    while before != left:
+        before = left
+        for one in reversed(candidates):
+            if one in left and len(left) > 1 and explains(left - {one}):
+                left -= {one}
     return left
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
@@ -44,6 +44,8 @@ NONE = "-"
 
 # The most endpoints that a line names.
 _FEW = 8
+# The most rows that are laid out together.
+_BLOCK = 10_000
 # The marks of the truth table whose colours the kinds of changes have.
 _MARKS = {"opened": "p", "closed": "X", "changed": "u"}
 _OUTSIDE = "!"
@@ -117,18 +119,22 @@ class ReachabilityDiff:
         from netlab.report.columns import columns
 
         header = ("CHANGE", "SOURCE", "DESTINATION", "PORT", "OLD", "NEW")
-        rows = list(self.rows())
-        cells = [self.cells(row) for row in rows]
-        if rows:
-            first, *lines = columns(header, cells)
-            yield first
-            for row, line in zip(rows, lines, strict=True):
+        rows = self.rows()
+        for number in count():
+            block = list(islice(rows, _BLOCK))
+            if not block:
+                break
+            first, *lines = columns(header, map(self.cells, block))
+            if not number:
+                yield first
+            for row, line in zip(block, lines, strict=True):
                 pairs = row[0].pairs
                 yield page.paint(line, _OUTSIDE if pairs.opens_outside else _MARKS[pairs.kind])
-                yield from (f"    {cause}" for cause in row[0].because or ())
+                yield from (f"    {cause}" for cause in row[0].because)
                 if self.proofs:
                     old, new = self.measured(row)
                     yield f"    measured: {old or NONE} -> {new or NONE}"
+        if self.number:
             yield ""
         yield from self.notes()
         yield self.summary()

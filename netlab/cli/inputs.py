@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects import Document, Input, Objects
     from netlab.objects.documents import Reader
+    from netlab.objects.file_trees import InputSource
     from netlab.objects.input import Change
 
 # The most warnings, and the most kinds in a line, that commands other than ``check`` print.
@@ -175,12 +176,13 @@ def examined(
     system objects. ``assume``: the options ``--with``, ``--without`` and ``--label`` change it.
     """
     from netlab.objects import read_input
-    from netlab.sources import SOURCES
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     edit = change(of_lab, assume=assume)
-    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=SOURCES)
+    found = read_input(
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=sources(files)
+    )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
@@ -211,6 +213,24 @@ def change(of_lab: Sequence[Document] = (), *, assume: bool = True) -> Change | 
         return documents, problems
 
     return changed
+
+
+def sources(files: Sequence[str] = ()) -> Sequence[InputSource]:
+    """Return the sources that files and ``--with`` may name, () if no text has a colon, as every form has one."""
+    if not any(":" in text for text in (*files, *options.assumed("with"))):
+        return ()
+    from netlab.sources import SOURCES
+
+    return SOURCES
+
+
+def _lab_of(files: Sequence[str]) -> str | None:
+    """Return the running lab that is the whole input, as ``lab:NAME``; None for another input."""
+    if len(files) != 1 or ":" not in files[0]:
+        return None
+    from netlab.sources import running_lab
+
+    return running_lab.name_of(files[0])
 
 
 def what_if() -> WhatIf | None:
@@ -287,17 +307,19 @@ def read_objects(
 def read_cluster(
     files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = (), *, system: bool = False
 ) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; print warnings.
+    """Return the cluster of files, or that of a running lab: without files, or for ``lab:NAME`` alone; print warnings.
 
     Raises:
       InputError: with every problem of the files.
       UsageError: when both files and a lab are named, or no lab is running.
     """
     options.check_one_input(files)
-    if not files:
+    # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
+    named = _lab_of(files)
+    if not files or named:
         from netlab.lab.lab import Lab
 
-        opened = Lab.open(lab)
+        opened = Lab.open(named or lab)
         running = without(_cluster_of(opened, system=system), ignore)
         warn_unread(running)
         say_no_system(running, system)
@@ -315,10 +337,9 @@ def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
         return lab.cluster_with_system() if system else lab.cluster
     from netlab.errors import InputError
     from netlab.objects.documents import Reader
-    from netlab.sources import SOURCES
 
     def edited(documents: Sequence[Document]) -> list[Document]:
-        found, problems = edit([*documents], Reader(sources=SOURCES))
+        found, problems = edit([*documents], Reader(sources=sources()))
         if any(one.severity == "error" for one in problems):
             raise InputError(problems)
         warn(problems)

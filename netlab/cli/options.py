@@ -42,7 +42,8 @@ files = click.option(
     multiple=True,
     metavar="FILE|DIR|-",
     shell_complete=completed("files"),
-    help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
+    help="Read objects from here; repeatable. A directory is read recursively, - is standard input. REV:PATH is a file"
+    " or directory of a git revision, lab:NAME a running lab.",
 )
 
 
@@ -315,7 +316,11 @@ def again() -> Again:
     read += ["--strict"] if given.get("strict") else []
     read += [option for kind in given.get("ignore", ()) for option in ("--ignore", kind)]
     read += ["--lab", given["lab"]] if given.get("lab") else []
-    return Again(words, read)
+    if not any(map(assumed, ("without", "with", "label"))):
+        return Again(words, read)
+    from netlab.cli.inputs import what_if as changes
+
+    return Again(words, read, str(changes()))
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

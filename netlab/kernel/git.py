@@ -16,7 +16,6 @@ Source: git(1), git-config(1) and gitsecurityboundary(7).
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import re
 import select
@@ -67,6 +66,7 @@ _SETTINGS = (
     "safe.bareRepository=explicit",
     "submodule.recurse=false",
 )
+NOT_HERE = "is not in this clone of the repository, which is a partial one: git fetch it, or read a checkout"
 _DUBIOUS = re.compile(r"dubious ownership in repository at '([^'\n]*)'")
 
 
@@ -78,7 +78,6 @@ class NoRepositoryError(GitError):
     """A folder is in no git repository."""
 
 
-@functools.cache
 def program() -> str:
     """Return the path of ``git``; raises HostError if there is none.
 
@@ -115,18 +114,18 @@ class Git:
         """Say whether the repository lacks old commits, as a clone with a depth does."""
         return self._ask("rev-parse", "--is-shallow-repository").strip() == b"true"
 
-    def files(self, tree: str, most: int) -> Iterator[tuple[str, str, str, int]]:
-        """Yield mode, object name, path and size of each file below a tree: in byte order, at most ``most`` and one.
+    def files(self, tree: str, most: int) -> Iterator[tuple[str, str, str]]:
+        """Yield mode, object name and path of each file below a tree, in the order of bytes: one more than ``most``.
 
-        The size is -1 for what is no file of this repository. Raises GitError.
+        Raises:
+          GitError: if git cannot list it.
         """
-        listed = self._ask("ls-tree", "-r", "-z", "-l", "--full-tree", tree)
-        for entry in listed.split(b"\0", most + 1)[: most + 1]:
-            if not entry:
-                continue
-            facts, _, path = entry.partition(b"\t")
-            mode, _, name, size = facts.decode().split()
-            yield mode, name, os.fsdecode(path), int(size) if size.isdecimal() else -1
+        # Without sizes: in a partial clone, git may not have what it would measure.
+        for entry in self._ask("ls-tree", "-r", "-z", "--full-tree", tree).split(b"\0", most + 1)[: most + 1]:
+            if entry:
+                facts, _, path = entry.partition(b"\t")
+                mode, _, name = facts.decode().split()
+                yield mode, name, os.fsdecode(path)
 
     def answers(self, *options: str) -> Answers:
         """Start ``cat-file``, which answers questions about objects."""
@@ -271,5 +270,7 @@ def _error(text: str) -> GitError:
             f"git does not read {folder}, which belongs to another user; if you trust it:"
             f" git config --global --add safe.directory {folder}"
         )
+    if "promisor remote" in text:
+        return GitError(NOT_HERE)
     line = next((line for line in text.splitlines() if line.startswith(("fatal: ", "error: "))), "")
     return GitError(line.partition(": ")[2] or "git ended without an answer")

@@ -13,7 +13,7 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import lines, skipped_files
+from netlab.objects import bundle_files, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.file_trees import FileTree, HostFiles, InputSource
 from netlab.objects.files import SUFFIXES, UnreadableError, standard_input
@@ -22,6 +22,7 @@ from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
+from netlab.objects.unlisted import unlisted
 from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
 
@@ -96,6 +97,16 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
             continue
         budget.spend(DOCUMENT)
         source = Source(file, text.lines, found.tree)
+        if isinstance(value, list) and (items := bundle_files.items_of(value, file)) is not None:
+            budget.spend(DOCUMENT * len(items))
+            own = [*text.lines.items_of("")]
+            for item, item_lines in zip(
+                items, own if len(own) == len(items) else [text.lines] * len(items), strict=True
+            ):
+                one = Document(item, Source(file, item_lines, found.tree), item_lines.duplicates(MOST_OF_AN_OBJECT))
+                found.documents.append(one)
+            found.objects += 1
+            continue
         if not isinstance(value, dict):
             what = "a list" if isinstance(value, list) else "a scalar"
             found.problems.append(Problem(file, source.line(), "", "", f"must be an object (a mapping), not {what}"))
@@ -240,6 +251,9 @@ class Reader:
             else:
                 found += read.documents
                 problems += read.all_problems()
+        own = None if isinstance(tree, HostFiles) else tree
+        for namespace, file in bundle_files.without_policies(folder.files):
+            found.append(unlisted(namespace, Source(tree.name(file), tree=own)))
         return found, [*problems, *skipped.problems(strict=self.strict)]
 
 
@@ -248,7 +262,8 @@ def _without_object(read: _Text, file: str, text: str) -> bool:
     if read.objects:
         return False
     if read.broken:
-        return file.endswith(".json") and skipped_files.is_commented(text)
+        commented = file.endswith(".json") and skipped_files.is_commented(text)
+        return commented or skipped_files.is_message(file, text)
     return not any(looks_like_object(data) for data in read.bare)
 
 

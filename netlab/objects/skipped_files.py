@@ -18,6 +18,7 @@ TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 _KUSTOMIZE = "kustomize.config.k8s.io/"
 _NAMED = 5
+_MESSAGES = ("error from server", "error: ", "unable to connect to the server", "no resources found")
 # An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
 # in quadratic time.
 _COMMENT = pattern(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
@@ -36,6 +37,14 @@ def is_commented(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def is_message(file: str, text: str) -> bool:
+    """Say whether a broken file is an error message of kubectl, or a JSON file with other text, as dumps have them."""
+    lower = text.lstrip().lower()
+    if "apiversion" in lower or "kind:" in lower:
+        return False
+    return lower.startswith(_MESSAGES) or (file.endswith(".json") and not lower.startswith(("{", "[", "/")))
 
 
 def is_template(file: str, text: str, tree: FileTree, *, broken: bool) -> bool:

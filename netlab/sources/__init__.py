@@ -1,7 +1,7 @@
 """Where objects come from, besides files: each source is one module and one line here.
 
-What a user names with ``-f`` may be a source. What a file names, as a scenario's resources, never is: the file may be a
-stranger's.
+Every form has a colon. What a user names with ``-f`` may be a source. What a file names, as a scenario's resources,
+never is: the file may be a stranger's.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netlab.objects.documents import Reader
     from netlab.objects.types import Document
 
+_THERE = ("blob", "tree")
 _LINK, _SUBMODULE = "120000", "160000"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ROOT = "."
@@ -95,12 +96,16 @@ def opened(revision: str, path: str) -> tuple[RevisionFiles, str]:
         hint = "; it is a shallow clone: git fetch --unshallow gets the rest" if git.is_shallow() else ""
         raise GitError(f"no file of this name, and no revision {revision!r} in the repository{hint}") from None
     files = RevisionFiles(git, revision, commit)
-    if not files.exists(inside):
+    try:
+        if files.kind(inside) in _THERE:
+            return files, inside
         from_here = os.path.normpath(os.path.join(prefix, path))
-        near = prefix and not os.path.isabs(path) and _is_inside(from_here) and files.exists(from_here)
+        near = prefix and not os.path.isabs(path) and _is_inside(from_here) and files.kind(from_here) in _THERE
+    except BaseException:
         files.close()
-        raise GitError(f"no such file in this revision{f'; did you mean {revision}:./{path}?' if near else ''}")
-    return files, inside
+        raise
+    files.close()
+    raise GitError(f"no such file in this revision{f'; did you mean {revision}:./{path}?' if near else ''}")
 
 
 def _nearest(path: str) -> str:
@@ -126,8 +131,8 @@ class RevisionFiles:
         self._commit = commit
         self._check: Answers | None = None
         self._content: Answers | None = None
-        # Object name and size of the files that a listing had.
-        self._listed: dict[str, tuple[str, int]] = {}
+        # The object names of the files that a listing had.
+        self._listed: dict[str, str] = {}
 
     def name(self, path: str) -> str:
         return f"{self._revision}:{'' if path == _ROOT else path}"
@@ -143,7 +148,7 @@ class RevisionFiles:
         return _is_inside(path)
 
     def exists(self, path: str) -> bool:
-        return self._kind(path) in ("blob", "tree")
+        return self._kind(path) in _THERE
 
     def is_folder(self, path: str) -> bool:
         return self._kind(path) == "tree"
@@ -152,17 +157,21 @@ class RevisionFiles:
         return self.name(path) == name
 
     def below(self, path: str) -> Folder:
+        from netlab.kernel.git import GitError
+
         found = Folder()
         try:
             self._add_files(path, found)
-        finally:
-            found.files.sort()
-            found.links.sort()
+        except GitError as error:
+            self.close()
+            found.problems.append(Problem(self.name(path), 0, "", "", f"this folder cannot be read: {error}"))
+        found.files.sort()
+        found.links.sort()
         return found
 
     def _add_files(self, folder: str, found: Folder) -> None:
         tree = self._asked(folder)[1]
-        for number, (mode, name, below, size) in enumerate(self._git.files(tree, MOST_ENTRIES)):
+        for number, (mode, name, below) in enumerate(self._git.files(tree, MOST_ENTRIES)):
             if number == MOST_ENTRIES:
                 raise TooLargeError(f"too much to read: more than {MOST_ENTRIES} files in it")
             if below.startswith(".") or "/." in below:
@@ -175,7 +184,7 @@ class RevisionFiles:
             elif path.endswith(SUFFIXES):
                 found.files.append(path)
                 if mode != _LINK:
-                    self._listed[path] = name, size
+                    self._listed[path] = name
 
     def text(self, path: str, budget: Budget, *, pipes: bool = False) -> str:
         from netlab.kernel.git import GitError
@@ -183,34 +192,53 @@ class RevisionFiles:
         try:
             return decoded(self._bytes(path, budget))
         except GitError as error:
+            # git ended.
+            self.close()
             raise UnreadableError(str(error)) from None
 
     def _bytes(self, path: str, budget: Budget) -> bytes:
-        name, size = self._listed.get(path) or self._file(path)
+        from netlab.kernel.git import NOT_HERE
+
+        name = self._listed.get(path) or self._file(path)
         if self._content is None:
             self._content = self._git.answers("--batch")
-        if size < 0:
-            raise UnreadableError(_NOT_HERE)
-        budget.take_file(size)
-        answer = self._content.ask(name).split()
-        if answer[1:] != ["blob", str(size)]:
-            raise UnreadableError(_NOT_HERE)
-        content = self._content.content(size)
+        try:
+            _, kind, size = self._content.ask(name).split()
+        except ValueError:
+            raise UnreadableError(NOT_HERE) from None
+        if kind != "blob":
+            raise UnreadableError(_WRONG["tree"])
+        budget.take_file(int(size))
+        content = self._content.content(int(size))
         if content.startswith(_LFS):
             raise UnreadableError("is a pointer of Git LFS; the revision has no content of the file")
         return content
 
-    def _file(self, path: str) -> tuple[str, int]:
-        kind, name, size = self._asked(path)
+    def _file(self, path: str) -> str:
+        kind, name = self._asked(path)
         if kind != "blob":
             raise UnreadableError(_WRONG.get(kind, "No such file or directory"))
-        return name, size
+        return name
 
-    def _kind(self, path: str) -> str:
+    def kind(self, path: str) -> str:
+        """Return what a path leads to: a blob, a tree, or what is wrong; raises GitError if git does not say."""
         return self._asked(path)[0]
 
-    def _asked(self, path: str) -> tuple[str, str, int]:
-        """Return the kind of what a path leads to, its object name and its size. Links in the revision are followed."""
+    def _kind(self, path: str) -> str:
+        """Return what ``kind`` returns; what git does not say is missing."""
+        from netlab.kernel.git import GitError
+
+        try:
+            return self.kind(path)
+        except GitError:
+            self.close()
+            return "missing"
+
+    def _asked(self, path: str) -> tuple[str, str]:
+        """Return the kind of what a path leads to and its object name. Links in the revision are followed."""
+        if "\n" in path:
+            # git takes one path in a line.
+            return "missing", ""
         if self._check is None:
             self._check = self._git.answers("--batch-check", "--follow-symlinks")
         question = f"{self._commit}:{'' if path == _ROOT else path}"
@@ -218,11 +246,11 @@ class RevisionFiles:
         first, _, rest = answer.partition(" ")
         if first in _WRONG and rest.isdecimal():
             self._check.content(int(rest))
-            return first, "", -1
-        kind, _, size = rest.partition(" ")
-        if kind in ("blob", "tree") and size.isdecimal():
-            return kind, first, int(size)
-        return "missing", "", -1
+            return first, ""
+        kind = rest.partition(" ")[0]
+        if kind in _THERE:
+            return kind, first
+        return "missing", ""
 
     def close(self) -> None:
         for running in (self._check, self._content):
@@ -231,7 +259,6 @@ class RevisionFiles:
         self._check = self._content = None
 
 
-_NOT_HERE = "is not in this clone of the repository, which is a partial one: git fetch it, or read a checkout"
 _WRONG = {
     "symlink": "is a link to a file outside of the repository",
     "dangling": "is a link to a file that is not in this revision",

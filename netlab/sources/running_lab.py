@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from netlab.frozen import frozen
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from netlab.objects.types import Document
 
 _PREFIX = "lab:"
+
+
+def name_of(text: str) -> str | None:
+    """Return the lab that a text of ``-f`` names, None if it names something else, as a file ``lab:x``.
+
+    Raises:
+      UsageError: if that is no name of a lab.
+    """
+    from netlab.objects.names import LabName
+
+    named = text.startswith(_PREFIX) and not os.path.lexists(text)
+    return LabName(text.removeprefix(_PREFIX)) if named else None
 
 
 @frozen
@@ -26,6 +39,7 @@ class _RunningLab:
         from netlab.lab.lab import Lab
         from netlab.objects.names import LabName
 
+        reader.files.append(text)
         lab = Lab.open(LabName(text.removeprefix(_PREFIX)))
         try:
             return list(lab.documents), []

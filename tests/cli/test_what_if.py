@@ -141,11 +141,13 @@ def test_what_is_assumed_is_said(netlab: Call, folder: Path) -> None:
     assert f"{expected}with team- on namespace x" in done.stderr.splitlines()
 
 
-def test_a_report_says_how_to_ask_again(netlab: Call, folder: Path) -> None:
+def test_a_report_says_what_was_assumed(netlab: Call, folder: Path) -> None:
     """The command of a report has the options, and so have the commands that follow from it."""
-    done = netlab("reach", "-f", folder / "manifests", "--without", "netpol/x/deny", "-o", "markdown")
+    for command in ("reach", "check", "compare"):
+        done = netlab(command, "-f", folder / "manifests", "--without", "netpol/x/deny", "-o", "markdown")
 
-    assert "--without netpol/x/deny" in done.stdout
+        assert "What if: without `netpol/x/deny`" in done.stdout
+        assert "--without netpol/x/deny" in done.stdout.partition("Commands that show it again")[2]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from click.testing import Result
 from repositories import git
 
 from netlab.errors import Problem
-from netlab.objects import Input, read_input
+from netlab.kernel import git as program
+from netlab.objects import Document, Input, input_of, read_input
 from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
 from netlab.sources import SOURCES
@@ -291,6 +292,26 @@ def test_a_file_that_a_file_names_must_be_in_the_repository(repository: Path, co
     assert any('no such file: "HEAD:HEAD:x.yaml"' in one for one in problems_of("HEAD:b.yaml"))
     assert any("is outside of the repository" in one for one in problems_of("HEAD:c.yaml"))
     assert any("'../n.conflist': is outside of the repository" in one for one in problems_of("HEAD:t.yaml"))
+
+
+def test_a_git_that_ends_while_a_scenario_is_read_is_an_error(
+    repository: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that is then missing has a line; a name of two lines is a missing file too."""
+    write(repository, a_yaml=SCENARIO.replace("../manifests/a.yaml", '"x\\ny.yaml", m'), m__x_yaml=pod("x"))
+    commit()
+
+    def broken(answers: program.Answers, question: str) -> str:
+        raise program.GitError("git ended")
+
+    reader = Reader(sources=SOURCES)
+    documents, _ = reader.read(["HEAD:a.yaml"])
+    (missing,) = input_of(documents).problems
+    monkeypatch.setattr(program.Answers, "ask", broken)
+    again = [Document(one.data, one.source) for one in documents]
+
+    assert 'no such file: "HEAD:x\\ny.yaml"' in str(missing)
+    assert ["spec.resources[0]", "spec.resources[1]"] == [one.path for one in input_of(again).problems]
 
 
 def test_a_scenario_of_this_host_reads_no_revision(repository: Path, commit: Commit) -> None:

@@ -34,11 +34,10 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     from netlab.cluster import try_resolve
     from netlab.objects import read_input
     from netlab.policy import misplaced, warnings
-    from netlab.sources import SOURCES
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=SOURCES)
+    found = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
     objects = found.objects
     cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))

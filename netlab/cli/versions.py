@@ -46,7 +46,7 @@ def versions(
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
         raise InputError(errors)
-    running = [_running(side) for side in (old, new) if side.startswith("lab:")]
+    running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
@@ -60,11 +60,20 @@ def versions(
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
 
 
+def _lab_of(side: str) -> str | None:
+    """Return the name of the running lab that a side names, None if it names something else."""
+    if ":" not in side:
+        return None
+    from netlab.sources.running_lab import name_of
+
+    return name_of(side)
+
+
 def _running(name: str) -> Cluster:
     """Return the cluster of a running lab, whose pods keep their addresses."""
     from netlab.lab.lab import Lab
 
-    lab = Lab.open(name.removeprefix("lab:"))
+    lab = Lab.open(name)
     try:
         return lab.cluster
     finally:

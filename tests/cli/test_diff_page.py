@@ -32,7 +32,7 @@ def comment(markdown: str) -> str:
 
 
 def command(name: str) -> list[str]:
-    folder = f"examples/pull-requests/{name}"
+    folder = f"docs/pull-requests/{name}"
     return ["diff", f"{folder}/old", f"{folder}/new", "-o", "markdown"]
 
 

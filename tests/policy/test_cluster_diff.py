@@ -8,10 +8,15 @@ from random import Random
 import pytest
 from builders import cluster, pod, policy, rule, topology
 from random_clusters import some_cluster, some_questions
+from services.random_clusters import documents
 from sizes import samples
 
-from netlab.cluster import Cluster
-from netlab.cluster.flows import FlowSelection
+from netlab.cluster import Cluster, resolve
+from netlab.cluster.flows import FlowSelection, service_ref
+from netlab.cluster.types import Endpoint
+from netlab.objects import Document, decode
+from netlab.objects.services import Service
+from netlab.objects.types import Source
 from netlab.policy import evaluate
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
 from netlab.verdicts import Expected
@@ -39,12 +44,16 @@ def expanded(found: ClusterDiff) -> Rows:
     """Return the verdicts of every pair in the groups; each pair must occur once."""
     rows: Rows = {}
     for one in found.found:
-        pairs = [(source.ref, getattr(end, "ref", "")) for source, end in one.ends()]
+        pairs = [(source.ref, name(end)) for source, end in one.ends()]
         assert len(pairs) == one.pairs > 0
         for pair in pairs:
             assert (*pair, *one.asked) not in rows
             rows[*pair, *one.asked] = (one.old, one.new)
     return rows
+
+
+def name(end: Endpoint | Service) -> str:
+    return service_ref(end) if isinstance(end, Service) else end.ref
 
 
 def some_two(seed: str) -> tuple[Cluster, Cluster]:
@@ -74,6 +83,21 @@ def test_the_difference_is_that_of_each_pair(seed: int) -> None:
         assert rows == expanded(cluster_diff(old, new, asked))
         assert unchanged == cluster_diff(old, new, asked).unchanged
         assert rows | alone == expanded(cluster_diff(old, new, asked, one_sided=True))
+
+
+@pytest.mark.parametrize("seed", range(samples(16)))
+def test_the_difference_has_services(seed: int) -> None:
+    """Their rows too are those of the evaluator, pair by pair; a Service may have the verdict some."""
+    dice = Random(seed)  # noqa: S311  the same clusters every time, not a secret
+    data = documents(seed, ("overlay", "routed", "bridge")[seed % 3])
+    kept = [one for one in data if one["kind"] not in ("NetworkPolicy", "EndpointSlice") or dice.random() < 0.7]
+    old, new = (resolve(decode([Document(one, Source()) for one in of])[0]) for of in (data, kept))
+    asked = FlowSelection(ports=(("TCP", 80), ("UDP", 80)), services=True, nodes=True)
+
+    rows, unchanged, _ = pair_by_pair(old, new, asked)
+
+    assert rows == expanded(cluster_diff(old, new, asked))
+    assert unchanged == cluster_diff(old, new, asked).unchanged
 
 
 def test_ports_of_either_side_are_asked_about_on_both() -> None:

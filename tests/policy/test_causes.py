@@ -10,6 +10,7 @@ from itertools import combinations
 from random import Random
 
 import pytest
+from services.random_clusters import documents
 from sizes import samples
 
 from netlab.cluster import Cluster
@@ -19,6 +20,7 @@ from netlab.conformance.random_cases import stage
 from netlab.objects import Document, decode
 from netlab.objects.documents import parse
 from netlab.objects.meta import key_of
+from netlab.objects.types import Source
 from netlab.policy import evaluate
 from netlab.policy.causes import Causes, ExplainedPairs
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
@@ -38,10 +40,19 @@ def some_two(seed: str) -> tuple[list[Document], list[Document]]:
     return [*old.values()], [one for key, one in (new | came).items() if key not in gone]
 
 
+def two_with_services(seed: int) -> tuple[list[Document], list[Document]]:
+    """Return the documents of two inputs with Services, slices and policies, some of which the new one lacks."""
+    dice = Random(seed)  # noqa: S311  the same inputs every time, not a secret
+    old = [Document(one, Source()) for one in documents(seed, ("overlay", "routed", "bridge")[seed % 3])]
+    kept = ("Topology", "Pod", "Node", "Namespace", "Service")
+    return old, [one for one in old if one.kind in kept or dice.random() < 0.7]
+
+
 def version(documents: list[Document], before: Cluster | None = None) -> Version:
     objects, problems = decode(documents)
     assert not [one for one in problems if one.severity == "error"]
-    return Version(objects, resolve(objects, placements(before) if before is not None else None))
+    services = {one.meta.key: one for one in before.services} if before is not None else {}
+    return Version(objects, resolve(objects, placements(before) if before is not None else None, services))
 
 
 def explained(
@@ -63,7 +74,8 @@ def resolved(between: ClustersBetween, parts: frozenset[Part]) -> Cluster | None
     objects, problems = decode(plain)
     if any(one.severity == "error" for one in problems):
         return None
-    return try_resolve(objects, placements(between.old.cluster, between.new.cluster))[0]
+    services = {one.meta.key: one for one in between.old.cluster.services}
+    return try_resolve(objects, placements(between.old.cluster, between.new.cluster), services=services)[0]
 
 
 @pytest.mark.parametrize("seed", range(PAIRS))
@@ -89,6 +101,23 @@ def test_without_its_cause_a_pair_has_its_old_verdict_and_nothing_smaller_does_t
                 assert row.pairs.old != between.verdict(frozenset(some), row.pairs.example, row.pairs.asked)
         for part in row.parts if len(row.parts) > 1 else ():
             assert row.pairs.old != between.verdict(row.parts - {part}, row.pairs.example, row.pairs.asked)
+
+
+@pytest.mark.parametrize("seed", range(max(1, PAIRS // 2)))
+def test_without_its_cause_a_service_has_its_old_verdict(seed: int) -> None:
+    """For each pair of each row, also with nodes and Services as destinations."""
+    old, new = two_with_services(seed)
+    asked = FlowSelection(ports=(("TCP", 80), ("UDP", 80)), services=True, nodes=True)
+
+    _, between, rows = explained(old, new, asked)
+
+    for row in rows:
+        reverted = resolved(between, row.parts)
+        assert reverted is not None
+        for ends in row.pairs.ends():
+            flow = flow_by_name(reverted, ends, row.pairs.asked)
+            assert flow is not None
+            assert row.pairs.old == evaluate(reverted, flow).verdict
 
 
 PODS = """

@@ -51,7 +51,17 @@ class Cause:
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def __str__(self) -> str:
-        return f"{self.object} ({self.place}){f' {self.path}' if self.path else ''}: {self.message}"
+        return f"{self._where}: {self.message}"
+
+    def in_lines(self) -> Iterator[str]:
+        """Yield what changed, and below it what follows."""
+        yield f"{self._where}: {self.what}"
+        if self.message != self.what:
+            yield f"  {self.message.removeprefix(f'{self.what}: ')}"
+
+    @property
+    def _where(self) -> str:
+        return f"{self.object} ({self.place}){f' {self.path}' if self.path else ''}"
 
     def data(self) -> dict[str, Any]:
         """Return the cause as data for JSON."""

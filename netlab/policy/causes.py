@@ -14,7 +14,7 @@ from itertools import combinations
 from math import comb
 
 from netlab.cluster.flows import FlowSelection
-from netlab.cluster.types import Endpoint, Pod
+from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.frozen import frozen
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
@@ -58,7 +58,8 @@ class Causes:
     def __init__(self, between: ClustersBetween, questions: FlowSelection) -> None:
         self._between = between
         self._questions = questions
-        self._kinds: tuple[EndpointKinds, EndpointKinds] | None = None
+        self._kinds: list[tuple[Cluster, EndpointKinds]] = []
+        self._kind_of: dict[int, Hashable] = {}
         self._found: list[Parts] = []
         self._most = min(_MOST_SETS, _DOCUMENTS // max(between.size, 1))
         self._rows = 0
@@ -154,17 +155,22 @@ class Causes:
         """Return the members of a group in kinds that neither cluster tells apart."""
         if len(group.members) == 1:
             return [list(group.members)]
-        if self._kinds is None:
-            clusters = self._between.new.cluster, self._between.old.cluster
-            self._kinds = tuple(EndpointKinds(one, self._questions) for one in clusters)  # type: ignore[assignment]
         found: dict[Hashable, list[Endpoint]] = {}
         for member in group.members:
-            key = []
-            for version, kinds in zip((self._between.new, self._between.old), self._kinds, strict=True):  # type: ignore[arg-type]
-                own = version.cluster.by_ref.get(member.ref)
-                key.append(None if own is None else kinds.properties(own))
-            found.setdefault(tuple(key), []).append(member)
+            # A member is in many groups, and lives as long as its cluster.
+            kind = self._kind_of.get(id(member))
+            if kind is None:
+                kind = self._kind_of[id(member)] = self._properties(member)
+            found.setdefault(kind, []).append(member)
         return list(found.values())
+
+    def _properties(self, endpoint: Endpoint) -> Hashable:
+        """Return what the evaluator reads of an endpoint in both clusters."""
+        if not self._kinds:
+            clusters = (self._between.new.cluster, self._between.old.cluster)
+            self._kinds = [(one, EndpointKinds(one, self._questions)) for one in clusters]
+        own = [(of.by_ref.get(endpoint.ref), kinds) for of, kinds in self._kinds]
+        return tuple(None if one is None else kinds.properties(one) for one, kinds in own)
 
     def _concerns(self, number: int, ends: Ends, near: tuple[set[str], set[str], set[str]]) -> bool:
         """Say whether an object may decide about a pair: policies near it, its own objects, those of the cluster."""

@@ -127,10 +127,10 @@ class ReachabilityDiff:
             first, *lines = columns(header, map(self.cells, block))
             if not number:
                 yield first
-            for row, line in zip(block, lines, strict=True):
+            for row, cells in zip(block, lines, strict=True):
                 pairs = row[0].pairs
-                yield page.paint(line, _OUTSIDE if pairs.opens_outside else _MARKS[pairs.kind])
-                yield from (f"    {cause}" for cause in row[0].because)
+                yield page.paint(cells, _OUTSIDE if pairs.opens_outside else _MARKS[pairs.kind])
+                yield from (f"    {line}" for cause in row[0].because for line in cause.in_lines())
                 if self.proofs:
                     old, new = self.measured(row)
                     yield f"    measured: {old or NONE} -> {new or NONE}"

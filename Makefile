@@ -36,8 +36,8 @@ verify-profiles:  ## evaluator, ruleset and packets on random policy sets under 
 # How many pairs of inputs: make verify-diff DIFFS=5000
 DIFFS ?= 500
 
-verify-diff:  ## causes of netlab diff on random pairs of inputs: without its cause a pair has its old verdict
-	@NETLAB_DIFFS=$(DIFFS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_causes.py
+verify-diff:  ## netlab diff on random pairs of inputs: changes are those of each pair, and causes taken back undo them
+	@NETLAB_DIFFS=$(DIFFS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_cluster_diff.py tests/policy/test_causes.py
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress

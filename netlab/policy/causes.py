@@ -15,16 +15,16 @@ from math import comb
 
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.frozen import frozen
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
 from netlab.objects.services import Service
 from netlab.objects.types import Direction
 from netlab.objects.unread_kinds import is_policy
-from netlab.policy.cause_text import Cause, causes_text
+from netlab.policy.cause_text import causes_text
 from netlab.policy.cluster_diff import ChangedPairs, Ends
 from netlab.policy.clusters_between import ClustersBetween, ExhaustedError, Part, is_network_policy
 from netlab.policy.endpoint_kinds import EndpointKinds
+from netlab.policy.explained_pairs import ExplainedPairs, Parts
 from netlab.policy.groups import Group
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
@@ -37,19 +37,9 @@ _MOST_PAIRS, _MOST_ROWS, _MOST_AGAIN = 4_000, 20_000, 50
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _ABOUT_SERVICES = ("Service", "Endpoints", "EndpointSlice")
 
-Parts = frozenset[Part]
 _Kind = Sequence[Endpoint] | Sequence[Service]
 
 _NO_PAIR: Parts = frozenset()
-
-
-@frozen
-class ExplainedPairs:
-    """Changed pairs with one cause; ``because`` is empty if there are too many changes to find it."""
-
-    pairs: ChangedPairs
-    because: tuple[Cause, ...]
-    parts: Parts = frozenset()
 
 
 class Causes:

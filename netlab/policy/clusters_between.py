@@ -32,6 +32,8 @@ from netlab.verdicts import Expected
 _KEPT, _DOCUMENTS = 128, 1_000_000
 # How much less time a cluster takes if only policies differ.
 _CHEAPER = 5
+# A small cluster costs as much as one of so many documents.
+_LEAST = 100
 
 
 def is_network_policy(key: Key) -> bool:
@@ -137,7 +139,7 @@ class ClustersBetween:
         return [one for one in found if one is not None]
 
     def _spend(self, documents: int) -> None:
-        self._left -= documents
+        self._left -= max(documents, _LEAST)
         if self._left < 0:
             raise ExhaustedError
 

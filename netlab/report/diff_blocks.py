@@ -27,8 +27,8 @@ from netlab.report.blocks import (
 from netlab.report.reachability_diff import NONE, first_rows, port_text
 
 if TYPE_CHECKING:
-    from netlab.policy.causes import ExplainedPairs
     from netlab.policy.cluster_diff import Ends
+    from netlab.policy.explained_pairs import ExplainedPairs
     from netlab.report.reachability_diff import ReachabilityDiff
 
     Row = tuple[ExplainedPairs, Ends]

@@ -32,8 +32,9 @@ from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.objects.services import Service
-    from netlab.policy.causes import Causes, ExplainedPairs
+    from netlab.policy.causes import Causes
     from netlab.policy.cluster_diff import ChangedPairs, ClusterDiff, Ends
+    from netlab.policy.explained_pairs import ExplainedPairs
     from netlab.policy.group_names import GroupName, GroupNames
     from netlab.policy.groups import Group
     from netlab.report.again import Again
@@ -94,8 +95,11 @@ class ReachabilityDiff:
 
     @cached_property
     def explained(self) -> list[ExplainedPairs]:
-        """The changed pairs, divided by their causes."""
-        return [one for changed in self.found.found for one in self._causes.explained(changed)]
+        """The changed pairs, divided by their causes; with ``by_pairs`` in the order of the found groups."""
+        from netlab.policy.explained_pairs import merged
+
+        rows = (one for changed in self.found.found for one in self._causes.explained(changed))
+        return list(rows) if self.by_pairs else merged(rows)
 
     @property
     def unexplained(self) -> int:

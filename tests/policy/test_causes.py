@@ -22,9 +22,10 @@ from netlab.objects.documents import parse
 from netlab.objects.meta import key_of
 from netlab.objects.types import Source
 from netlab.policy import evaluate
-from netlab.policy.causes import Causes, ExplainedPairs
+from netlab.policy.causes import Causes
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
 from netlab.policy.clusters_between import ClustersBetween, Part, Version, flow_by_name, placements
+from netlab.policy.explained_pairs import ExplainedPairs, merged
 
 PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(12)
 
@@ -68,6 +69,16 @@ def explained(
     return found, between, rows
 
 
+def expanded(rows: list[ExplainedPairs]) -> list[str]:
+    """Return each pair with its port, verdicts and cause as text."""
+    return [
+        f"{source.ref} {getattr(end, 'ref', end)} {of.asked} {of.old} {of.new} {sorted(map(str, row.parts))}"
+        for row in rows
+        for of in (row.pairs,)
+        for source, end in of.ends()
+    ]
+
+
 def resolved(between: ClustersBetween, parts: frozenset[Part]) -> Cluster | None:
     """Return the cluster without parts of the change, read from the documents alone."""
     plain = [Document(one.data, one.source) for one in between.documents(parts)]
@@ -87,6 +98,8 @@ def test_without_its_cause_a_pair_has_its_old_verdict_and_nothing_smaller_does_t
     found, between, rows = explained(old, new, asked)
 
     assert sum(one.pairs for one in found.found) == sum(one.pairs.pairs for one in rows)
+    assert sorted(expanded(rows)) == sorted(expanded(merged(rows)))
+    assert len(merged(rows)) <= len(rows)
     for row in rows:
         assert row.because
         reverted = resolved(between, row.parts)
@@ -248,6 +261,26 @@ def test_a_row_is_divided_by_causes() -> None:
     assert [("a/a", "NetworkPolicy a/deny"), ("b/a", "NetworkPolicy b/deny")] == sorted(
         {(end.ref, cause.object) for row in rows for _, end in row.pairs.ends() for cause in row.because}  # type: ignore[union-attr]
     )
+
+
+def test_rows_with_one_cause_and_one_end_are_merged() -> None:
+    """All pods that reach two destinations for one reason are one row; no pair has one pod as both ends."""
+    policy = (
+        "---" + OTHER_PORT.replace("spec:", "spec: {podSelector: {}, policyTypes: [Ingress]}").partition("\n  pod")[0]
+    )
+    pods = "---".join(FRONT.replace("namespace: shop", f"namespace: {space}") for space in ("a", "b", "shop"))
+    old, new = (
+        parse(pods.replace("---\n---", "---") + policy, "old")[0],
+        parse(pods.replace("---\n---", "---"), "new")[0],
+    )
+
+    _, _, rows = explained(old, new, FlowSelection(ports=(("TCP", 80),)))
+
+    (row,) = merged(rows)
+    sources = {source.ref for source, _ in row.pairs.ends()}
+    assert {f"{space}/{name}" for space in ("a", "b", "shop") for name in ("web", "db")} == sources
+    assert {"shop/web", "shop/db"} == {getattr(end, "ref", "") for _, end in row.pairs.ends()}
+    assert 10 == row.pairs.pairs
 
 
 def test_a_pod_that_appears_is_caused_by_its_object() -> None:

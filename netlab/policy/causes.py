@@ -77,12 +77,13 @@ class Causes:
             for parts in self._found[:_MOST_AGAIN]:
                 if len(parts) == 1 and explains(parts):
                     return parts
-            every = [Part(number) for number in range(len(self._between.changed))]
-            near_ends = self._near(ends)
-            near = [part for part in every if self._concerns(part.object, ends, near_ends)]
-            found = _smallest(sorted(near, key=self._rank), explains, self._most)
-            if found is None:
-                found = _smallest(sorted(every, key=self._rank), explains, self._most)
+            found = None
+            for number, candidates in enumerate(self._candidates(ends)):
+                # One object is the smallest set. A larger one may not be: a label that is taken back may bring in
+                # a policy that selects the pod neither before nor after the change.
+                if found is None or (number == 1 and len(found) > 1 and len(candidates) <= self._most):
+                    other = _smallest(candidates, explains, self._most)
+                    found = other if found is None or (other and len(other) < len(found)) else found
             if found is None:
                 return None
             for part in sorted(found, key=_place):
@@ -162,16 +163,28 @@ class Causes:
         own = [(of.by_ref.get(endpoint.ref), kinds) for of, kinds in self._kinds]
         return tuple(None if one is None else kinds.properties(one) for one, kinds in own)
 
-    def _concerns(self, number: int, ends: Ends, near: tuple[set[str], set[str], set[str]]) -> bool:
-        """Say whether an object may decide about a pair: policies near it, its own objects, those of the cluster."""
+    def _candidates(self, ends: Ends) -> Iterator[list[Part]]:
+        """Yield the changed objects that may decide about a pair: the likely ones, then more, then all."""
+        every = sorted((Part(number) for number in range(len(self._between.changed))), key=self._rank)
+        spaces, owners, selecting = self._near(ends)
+        for chosen in (selecting, None):
+            yield [part for part in every if self._concerns(part.object, ends, spaces, owners, chosen)]
+        yield every
+
+    def _concerns(
+        self, number: int, ends: Ends, spaces: set[str], owners: set[str], selecting: set[str] | None
+    ) -> bool:
+        """Say whether an object may decide about a pair: policies near it, its own objects, those of the cluster.
+
+        NetworkPolicies are near if ``selecting`` has them; if that is None, all of the namespaces are.
+        """
         key = self._between.changed[number].key
-        spaces, owners, selecting = near
         if not key.namespace:
             return key.kind != "Namespace" or key.name in spaces
         service = isinstance(ends[1], Service) or not isinstance(ends[1], Pod)
         if service and (key.kind in _ABOUT_SERVICES or key.namespace in spaces):
             return True
-        if is_network_policy(key):
+        if selecting is not None and is_network_policy(key):
             return f"{key.namespace}/{key.name}" in selecting
         if _is_policy(key):
             return key.namespace in spaces

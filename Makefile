@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -32,6 +32,12 @@ SETS ?= 100
 
 verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile of a CNI; as root
 	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/profiles/test_random_sets.py
+
+# How many pairs of inputs: make verify-diff DIFFS=5000
+DIFFS ?= 500
+
+verify-diff:  ## netlab diff on random pairs of inputs: changes are those of each pair, and causes taken back undo them
+	@NETLAB_DIFFS=$(DIFFS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_cluster_diff.py tests/policy/test_causes.py
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "compile": ("benchmarks.compiling", False),
     "reach": ("benchmarks.reaching", False),
     "compare": ("benchmarks.comparing", False),
+    "diff": ("benchmarks.diffing", False),
 }
 
 

@@ -168,32 +168,34 @@ def examined(
     *,
     system: bool = False,
     of_lab: Sequence[Document] = (),
+    assume: bool = True,
 ) -> Input:
     """Return the objects of files with all problems; raises UsageError if there are no files.
 
     ``ignored`` has the kinds that the running lab ignores, ``of_lab`` its documents. ``system``: the input asks for
-    system objects.
+    system objects. ``assume``: the options ``--with``, ``--without`` and ``--label`` change it.
     """
     from netlab.objects import read_input
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
+    edit = change(of_lab, assume=assume)
     found = read_input(
-        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab), sources=sources(files)
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=sources(files)
     )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
 
-def change(of_lab: Sequence[Document] = ()) -> Change | None:
+def change(of_lab: Sequence[Document] = (), *, assume: bool = True) -> Change | None:
     """Return the function that changes documents as ``--with``, ``--without``, ``--label`` and ``--as`` say.
 
-    It is None without these options. ``of_lab`` has the documents of the running lab.
+    It is None without these options. ``of_lab`` has the documents of the running lab. ``assume``: read the first three.
 
     Raises:
       UsageError: if a label has a wrong form.
     """
-    assumed, profile = what_if(), options.wanted_profile()
+    assumed, profile = what_if() if assume else None, options.wanted_profile()
     if not assumed and not profile:
         return None
 

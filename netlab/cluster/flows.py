@@ -7,7 +7,8 @@ By default these are all pairs of pods and outside hosts, without pairs of two h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
@@ -79,6 +80,7 @@ class FlowSelection:
     ``ports`` has (protocol, port) pairs and replaces the declared ports of every destination. ``families`` narrows the
     families of the lab. ``nodes`` adds the nodes, ``self_pairs`` the pairs of an endpoint with itself, ``system`` the
     pods that netlab added. ``services`` adds every port of every Service that has a cluster IP, as destination only.
+    ``also`` has, by reference, ports that a destination is asked about beside its declared ones.
     """
 
     ports: tuple[tuple[str, int | None], ...] = ()
@@ -87,6 +89,7 @@ class FlowSelection:
     self_pairs: bool = False
     system: bool = False
     services: bool = False
+    also: Mapping[str, tuple[tuple[str, int | None], ...]] = field(default_factory=dict, hash=False)
 
     def endpoints(self, cluster: Cluster) -> list[Endpoint]:
         """Return the endpoints that are sources and destinations, in order."""
@@ -98,7 +101,9 @@ class FlowSelection:
 
     def ports_for(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
         """Return the (protocol, port) pairs of a destination."""
-        return self.ports or declared_ports(destination)
+        if self.ports or destination.ref not in self.also:
+            return self.ports or declared_ports(destination)
+        return list(dict.fromkeys((*declared_ports(destination), *self.also[destination.ref])))
 
     def service_questions(self, cluster: Cluster) -> list[ServiceQuestion]:
         """Return the questions about Services, in order.

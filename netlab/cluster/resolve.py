@@ -53,13 +53,17 @@ def resolve(
     return cluster
 
 
-def resolve_input(found: Input) -> tuple[Cluster, list[Problem]]:
+def resolve_input(
+    found: Input, keep: Mapping[str, Placement] | None = None, services: Mapping[str, Service] | None = None
+) -> tuple[Cluster, list[Problem]]:
     """Return the cluster that the objects of an input describe, and warnings about what netlab assumed.
+
+    ``keep`` and ``services`` are those of ``resolve``.
 
     Raises:
       InputError: if reading or resolving found an error. It carries all problems of both.
     """
-    cluster, problems = try_resolve(found.objects, unknown=found.unknown, warn=True)
+    cluster, problems = try_resolve(found.objects, keep, found.unknown, warn=True, services=services)
     if found.wrong or any(problem.severity == "error" for problem in problems):
         raise InputError(found.problems_and(problems))
     return cluster, problems

@@ -1,7 +1,8 @@
-"""Differences: the pairs whose verdict is not the same in all readings of one input, as groups.
+"""Differences: the pairs whose verdict is not the same in all readings, as groups.
 
-The readings are clusters with the same endpoints by name, such as one input with the choices of several CNIs. Two
-endpoints are in one group if all their differences are the same. Endpoints without a difference are in no group.
+The readings are clusters, such as one input with the choices of several CNIs, or an input before and after a change.
+Pairs of endpoints that all readings have by name are compared. Two endpoints are in one group if all their differences
+are the same. Endpoints without a difference are in no group.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Differences:
     """All differences between readings, the readings by name, and the questions.
 
     ``tallies`` has the number of pairs by verdict in each reading. ``families`` has the IP families of each reading.
+    ``compared`` is the number of pairs that every reading has a verdict for.
     """
 
     clusters: Mapping[str, Cluster]
@@ -82,6 +84,7 @@ class Differences:
     tallies: Mapping[str, Mapping[Expected, int]]
     families: Mapping[str, tuple[int, ...]]
     questions: FlowSelection
+    compared: int = 0
 
     def decisions(self, one: Difference, ends: tuple[Endpoint, Endpoint | Service]) -> dict[str, Decision]:
         """Return what decides about a pair in each reading that has packets of its IP family."""
@@ -104,22 +107,24 @@ def flow_in(cluster: Cluster, ends: tuple[Endpoint, Endpoint | Service], asked: 
 def differences(clusters: Mapping[str, Cluster], questions: FlowSelection) -> Differences:
     """Return all pairs of the questions whose verdict is not the same in every cluster.
 
-    Pairs of an IP family that a cluster does not have are compared between the others. ``questions.self_pairs`` is not
-    asked.
+    Endpoints that some cluster lacks are left out. The groups have the endpoints of the first cluster. Pairs of an IP
+    family that a cluster does not have are compared between the others. ``questions.self_pairs`` is not asked.
     """
     readings = {name: groups(cluster, questions) for name, cluster in clusters.items()}
-    first = next(iter(clusters.values()))
-    parts = _Parts(list(readings.values()), questions.endpoints(first))
+    first, *others = clusters.values()
+    shared = set(first.by_ref).intersection(*(one.by_ref for one in others))
+    parts = _Parts(list(readings.values()), [one for one in questions.endpoints(first) if one.ref in shared])
     found = tuple(parts.differences())
     tallies = {name: reading.tally() for name, reading in readings.items()}
     families = {name: one.families for name, one in clusters.items()}
-    return Differences(clusters, found, tallies, families, questions)
+    return Differences(clusters, found, tallies, families, questions, parts.compared)
 
 
 class _Parts:
     """The endpoints in parts: those of one part are in one group in every reading.
 
-    A set of parts is an integer with the bit ``1 << part`` for each.
+    A set of parts is an integer with the bit ``1 << part`` for each. ``compared`` is the number of pairs that every
+    reading has a verdict for; ``differences`` counts them.
     """
 
     def __init__(self, readings: Sequence[Groups], endpoints: Sequence[Endpoint]) -> None:
@@ -134,6 +139,14 @@ class _Parts:
         self._single = [len(part) == 1 for part in self._parts]
         self._by_group = [self._parts_by_group(at) for at in range(len(readings))]
         self._known_sets: list[dict[int, int]] = [{} for _ in readings]
+        self._sizes: dict[int, int] = {}
+        for part, of_part in enumerate(self._parts):
+            self._sizes[len(of_part)] = self._sizes.get(len(of_part), 0) | 1 << part
+        self.compared = 0
+
+    def _size(self, found: int) -> int:
+        """Return the number of endpoints in a set of parts."""
+        return sum(size * (found & of_size).bit_count() for size, of_size in self._sizes.items())
 
     def _parts_by_group(self, reading: int) -> list[int]:
         """Return the set of parts of each group of a reading."""
@@ -194,6 +207,8 @@ class _Parts:
             asked &= self._parts_of(reading, found.sources(group, service))
         # A group's own bit is about two of its members. A part with one endpoint has no such pair.
         asked &= ~(1 << part) if self._single[part] else -1
+        if None not in having:
+            self.compared += len(self._parts[part]) * (self._size(asked) - (asked >> part & 1))
         yield from _vectors(having, asked if any(one is not None for one in having) else 0)
 
     def _towards_services(self) -> Iterator[tuple[ServiceVerdicts, Vector, int]]:
@@ -206,6 +221,8 @@ class _Parts:
                 one = asked_there.get(key)
                 having.append({v: self._parts_of(reading, of) for v, of in one.having.items()} if one else None)
                 asked &= self._parts_of(reading, one.asked) if one else -1
+            if None not in having:
+                self.compared += self._size(asked)
             example = next(of[key] for of in by_key if key in of)
             for vector, sources in _vectors(having, asked):
                 yield example, vector, sources

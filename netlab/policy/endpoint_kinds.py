@@ -42,6 +42,7 @@ class EndpointKinds:
         self._blocks_ignore_nodes = cluster.policy.ip_block_nodes == "ignore"
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
         self._backends = _backends(cluster, questions)
+        self._also = questions.also
         self._everyone = questions.endpoints(cluster)
         self.members = self._members((self,))
 
@@ -125,6 +126,7 @@ class EndpointKinds:
             self.named(endpoint),
             *(self.placed(endpoint, family) for family in (4, 6)),
             self.served(endpoint),
+            self._also.get(endpoint.ref, ()),
             endpoint.ref if backend else "",
         )
 

@@ -51,11 +51,12 @@ class Bullets:
 
 @frozen
 class Rows:
-    """A table. ``more`` is the number of rows that it leaves out."""
+    """A table. ``more`` is the number of rows that it leaves out, ``strong`` are the numbers of the rows in bold."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     more: int = 0
+    strong: frozenset[int] = frozenset()
 
 
 @frozen

@@ -164,8 +164,9 @@ def _rows(block: Rows) -> Iterator[str]:
     yield f'<div class="rows" role="region" aria-label="Table" tabindex="0"{filtered}><table>'
     head = "".join(f'<th scope="col">{_text(name)}</th>' for name in block.columns)
     yield f"<thead><tr>{head}</tr></thead><tbody>"
-    for row in block.rows:
-        yield f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>"
+    for at, row in enumerate(block.rows):
+        begin, end = ("<td><strong>", "</strong></td>") if at in block.strong else ("<td>", "</td>")
+        yield f"<tr>{''.join(f'{begin}{_text(cell)}{end}' for cell in row)}</tr>"
     yield "</tbody></table></div>"
     if block.more:
         yield f"<p>and {block.more:,} more</p>"

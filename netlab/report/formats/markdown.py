@@ -109,7 +109,8 @@ class _Writer:
     def _rows(self, block: Rows) -> Iterator[str]:
         if block.rows:
             head = [_row(block.columns), f"|{' --- |' * len(block.columns)}"]
-            yield from self._some(head, [_row(row) for row in block.rows], "rows of a table", block.more)
+            rows = [_row(row, strong=at in block.strong) for at, row in enumerate(block.rows)]
+            yield from self._some(head, rows, "rows of a table", block.more)
 
     def _fenced(self, found: Sequence[str], language: str, what: str) -> Iterator[str]:
         """Yield lines between fences, as many as there is room for."""
@@ -139,8 +140,9 @@ class _Writer:
         yield ""
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(inline(cell, _CELL) for cell in cells)} |"
+def _row(cells: Sequence[str], *, strong: bool = False) -> str:
+    mark = "**" if strong else ""
+    return f"| {' | '.join(f'{mark}{text}{mark}' if (text := inline(cell, _CELL)) else '' for cell in cells)} |"
 
 
 def _fence(shown: Iterable[str], language: str = "") -> list[str]:

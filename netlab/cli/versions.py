@@ -1,0 +1,99 @@
+"""The two sides of ``netlab diff``: each is read as ``-f`` reads it, and pods of both keep their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from netlab.cli import inputs, terminal
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.cluster.types import Host
+    from netlab.errors import Problem
+    from netlab.objects import Input
+    from netlab.objects.services import Service
+    from netlab.policy.clusters_between import Version
+
+
+def versions(
+    old: str, new: str, files: Sequence[str], strict: bool, ignore: Sequence[str], *, system: bool, outside: bool
+) -> tuple[Version, Version, tuple[Host, ...]]:
+    """Return both sides, and the outside hosts that both got; print the warnings of each, and those of both once.
+
+    Args:
+      old: the input before the change, as ``-f`` takes it.
+      new: the input after it. The options ``--with``, ``--without`` and ``--label`` change it.
+      files: what is read on both sides.
+      strict: kinds that netlab does not read are errors.
+      ignore: the kinds of policies that are left out.
+      system: add the system objects.
+      outside: add hosts for the ranges of addresses that ipBlocks tell apart.
+
+    Raises:
+      InputError: with every problem of both sides.
+      UsageError: for a lab that does not run.
+    """
+    from netlab.cluster import resolve_input
+    from netlab.cluster.outside import outside_hosts, with_hosts
+    from netlab.errors import InputError
+    from netlab.policy.clusters_between import Version, placements
+
+    read = [
+        inputs.examined((*files, side), strict, ignore, system=system, assume=number > 0)
+        for number, side in enumerate((old, new))
+    ]
+    errors = [one for found in read if found.wrong for one in found.problems]
+    if errors:
+        raise InputError(errors)
+    running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
+    before, made = resolve_input(read[0], placements(*running), _services(*running))
+    known = _warn(read[0], made, set())
+    after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
+    _warn(read[1], made, known)
+    hosts: tuple[Host, ...] = ()
+    if outside:
+        hosts = outside_hosts((before, after))
+        before, after = with_hosts(before, hosts), with_hosts(after, hosts)
+    elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
+        terminal.say("ipBlocks change and the input has no outside host: --outside adds one for each range")
+    return Version(read[0].objects, before), Version(read[1].objects, after), hosts
+
+
+def _lab_of(side: str) -> str | None:
+    """Return the name of the running lab that a side names, None if it names something else."""
+    if ":" not in side:
+        return None
+    from netlab.sources.running_lab import name_of
+
+    return name_of(side)
+
+
+def _running(name: str) -> Cluster:
+    """Return the cluster of a running lab, whose pods keep their addresses."""
+    from netlab.lab.lab import Lab
+
+    lab = Lab.open(name)
+    try:
+        return lab.cluster
+    finally:
+        lab.close()
+
+
+def _services(*clusters: Cluster) -> dict[str, Service]:
+    return {one.meta.key: one for cluster in clusters for one in cluster.services}
+
+
+def _blocks(cluster: Cluster) -> set[object]:
+    """Return the ipBlocks of a cluster's policies."""
+    rules = (rule for policy in cluster.policies for rule in (*policy.ingress, *policy.egress))
+    return {peer.ip_block for rule in rules for peer in rule.peers if peer.ip_block is not None}
+
+
+def _warn(found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Print the warnings of a side but for known ones, and return all."""
+    every = found.problems_and(made)
+    inputs.warn(one for one in every if (one.object, one.path, one.message) not in known)
+    if not known:
+        inputs.print_skipped(found.objects.skipped)
+    return {(one.object, one.path, one.message) for one in every}

@@ -1,0 +1,60 @@
+"""Hosts outside of a cluster: one for each range of addresses that ipBlocks tell apart."""
+
+from __future__ import annotations
+
+from builders import cluster, peer, pod, policy, rule, topology
+
+from netlab.cluster import Cluster
+from netlab.cluster.outside import outside_hosts, with_hosts
+
+
+def of(*blocks: tuple[str, tuple[str, ...]], hosts: dict[str, list[str]] | None = None, both: bool = False) -> Cluster:
+    networks = {"default": ("routed", "10.244.0.0/16", *(["fd00:10:244::/56"] if both else []))}
+    rules = [rule(peer(cidr=cidr, but=but)) for cidr, but in blocks]
+    return cluster(topology(["n"], networks, hosts), pod("x/a"), policy("x/p", egress=rules))
+
+
+def found(*clusters: Cluster) -> dict[str, str]:
+    return {host.name: str(host.addresses[0]) for host in outside_hosts(clusters)}
+
+
+def test_without_an_ipblock_one_host_stands_for_all_addresses() -> None:
+    """One for each IP family."""
+    assert {"outside": "192.0.2.1"} == found(of())
+    assert {"outside": "192.0.2.1", "outside-ipv6": "2001:db8::1"} == found(of(both=True))
+
+
+def test_each_range_and_each_exception_has_a_host_that_is_in_no_smaller_range() -> None:
+    """Ranges of any of the clusters count."""
+    first, second = of(("0.0.0.0/0", ("192.0.2.0/24",))), of(("198.51.100.0/24", ("198.51.100.0/25",)))
+
+    assert {
+        "outside": "203.0.113.1",
+        "outside-192-0-2-0-24": "192.0.2.1",
+        "outside-198-51-100-0-24": "198.51.100.129",
+        "outside-198-51-100-0-25": "198.51.100.1",
+    } == found(first, second)
+
+
+def test_a_range_inside_of_the_cluster_has_no_host() -> None:
+    """Nor has one whose addresses are all taken, or are in smaller ranges."""
+    blocks = [("10.244.0.0/24", ()), ("100.64.0.0/16", ()), ("192.0.2.10/32", ())]
+    halves = [("198.51.100.0/24", ()), ("198.51.100.0/25", ()), ("198.51.100.128/25", ())]
+
+    names = {*found(of(*blocks, *halves, hosts={"h": ["192.0.2.10"]}))}
+
+    assert {"outside", "outside-198-51-100-0-25", "outside-198-51-100-128-25"} == names
+
+
+def test_special_addresses_are_no_machines() -> None:
+    """Loopback, link-local and multicast ranges have no host."""
+    assert {"outside"} == {*found(of(("127.0.0.0/8", ()), ("169.254.169.254/32", ()), ("224.0.0.0/4", ())))}
+
+
+def test_hosts_are_added_to_a_cluster_once() -> None:
+    """A host of the input keeps its name and addresses."""
+    one = of(hosts={"outside": ["203.0.113.9"]})
+
+    two = with_hosts(one, outside_hosts([one]))
+
+    assert [("outside", "203.0.113.9")] == [(host.name, str(host.addresses[0])) for host in two.hosts]

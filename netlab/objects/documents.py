@@ -13,7 +13,7 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import lines, skipped_files
+from netlab.objects import ignore_comments, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.files import SUFFIXES, UnreadableError, below, is_inside, standard_input, text_of
 from netlab.objects.json_text import JSONText
@@ -84,6 +84,8 @@ def _parsed(text: str, file: str, budget: Budget) -> _Text:
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
+    if ignore_comments.MARK in text:
+        found.documents = list(ignore_comments.with_ignored(found.documents, text))
     return found
 
 

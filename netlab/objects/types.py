@@ -27,11 +27,13 @@ DnsPolicy = Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"
 class Source:
     """The place of an object: its file, as the user named it, and the line of every written field.
 
-    ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object.
+    ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object. ``ignored`` has
+    the rules of ``netlab lint`` that comments silence for the object.
     """
 
     file: str = "<input>"
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    ignored: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def line(self, path: str = "") -> int:
         """Return the line of a field, or of the nearest field above it that has one; 0 if none has."""

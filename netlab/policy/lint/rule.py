@@ -1,0 +1,97 @@
+"""What a rule of ``netlab lint`` is: its texts, its severity, its examples and the function that finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from netlab.frozen import frozen
+from netlab.objects.types import Source
+
+if TYPE_CHECKING:
+    from netlab.policy.lint.given import Given
+
+Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+"""All severities, the worst first."""
+
+
+class _Named(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+class _Object(Protocol):
+    """An object of the input: a policy, a Service, a pod."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def meta(self) -> _Named: ...
+
+
+@frozen
+class Found:
+    """What a rule found: its place, the object (``KIND NAMESPACE/NAME``), and what is wrong.
+
+    ``fix`` is a hint in one line for this finding; "" stands for the hint of the rule.
+    """
+
+    file: str
+    line: int
+    path: str
+    object: str
+    message: str
+    fix: str = ""
+
+
+@frozen
+class Rule:
+    """One rule of ``netlab lint``.
+
+    Attributes:
+      id: the name of the rule, in lower case with hyphens. It does not change between versions.
+      severity: ``error`` where what is written has no effect or breaks something for certain, ``warning`` where it is
+        probably not meant, ``info`` where it is worth to know.
+      title: what is wrong, in a few words.
+      what: what the rule finds.
+      why: why it matters.
+      fix: what to do, in one line.
+      objects: the objects that both examples share, as YAML; "" if there are none.
+      fires: an example in which the rule finds something.
+      clean: the same, repaired.
+      find: returns what the rule finds.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    what: str
+    why: str
+    fix: str
+    objects: str
+    fires: str
+    clean: str
+    find: Callable[[Given], Iterable[Found]]
+
+    def examples(self) -> tuple[str, str]:
+        """Return both examples as whole inputs: the one in which the rule finds something, and the repaired one."""
+        shared = f"{self.objects}---\n" if self.objects else ""
+        return shared + self.fires, shared + self.clean
+
+
+def found(of: _Object, path: str, message: str, fix: str = "", kind: str = "NetworkPolicy") -> Found:
+    """Return a finding about one field of an object; by default the object is a NetworkPolicy."""
+    return Found(of.source.file, of.source.line(path), path, f"{kind} {of.meta.key}", message, fix)
+
+
+def warned(*names: str) -> Callable[[Given], Iterable[Found]]:
+    """Return a function that finds the warnings of ``netlab check`` with these names (``Problem.rule``)."""
+
+    def find(given: Given) -> Iterable[Found]:
+        for name in names:
+            for one in given.warnings(name):
+                yield Found(one.file, one.line, one.path, one.object, one.message)
+
+    return find

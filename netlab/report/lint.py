@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,31 +13,47 @@ if TYPE_CHECKING:
     from netlab.policy.lint.findings import Finding, Findings
     from netlab.policy.lint.rule import Rule
     from netlab.report.again import Again
+    from netlab.report.blocks import Block
 
 
 class Lint:
-    """Findings, by file and line."""
+    """Findings, by file and line.
 
-    def __init__(self, findings: Findings, rules: Sequence[Rule], again: Again | None = None) -> None:
+    ``rules`` are the rules that ran. ``root`` is the folder to which SARIF has the paths of files.
+    """
+
+    def __init__(
+        self, findings: Findings, rules: Sequence[Rule], again: Again | None = None, root: str = "", version: str = ""
+    ) -> None:
         self.findings = findings
         self.rules = rules
         self._again = again
+        self._root = root
+        self._version = version
 
     def table(self, page: Page) -> Iterator[str]:
-        """Yield a line for each finding and one for its hint, and the counts."""
+        """Yield a line for each finding and one for its hint, and the counts; of many findings the first ones."""
+        from netlab.objects.bounds import MOST_PRINTED
+
+        printed: Counter[str] = Counter()
         for one in self.findings.found:
-            yield f"{line_of(one)} [{one.rule}]"
-            yield f"  fix: {one.fix}"
+            printed[one.severity] += 1
+            if printed[one.severity] <= MOST_PRINTED:
+                yield f"{line_of(one)} [{one.rule}]"
+                yield f"  fix: {one.fix}"
+        for severity, number in printed.items():
+            if number > MOST_PRINTED:
+                yield f"and {number - MOST_PRINTED:,} more of severity {severity}; -o json lists all"
         yield self.summary()
 
     def summary(self) -> str:
         """Return the number of findings by severity, and of those that are hidden."""
-        from netlab.policy.lint.rule import SEVERITIES
-
-        words = {"error": "error", "warning": "warning", "info": "remark"}
-        said = ", ".join(_count(self.findings.count(one), words[one]) for one in SEVERITIES)
-        hidden = [f"{number} by {what}" for what, number in self.findings.hidden.items() if number]
-        return f"{said}; hidden: {', '.join(hidden)}" if hidden else said
+        found = self.findings
+        said = f"{_count(found.count('error'), 'error')}, {_count(found.count('warning'), 'warning')}"
+        said += f", {found.count('info'):,} info"
+        hidden = [f"{number:,} by {what}" for what, number in found.hidden.items() if number]
+        said += f"; hidden: {', '.join(hidden)}" if hidden else ""
+        return f"{said}; more findings of {', '.join(found.cut)} are not listed" if found.cut else said
 
     def document(self) -> dict[str, Any]:
         """Return the Lint document."""
@@ -50,8 +67,26 @@ class Lint:
             "summary": {one: found.count(one) for one in SEVERITIES} | {"hidden": dict(found.hidden)},
         }
 
+    def log(self) -> dict[str, Any]:
+        """Return the log of SARIF."""
+        from netlab.report.lint_log import log_of
 
-class Rules:
+        return log_of(self.findings.found, self.rules, self._root, self._version)
+
+    def comment(self) -> Iterator[Block]:
+        """Yield the worst findings, and the counts."""
+        from netlab.report.lint_blocks import comment_of
+
+        return comment_of(self, self._again)
+
+    def report(self) -> Iterator[Block]:
+        """Yield all findings, and what their rules say."""
+        from netlab.report.lint_blocks import report_of
+
+        return report_of(self)
+
+
+class RuleList:
     """The rules of ``netlab lint``."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -62,6 +97,23 @@ class Rules:
         width = max(len(one.id) for one in self.rules)
         for one in self.rules:
             yield f"{one.id:{width}}  {one.severity:7}  {one.title}"
+
+    def document(self) -> dict[str, Any]:
+        """Return the rules with all their texts."""
+        names = ("id", "severity", "title", "what", "why", "fix")
+        rules = [{name: getattr(one, name) for name in names} for one in self.rules]
+        for one, data in zip(self.rules, rules, strict=True):
+            data["example"], data["repaired"] = one.examples()
+        return {"apiVersion": API_VERSION, "kind": "LintRules", "rules": rules}
+
+    def comment(self) -> Iterator[Block]:
+        """Yield a table of the rules."""
+        from netlab.report.blocks import Heading, Rows
+
+        yield Heading("Rules of netlab lint", 1)
+        yield Rows(
+            ("Rule", "Severity", "What is wrong", "Fix"), [(o.id, o.severity, o.title, o.fix) for o in self.rules]
+        )
 
 
 def line_of(one: Finding) -> str:

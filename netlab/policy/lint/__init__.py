@@ -10,6 +10,7 @@ from importlib import import_module
 from netlab.policy.lint.rule import Rule
 
 RULES: tuple[str, ...] = (
+    "invalid_input",
     "selects_nothing",
     "peer_matches_nothing",
     "rules_without_type",
@@ -18,6 +19,11 @@ RULES: tuple[str, ...] = (
     "and_or_slip",
 )
 """The modules of ``rules/`` in the order of ``--list``. A module's name is the rule's id, with ``_`` for ``-``."""
+
+
+def ids() -> tuple[str, ...]:
+    """Return the id of every rule."""
+    return tuple(name.replace("_", "-") for name in RULES)
 
 
 def all_rules() -> tuple[Rule, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import field
 from itertools import islice
 
@@ -101,7 +101,7 @@ def _finding(rule: Rule, severity: Severity, one: Found, places: Places, seen: C
     return Finding(rule.id, severity, one.file, one.line, one.path, one.object, one.message, fix, mark)
 
 
-def without_known(findings: Findings, known: Mapping[str, int]) -> Findings:
+def without_known(findings: Findings, known: Collection[str]) -> Findings:
     """Return the findings without those whose fingerprints a baseline has."""
     left = tuple(one for one in findings.found if one.fingerprint not in known)
     hidden = {**findings.hidden, "baseline": len(findings.found) - len(left)}

@@ -80,6 +80,20 @@ class Rule:
         shared = f"{self.objects}---\n" if self.objects else ""
         return shared + self.fires, shared + self.clean
 
+    def page(self) -> tuple[str, ...]:
+        """Return what the documentation says about the rule, as paragraphs of Markdown."""
+        shared = f"```yaml\n{self.objects}```"
+        return (
+            self.what,
+            f"**Why.** {self.why}",
+            f"**Fix.** {self.fix[0].upper()}{self.fix[1:]}.",
+            *(["The examples have these objects:", shared] if self.objects else ()),
+            "The rule finds something here:",
+            f"```yaml\n{self.fires}```",
+            "It finds nothing here:",
+            f"```yaml\n{self.clean}```",
+        )
+
 
 def found(of: _Object, path: str, message: str, fix: str = "", kind: str = "NetworkPolicy") -> Found:
     """Return a finding about one field of an object; by default the object is a NetworkPolicy."""

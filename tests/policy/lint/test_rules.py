@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from linting import found_in
+from linting import found_in, given
 
 from netlab.policy.lint import RULES, all_rules
 from netlab.policy.lint.rule import SEVERITIES, Rule
@@ -17,8 +17,10 @@ EACH = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)
 def test_a_rule_fires_on_its_example(rule: Rule) -> None:
     """The finding has a file, a line and a message of one line."""
     fires, _ = rule.examples()
+    errors = [str(one) for one in given(fires).problems if one.severity == "error"]
     found = found_in(fires, rule)
 
+    assert (errors != []) == (rule.id == "invalid-input")
     assert found
     for one in found:
         assert one.file

@@ -78,7 +78,7 @@ def lint(given: Given, rules: Iterable[Rule], config: Config | None = None, file
     for rule in rules:
         if rule.id in config.off:
             continue
-        found = list(islice(dict.fromkeys(rule.find(given)), MOST_OF_A_RULE + 1))
+        found = list(islice(dict.fromkeys(rule.findings(given)), MOST_OF_A_RULE + 1))
         if len(found) > MOST_OF_A_RULE:
             cut.append(rule.id)
         severity = config.severity.get(rule.id, rule.severity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from netlab.frozen import frozen
@@ -46,6 +46,10 @@ class Found:
     fix: str = ""
 
 
+def _nothing(given: Given) -> Iterable[Found]:
+    return ()
+
+
 @frozen
 class Rule:
     """One rule of ``netlab lint``.
@@ -61,7 +65,8 @@ class Rule:
       objects: the objects that both examples share, as YAML; "" if there are none.
       fires: an example in which the rule finds something.
       clean: the same, repaired.
-      find: returns what the rule finds.
+      checks: the warnings of ``netlab check`` that are findings of the rule, by name (``Problem.rule``).
+      find: returns what the rule finds beside them.
     """
 
     id: str
@@ -73,7 +78,15 @@ class Rule:
     objects: str
     fires: str
     clean: str
-    find: Callable[[Given], Iterable[Found]]
+    checks: tuple[str, ...] = ()
+    find: Callable[[Given], Iterable[Found]] = _nothing
+
+    def findings(self, given: Given) -> Iterator[Found]:
+        """Yield everything that the rule finds."""
+        for name in self.checks:
+            for one in given.warnings(name):
+                yield Found(one.file, one.line, one.path, one.object, one.message)
+        yield from self.find(given)
 
     def examples(self) -> tuple[str, str]:
         """Return both examples as whole inputs: the one in which the rule finds something, and the repaired one."""
@@ -98,14 +111,3 @@ class Rule:
 def found(of: _Object, path: str, message: str, fix: str = "", kind: str = "NetworkPolicy") -> Found:
     """Return a finding about one field of an object; by default the object is a NetworkPolicy."""
     return Found(of.source.file, of.source.line(path), path, f"{kind} {of.meta.key}", message, fix)
-
-
-def warned(*names: str) -> Callable[[Given], Iterable[Found]]:
-    """Return a function that finds the warnings of ``netlab check`` with these names (``Problem.rule``)."""
-
-    def find(given: Given) -> Iterable[Found]:
-        for name in names:
-            for one in given.warnings(name):
-                yield Found(one.file, one.line, one.path, one.object, one.message)
-
-    return find

@@ -1,6 +1,6 @@
 """A peer that matches no pod."""
 
-from netlab.policy.lint.rule import Rule, warned
+from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "peer-matches-nothing",
@@ -45,5 +45,5 @@ spec:
     - namespaceSelector: {matchLabels: {team: ops}}
       podSelector: {matchLabels: {app: prometheus}}
 """,
-    find=warned("peer-matches-nothing"),
+    checks=("peer-matches-nothing",),
 )

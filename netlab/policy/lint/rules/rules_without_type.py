@@ -1,6 +1,6 @@
 """Rules of a direction that ``policyTypes`` does not have."""
 
-from netlab.policy.lint.rule import Rule, warned
+from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "rules-without-type",
@@ -34,5 +34,5 @@ spec:
   egress:
   - ports: [{port: 443}]
 """,
-    find=warned("rules-without-type"),
+    checks=("rules-without-type",),
 )

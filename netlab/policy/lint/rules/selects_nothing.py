@@ -1,6 +1,6 @@
 """A policy that selects no pod."""
 
-from netlab.policy.lint.rule import Rule, warned
+from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "selects-nothing",
@@ -31,5 +31,5 @@ spec:
   podSelector: {matchLabels: {app: web}}
   ingress: []
 """,
-    find=warned("selects-nothing"),
+    checks=("selects-nothing",),
 )

@@ -1,6 +1,6 @@
 """A Service's port where the pod's port is meant."""
 
-from netlab.policy.lint.rule import Rule, warned
+from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "service-port",
@@ -42,5 +42,5 @@ spec:
   ingress:
   - ports: [{port: 8080}]
 """,
-    find=warned("service-port"),
+    checks=("service-port",),
 )

@@ -1,6 +1,6 @@
 """A named port that no destination has."""
 
-from netlab.policy.lint.rule import Rule, warned
+from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "unknown-port-name",
@@ -37,5 +37,5 @@ spec:
   ingress:
   - ports: [{port: http}]
 """,
-    find=warned("unknown-port-name"),
+    checks=("unknown-port-name",),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from netlab.cli.whole_input import whole_input
 from netlab.objects.documents import parse
 from netlab.objects.input import input_of
@@ -13,10 +15,9 @@ from netlab.policy.lint.rule import Rule
 
 def given(text: str, file: str = "test.yaml") -> Given:
     """Return a text of YAML or JSON as rules read it."""
-    documents, unread = parse(text, file)
-    read = whole_input(input_of(documents))
-
-    assert [] == unread
+    documents, problems = parse(text, file)
+    found = input_of(documents)
+    read = whole_input(replace(found, problems=(*problems, *found.problems)))
     return Given(read.objects, read.cluster, tuple(read.problems))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from netlab.cli.whole_input import whole_input
 from netlab.objects.documents import parse
-from netlab.objects.input import input_of
+from netlab.objects.input import Input, input_of
 from netlab.policy.lint import all_rules
 from netlab.policy.lint.findings import Config, Finding, Findings, lint
 from netlab.policy.lint.given import Given
@@ -17,7 +17,12 @@ def given(text: str, file: str = "test.yaml") -> Given:
     """Return a text of YAML or JSON as rules read it."""
     documents, problems = parse(text, file)
     found = input_of(documents)
-    read = whole_input(replace(found, problems=(*problems, *found.problems)))
+    return given_of(replace(found, problems=(*problems, *found.problems)))
+
+
+def given_of(found: Input) -> Given:
+    """Return an input as rules read it."""
+    read = whole_input(found)
     return Given(read.objects, read.cluster, tuple(read.problems))
 
 

@@ -158,7 +158,7 @@ class CleanSet:
         return _object("NetworkPolicy", "networking.k8s.io/v1", name, space, spec=spec)
 
 
-@pytest.mark.parametrize("seed", some(range(200)))
+@pytest.mark.parametrize("seed", some(range(100)))
 def test_a_set_that_is_right_has_no_error(seed: int) -> None:
     """Nor a warning, but for those that are a matter of taste."""
     documents = [Document(data, Source(f"{seed}.yaml")) for data in CleanSet(seed).documents()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from netlab.frozen import frozen
@@ -50,6 +51,10 @@ def _nothing(given: Given) -> Iterable[Found]:
     return ()
 
 
+def _no_hint(given: Given, found: Found) -> str:
+    return ""
+
+
 @frozen
 class Rule:
     """One rule of ``netlab lint``.
@@ -66,6 +71,7 @@ class Rule:
       fires: an example in which the rule finds something.
       clean: the same, repaired.
       checks: the warnings of ``netlab check`` that are findings of the rule, by name (``Problem.rule``).
+      hint: returns a hint for one of these findings that is better than ``fix``, "" for none.
       find: returns what the rule finds beside them.
     """
 
@@ -79,13 +85,16 @@ class Rule:
     fires: str
     clean: str
     checks: tuple[str, ...] = ()
+    hint: Callable[[Given, Found], str] = _no_hint
     find: Callable[[Given], Iterable[Found]] = _nothing
 
     def findings(self, given: Given) -> Iterator[Found]:
         """Yield everything that the rule finds."""
         for name in self.checks:
             for one in given.warnings(name):
-                yield Found(one.file, one.line, one.path, one.object, one.message)
+                found = Found(one.file, one.line, one.path, one.object, one.message)
+                better = self.hint(given, found)
+                yield replace(found, fix=better) if better else found
         yield from self.find(given)
 
     def examples(self) -> tuple[str, str]:

@@ -317,3 +317,23 @@ def test_what_a_profile_ignores_is_found_with_the_setting(settings: str, spec: s
 
     assert any(setting in one.message for one in found_in(topology % settings + text, rule_))
     assert [] == found_in(topology % "profile: kubernetes" + text, rule_)
+
+
+@pytest.mark.parametrize(
+    ("peer", "fix"),
+    [
+        ("podSelector: {matchLabels: {app: wbe}}", "x/web is near: app=wbe, found app=web"),
+        ("{namespaceSelector: {matchLabels: {team: osp}}}", "namespace ops is near: team=osp, found team=ops"),
+        (
+            "{namespaceSelector: {matchLabels: {team: ops}}, podSelector: {matchLabels: {app: p, a: b}}}",
+            "ops/p is near",
+        ),
+        ("podSelector: {matchLabels: {app: nothing-like-it}}", RULES["peer-matches-nothing"].fix),
+    ],
+)
+def test_a_peer_that_matches_nothing_is_told_what_it_is_near_to(peer: str, fix: str) -> None:
+    """One label that is missing or misspelt; else the hint is that of the rule."""
+    text = SPACES + POD % ("web", "web") + policy(f"podSelector: {{}}\ningress:\n- from:\n  - {peer}")
+    (one,) = found_in(text, RULES["peer-matches-nothing"])
+
+    assert one.fix.startswith(fix)

@@ -93,7 +93,7 @@ def test_a_fingerprint_changes_with_the_object_and_the_value(old: str, new: str)
 
 def test_two_findings_never_have_one_fingerprint() -> None:
     """Not even if they say the same of one field."""
-    twice = Rule("twice", "info", "", "", "", "", "", "", "", (), lambda given: [found, found_again])
+    twice = Rule("twice", "info", "", "", "", "", "", "", "", find=lambda given: [found, found_again])
     found = Found("test.yaml", 1, "spec", "Pod shop/web", "one")
     found_again = Found("test.yaml", 1, "spec", "Pod shop/web", "two")
     marks = [one.fingerprint for one in lint(given(POD + POLICY), [twice]).found]
@@ -114,9 +114,11 @@ def test_a_rule_that_finds_too_much_is_cut(monkeypatch: pytest.MonkeyPatch) -> N
     """The result says so; equal findings count once."""
     monkeypatch.setattr(findings, "MOST_OF_A_RULE", 3)
     many = Rule(
-        "many", "info", "", "", "", "", "", "", "", (), lambda _: (Found("", 0, "", "", f"{n}") for n in range(9))
+        "many", "info", "", "", "", "", "", "", "", find=lambda _: (Found("", 0, "", "", f"{n}") for n in range(9))
     )
-    same = Rule("same", "info", "", "", "", "", "", "", "", (), lambda _: (Found("", 0, "", "", "x") for n in range(9)))
+    same = Rule(
+        "same", "info", "", "", "", "", "", "", "", find=lambda _: (Found("", 0, "", "", "x") for n in range(9))
+    )
     found = lint(given(POD), [many, same])
 
     assert ["0", "1", "2", "x"] == [one.message for one in found.found]

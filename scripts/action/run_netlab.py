@@ -20,7 +20,7 @@ from typing import IO
 import workflow
 from workflow import WrongInputError
 
-COMMANDS = ("check", "reach", "verify", "test")
+COMMANDS = ("check", "lint", "reach", "verify", "test")
 # The formats that are written to files, if the installed netlab has them for a command: verify.html.
 SUFFIXES = {"markdown": "md", "html": "html", "junit": "xml", "sarif": "sarif"}
 # They make namespaces.
@@ -69,6 +69,8 @@ class Wanted:
         files = [f"--filename={path}" for path in self.manifests]
         if command == "check":
             return [*asked, *(["--strict"] if self.fail_on == "warning" else []), *files]
+        if command == "lint":
+            return [*asked, f"--fail-on={'warning' if self.fail_on == 'warning' else 'error'}", *files]
         ports = [f"--port={port}" for port in workflow.items("ports")]
         return [*asked, *ports, *workflow.items("options"), *files]
 

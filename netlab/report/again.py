@@ -10,10 +10,15 @@ from netlab.frozen import frozen
 
 @frozen
 class Again:
-    """A command without its options about output; ``input`` has those of its words that name the input."""
+    """A command without its options about output.
+
+    ``input`` has those of its words that name the input. ``assumed`` says how the question changes the input, "" if it
+    does not.
+    """
 
     words: Sequence[str]
     input: Sequence[str] = ()
+    assumed: str = ""
 
     @property
     def command(self) -> str:

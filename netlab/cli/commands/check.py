@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("check")
 @options.files
 @options.profile
+@options.what_if
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
 @options.output(Problems)
@@ -35,7 +36,8 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = whole_input(read_input(files, strict=strict, ignore=ignore, change=inputs.as_profile()))
+    read = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
+    found = whole_input(read)
     objects, problems = found.objects, found.problems
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):

@@ -22,6 +22,7 @@ _INVALID = "invalid-input"
 @click.command("lint")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports
@@ -93,7 +94,14 @@ def lint_command(
         kernel_output.check(write_baseline, "--write-baseline")
     from netlab.objects import read_input
 
-    read = read_input(files, strict=strict, ignore=ignore, system=system, change=inputs.as_profile())
+    read = read_input(
+        files,
+        strict=strict,
+        ignore=ignore,
+        system=system,
+        change=inputs.change(),
+        sources=inputs.sources(files),
+    )
     found = whole_input(read)
     if not found.whole:
         # Other rules may find what vanishes with the errors. A configuration does not hide errors.

@@ -287,6 +287,7 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
             "lines": d.source.lines.to_record() if isinstance(d.source.lines, Lines) else dict(d.source.lines),
             "duplicates": [list(pair) for pair in d.duplicates],
             "data": d.data,
+            **({"ignored": sorted(d.source.ignored)} if d.source.ignored else {}),
         }
         for d in documents
     ]
@@ -313,7 +314,7 @@ def from_record(record: Iterable[Mapping[str, Any]]) -> list[Document]:
     return [
         Document(
             r["data"],
-            Source(r["file"], lines.from_record(r["lines"])),
+            Source(r["file"], lines.from_record(r["lines"]), ignored=frozenset(r.get("ignored", ()))),
             tuple((path, line) for path, line in r["duplicates"]),
         )
         for r in record

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from netlab.objects.documents import parse
+from netlab.objects.documents import from_record, parse, to_record
+from netlab.objects.reduced import reduced
 from netlab.policy.lint.places import ignored_by
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
@@ -55,3 +58,11 @@ def test_json_has_an_annotation_in_place_of_a_comment() -> None:
 
     assert [{"a"}] == ignored(text % '{"netlab/ignore": "a"}', "a.json")
     assert [set()] == ignored(text % "{}", "a.json")
+
+
+def test_a_running_lab_keeps_what_comments_silence() -> None:
+    """Its record has no comments, but the names of their rules."""
+    documents, _ = parse(f"# netlab: ignore=a\n{POD}---\n{POD}", "a.yaml")
+    again = from_record(json.loads(json.dumps(to_record(reduced(documents)))))
+
+    assert [{"a"}, set()] == [set(ignored_by(one)) for one in again]

@@ -39,13 +39,24 @@ class Found(NamedTuple):
         return f"{self.file}: {'; '.join(parts) or 'no rule is changed'}"
 
 
+def repository() -> str:
+    """Return the root of the repository that the working directory is in, or else the directory; "" if it is gone."""
+    try:
+        return home_of("./x")
+    except OSError:
+        return ""
+
+
 def find_config(rules: Sequence[str]) -> Found:
     """Return the configuration that holds in the working directory; ``rules`` are the rules that there are.
 
     Raises:
       InputError: if the file cannot be read, or has an unknown key or rule. It carries all problems of the file.
     """
-    folder, home = os.path.realpath("."), home_of("./x")
+    home = repository()
+    if not home:
+        return Found(Config())
+    folder = os.path.realpath(".")
     while True:
         for name, table in _TABLES.items():
             path = os.path.relpath(os.path.join(folder, name))

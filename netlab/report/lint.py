@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from netlab.report.again import Again
     from netlab.report.blocks import Block
 
+# The marks of the truth table whose colours severities have.
+_MARKS = {"error": "X", "warning": "?", "info": ""}
+
 
 class Lint:
     """Findings, by file and line.
@@ -39,7 +42,7 @@ class Lint:
         for one in self.findings.found:
             printed[one.severity] += 1
             if printed[one.severity] <= MOST_PRINTED:
-                yield f"{line_of(one)} [{one.rule}]"
+                yield f"{_line_of(one, page.paint(one.severity, _MARKS[one.severity]))} [{one.rule}]"
                 yield f"  fix: {one.fix}"
         for severity, number in printed.items():
             if number > MOST_PRINTED:
@@ -116,10 +119,10 @@ class RuleList:
         )
 
 
-def line_of(one: Finding) -> str:
-    """Return a finding in one line, without its rule."""
+def _line_of(one: Finding, severity: str) -> str:
+    """Return a finding in one line, without its rule; ``severity`` is its severity as it is shown."""
     where = f"{one.file}:{one.line}" if one.line else one.file
-    return ": ".join(part for part in (where, one.severity, one.object, one.path, one.message) if part)
+    return ": ".join(part for part in (where, severity, one.object, one.path, one.message) if part)
 
 
 def data_of(one: Finding) -> dict[str, Any]:

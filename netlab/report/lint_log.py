@@ -34,7 +34,7 @@ _STDIN = "<stdin>"
 
 
 def log_of(found: Sequence[Finding], rules: Sequence[Rule], root: str, version: str) -> dict[str, Any]:
-    """Return the log of findings. ``root`` is the folder to which paths of files are relative."""
+    """Return the log of findings. ``root`` is the folder to which paths of files are relative, "" if none is."""
     worst_first = sorted(found, key=lambda one: SEVERITIES.index(one.severity)) if len(found) > MOST_RESULTS else found
     number = {rule.id: at for at, rule in enumerate(rules)}
     left_out = len(found) - MOST_RESULTS
@@ -112,6 +112,8 @@ def _artifact(file: str, root: str) -> dict[str, str]:
     """Return a file as a URI: relative to the root if it is in it."""
     if file == _STDIN:
         return {"uri": "stdin"}
+    if not root:
+        return {"uri": quote(os.fsencode(file))}
     path = os.path.relpath(os.path.abspath(file), root)
     if path == ".." or path.startswith("../"):
         return {"uri": f"file://{quote(os.fsencode(os.path.abspath(file)))}"}

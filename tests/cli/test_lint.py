@@ -243,3 +243,17 @@ def test_a_configuration_is_a_regular_file_of_the_repository(netlab: Call, folde
 
     assert 2 == done.exit_code
     assert ".netlab.toml: " in done.stderr
+
+
+def test_a_working_directory_that_is_gone_has_no_configuration(
+    netlab: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files with whole paths are read all the same."""
+    gone = folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    for output in ("table", "sarif"):
+        done = netlab("lint", "-f", str(folder / "set"), *ONLY, "-o", output)
+        assert (1, True) == (done.exit_code, RULE in done.stdout), done.stderr

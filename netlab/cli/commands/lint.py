@@ -182,6 +182,6 @@ def _written(findings: Findings, file: str) -> Findings:
 
 def _result(findings: Findings, rules: Sequence[Rule]) -> Lint:
     import netlab
-    from netlab.objects.files import home_of
+    from netlab.cli.lint_config import repository
 
-    return Lint(findings, rules, options.again(), home_of("./x"), netlab.__version__)
+    return Lint(findings, rules, options.again(), repository(), netlab.__version__)

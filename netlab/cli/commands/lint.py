@@ -103,23 +103,24 @@ def lint_command(
         sources=inputs.sources(files),
     )
     found = whole_input(read)
-    if not found.whole:
+    wrong = any(one.severity == "error" for one in found.problems)
+    if wrong:
         # Other rules may find what vanishes with the errors. A configuration does not hide errors.
         rules, config = _rules([_INVALID]), _config(True)
     findings = _findings(found, rules, config, read.files, (ports, family, nodes, system))
-    if write_baseline is not None and found.whole:
+    if write_baseline is not None and not wrong:
         findings = _written(findings, write_baseline)
     elif known is not None:
         from netlab.policy.lint.findings import without_known
 
         findings = without_known(findings, known)
     result = _result(findings, rules)
-    if not found.whole:
+    if wrong:
         inputs.print_errors(found.problems)
-    if found.whole or not rendering.is_default(Lint, output):
+    if not wrong or not rendering.is_default(Lint, output):
         rendering.render(result, output)
     rendering.write(result, reports)
-    if not found.whole:
+    if wrong:
         raise SystemExit(2)
     if fail_on != "never" and findings.at_least(fail_on):  # type: ignore[arg-type]
         if not rendering.is_text(output):

@@ -20,8 +20,8 @@ HEAD = """\
 use them. `netlab lint --list` prints the list.
 
 - `error`: what is written has no effect, or breaks something, for certain.
-- `warning`: it is probably not meant.
-- `info`: it is worth to know."""
+- `warning`: what is written is probably not meant.
+- `info`: good to know."""
 
 
 def lines() -> Iterator[str]:

@@ -31,7 +31,12 @@ _INVALID = "invalid-input"
 @options.system
 @click.option("--list", "listed", is_flag=True, help="List the rules, and read nothing.")
 @click.option(
-    "--rule", "chosen", multiple=True, metavar="RULE", help="Run only this rule; repeatable.  [default: all of them]"
+    "--rule",
+    "chosen",
+    multiple=True,
+    metavar="RULE",
+    shell_complete=options.completed("rules"),
+    help="Run only this rule; repeatable.  [default: all of them]",
 )
 @click.option(
     "--fail-on",

@@ -62,7 +62,7 @@ class Rule:
     Attributes:
       id: the name of the rule, in lower case with hyphens. It does not change between versions.
       severity: ``error`` where what is written has no effect or breaks something for certain, ``warning`` where it is
-        probably not meant, ``info`` where it is worth to know.
+        probably not meant, ``info`` where it is good to know.
       title: what is wrong, in a few words.
       what: what the rule finds.
       why: why it matters.

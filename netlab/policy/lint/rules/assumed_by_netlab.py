@@ -1,11 +1,11 @@
-"""Netlab assumed what the input does not say."""
+"""Facts that netlab assumed, as the input does not have them."""
 
 from netlab.policy.lint.rule import Rule
 
 RULE = Rule(
     "assumed-by-netlab",
     "info",
-    "netlab assumed what the input does not say",
+    "facts that netlab assumed",
     what="The input lacks a fact, or has an address that does not fit the lab: netlab made up labels of nodes, moved"
     " an address, left a host port unpublished, or left out what a profile does not have.",
     why="Verdicts may depend on it, if policies have such addresses or ports.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,17 @@ def test_a_baseline_is_one_line_for_each_finding(netlab: Call, folder: Path) -> 
     assert 3 == len(text.splitlines())
 
 
+def test_a_baseline_with_findings_that_are_gone_is_told(netlab: Call, folder: Path) -> None:
+    """It can be written again; a rule that did not run says nothing."""
+    netlab("lint", "-f", "set", "--write-baseline", "known.json")
+    (folder / "set" / "a.yaml").write_text(POD)
+    done = netlab("lint", "-f", "set", "--baseline", "known.json")
+
+    assert 0 == done.exit_code
+    assert re.search(r"^\d+ of \d+ findings of known.json are gone: --write-baseline", done.stderr, re.MULTILINE)
+    assert "" == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").stderr
+
+
 @pytest.mark.parametrize(
     "text", ["[]", "{}", '{"apiVersion": "netlab/v1alpha1", "kind": "LintBaseline"}', "[" * 100_000]
 )
@@ -257,3 +269,13 @@ def test_a_working_directory_that_is_gone_has_no_configuration(
     for output in ("table", "sarif"):
         done = netlab("lint", "-f", str(folder / "set"), *ONLY, "-o", output)
         assert (1, True) == (done.exit_code, RULE in done.stdout), done.stderr
+
+
+def test_lint_asks_what_would_be(netlab: Call, folder: Path) -> None:
+    """With other objects, and beside a CNI."""
+    (folder / "more.yaml").write_text(POLICY.replace("name: web, ", "name: two, "))
+
+    assert "2 errors" in netlab("lint", "-f", "set", *ONLY, "--with", "more.yaml").stdout
+    assert "0 errors" in netlab("lint", "-f", "set", *ONLY, "--without", "networkpolicy/shop/web").stdout
+    ignored = ("--rule", "profile-ignores-policy", "--as", "flannel")
+    assert "(enforcement: none)" in netlab("lint", "-f", "set", *ignored).stdout

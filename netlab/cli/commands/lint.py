@@ -118,6 +118,9 @@ def lint_command(
     elif known is not None:
         from netlab.policy.lint.findings import without_known
 
+        gone = len(known - {one.fingerprint for one in findings.found})
+        if gone and not (chosen or wrong):
+            terminal.say(f"{gone} of {len(known)} findings of {baseline} are gone: --write-baseline writes the others")
         findings = without_known(findings, known)
     result = _result(findings, rules)
     if wrong:

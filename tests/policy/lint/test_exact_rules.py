@@ -245,6 +245,16 @@ def test_two_peers_are_a_slip_if_the_second_adds_nothing_and_one_item_would_matc
     assert fires == bool(found_in(text, RULES["and-or-slip"]))
 
 
+def test_a_slip_in_a_rule_about_dns_is_found_without_pods_of_dns() -> None:
+    """Most inputs have none. A rule with other ports may mean pods of the policy's own namespace."""
+    peers = "[{namespaceSelector: {matchLabels: {a: b}}}, {podSelector: {matchLabels: {k8s-app: kube-dns}}}]"
+    spec = "podSelector: {}\npolicyTypes: [Egress]\negress:\n- to: %s\n  ports: [{port: %s, protocol: UDP}]"
+
+    for port, fires in ((53, True), (80, False)):
+        text = SPACES + POD % ("web", "web") + policy(spec % (peers, port))
+        assert fires == bool(found_in(text, RULES["and-or-slip"]))
+
+
 @pytest.mark.parametrize(
     ("cidr", "direction", "stated", "fires"),
     [

@@ -24,6 +24,7 @@ BENCHMARKS = {
     "change": ("benchmarks.changing", True),
     "compile": ("benchmarks.compiling", False),
     "reach": ("benchmarks.reaching", False),
+    "lint": ("benchmarks.linting", False),
     "compare": ("benchmarks.comparing", False),
     "diff": ("benchmarks.diffing", False),
 }

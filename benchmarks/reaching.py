@@ -65,7 +65,7 @@ def run(options: Options) -> Result:
 def _once(case: _Case, directory: Path, memory: list[float]) -> float:
     file = directory / f"{case.replicas}-{case.nodes}.json"
     written(file, case.replicas, _NAMESPACES, _POLICIES, case.nodes)
-    command = [sys.executable, "-m", "benchmarks.reach_once", "-f", str(file), *case.options]
+    command = [sys.executable, "-m", "benchmarks.command_once", "reach", "-f", str(file), *case.options]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout)
     memory.append(found["memory"])

@@ -24,6 +24,7 @@ TYPED = f"{__name__}.typed"
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Read and validate objects; print every problem."),
+    "lint": ("lint", "Find what is legal and probably not meant, by rules with ids."),
     "reach": ("reach", "Print the expected verdict for every pair."),
     "explain": ("explain", "Print the verdict of one pair, and the policy, rule and line that decided."),
     "compare": ("compare", "Print the pairs whose verdicts differ between CNIs."),

@@ -99,6 +99,13 @@ def profiles(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
     return _offered((one.name.removesuffix(".yaml") for one in data.iterdir()), incomplete)
 
 
+def rules(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Return the rules of ``netlab lint``."""
+    from netlab.policy.lint import ids
+
+    return _offered(ids(), incomplete)
+
+
 # --- the running labs -----------------------------------------------------------------------------------------------
 
 

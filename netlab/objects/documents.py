@@ -13,7 +13,7 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import bundle_files, lines, skipped_files
+from netlab.objects import bundle_files, ignore_comments, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.file_trees import FileTree, HostFiles, InputSource
 from netlab.objects.files import SUFFIXES, UnreadableError, standard_input
@@ -87,6 +87,8 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
+    if ignore_comments.MARK in text:
+        found.documents = list(ignore_comments.with_ignored(found.documents, text))
     return found
 
 
@@ -285,6 +287,7 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
             "lines": d.source.lines.to_record() if isinstance(d.source.lines, Lines) else dict(d.source.lines),
             "duplicates": [list(pair) for pair in d.duplicates],
             "data": d.data,
+            **({"ignored": sorted(d.source.ignored)} if d.source.ignored else {}),
         }
         for d in documents
     ]
@@ -311,7 +314,7 @@ def from_record(record: Iterable[Mapping[str, Any]]) -> list[Document]:
     return [
         Document(
             r["data"],
-            Source(r["file"], lines.from_record(r["lines"])),
+            Source(r["file"], lines.from_record(r["lines"]), ignored=frozenset(r.get("ignored", ()))),
             tuple((path, line) for path, line in r["duplicates"]),
         )
         for r in record

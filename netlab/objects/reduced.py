@@ -109,7 +109,7 @@ def _reduce_batch(documents: list[Document]) -> None:
 def _reduced_to(document: Document, copy: Document) -> Document:
     lines = {"": document.source.line()}
     data = _read_part(copy.data, "", lines[""], document.source, lines)
-    found = mark_reduced(Document(data, Source(document.source.file, lines)))
+    found = mark_reduced(Document(data, Source(document.source.file, lines, ignored=document.source.ignored)))
     if "object" in document.memo:
         found.memo["object"] = document.memo["object"]
     return found

@@ -31,12 +31,14 @@ class Source:
     """The place of an object: its file, as the user named it, and the line of every written field.
 
     ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object. ``tree`` has the
-    files among which the file is, None for those of this host.
+    files among which the file is, None for those of this host. ``ignored`` has the rules of ``netlab lint`` that
+    comments silence for the object.
     """
 
     file: str = "<input>"
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     tree: FileTree | None = field(default=None, compare=False, repr=False)
+    ignored: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def line(self, path: str = "") -> int:
         """Return the line of a field, or of the nearest field above it that has one; 0 if none has."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
@@ -170,11 +171,25 @@ def _behind_egress(
     for name in sorted(set().union(*matched.values())):
         here = [peer for peer, names in matched.items() if name in names]
         for service, port in spaces[name]:
-            yield service, port, [pod for pod in pods_of(cluster, service) if any(_has(peer, pod) for peer in here)]
+            found = [_having(cluster, service, peer) for peer in here]
+            if len(found) > 1:
+                matched_ids = {id(pod) for pods in found for pod in pods}
+                found = [tuple(pod for pod in pods_of(cluster, service) if id(pod) in matched_ids)]
+            yield service, port, found[0]
 
 
-def _has(peer: Peer, pod: Pod) -> bool:
-    return peer.pod_selector is None or peer.pod_selector.matches(pod.labels)
+def _having(cluster: Cluster, service: Service, peer: Peer) -> tuple[Pod, ...]:
+    """Return the pods of a Service that a peer's podSelector matches."""
+    if peer.pod_selector is None:
+        return pods_of(cluster, service)
+    # Many rules ask for the same labels of the same Services.
+    known: dict[tuple[int, LabelSelector], tuple[Pod, ...]] = cluster.memo.setdefault("policy.service_ports.pods", {})
+    key = (id(service), peer.pod_selector)
+    found = known.get(key)
+    if found is None:
+        matches = peer.pod_selector.matches
+        found = known[key] = tuple(pod for pod in pods_of(cluster, service) if matches(pod.labels))
+    return found
 
 
 def _text(rule: Rule, item: PolicyPort, found: Iterable[_Matched]) -> str:

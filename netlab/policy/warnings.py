@@ -5,13 +5,13 @@ Decoding warns of what needs no other object, such as rules of a direction that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import collapse_addresses
 
 from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, Rule
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
@@ -22,7 +22,7 @@ from netlab.policy.matched_pods import (
     pods_matched,
     pods_selected,
 )
-from netlab.policy.matching import container_port, field_of
+from netlab.policy.matching import field_of
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
@@ -120,34 +120,54 @@ def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
 
 def _unknown_port_names(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     for direction, rule in _rules(policy):
-        named = [(i, port) for i, port in enumerate(rule.ports) if isinstance(port.port, str)]
-        if not named:
-            continue
-        if direction == "ingress":
-            destinations, which = pods_selected(cluster, policy), "that the policy selects"
-        else:
-            destinations, which = _destinations(cluster, policy, rule), "that the rule matches"
-        blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
-        for i, port in named:
-            if (destinations or blocks_only) and all(
-                container_port(pod, str(port.port), port.protocol) is None for pod in destinations
-            ):
-                message = (
-                    f"no pod {which} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
-                )
-                yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
+        for i, port in enumerate(rule.ports):
+            if not isinstance(port.port, str):
+                continue
+            named = _pods_with_port_name(cluster).get((port.port, port.protocol), {})
+            if _has_destination(cluster, policy, direction, rule, named):
+                continue
+            blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
+            if not blocks_only and not _has_destination(cluster, policy, direction, rule, pods_by_namespace(cluster)):
+                continue
+            which = "that the policy selects" if direction == "ingress" else "that the rule matches"
+            message = f"no pod {which} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
+            yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
 
 
-def _destinations(cluster: Cluster, policy: NetworkPolicy, rule: Rule) -> tuple[Pod, ...]:
-    """Return the pods that an egress rule matches: by its selectors, and by its ipBlocks."""
+def _pods_with_port_name(cluster: Cluster) -> Mapping[tuple[str, str], Mapping[str, Sequence[Pod]]]:
+    """Return the pods that policies apply to and that have a port with a name: by name and protocol, by namespace."""
+    known: dict[tuple[str, str], dict[str, list[Pod]]] | None = cluster.memo.get("policy.port_names")
+    if known is None:
+        known = cluster.memo["policy.port_names"] = {}
+        for pod in cluster.asked_pods():
+            for key in dict.fromkeys((p.name, p.protocol) for p in pod.ports if p.name) if pod.selectable else ():
+                known.setdefault(key, {}).setdefault(pod.namespace, []).append(pod)
+    return known
+
+
+def _has_destination(
+    cluster: Cluster, policy: NetworkPolicy, direction: Direction, rule: Rule, pods: Mapping[str, Sequence[Pod]]
+) -> bool:
+    """Say whether one of some pods, which are by namespace, is a destination of a rule."""
+    if direction == "ingress":
+        here = pods.get(policy.meta.namespace, ())
+        return any(pod.selectable and policy.pod_selector.matches(pod.labels) for pod in here)
     if not rule.peers:
-        return tuple(pod for pod in cluster.asked_pods() if pod.selectable)
-    blocks = [peer.ip_block for peer in rule.peers if peer.ip_block and cluster.policy.ip_block_pods == "match"]
-    inside = [
-        pod for pod in cluster.asked_pods() if blocks and any(b.contains(a) for b in blocks for a in pod.addresses)
-    ]
-    selected = [pod for peer in rule.peers if peer.ip_block is None for pod in pods_matched(cluster, policy, peer)]
-    return tuple(pod for pod in (*selected, *inside) if pod.selectable)
+        return any(pod.selectable for own in pods.values() for pod in own)
+    for peer in rule.peers:
+        if peer.ip_block is not None:
+            if cluster.policy.ip_block_pods == "match" and _has_address(pods, peer.ip_block):
+                return True
+            continue
+        for name in namespaces_matched(cluster, policy, peer):
+            for pod in pods.get(name, ()):
+                if pod.selectable and (peer.pod_selector is None or peer.pod_selector.matches(pod.labels)):
+                    return True
+    return False
+
+
+def _has_address(pods: Mapping[str, Sequence[Pod]], block: IPBlock) -> bool:
+    return any(block.contains(a) for own in pods.values() for pod in own if pod.selectable for a in pod.addresses)
 
 
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

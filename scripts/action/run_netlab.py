@@ -20,7 +20,7 @@ from typing import IO
 import workflow
 from workflow import WrongInputError
 
-COMMANDS = ("check", "reach", "verify", "test")
+COMMANDS = ("check", "lint", "reach", "verify", "test")
 # The formats that are written to files, and the suffix of each: verify.html. A command may not have all of them.
 SUFFIXES = {"markdown": "md", "html": "html", "junit": "xml", "sarif": "sarif"}
 # The commands that make namespaces, so they need root or user namespaces.
@@ -71,6 +71,8 @@ class Wanted:
         files = [f"--filename={path}" for path in self.manifests]
         if command == "check":
             return [*asked, *(["--strict"] if self.fail_on == "warning" else []), *files]
+        if command == "lint":
+            return [*asked, f"--fail-on={'warning' if self.fail_on == 'warning' else 'error'}", *files]
         ports = [f"--port={port}" for port in workflow.items("ports")]
         return [*asked, *ports, *workflow.items("options"), *files]
 

@@ -207,7 +207,10 @@ def test_pull_request_target_is_refused(push: Push, github: FakeGitHub) -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"command": "destroy"}, "the input command is auto, or words of check, reach, verify, test, not 'destroy'"),
+        (
+            {"command": "destroy"},
+            "the input command is auto, or words of check, lint, reach, verify, test, not 'destroy'",
+        ),
         ({"fail-on": "often"}, "the input fail-on is one of verdict, warning, error, never, not 'often'"),
         ({"command": "test"}, "test needs the input scenarios"),
         ({"working-directory": "nowhere"}, "the input working-directory is no folder: nowhere"),

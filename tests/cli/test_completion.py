@@ -66,6 +66,7 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("schema", "scen"), ["scenario"]),
         (("reach", "--as", "calico-v"), ["calico-vxlan"]),
         (("profiles", "rom"), ["romana"]),
+        (("lint", "--rule", "and-"), ["and-or-slip"]),
         (("reach", "--gr"), ["--group"]),
         (("reach", "-o", "js"), ["json"]),
         (("explain", "-f", "examples/shop", "other/"), ["other/stranger"]),

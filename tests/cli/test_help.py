@@ -62,6 +62,8 @@ MAY_IMPORT = {
     ("--help",): START - {"report"},
     ("check", "--help"): START,
     ("check", "-f", "scenarios/manifests/three-pods.yaml"): READING,
+    ("lint", "--help"): START,
+    ("lint", "-f", "scenarios/manifests/three-pods.yaml"): READING,
     ("reach", "-f", "scenarios/manifests/three-pods.yaml"): READING,
     ("reach", "-f", "scenarios/manifests/three-pods.yaml", "--as", "flannel"): READING | {"profiles"},
     ("explain", "shop/web", "shop/db", "-f", "examples/shop"): READING,

@@ -176,7 +176,7 @@ def spoiled(data: Any, path: tuple[Any, ...], what: str, text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@pytest.mark.parametrize("command", ["check", "reach", "explain", "compile", "test"])
+@pytest.mark.parametrize("command", ["check", "lint", "reach", "explain", "compile", "test"])
 def test_control_characters_in_any_field_are_escaped(
     netlab: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: str
 ) -> None:
@@ -216,6 +216,9 @@ def test_data_has_the_original_values(netlab: Call, tmp_path: Path, character: s
 
 ARGUMENTS = (
     ("check", "-f", HOSTILE),
+    ("lint", "-f", HOSTILE),
+    ("lint", "-f", "examples/shop", "--rule", HOSTILE),
+    ("lint", "-f", "examples/shop", "--baseline", HOSTILE),
     ("test", HOSTILE),
     ("test", "examples", "--junit", f"{HOSTILE}/x"),
     ("conformance", HOSTILE),

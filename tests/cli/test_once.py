@@ -64,6 +64,7 @@ def counts(*arguments: object) -> list[int]:
     [
         (("check", *SHOP), [1, 1, 0, 0]),
         (("check", "-f", "scenarios/03-label-pair.yaml"), [1, 2, 2, 0]),  # its own objects, and the scenario's
+        (("lint", *SHOP), [1, 1, 0, 0]),
         (("reach", *SHOP), [1, 1, 0, 0]),
         (("reach", *SHOP, "-o", "json"), [1, 1, 0, 0]),
         (("reach", *SHOP, "--group"), [1, 1, 0, 0]),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from netlab.cli import reference
+from netlab.cli import lint_rules, reference
 from netlab.cli import settings as settings_page
 from netlab.cli.command_group import cli
 from netlab.objects import decode
@@ -30,6 +30,12 @@ def test_the_page_of_commands_is_what_the_commands_state() -> None:
     """A new command or option is on the page once ``python -m netlab.cli.reference > docs/commands.md`` was run."""
 
     assert "\n".join(reference.lines()) + "\n" == (DOCS / "commands.md").read_text()
+
+
+def test_the_page_of_rules_is_what_the_rules_state() -> None:
+    """A new rule is on the page once ``python -m netlab.cli.lint_rules > docs/lint-rules.md`` was run."""
+
+    assert "\n".join(lint_rules.lines()) + "\n" == (DOCS / "lint-rules.md").read_text()
 
 
 def test_the_page_of_settings_is_what_the_declarations_state() -> None:

@@ -97,6 +97,11 @@ def input_holds(content: bytes, suffix: str = ".yaml") -> None:
         lines = content.count(b"\n") + 1
         for problem in problems:
             assert 0 <= problem["line"] <= lines or not content.isascii(), problem
+        lint = call("lint", "-f", file, "-o", "json", "--no-config", "--fail-on", "never")
+        assert (check.exit_code == 2) == (lint.exit_code == 2), (check.exit_code, lint.exit_code)
+        for finding in json.loads(lint.stdout or '{"findings": []}')["findings"]:
+            assert 0 <= finding["line"] <= lines or not content.isascii(), finding
+            assert len(finding["fingerprint"]) >= 32, finding
         if any(n > _PODS for n in map(int, re.findall(r"(\d+) pods", check.stdout))):
             return  # millions of pairs are right, and take their time
         if b"Scenario" in content.replace(b"\x00", b""):

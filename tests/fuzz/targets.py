@@ -105,7 +105,7 @@ _WORDS = [
 
 @st.composite
 def _command_lines(draw: st.DrawFn) -> tuple[list[str], bytes]:
-    command = draw(st.sampled_from(["check", "reach", "explain", "compile", "test"]))
+    command = draw(st.sampled_from(["check", "lint", "reach", "explain", "compile", "test"]))
     words = st.one_of(st.sampled_from(_OPTIONS), st.sampled_from(_WORDS), strategies.names)
     line = [command, "-f", "-", *draw(st.lists(words, max_size=6))]
     return [word.replace("\x00", "") for word in line], draw(strategies.texts())

@@ -24,6 +24,7 @@ from netlab.report.explanations import Explanations
 from netlab.report.features import Features
 from netlab.report.formats import Format, Page
 from netlab.report.groups import ReachabilityGroups
+from netlab.report.lint import Lint
 from netlab.report.listings import Listed
 from netlab.report.mode_table import Modes
 from netlab.report.picture import DrawnPicture
@@ -77,6 +78,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (ReachabilityGroups, MATRIX, ()),
         (Problems, (*PLAIN, "markdown"), ("markdown",)),
         (Listed, (*MATRIX, "name"), ()),
+        (Lint, (*PLAIN, *REPORTS, "sarif"), (*REPORTS, "sarif")),
         (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
@@ -139,6 +141,9 @@ class _Everything(Marbles):
 
     def names(self) -> Iterator[str]:
         yield ""
+
+    def log(self) -> dict[str, Any]:
+        return {}
 
     def comment(self) -> Iterator[Block]:
         yield from self.report()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import inputs, options, rendering
-from netlab.errors import InputError, Problem, UsageError
+from netlab.cli.whole_input import whole_input
+from netlab.errors import UsageError
 from netlab.quantity import quantity
 from netlab.report.problems import Problems
 
@@ -32,30 +33,19 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
     netlab refuses errors (exit code 2). A warning is about legal input that is probably not intended.
     """
     reports = options.wanted_reports()
-    from netlab.cluster import try_resolve
     from netlab.objects import read_input
-    from netlab.policy import misplaced, warnings
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
-    objects = found.objects
-    cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
-    whole = not (found.wrong or any(problem.severity == "error" for problem in more))
-    # Warnings about a policy depend on all other policies, so they need an input without errors.
-    if whole:
-        more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
-        if cluster.ingresses:
-            from netlab.programs import ingress_rules
-
-            more += ingress_rules.warnings(cluster)
-    problems = found.problems_and([*more, *_scenario_errors(objects)])
+    read = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
+    found = whole_input(read)
+    objects, problems = found.objects, found.problems
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):
         inputs.print_problems(problems)
         if not strict:
             inputs.print_skipped(objects.skipped, whole=True)
-    summary = _summary(cluster if whole else None, objects, errors, len(problems) - errors)
+    summary = _summary(found.cluster if found.whole else None, objects, errors, len(problems) - errors)
     result = Problems(problems, summary, options.again())
     rendering.render(result, output)
     rendering.write(result, reports)
@@ -63,18 +53,6 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         raise SystemExit(2)
     if strict and problems:
         raise SystemExit(1)
-
-
-def _scenario_errors(objects: Objects) -> Iterator[Problem]:
-    if not objects.scenarios:
-        return
-    from netlab.scenario import dry_run
-
-    for scenario in objects.scenarios:
-        try:
-            dry_run(scenario)
-        except InputError as error:
-            yield from error.problems
 
 
 def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> str:

@@ -75,6 +75,7 @@ FORMATS: dict[str, Format] = {
     "dot": Format("picture"),
     "mermaid": Format("picture"),
     "html": Format("report", file="a page of HTML"),
+    "sarif": Format("log", file="SARIF 2.1.0"),
     "junit": Format("suites", file="JUnit XML", printed=False),
 }
 """All formats by name, in the order of ``-o``."""

@@ -1,4 +1,4 @@
-"""One ``netlab reach`` in a process of its own, without its output; ``reaching`` runs it."""
+"""One command of netlab in a process of its own, without its output; ``reaching`` and ``linting`` run it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from netlab.cli import cli
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the seconds and megabytes that ``netlab reach`` with these arguments takes as one JSON object."""
+    """Print the seconds and megabytes that ``netlab`` with these arguments takes as one JSON object."""
     began = time.perf_counter()
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(SystemExit):
-        cli.main(["reach", *arguments])
+        cli.main(list(arguments))
     print(json.dumps({"seconds": time.perf_counter() - began, "memory": peak()}))
 
 

@@ -1,0 +1,54 @@
+"""An input with its cluster and every problem, as ``check`` and ``lint`` report them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from netlab.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.objects import Input, Objects
+
+
+class WholeInput(NamedTuple):
+    """An input, the cluster that it describes, and every problem of both.
+
+    ``whole``: the input has no error, so the cluster is right and the problems have the warnings about policies.
+    """
+
+    objects: Objects
+    cluster: Cluster
+    whole: bool
+    problems: list[Problem]
+
+
+def whole_input(found: Input) -> WholeInput:
+    """Return an input with its cluster and all problems, by file and line."""
+    from netlab.cluster import try_resolve
+    from netlab.policy import misplaced, warnings
+
+    objects = found.objects
+    cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
+    whole = not (found.wrong or any(problem.severity == "error" for problem in more))
+    # Warnings about a policy depend on all other policies, so they need an input without errors.
+    if whole:
+        more += [*warnings(cluster), *misplaced(cluster, objects.workloads)]
+        if cluster.ingresses:
+            from netlab.programs import ingress_rules
+
+            more += ingress_rules.warnings(cluster)
+    return WholeInput(objects, cluster, whole, found.problems_and([*more, *_scenario_errors(objects)]))
+
+
+def _scenario_errors(objects: Objects) -> Iterator[Problem]:
+    if not objects.scenarios:
+        return
+    from netlab.scenario import dry_run
+
+    for scenario in objects.scenarios:
+        try:
+            dry_run(scenario)
+        except InputError as error:
+            yield from error.problems

@@ -1,0 +1,1 @@
+"""One module for each rule of ``netlab lint``; it has one value, ``RULE``."""

@@ -1,0 +1,40 @@
+"""A policy cuts pods off from DNS."""
+
+from netlab.policy.lint.rule import Rule
+
+RULE = Rule(
+    "dns-cut",
+    "warning",
+    "a policy cuts pods off from DNS",
+    what="A policy isolates pods for egress, and no rule allows them DNS: port 53 of the pods that answer DNS, by"
+    " UDP and TCP. If the input has no such pods, a rule with port 53 is enough.",
+    why="The pods resolve no names, so almost every connection fails, and slowly.",
+    fix="allow 53/UDP and 53/TCP to the pods of DNS under spec.egress",
+    objects="""\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+""",
+    fires="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - ports: [{port: 443}]
+""",
+    clean="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - ports: [{port: 443}]
+  - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+""",
+    checks=("dns-cut",),
+)

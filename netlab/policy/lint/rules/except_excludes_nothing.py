@@ -1,0 +1,145 @@
+"""An except that excludes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from netlab.objects.policies import IPBlock, NetworkPolicy, Rule
+from netlab.objects.types import Direction, Prefix
+from netlab.policy.lint.covers import block_covers, is_inside, ports_cover
+from netlab.policy.lint.given import Given
+from netlab.policy.lint.rule import Found, found
+from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.matched_pods import pods_selected
+from netlab.policy.matching import field_of
+
+# Candidates that are compared with one range. More are only in inputs that are made for it.
+_MOST = 200
+
+
+class _Allowing(NamedTuple):
+    """A peer that may allow what an except excludes; ``block`` is None for a rule without peers."""
+
+    policy: NetworkPolicy
+    rule: Rule
+    number: int
+    block: IPBlock | None
+
+    @property
+    def name(self) -> str:
+        place = self.rule.path if self.block is None else f"{self.rule.path}.{field_of(self.rule)}[{self.number}]"
+        return f"{place} of {self.policy.meta.name}"
+
+
+_Where = tuple[str, Direction, int, int, int]
+"""A namespace, a direction, and a prefix as family, first address and length; length -1 stands for every address."""
+
+
+def _find(given: Given) -> Iterator[Found]:
+    if given.cluster.policy.except_ != "per-peer":
+        return
+    allowing: Mapping[_Where, Sequence[_Allowing]] | None = None
+    for policy, direction, rule in given.rules():
+        for number, peer in enumerate(rule.peers):
+            for at, one in enumerate(peer.ip_block.excepts if peer.ip_block is not None else ()):
+                assert peer.ip_block is not None
+                if allowing is None:
+                    allowing = _allowing(given)
+                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock.except[{at}]"
+                others = [other for place, other in enumerate(peer.ip_block.excepts) if place != at and other != one]
+                wider = next((other for other in others if is_inside(one, other)), None)
+                if wider is not None:
+                    yield found(policy, path, f"{one} excludes nothing: {wider} is excluded too")
+                    continue
+                by = _allowed_by(given, allowing, _Allowing(policy, rule, number, peer.ip_block), direction, one)
+                if by is not None:
+                    yield found(policy, path, f"{one} excludes nothing: {by.name} allows it")
+
+
+def _allowing(given: Given) -> Mapping[_Where, Sequence[_Allowing]]:
+    """Return the peers that are ipBlocks, and the rules without peers, by namespace, direction and prefix."""
+    made: dict[_Where, list[_Allowing]] = {}
+    for policy, direction, rule in given.rules():
+        space = policy.meta.namespace
+        if not rule.peers:
+            made.setdefault((space, direction, 0, 0, -1), []).append(_Allowing(policy, rule, 0, None))
+        for number, peer in enumerate(rule.peers):
+            if peer.ip_block is not None:
+                where = (space, direction, *_key(peer.ip_block.cidr))
+                made.setdefault(where, []).append(_Allowing(policy, rule, number, peer.ip_block))
+    return made
+
+
+def _key(prefix: Prefix) -> tuple[int, int, int]:
+    return prefix.version, int(prefix.network_address), prefix.prefixlen
+
+
+def _allowed_by(
+    given: Given, allowing: Mapping[_Where, Sequence[_Allowing]], own: _Allowing, direction: Direction, one: Prefix
+) -> _Allowing | None:
+    """Return a peer other than ``own`` that allows all of a range, to all pods of the policy and on all its ports."""
+    space, first = own.policy.meta.namespace, int(one.network_address)
+    keys: list[tuple[int, int, int]] = [(0, 0, -1)]
+    for length in range(one.prefixlen + 1):
+        shift = one.max_prefixlen - length
+        keys.append((one.version, first >> shift << shift, length))
+    for key in keys:
+        for other in allowing.get((space, direction, *key), ())[:_MOST]:
+            if other.rule is own.rule and other.number == own.number:
+                continue
+            if other.block is not None and not block_covers(other.block, one):
+                continue
+            if ports_cover(other.rule.ports, own.rule.ports) and _selects_all(given, other.policy, own.policy):
+                return other
+    return None
+
+
+def _selects_all(given: Given, wide: NetworkPolicy, narrow: NetworkPolicy) -> bool:
+    """Say whether a policy selects every pod that another one selects."""
+    if wide is narrow or wide.pod_selector == narrow.pod_selector:
+        return True
+    pods = pods_selected(given.cluster, narrow)
+    return bool(pods) and all(wide.pod_selector.matches(pod.labels) for pod in pods)
+
+
+RULE = LintRule(
+    "except-excludes-nothing",
+    "warning",
+    "an except that excludes nothing",
+    what="All addresses of an item of `except` are allowed in the same direction on the same ports all the same: by"
+    " another peer or rule of the policy, or by other policies that select all of its pods. Or another item of the"
+    " same `except` has all of them.",
+    why="`except` does not deny. It only means that this one peer does not match, and rules are a union.",
+    fix="remove the range from the other peer, rule or policy, or remove it from except",
+    objects="""\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+""",
+    fires="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to:
+    - ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}
+    - ipBlock: {cidr: 10.0.0.0/8}
+""",
+    clean="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - to:
+    - ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}
+    - ipBlock: {cidr: 10.20.0.0/16}
+""",
+    find=_find,
+)

@@ -13,16 +13,16 @@ from netlab.report.blocks import (
     Cell,
     Code,
     Details,
-    Drawn,
-    Figure,
-    Figures,
+    Header,
     Heading,
+    Image,
     Marker,
     Matrices,
     Matrix,
+    Number,
+    Numbers,
     Paragraph,
     Rows,
-    Unit,
 )
 from netlab.report.reachability_diff import NONE, first_rows, port_text
 
@@ -73,14 +73,14 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     found = result.found
     tally = found.tally()
     yield Heading(f"{result.sides[0]} → {result.sides[1]}: which connections change", 1)
-    yield Figures(
+    yield Numbers(
         (
-            Figure(f"{tally['opened']:,}", "pairs opened", "!" if tally["opened"] else ""),
-            Figure(f"{tally['closed']:,}", "pairs closed", "X" if tally["closed"] else ""),
-            Figure(f"{tally['changed']:,}", "pairs changed in another way", "u" if tally["changed"] else ""),
-            Figure(f"{found.unchanged:,}", "pairs unchanged"),
-            Figure(f"{len(found.appeared):,}", "appeared"),
-            Figure(f"{len(found.vanished):,}", "vanished"),
+            Number(f"{tally['opened']:,}", "pairs opened", "!" if tally["opened"] else ""),
+            Number(f"{tally['closed']:,}", "pairs closed", "X" if tally["closed"] else ""),
+            Number(f"{tally['changed']:,}", "pairs changed in another way", "u" if tally["changed"] else ""),
+            Number(f"{found.unchanged:,}", "pairs unchanged"),
+            Number(f"{len(found.appeared):,}", "appeared"),
+            Number(f"{len(found.vanished):,}", "vanished"),
         )
     )
     yield Paragraph(f"{result.summary()}. Pods that both sides have keep their addresses.")
@@ -126,7 +126,7 @@ def _matrix(result: ReachabilityDiff, rows: Sequence[Row]) -> Matrix:
         spaces = {end.namespace for of in groups for end in getattr(of, "members", ()) if hasattr(end, "namespace")}
         number = one.pairs.pairs
         lines = (f"{number:,} pair{'s'[: number != 1]}", *map(str, one.because))
-        units.append(Unit(f"{source} → {destination} {port}", tuple(sorted(spaces)), (), lines, one.pairs.kind))
+        units.append(Header(f"{source} → {destination} {port}", tuple(sorted(spaces)), (), lines, one.pairs.kind))
         line = []
         for side, cluster, verdict in (
             ("old", result.found.old, one.pairs.old),
@@ -147,7 +147,7 @@ def _matrix(result: ReachabilityDiff, rows: Sequence[Row]) -> Matrix:
     more = result.number - len(rows)
     notes = (f"{more:,} more rows; netlab diff -o json prints all",) if more > 0 else ()
     return Matrix(
-        "changes by side", units, [Unit("old"), Unit("new")], cells, kinds, notes=notes, axes=("change", "side")
+        "changes by side", units, [Header("old"), Header("new")], cells, kinds, notes=notes, axes=("change", "side")
     )
 
 
@@ -161,4 +161,4 @@ def _pictures(result: ReachabilityDiff) -> Iterator[Block]:
             yield Paragraph(f"{side}: {len(picture.boxes):,} boxes are too many here; netlab graph reach draws them.")
             continue
         below = [Bullets(picture.below)] if picture.below else []
-        yield Details(f"{side}, {name}: who reaches whom", [Drawn(picture), *below])
+        yield Details(f"{side}, {name}: who reaches whom", [Image(picture), *below])

@@ -12,7 +12,7 @@ from netlab.report.formats import Page
 if TYPE_CHECKING:
     from netlab.policy.lint.findings import Finding, Findings
     from netlab.policy.lint.rule import Rule
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
 # The marks of the truth table whose colours severities have.
@@ -26,7 +26,12 @@ class Lint:
     """
 
     def __init__(
-        self, findings: Findings, rules: Sequence[Rule], again: Again | None = None, root: str = "", version: str = ""
+        self,
+        findings: Findings,
+        rules: Sequence[Rule],
+        again: CommandLine | None = None,
+        root: str = "",
+        version: str = "",
     ) -> None:
         self.findings = findings
         self.rules = rules

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netlab.policy.lint.rule import SEVERITIES
-from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Figure, Figures, Heading, Paragraph, Rows
+from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Number, Numbers, Heading, Paragraph, Rows
 from netlab.report.comments import head
 
 if TYPE_CHECKING:
     from netlab.policy.lint.findings import Finding
     from netlab.policy.lint.rule import Rule, Severity
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.lint import Lint
 
 # The most rows of each severity on a page of HTML.
@@ -21,7 +21,7 @@ _TITLES: dict[Severity, str] = {"error": "Errors", "warning": "Warnings", "info"
 _MARKS: dict[Severity, str] = {"error": "!", "warning": "?", "info": ""}
 
 
-def comment_of(result: Lint, again: Again | None) -> Iterator[Block]:
+def comment_of(result: Lint, again: CommandLine | None) -> Iterator[Block]:
     """Yield the comment: at most ``MOST_ROWS`` findings of each severity, the counts, and what their rules say."""
     yield from head("lint", "", title_of(result))
     for severity in SEVERITIES:
@@ -38,9 +38,9 @@ def report_of(result: Lint) -> Iterator[Block]:
     """Yield the whole report."""
     findings = result.findings
     yield Heading(title_of(result), 1)
-    yield Figures(
+    yield Numbers(
         [
-            Figure(f"{number:,}", _TITLES[severity].lower(), _MARKS[severity] if number else "")
+            Number(f"{number:,}", _TITLES[severity].lower(), _MARKS[severity] if number else "")
             for severity in SEVERITIES
             for number in [findings.count(severity)]
         ]

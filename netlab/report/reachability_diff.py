@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from netlab.policy.explained_pairs import ExplainedPairs
     from netlab.policy.group_names import GroupName, GroupNames
     from netlab.policy.groups import Group
-    from netlab.report.again import Again
+    from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
 NONE = "-"
@@ -83,7 +83,7 @@ class ReachabilityDiff:
         *,
         by_pairs: bool = False,
         proofs: Mapping[str, Proof] | None = None,
-        again: Again | None = None,
+        again: CommandLine | None = None,
     ) -> None:
         self.sides = sides
         self.found = found

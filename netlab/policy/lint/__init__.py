@@ -30,6 +30,7 @@ RULES: tuple[str, ...] = (
     "except_excludes_nothing",
     "strict_cidr",
     "dns_cut",
+    "rule_subsumed",
     "no_effect",
     "profile_ignores_policy",
     "unread_policy",

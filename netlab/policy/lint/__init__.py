@@ -32,6 +32,8 @@ RULES: tuple[str, ...] = (
     "dns_cut",
     "rule_subsumed",
     "no_effect",
+    "undoes_default_deny",
+    "could_be_one",
     "profile_ignores_policy",
     "unread_policy",
     "kind_not_read",

@@ -220,3 +220,32 @@ def test_of_two_equal_policies_one_is_found() -> None:
 
     assert "NetworkPolicy x/b" == one.object
     assert "whatever labels pods have: x/a isolates" in one.message
+
+
+@pytest.mark.parametrize(
+    ("spec", "fires"),
+    [
+        ("{podSelector: {}, ingress: [{}]}", True),
+        ("{podSelector: {}, policyTypes: [Egress], egress: [{}]}", False),
+        ("{podSelector: {}, ingress: [{ports: [{port: 80}]}]}", False),
+        ("{podSelector: {}, ingress: [{from: [{namespaceSelector: {}}]}]}", False),
+        ("{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}]}]}", False),
+        ("{podSelector: {matchLabels: {app: web}}, ingress: [{}]}", True),
+        ("{podSelector: {matchLabels: {app: db}}, ingress: [{}]}", False),
+    ],
+)
+def test_a_default_deny_is_undone_by_a_policy_that_allows_all_to_all_pods(spec: str, fires: bool) -> None:
+    """Of the namespace, or all that the namespace has; in the same direction."""
+    deny = policy("{podSelector: {}, ingress: []}", "deny")
+
+    assert fires == bool(found_in(POD + deny + policy(spec, "one"), RULES["undoes-default-deny"]))
+
+
+def test_policies_could_be_one_if_they_select_and_isolate_the_same() -> None:
+    """One finding has all of them."""
+    spec = "{podSelector: {matchLabels: {app: web}}, policyTypes: [%s], ingress: [{ports: [{port: %s}]}]}"
+    text = POD + "".join(policy(spec % ("Ingress", port), f"p{port}") for port in (1, 2, 3))
+    (one,) = found_in(text + policy(spec % ("'Ingress', Egress", 4), "p4"), RULES["could-be-one"])
+
+    assert "NetworkPolicy x/p1" == one.object
+    assert "x/p2 and x/p3 select the same pods" in one.message or "x/p2, x/p3 select" in one.message

@@ -34,6 +34,7 @@ RULES: tuple[str, ...] = (
     "no_effect",
     "undoes_default_deny",
     "could_be_one",
+    "half_connection",
     "profile_ignores_policy",
     "unread_policy",
     "kind_not_read",

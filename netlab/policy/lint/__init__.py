@@ -35,6 +35,8 @@ RULES: tuple[str, ...] = (
     "undoes_default_deny",
     "could_be_one",
     "half_connection",
+    "no_default_deny",
+    "pod_without_policy",
     "profile_ignores_policy",
     "unread_policy",
     "kind_not_read",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from ipaddress import IPv4Network
 
 from netlab.cluster.types import Cluster, Pod
@@ -17,7 +16,6 @@ from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import field_of
 from netlab.policy.problems import some
-from netlab.policy.tiers import only_network_policy
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
 
@@ -55,11 +53,6 @@ class _Halves:
             if pod.selectable:
                 key = (pod.namespace, frozenset(pod.labels.items()), pod.ports, pod.traits.attachment.enforced)
                 self._number[id(pod)] = self._kinds.setdefault(key, len(self._kinds))
-
-    @cached_property
-    def is_silent(self) -> bool:
-        """Whether policies that netlab does not read, or those of other APIs, may allow what NetworkPolicies deny."""
-        return bool(self.cluster.unread) or not only_network_policy(self.cluster)
 
     def kinds(self, pods: tuple[Pod, ...]) -> _Kinds:
         """Return the kinds of some pods, which are a value that ``matched_pods`` keeps."""
@@ -123,9 +116,9 @@ class _Halves:
 
 
 def _find(given: Given) -> Iterator[Found]:
-    halves = _Halves(given.cluster)
-    if halves.is_silent:
+    if not given.decided_by_policies:
         return
+    halves = _Halves(given.cluster)
     for policy, direction, rule in given.rules():
         own = pods_selected(given.cluster, policy)
         for number, peer in enumerate(rule.peers):

@@ -37,6 +37,8 @@ RULES: tuple[str, ...] = (
     "half_connection",
     "no_default_deny",
     "pod_without_policy",
+    "open_to_world",
+    "metadata_reachable",
     "profile_ignores_policy",
     "unread_policy",
     "kind_not_read",

@@ -62,3 +62,62 @@ def test_pods_without_a_policy_are_found_once_for_a_workload() -> None:
     assert [] == found_in(text + OTHER_API, RULES["pod-without-policy"])
     assert [] == found_in(WEB + OTHER_API, RULES["no-default-deny"])
     assert [] == found_in(WEB, RULES["pod-without-policy"])
+
+
+SERVICE = "apiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: x}\nspec: {type: %s, selector: {app: web}, "
+SERVICE += "ports: [{port: 80}]}\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("{}", "opens every port of x/web to every pod and every address"),
+        ("{ports: [{port: 80}]}", "opens 80/TCP of x/web to every pod"),
+        ("{ports: [{port: 80, endPort: 90, protocol: UDP}]}", "opens 80-90/UDP of"),
+        ("{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}", "to every IPv4 address"),
+        ("{from: [{ipBlock: {cidr: '::/0', except: ['fd00::/8']}}]}", "to every IPv6 address but those of except"),
+        ("{from: [{ipBlock: {cidr: 0.0.0.0/1}}, {ipBlock: {cidr: 128.0.0.0/1}}]}", "to every IPv4 address"),
+        ("{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}", ""),
+        ("{from: [{namespaceSelector: {}}]}", ""),
+    ],
+)
+def test_a_rule_is_open_to_the_world_if_it_has_every_address_of_a_family(rule: str, message: str) -> None:
+    """Pods that a Service exposes outside of the cluster are meant to be open."""
+    text = WEB + policy(f"{{podSelector: {{}}, ingress: [{rule}]}}")
+    found = found_in(text, RULES["open-to-world"])
+
+    assert bool(message) == bool(found)
+    assert all(message in one.message for one in found)
+    assert bool(message) == bool(found_in(SERVICE % "ClusterIP" + text, RULES["open-to-world"]))
+    assert [] == found_in(SERVICE % "NodePort" + text, RULES["open-to-world"])
+    if message:
+        assert all("x/db" in one.message for one in found_in(POD % ("db", "db") + text, RULES["open-to-world"]))
+
+
+DUAL = "apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {name: lab}\nspec:\n"
+DUAL += "  networks: [{name: default, podCIDRs: [10.244.0.0/16, 'fd00:244::/56']}]\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "addresses"),
+    [
+        ("{}", ["169.254.169.254", "fd00:ec2::254"]),
+        ("{ports: [{port: 443}]}", []),
+        ("{ports: [{port: 53, protocol: UDP}]}", []),
+        ("{ports: [{port: 1, endPort: 1024}]}", ["169.254.169.254", "fd00:ec2::254"]),
+        ("{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}", ["169.254.169.254"]),
+        ("{to: [{ipBlock: {cidr: 0.0.0.0/0, except: [169.254.169.254/32]}}]}", []),
+        ("{to: [{ipBlock: {cidr: 169.254.169.254/32}}]}", []),
+        ("{to: [{ipBlock: {cidr: 'fd00::/8'}}]}", ["fd00:ec2::254"]),
+        ("{to: [{namespaceSelector: {}}]}", []),
+    ],
+)
+def test_the_metadata_service_is_found_where_a_rule_allows_it_on_port_80(rule: str, addresses: list[str]) -> None:
+    """By IPv6 only if pods have IPv6 addresses; a block of the address alone is meant."""
+    text = WEB + policy(f"{{podSelector: {{}}, policyTypes: [Egress], egress: [{rule}]}}")
+    rule_ = RULES["metadata-reachable"]
+
+    assert addresses == [one.message.split()[1].rstrip(",") for one in found_in(DUAL + text, rule_)]
+    only_4 = [one for one in addresses if ":" not in one]
+    assert only_4 == [one.message.split()[1].rstrip(",") for one in found_in(text, rule_)]
+    assert [] == found_in(text.replace("podSelector: {}", "podSelector: {matchLabels: {app: no}}"), rule_)

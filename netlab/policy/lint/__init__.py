@@ -39,6 +39,7 @@ RULES: tuple[str, ...] = (
     "pod_without_policy",
     "open_to_world",
     "metadata_reachable",
+    "one_family_only",
     "profile_ignores_policy",
     "unread_policy",
     "kind_not_read",

@@ -121,3 +121,50 @@ def test_the_metadata_service_is_found_where_a_rule_allows_it_on_port_80(rule: s
     only_4 = [one for one in addresses if ":" not in one]
     assert only_4 == [one.message.split()[1].rstrip(",") for one in found_in(text, rule_)]
     assert [] == found_in(text.replace("podSelector: {}", "podSelector: {matchLabels: {app: no}}"), rule_)
+
+
+@pytest.mark.parametrize(
+    ("peers", "beside", "message"),
+    [
+        ("[{ipBlock: {cidr: 0.0.0.0/0}}]", "", "0.0.0.0/0 is IPv4, and no rule allows IPv6"),
+        ("[{ipBlock: {cidr: '2001:db8::/32'}}]", "", "2001:db8::/32 is IPv6, and no rule allows IPv4"),
+        ("[{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: '::/0'}}]", "", ""),
+        ("[{ipBlock: {cidr: 192.0.2.1/32}}]", "", ""),
+        ("[{ipBlock: {cidr: 10.0.0.0/8}}]", "{PODS: {}, RULES: [{PEERS: [{ipBlock: {cidr: 'fd00::/8'}}]}]}", ""),
+        ("[{ipBlock: {cidr: 10.0.0.0/8}}]", "{PODS: {}, RULES: [{ports: [{port: 1, endPort: 99}]}]}", ""),
+        (
+            "[{ipBlock: {cidr: 10.0.0.0/8}}]",
+            "{PODS: {}, RULES: [{PEERS: [{ipBlock: {cidr: 'fd00::/8'}}], ports: [{port: 81}]}]}",
+            "no rule allows IPv6",
+        ),
+        (
+            "[{ipBlock: {cidr: 10.0.0.0/8}}]",
+            "{PODS: {matchLabels: {app: db}}, RULES: [{PEERS: [{ipBlock: {cidr: 'fd00::/8'}}]}]}",
+            "10.0.0.0/8 is IPv4",
+        ),
+        (
+            "[{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}, {ipBlock: {cidr: '::/0'}}]",
+            "",
+            "except has IPv4 ranges, and all of IPv6 is allowed",
+        ),
+        (
+            "[{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8]}}, {ipBlock: {cidr: '::/0', except: ['fd00::/8']}}]",
+            "",
+            "",
+        ),
+    ],
+)
+@pytest.mark.parametrize(("direction", "field"), [("ingress", "from"), ("egress", "to")])
+def test_a_block_of_one_family_needs_a_twin_of_the_other(
+    peers: str, beside: str, message: str, direction: str, field: str
+) -> None:
+    """On the same ports and for the same pods, in this policy or another; only where pods have both families."""
+    spec = f"{{PODS: {{matchLabels: {{app: web}}}}, RULES: [{{PEERS: {peers}, ports: [{{port: 80}}]}}]}}"
+    text = WEB + policy(spec) + (policy(beside, "two") if beside else "")
+    types = f"policyTypes: [{direction.capitalize()}], {direction}"
+    text = text.replace("PODS", "podSelector").replace("RULES", types).replace("PEERS", field)
+    found = [one for one in found_in(DUAL + text, RULES["one-family-only"]) if one.object == "NetworkPolicy x/one"]
+
+    assert bool(message) == bool(found)
+    assert all(message in one.message for one in found)
+    assert [] == found_in(text, RULES["one-family-only"])

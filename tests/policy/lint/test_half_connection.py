@@ -164,7 +164,7 @@ def test_ingress_needs_egress_at_the_other_end() -> None:
     text = POD % ("web", "web") + POD % ("db", "db") + from_web
     (one,) = found_in(text + POLICY % ("deny", "{podSelector: {}, policyTypes: [Egress]}"), RULE)
 
-    assert "no rule of x/deny allows egress of x/db with x/web" in one.message
+    assert "no rule of x/deny allows egress of x/db to x/web" in one.message
 
 
 def test_a_pod_needs_no_half_towards_itself() -> None:

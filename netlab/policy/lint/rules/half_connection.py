@@ -134,11 +134,14 @@ def _find(given: Given) -> Iterator[Found]:
 
 
 def _message(direction: Direction, there: Sequence[Pod], own: Sequence[Pod], by: Sequence[NetworkPolicy]) -> str:
-    pods, policies = some([pod.ref for pod in there]), some([policy.meta.key for policy in by])
-    other = _OTHER[direction]
-    return f"allows {direction}, and the other end denies it: no rule of {policies} allows {other} of {pods} with " + (
-        some([pod.ref for pod in own])
-    )
+    policies = some([one.meta.key for one in by])
+    way = "from" if direction == "egress" else "to"
+    denied = f"{_OTHER[direction]} of {_refs(there)} {way} {_refs(own)}"
+    return f"the other end denies all of it: no rule of {policies} allows {denied}"
+
+
+def _refs(pods: Sequence[Pod]) -> str:
+    return some([pod.ref for pod in pods])
 
 
 RULE = Rule(

@@ -16,6 +16,7 @@ from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
+from netlab.policy.tiers import only_network_policy
 
 DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
@@ -57,6 +58,18 @@ class Given:
         here = pods_by_namespace(self.cluster)
         return tuple(
             one for one in policies_meant(self.cluster) if one.meta.namespace in here and one.meta.name != DEFAULT_DENY
+        )
+
+    @cached_property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions in which policies isolate pods."""
+        return ("ingress",) if self.cluster.policy.directions == "ingress-only" else DIRECTIONS
+
+    @cached_property
+    def decided_by_policies(self) -> bool:
+        """Whether NetworkPolicies decide, and no other policies; those that netlab does not read may decide too."""
+        return (
+            self.cluster.policy.enforcement == "all" and not self.cluster.unread and only_network_policy(self.cluster)
         )
 
     def rules(self) -> Iterator[tuple[NetworkPolicy, Direction, Rule]]:

@@ -10,6 +10,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Source
 
 if TYPE_CHECKING:
+    from netlab.cluster.types import Pod
     from netlab.policy.lint.given import Given
 
 Severity = Literal["error", "warning", "info"]
@@ -120,3 +121,9 @@ class Rule:
 def found(of: _Object, path: str, message: str, fix: str = "", kind: str = "NetworkPolicy") -> Found:
     """Return a finding about one field of an object; by default the object is a NetworkPolicy."""
     return Found(of.source.file, of.source.line(path), path, f"{kind} {of.meta.key}", message, fix)
+
+
+def found_at_pod(pod: Pod, message: str) -> Found:
+    """Return a finding about a pod of the cluster; its object is the workload, if it has one."""
+    path = "metadata.name"
+    return Found(pod.source.file, pod.source.line(path), path, pod.workload or f"Pod {pod.ref}", message)

@@ -102,8 +102,9 @@ class CleanSet:
                 space, "dns", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [self._dns_rule()]}
             )
         ends = list(self.apps)
-        for number in range(self.rng.randint(1, 8)):
-            client, server = self.rng.choice(ends), self.rng.choice(ends)
+        # Each need once, as the policies of a second one would change nothing.
+        needs = {(self.rng.choice(ends), self.rng.choice(ends)): None for _ in range(self.rng.randint(1, 8))}
+        for number, (client, server) in enumerate(needs):
             if client != server:
                 yield from self._need(number, client, server)
         for space, app in self.rng.sample(ends, self.rng.randint(0, len(ends) // 2)):

@@ -1,0 +1,85 @@
+"""A namespace without a default deny."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netlab.cluster.types import Pod
+from netlab.objects.types import Direction
+from netlab.policy.lint.covers import meaning_of
+from netlab.policy.lint.given import Given
+from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
+from netlab.policy.matched_pods import pods_by_namespace
+from netlab.policy.meaning import policies_meant
+from netlab.policy.problems import some
+from netlab.policy.tiers.networkpolicy import isolating
+
+# Namespaces of the cluster itself. Few clusters have policies there.
+_OF_CLUSTER = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+
+
+def _find(given: Given) -> Iterator[Found]:
+    if not given.decided_by_policies:
+        return
+    closed = {
+        (policy.meta.namespace, direction)
+        for policy in policies_meant(given.cluster)
+        for direction in given.directions
+        if policy.isolates(direction) and not meaning_of(policy.pod_selector)
+    }
+    declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
+    for name, own in pods_by_namespace(given.cluster).items():
+        pods = [pod for pod in own if pod.selectable]
+        missing = [one for one in given.directions if (name, one) not in closed]
+        if name in _OF_CLUSTER or not pods or not missing:
+            continue
+        message = f"namespace {name} has no default deny for {_open(given, pods, missing)}"
+        if name in declared:
+            yield found(declared[name], "metadata.name", message, kind="Namespace")
+        else:
+            yield found_at_pod(pods[0], message)
+
+
+def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
+    """Return the directions as text, and the pods that no policy isolates in one of them today."""
+    free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
+    today = f"{some(free)} today, and new pods" if free else "new pods"
+    return f"{' and '.join(missing)}: no policy isolates {today}"
+
+
+RULE = Rule(
+    "no-default-deny",
+    "info",
+    "a namespace without a default deny",
+    what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A policy"
+    " with an empty `podSelector` does, also if it has rules. `kube-system`, `kube-public` and `kube-node-lease` do not"
+    " count, nor namespaces without pods. Where policies of other APIs decide too, nothing is found.",
+    why="A pod that no policy selects talks to everything. That is every new workload whose labels no selector has.",
+    fix="add a policy with podSelector {} and both policyTypes, and DNS in its egress rules",
+    objects="""\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+""",
+    fires="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Ingress, Egress]
+""",
+    clean="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Ingress, Egress]
+""",
+    find=_find,
+)

@@ -1,0 +1,104 @@
+"""A rule that lets every address in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import collapse_addresses
+
+from netlab.cluster.types import Cluster
+from netlab.objects.policies import PolicyPort
+from netlab.objects.policies import Rule as PolicyRule
+from netlab.policy.lint.given import Given
+from netlab.policy.lint.rule import Found, Rule, found
+from netlab.policy.matched_pods import pods_selected
+from netlab.policy.matching import field_of
+from netlab.policy.problems import some
+from netlab.policy.service_ports import pods_of
+
+
+def _find(given: Given) -> Iterator[Found]:
+    exposed = _exposed(given.cluster)
+    for policy, direction, rule in given.rules():
+        if direction == "egress":
+            continue
+        pods = [pod for pod in pods_selected(given.cluster, policy) if id(pod) not in exposed]
+        world = _world(rule) if pods else None
+        if world is not None:
+            path, reached = world
+            ports = some([_port(item) for item in rule.ports]) if rule.ports else "every port"
+            yield found(policy, path, f"opens {ports} of {some([pod.ref for pod in pods])} to {reached}")
+
+
+def _world(rule: PolicyRule) -> tuple[str, str] | None:
+    """Return the path and the text of what lets every address of a family in, None if nothing does."""
+    if not rule.peers:
+        return rule.path, "every pod and every address: the rule has no from"
+    blocks = [(number, peer.ip_block) for number, peer in enumerate(rule.peers) if peer.ip_block is not None]
+    for version in (4, 6):
+        of = [(number, block) for number, block in blocks if block.cidr.version == version]
+        whole = [*collapse_addresses(block.cidr for _, block in of)]  # type: ignore[type-var]
+        if whole and not whole[0].prefixlen:
+            number = next((number for number, block in of if not block.cidr.prefixlen), of[0][0])
+            but = " but those of except" if all(block.excepts for _, block in of) else ""
+            return f"{rule.path}.{field_of(rule)}[{number}].ipBlock", f"every IPv{version} address{but}"
+    return None
+
+
+def _port(item: PolicyPort) -> str:
+    if item.port is None:
+        return f"every {item.protocol} port"
+    return f"{item.port}{f'-{item.end_port}' if item.end_port else ''}/{item.protocol}"
+
+
+def _exposed(cluster: Cluster) -> frozenset[int]:
+    """Return the identities of the pods behind Services that have an address or a port outside of the cluster."""
+    return frozenset(
+        id(pod)
+        for service in cluster.services
+        if service.type in ("NodePort", "LoadBalancer") or service.external_ips
+        for pod in pods_of(cluster, service)
+    )
+
+
+RULE = Rule(
+    "open-to-world",
+    "info",
+    "a rule that lets every address in",
+    what="An ingress rule has no `from`, or its ipBlocks have every address of a family (`0.0.0.0/0`, `::/0`), with or"
+    " without `except`. Pods behind a Service of type NodePort or LoadBalancer, or one with externalIPs, are meant to"
+    " be open and do not count; ingress controllers have one.",
+    why="The port is open to whatever can reach the pod network: every pod, every node and perhaps the Internet.",
+    fix="list the peers that need the port",
+    objects="""\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+""",
+    fires="""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: 80}]
+""",
+    clean="""\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec:
+  type: LoadBalancer
+  selector: {app: web}
+  ports: [{port: 80}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - ports: [{port: 80}]
+""",
+    find=_find,
+)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
+    from netlab.errors import Problem
     from netlab.lab.lab import Lab
     from netlab.objects import Document
+    from netlab.objects.documents import Reader
     from netlab.objects.scenarios import Expectation, ProgramExpectation
     from netlab.scenario.dry_run import DryRun
     from netlab.scenario.in_steps import InSteps
@@ -339,8 +341,8 @@ def _labs(request: pytest.FixtureRequest, folder: Path) -> Iterator[MakeLab]:
             if profile:
                 from netlab.profiles.documents import with_profile
 
-                def change(documents: Sequence[Document]) -> list[Document]:
-                    return with_profile(documents, profile, ())
+                def change(documents: list[Document], reader: Reader) -> tuple[list[Document], list[Problem]]:
+                    return with_profile(documents, profile, ()), []
 
             found = read_input([str(folder / file) for file in files], change=change)
             cluster, _ = resolve_input(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,12 @@ from netlab.errors import Problem, UsageError, together
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
+    from netlab.cluster.what_if import WhatIf
     from netlab.lab.lab import Lab
     from netlab.objects import Document, Input, Objects
+    from netlab.objects.documents import Reader
+    from netlab.objects.file_trees import InputSource
+    from netlab.objects.input import Change
 
 # The most warnings, and the most kinds in a line, that commands other than ``check`` print.
 _FEW = 3
@@ -174,19 +178,90 @@ def examined(
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=(*ignore, *ignored), system=system, change=as_profile(of_lab))
+    found = read_input(
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=change(of_lab), sources=sources(files)
+    )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
 
 
-def as_profile(of_lab: Sequence[Document] = ()) -> Callable[[Sequence[Document]], list[Document]] | None:
-    """Return the function that gives documents the profile of ``--as``, None without ``--as``."""
-    chosen = options.wanted_profile()
-    if not chosen:
-        return None
-    from netlab.profiles.documents import with_profile
+def change(of_lab: Sequence[Document] = ()) -> Change | None:
+    """Return the function that changes documents as ``--with``, ``--without``, ``--label`` and ``--as`` say.
 
-    return lambda documents: with_profile(documents, chosen, of_lab)
+    It is None without these options. ``of_lab`` has the documents of the running lab.
+
+    Raises:
+      UsageError: if a label has a wrong form.
+    """
+    assumed, profile = what_if(), options.wanted_profile()
+    if not assumed and not profile:
+        return None
+
+    def changed(documents: list[Document], reader: Reader) -> tuple[list[Document], list[Problem]]:
+        problems: list[Problem] = []
+        if assumed:
+            terminal.say(f"what if: {assumed}")
+            added, problems = reader.read(assumed.files)
+            documents, more = assumed.changed(documents, added)
+            problems = [*problems, *more]
+        if profile:
+            from netlab.profiles.documents import with_profile
+
+            documents = with_profile(documents, profile, of_lab)
+        return documents, problems
+
+    return changed
+
+
+def sources(files: Sequence[str] = ()) -> Sequence[InputSource]:
+    """Return the sources that files and ``--with`` may name, () if no text has a colon, as every form has one."""
+    if not any(":" in text for text in (*files, *options.assumed("with"))):
+        return ()
+    from netlab.sources import SOURCES
+
+    return SOURCES
+
+
+def _lab_of(files: Sequence[str]) -> str | None:
+    """Return the running lab that is the whole input, as ``lab:NAME``; None for another input."""
+    if len(files) != 1 or ":" not in files[0]:
+        return None
+    from netlab.sources import running_lab
+
+    return running_lab.name_of(files[0])
+
+
+def what_if() -> WhatIf | None:
+    """Return the changes of ``--with``, ``--without`` and ``--label``, None without these.
+
+    Raises:
+      UsageError: if a label has a wrong form.
+    """
+    without, files, labels = map(options.assumed, ("without", "with", "label"))
+    if not (without or files or labels):
+        return None
+    from netlab.cli.commands.label import parse_labels
+    from netlab.cluster.what_if import WhatIf
+    from netlab.objects.meta import DEFAULT_NAMESPACE
+    from netlab.objects.scenarios import LabelChange
+
+    changes = []
+    for name, text in labels:
+        kind, colon, namespace = name.partition(":")
+        if colon and kind in ("namespace", "ns"):
+            changes.append(LabelChange("namespace", namespace, parse_labels([text])))
+        else:
+            full = name if "/" in name or colon else f"{_namespace() or DEFAULT_NAMESPACE}/{name}"
+            changes.append(LabelChange("pod", full, parse_labels([text])))
+    return WhatIf(tuple(without), tuple(files), tuple(changes))
+
+
+def _namespace() -> str:
+    """Return the namespace of names that have none, "" where the command has no option for it."""
+    import click
+
+    namespace: str = click.get_current_context().params.get("namespace", "")
+    return namespace
 
 
 def warn_unused(ignore: Sequence[str], found: Input) -> None:
@@ -230,17 +305,19 @@ def read_objects(
 def read_cluster(
     files: Sequence[str], strict: bool, lab: str = "", ignore: Sequence[str] = (), *, system: bool = False
 ) -> Cluster:
-    """Return the cluster of files, or without files that of the running lab; print warnings.
+    """Return the cluster of files, or that of a running lab: without files, or for ``lab:NAME`` alone; print warnings.
 
     Raises:
       InputError: with every problem of the files.
       UsageError: when both files and a lab are named, or no lab is running.
     """
     options.check_one_input(files)
-    if not files:
+    # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
+    named = _lab_of(files)
+    if not files or named:
         from netlab.lab.lab import Lab
 
-        opened = Lab.open(lab)
+        opened = Lab.open(named or lab)
         running = without(_cluster_of(opened, system=system), ignore)
         warn_unread(running)
         say_no_system(running, system)
@@ -252,11 +329,21 @@ def read_cluster(
 
 
 def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
-    """Return the cluster of a running lab, with the profile of ``--as`` if that is given."""
-    change = as_profile()
-    if change is None:
+    """Return the cluster of a running lab, changed as the options say; the lab stays as it is."""
+    edit = change()
+    if edit is None:
         return lab.cluster_with_system() if system else lab.cluster
-    return lab.cluster_as(change, system=system)
+    from netlab.errors import InputError
+    from netlab.objects.documents import Reader
+
+    def edited(documents: Sequence[Document]) -> list[Document]:
+        found, problems = edit([*documents], Reader(sources=sources()))
+        if any(one.severity == "error" for one in problems):
+            raise InputError(problems)
+        warn(problems)
+        return found
+
+    return lab.cluster_as(edited, system=system)
 
 
 def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:

@@ -21,6 +21,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _OUTPUT = f"{__name__}.output"
 _REPORTS = f"{__name__}.reports"
 _PROFILE = f"{__name__}.profile"
+_WHAT_IF = f"{__name__}.what_if"
 
 
 def completed(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
@@ -42,7 +43,8 @@ files = click.option(
     multiple=True,
     metavar="FILE|DIR|-",
     shell_complete=completed("files"),
-    help="Read objects from here; repeatable. A directory is read recursively, - is standard input.",
+    help="Read objects from here; repeatable. A directory is read recursively, - is standard input. REV:PATH is a file"
+    " or directory of a git revision, lab:NAME a running lab.",
 )
 
 
@@ -65,6 +67,57 @@ def wanted_profile() -> str:
     """Return what ``--as`` names, "" without it."""
     context = click.get_current_context(silent=True)
     return "" if context is None else context.meta.get(_PROFILE, "")
+
+
+def _assume(ctx: click.Context, parameter: click.Parameter, value: Sequence[Any]) -> None:
+    ctx.meta.setdefault(_WHAT_IF, {})[parameter.name] = value
+
+
+def what_if(command: _F) -> _F:
+    """Add the options that change the input for one question: ``--with``, ``--without`` and ``--label``.
+
+    ``netlab.cli.inputs`` applies them to everything that it reads, so a command gets no argument.
+    """
+    for option in (_label, _without, _with):
+        command = option(command)
+    return command
+
+
+_with = click.option(
+    "--with",
+    "with",
+    multiple=True,
+    metavar="FILE|DIR",
+    expose_value=False,
+    callback=_assume,
+    shell_complete=completed("files"),
+    help="Ask what would be with these objects too: they are added, or replace those of their names; repeatable.",
+)
+_without = click.option(
+    "--without",
+    "without",
+    multiple=True,
+    metavar="KIND/[NAMESPACE/]NAME",
+    expose_value=False,
+    callback=_assume,
+    help="Ask what would be without this object; repeatable. Removal comes before --with.",
+)
+_label = click.option(
+    "--label",
+    "label",
+    nargs=2,
+    multiple=True,
+    metavar="NAMESPACE/POD|namespace:NAME KEY=VALUE|KEY-",
+    expose_value=False,
+    callback=_assume,
+    help="Ask what would be if a pod or a namespace had this label, or had it not; repeatable.",
+)
+
+
+def assumed(option: str) -> Sequence[Any]:
+    """Return the values of an option of ``what_if`` by its name, () without it."""
+    context = click.get_current_context(silent=True)
+    return () if context is None else context.meta.get(_WHAT_IF, {}).get(option, ())
 
 
 strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read; do not skip them.")
@@ -272,10 +325,16 @@ def again() -> CommandLine:
     given = context.params
     read = [option for file in given.get("files", ()) for option in ("-f", file)]
     read += ["--as", wanted_profile()] if wanted_profile() else []
+    read += [word for name in ("without", "with") for value in assumed(name) for word in (f"--{name}", value)]
+    read += [word for pod, change in assumed("label") for word in ("--label", pod, change)]
     read += ["--strict"] if given.get("strict") else []
     read += [option for kind in given.get("ignore", ()) for option in ("--ignore", kind)]
     read += ["--lab", given["lab"]] if given.get("lab") else []
-    return CommandLine(words, read)
+    if not any(map(assumed, ("without", "with", "label"))):
+        return CommandLine(words, read)
+    from netlab.cli.inputs import what_if as changes
+
+    return CommandLine(words, read, str(changes()))
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

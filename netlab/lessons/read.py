@@ -35,6 +35,7 @@ from netlab.lessons.rules import (
 from netlab.objects import decode
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import HostFiles
 from netlab.objects.files import UnreadableError, text_of
 from netlab.objects.kinds.lesson import FILE_NAME
 from netlab.objects.kinds.scenario import Access
@@ -173,7 +174,7 @@ def read_lesson(folder: str) -> LessonFolder:
 
 def _lesson(folder: str, problems: list[Problem]) -> Lesson | None:
     file = os.path.join(folder, LESSON)
-    documents, unread = Reader(home=os.path.realpath(folder)).read([file])
+    documents, unread = Reader(tree=HostFiles(os.path.realpath(folder))).read([file])
     others = [one for one in documents if one.kind != "Lesson"]
     problems += unread
     problems += [
@@ -233,7 +234,7 @@ def _check(folder: str, problems: list[Problem]) -> Scenario | None:
     _text(folder, CHECK, problems)
     if problems:
         return None
-    documents, unread = Reader(home=os.path.realpath(folder)).read([file])
+    documents, unread = Reader(tree=HostFiles(os.path.realpath(folder))).read([file])
     problems += [one for one in unread if one.severity == "error"]
     if [one.kind for one in documents] != ["Scenario"]:
         problems.append(Problem(file, 0, "", "", f"{CHECK} has exactly one Scenario, and no other object"))
@@ -284,7 +285,7 @@ def documents_of(files: Mapping[str, str]) -> tuple[dict[str, list[Document]], l
     found: dict[str, list[Document]] = {}
     problems: list[Problem] = []
     for name, path in files.items():
-        reader = Reader(home=os.path.realpath(os.path.dirname(path) or "."))
+        reader = Reader(tree=HostFiles(os.path.realpath(os.path.dirname(path) or ".")))
         found[name], unread = reader.read([path])
         problems += [one for one in unread if one.severity == "error"]
     return found, problems

@@ -15,7 +15,8 @@ from typing import Any
 from netlab.cni.conflist import MOST_BYTES
 from netlab.errors import Problem
 from netlab.objects.bounds import Budget
-from netlab.objects.files import UnreadableError, home_of, is_inside, text_of
+from netlab.objects.file_trees import FileTree
+from netlab.objects.files import UnreadableError
 from netlab.objects.types import Document
 
 _NAME = "conflist"
@@ -26,10 +27,10 @@ def names_conflist(document: Document) -> bool:
     return document.kind == "Topology" and any(isinstance(one.get(_NAME), str) for one in _networks(document.data))
 
 
-def with_conflists(document: Document, budget: Budget, home: str = "") -> tuple[Document, list[Problem]]:
+def with_conflists(document: Document, budget: Budget, tree: FileTree) -> tuple[Document, list[Problem]]:
     """Return the document with the content of each named file in its place, and the problems.
 
-    ``home``: the folder that files must be in; by default that of the document's file.
+    ``tree`` has the files among which the document's file is.
     """
     file = document.source.file
     spec = dict(document.data["spec"])
@@ -40,7 +41,7 @@ def with_conflists(document: Document, budget: Budget, home: str = "") -> tuple[
             continue
         path = f"spec.networks[{index}].{_NAME}"
         try:
-            content = _content(one[_NAME], file, budget, home)
+            content = _content(one[_NAME], file, budget, tree)
         except UnreadableError as error:
             name = (document.data.get("metadata") or {}).get("name", "") if isinstance(document.data, dict) else ""
             message = f"{one[_NAME]!r}: {error}"
@@ -51,13 +52,14 @@ def with_conflists(document: Document, budget: Budget, home: str = "") -> tuple[
     return replace(document, data={**document.data, "spec": {**spec, "networks": networks}}), problems
 
 
-def _content(name: str, file: str, budget: Budget, home: str) -> Any:
+def _content(name: str, file: str, budget: Budget, tree: FileTree) -> Any:
     if os.path.isabs(name) or not name.strip():
         raise UnreadableError("must be a path relative to the Topology's file")
-    path, home = os.path.join(os.path.dirname(file), name), home or home_of(file)
-    if not is_inside(path, home):
-        raise UnreadableError(f"is outside of {home}, the folder that a Topology may name files of")
-    text = text_of(path, budget, pipes=False, home=home)
+    tree = tree.around(file)
+    path = tree.beside(file, name)
+    if not tree.holds(path):
+        raise UnreadableError(f"is outside of {tree.home}, the folder that a Topology may name files of")
+    text = tree.text(path, budget)
     if len(text) > MOST_BYTES:
         raise UnreadableError(f"is longer than {MOST_BYTES >> 10} KiB")
     try:

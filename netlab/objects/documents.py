@@ -13,14 +13,16 @@ from typing import IO, Any
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import lines, skipped_files
+from netlab.objects import bundle_files, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
-from netlab.objects.files import SUFFIXES, UnreadableError, below, is_inside, standard_input, text_of
+from netlab.objects.file_trees import FileTree, HostFiles, InputSource
+from netlab.objects.files import SUFFIXES, UnreadableError, standard_input
 from netlab.objects.json_text import JSONText
 from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
+from netlab.objects.unlisted import unlisted
 from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
 
@@ -37,7 +39,7 @@ _BRACE = pattern(r"\s*\{")
 class _Text:
     """The content of a text: ``objects`` is the number of documents with kind and apiVersion, ``bare`` has the others.
 
-    ``broken`` is the syntax error at which reading ended.
+    ``broken`` is the syntax error at which reading ended. ``tree``: the files that its own is among, as in ``Source``.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -45,6 +47,7 @@ class _Text:
     objects: int = 0
     bare: list[Mapping[str, Any]] = field(default_factory=list)
     broken: Problem | None = None
+    tree: FileTree | None = None
 
     def all_problems(self) -> list[Problem]:
         return [*self.problems, *([self.broken] if self.broken else [])]
@@ -62,8 +65,8 @@ def parse(text: str, file: str, budget: Budget | None = None) -> tuple[list[Docu
     return found.documents, found.all_problems()
 
 
-def _parsed(text: str, file: str, budget: Budget) -> _Text:
-    found = _Text()
+def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) -> _Text:
+    found = _Text(tree=tree)
     if _BRACE.match(text):
         left = replace(budget)
         try:
@@ -73,7 +76,7 @@ def _parsed(text: str, file: str, budget: Budget) -> _Text:
             if file.endswith(".json"):
                 found.broken = Problem(file, error.lineno, "", "", f"not JSON: {error.msg}")
                 return found
-            found, budget.memory = _Text(), left.memory
+            found, budget.memory = _Text(tree=tree), left.memory
     try:
         _collect(YAMLText(text, budget), file, found, budget)
     except yaml.MarkedYAMLError as error:
@@ -93,7 +96,17 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
         if value is None:
             continue
         budget.spend(DOCUMENT)
-        source = Source(file, text.lines)
+        source = Source(file, text.lines, found.tree)
+        if isinstance(value, list) and (items := bundle_files.items_of(value, file)) is not None:
+            budget.spend(DOCUMENT * len(items))
+            own = [*text.lines.items_of("")]
+            for item, item_lines in zip(
+                items, own if len(own) == len(items) else [text.lines] * len(items), strict=True
+            ):
+                one = Document(item, Source(file, item_lines, found.tree), item_lines.duplicates(MOST_OF_AN_OBJECT))
+                found.documents.append(one)
+            found.objects += 1
+            continue
         if not isinstance(value, dict):
             what = "a list" if isinstance(value, list) else "a scalar"
             found.problems.append(Problem(file, source.line(), "", "", f"must be an object (a mapping), not {what}"))
@@ -114,21 +127,25 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
 class Reader:
     """Reads all files of one input, within one budget.
 
-    ``strict``: files of a directory without an object are errors. ``home``: the folder that all files must be in, ""
-    for any; with a home, pipes are refused. ``files`` has the names of all files that were read, for messages.
+    - ``strict``: files of a directory without an object are errors.
+    - ``tree``: where the files are.
+    - ``sources``: the forms of input that are no path. What a file names is never read from them.
+    - ``files`` has the names of all files that were read, for messages.
     """
 
     strict: bool = False
-    home: str = ""
     stdin: IO[Any] | None = None
     budget: Budget = field(default_factory=Budget)
+    tree: FileTree = field(default_factory=HostFiles)
+    sources: Sequence[InputSource] = ()
     files: list[str] = field(default_factory=list)
     _spent: bool = False
 
     def read(self, paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-        """Return the documents of files, of directories (recursively, sorted) and for ``-`` of stdin; and the problems.
+        """Return the documents of files, of directories (recursively, sorted), of other sources and of ``-``, stdin.
 
-        A file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned.
+        The problems are second.
+        A file that cannot be read, is not YAML or holds no object is one. The other documents are returned.
         """
         found: list[Document] = []
         problems: list[Problem] = []
@@ -156,18 +173,31 @@ class Reader:
 
         if not conflist_files.names_conflist(document):
             return document, []
-        return conflist_files.with_conflists(document, self.budget, self.home)
+        tree = document.source.tree or self.tree
+        try:
+            return conflist_files.with_conflists(document, self.budget, tree)
+        finally:
+            tree.close()
 
     def _path(self, path: str) -> tuple[list[Document], list[Problem]]:
-        if path != "-" and os.path.isdir(path) and (not self.home or is_inside(path, self.home)):
-            return self._folder(path)
-        name = STDIN if path == "-" else path
+        # A file or folder of the name has precedence over a source.
+        if self.sources and path != "-" and not os.path.lexists(path):
+            source = next((one for one in self.sources if one.claims(path)), None)
+            if source is not None:
+                return source.read(path, self)
+        return self.read_path(path, self.tree)
+
+    def read_path(self, path: str, tree: FileTree) -> tuple[list[Document], list[Problem]]:
+        """Return the documents of a file or folder of a tree, or of ``-``, and the problems."""
+        if path != "-" and tree.is_folder(path):
+            return self._folder(path, tree)
+        name = STDIN if path == "-" else tree.name(path)
         self.files.append(name)
         try:
-            text = self._text(path, pipes=not self.home)
+            text = standard_input(self.stdin, self.budget) if path == "-" else tree.text(path, self.budget, pipes=True)
         except UnreadableError as error:
             return [], [Problem(name, error.line, "", "", str(error))]
-        found = self._parse(text, name)
+        found = self._parse(text, name, tree)
         if found.broken and skipped_files.TEMPLATE in text:
             message = f"{found.broken.message}; it looks like a template: read the output of `helm template`"
             found.broken = replace(found.broken, message=message)
@@ -180,48 +210,50 @@ class Reader:
             problems = [Problem(name, 0, "", "", "no object in it")]
         return found.documents, problems
 
-    def _text(self, path: str, *, pipes: bool) -> str:
-        if path == "-":
-            return standard_input(self.stdin, self.budget)
-        return text_of(path, self.budget, pipes=pipes, home=self.home)
-
-    def _parse(self, text: str, name: str) -> _Text:
+    def _parse(self, text: str, name: str, tree: FileTree) -> _Text:
         # While a text is parsed, the text and the bytes of libyaml's reader are in memory.
         size = 2 * sys.getsizeof(text)
         self.budget.spend(size)
-        found = _parsed(text, name, self.budget)
+        found = _parsed(text, name, self.budget, None if isinstance(tree, HostFiles) else tree)
         self.budget.memory += size
         return found
 
-    def _folder(self, path: str) -> tuple[list[Document], list[Problem]]:
+    def _folder(self, path: str, tree: FileTree) -> tuple[list[Document], list[Problem]]:
         """Return the documents below a directory, and the problems. Files of other tools are skipped with a warning."""
-        folder = below(path)
-        skipped = skipped_files.SkippedFiles(path)
+        folder = tree.below(path)
+        skipped = skipped_files.SkippedFiles(path, tree)
         skipped.links += folder.links
-        self.files += folder.files
+        skipped.submodules += folder.submodules
+        self.files += map(tree.name, folder.files)
         found: list[Document] = []
         problems = folder.problems
         if not folder.files and not problems:
-            problems.append(Problem(path, 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it"))
+            problems.append(
+                Problem(tree.name(path), 0, "", "", f"no {', '.join('*' + s for s in SUFFIXES)} file in it")
+            )
         # Kustomizations first, as they name the files that are patches.
         for file in sorted(folder.files, key=lambda file: not skipped_files.is_kustomization(file)):
             if file in skipped.patches:
                 continue
+            name = tree.name(file)
             try:
-                text = self._text(file, pipes=False)
+                text = tree.text(file, self.budget)
             except UnreadableError as error:
-                problems.append(Problem(file, error.line, "", "", str(error)))
+                problems.append(Problem(name, error.line, "", "", str(error)))
                 continue
-            read = self._parse(text, file)
+            read = self._parse(text, name, tree)
             if skipped_files.is_kustomization(file, read.documents):
                 skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
-            elif skipped_files.is_template(file, text, broken=read.broken is not None):
+            elif skipped_files.is_template(file, text, tree, broken=read.broken is not None):
                 skipped.templates.append(file)
             elif _without_object(read, file, text):
                 skipped.others.append(file)
             else:
                 found += read.documents
                 problems += read.all_problems()
+        own = None if isinstance(tree, HostFiles) else tree
+        for namespace, file in bundle_files.without_policies(folder.files):
+            found.append(unlisted(namespace, Source(tree.name(file), tree=own)))
         return found, [*problems, *skipped.problems(strict=self.strict)]
 
 
@@ -230,7 +262,8 @@ def _without_object(read: _Text, file: str, text: str) -> bool:
     if read.objects:
         return False
     if read.broken:
-        return file.endswith(".json") and skipped_files.is_commented(text)
+        commented = file.endswith(".json") and skipped_files.is_commented(text)
+        return commented or skipped_files.is_message(file, text)
     return not any(looks_like_object(data) for data in read.bare)
 
 

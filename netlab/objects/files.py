@@ -180,10 +180,14 @@ def _looks_wide(content: bytes) -> bool:
 
 @frozen
 class Folder:
-    """The files below a folder, sorted; links to folders; and a problem for each folder that cannot be read."""
+    """The files below a folder, sorted; links to folders; and a problem for each folder that cannot be read.
+
+    ``submodules`` has the folders of a git revision that are other repositories.
+    """
 
     files: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    submodules: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 

@@ -15,6 +15,7 @@ from netlab.errors import Problem, in_order
 from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import InputSource
 from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Fact, Kind, get
 from netlab.objects.load import decode
@@ -23,6 +24,9 @@ from netlab.objects.topology import Topology
 from netlab.objects.types import Document
 
 ALL_FACTS: frozenset[Fact] = frozenset(get_args(Fact))
+
+Change = Callable[[list[Document], Reader], tuple[list[Document], list[Problem]]]
+"""Takes the documents of an input and its reader; returns other documents in their place, and problems."""
 
 
 @frozen
@@ -51,17 +55,20 @@ def read_input(
     stdin: IO[Any] | None = None,
     ignore: Sequence[str] = (),
     system: bool = False,
-    change: Callable[[list[Document]], list[Document]] | None = None,
+    change: Change | None = None,
+    sources: Sequence[InputSource] = (),
 ) -> Input:
     """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
 
-    ``system``: the input also asks for system objects. ``change`` returns other documents in place of those read.
+    ``system``: the input also asks for system objects. ``change`` changes the documents before they are decoded.
+    ``sources``: the forms of input that are no path, as ``netlab.sources.SOURCES`` has them.
     """
     kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
-    reader = Reader(strict, stdin=stdin)
+    reader = Reader(strict, stdin=stdin, sources=sources)
     documents, unread = reader.read(paths)
     if change is not None:
-        documents = change(documents)
+        documents, more = change(documents, reader)
+        unread += more
     found = input_of([*kinds, *documents], strict=strict)
     files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))

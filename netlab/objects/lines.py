@@ -168,9 +168,9 @@ class Lines(Mapping[str, int]):
         return Lines(self._table, line, below)
 
     def items_of(self, name: str) -> Iterator[Lines]:
-        """Yield the lines of each item of a list; nothing if the list has no lines."""
-        at = self._table.find(self._block, name) if self._block else None
-        block = 0 if at is None else self._table.row(at)[2]
+        """Yield the lines of each item of a list, "" for that of the value itself; nothing if the list has no lines."""
+        at = self._table.find(self._block, name) if self._block and name else None
+        block = self._block if not name else 0 if at is None else self._table.row(at)[2]
         if block and self._table.is_list(block):
             for row in self._table.rows(block):
                 _, line, below = self._table.row(row)

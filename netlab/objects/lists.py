@@ -47,7 +47,7 @@ def unpack(document: Document, budget: Budget | None = None) -> tuple[list[Docum
             continue
         if kind != "List" and "kind" not in item:
             item = {"apiVersion": data.get("apiVersion"), "kind": kind.removesuffix("List"), **item}
-        one = Document(item, Source(source.file, lines), lines.duplicates(MOST_OF_AN_OBJECT))
+        one = Document(item, Source(source.file, lines, source.tree), lines.duplicates(MOST_OF_AN_OBJECT))
         documents, problems = unpack(one, budget)
         found += documents
         wrong += problems
@@ -99,4 +99,5 @@ def object_at(document: Document, path: str) -> Document:
         value = value[int(part)] if isinstance(value, list) else value[part]
     lines = document.source.lines
     inside = lines.inside(path) if isinstance(lines, Lines) else Lines.of_one(document.source.line(path))
-    return Document(value, Source(document.source.file, inside), inside.duplicates(MOST_OF_AN_OBJECT))
+    source = Source(document.source.file, inside, document.source.tree)
+    return Document(value, source, inside.duplicates(MOST_OF_AN_OBJECT))

@@ -173,12 +173,17 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
     elif earlier is not None and not isinstance(one, (PodLabels, SystemObjects)):
         message = f"defined twice: this one counts, the one at {_place(earlier.source)} does not"
+        together = f"{one.source.file}\0{earlier.source.file}"
+        if earlier == one:
+            # Dumps of clusters have a pod in a list and in a file of its own.
+            message = f"defined twice with the same content, here and at {_place(earlier.source)}"
+            together = "\0same content"
         problems = [
             Problem(
                 *(one.source.file, one.source.line(), "", str(key), message),
                 severity="warning",
                 rule="defined-twice",
-                together=f"{one.source.file}\0{earlier.source.file}",
+                together=together,
             )
         ]
     found[key] = one

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netlab.errors import Problem
+from netlab.objects.file_trees import FileTree
 from netlab.objects.types import Document
 from netlab.patterns import pattern
 
@@ -17,6 +18,7 @@ TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 _KUSTOMIZE = "kustomize.config.k8s.io/"
 _NAMED = 5
+_MESSAGES = ("error from server", "error: ", "unable to connect to the server", "no resources found")
 # An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
 # in quadratic time.
 _COMMENT = pattern(r"""("(?:[^"\\]|\\.)*+(?:"|\\?\Z))|//[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
@@ -37,16 +39,24 @@ def is_commented(text: str) -> bool:
     return True
 
 
-def is_template(file: str, text: str, *, broken: bool) -> bool:
+def is_message(file: str, text: str) -> bool:
+    """Say whether a broken file is an error message of kubectl, or a JSON file with other text, as dumps have them."""
+    lower = text.lstrip().lower()
+    if "apiversion" in lower or "kind:" in lower:
+        return False
+    return lower.startswith(_MESSAGES) or (file.endswith(".json") and not lower.startswith(("{", "[", "/")))
+
+
+def is_template(file: str, text: str, tree: FileTree, *, broken: bool) -> bool:
     """Say whether a file is a Helm template: it has ``{{``, and it is not YAML or is in a chart's ``templates``."""
-    return TEMPLATE in text and (broken or _of_chart(file))
+    return TEMPLATE in text and (broken or _of_chart(file, tree))
 
 
-def _of_chart(file: str) -> bool:
+def _of_chart(file: str, tree: FileTree) -> bool:
     parent, name = os.path.split(os.path.dirname(file))
     while name and name != "templates":
         parent, name = os.path.split(parent)
-    return bool(name) and os.path.isfile(os.path.join(parent, "Chart.yaml"))
+    return bool(name) and tree.exists(os.path.join(parent, "Chart.yaml"))
 
 
 def is_kustomization(file: str, documents: Sequence[Document] = ()) -> bool:
@@ -68,14 +78,16 @@ def _patches(data: Mapping[str, Any]) -> Iterator[str]:
 
 @dataclass(slots=True)
 class SkippedFiles:
-    """The files below a directory that are skipped, by reason."""
+    """The files below a directory that are skipped, by reason. All names are paths of ``tree``."""
 
     path: str
+    tree: FileTree
     others: list[str] = field(default_factory=list)
     templates: list[str] = field(default_factory=list)
     kustomizations: list[str] = field(default_factory=list)
     patches: dict[str, None] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    submodules: list[str] = field(default_factory=list)
 
     def kustomization(self, file: str, contents: Iterable[Mapping[str, Any]]) -> None:
         """Add a kustomization, and the files that it names as patches."""
@@ -93,16 +105,20 @@ class SkippedFiles:
             (self.kustomizations, "kustomization", "kustomizations", "changes are not applied", "kustomize build"),
         )
         found: list[Problem] = []
+        name = self.tree.name
         for files, one, several, lost, command in reasons:
             if strict:
-                found += [Problem(file, 0, "", "", f"a {one}{_advice('its', lost, command)}") for file in files]
+                found += [Problem(name(file), 0, "", "", f"a {one}{_advice('its', lost, command)}") for file in files]
             elif files:
                 what, whose = (one, "its") if len(files) == 1 else (several, "their")
                 text = f"skipped {len(files)} {what}: {self._names(files)}{_advice(whose, lost, command)}"
-                found.append(Problem(self.path, 0, "", "", text, "warning", "passed-by"))
+                found.append(Problem(name(self.path), 0, "", "", text, "warning", "passed-by"))
         if self.links:
             text = f"{_count(self.links, 'linked folder')} not followed: {self._names(self.links)}"
-            found.append(Problem(self.path, 0, "", "", text, "warning", "links-not-followed"))
+            found.append(Problem(name(self.path), 0, "", "", text, "warning", "links-not-followed"))
+        if self.submodules:
+            text = f"{_count(self.submodules, 'submodule')} not read: {self._names(self.submodules)}"
+            found.append(Problem(name(self.path), 0, "", "", text, "warning", "links-not-followed"))
         return found
 
     def _names(self, files: Sequence[str]) -> str:

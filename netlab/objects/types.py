@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from netlab.frozen import frozen
+
+if TYPE_CHECKING:
+    from netlab.objects.file_trees import FileTree
 
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
@@ -27,11 +30,13 @@ DnsPolicy = Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"
 class Source:
     """The place of an object: its file, as the user named it, and the line of every written field.
 
-    ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object.
+    ``lines`` maps a field path (``spec.ingress[0].from[1]``) to its line. The path "" is the object. ``tree`` has the
+    files among which the file is, None for those of this host.
     """
 
     file: str = "<input>"
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    tree: FileTree | None = field(default=None, compare=False, repr=False)
 
     def line(self, path: str = "") -> int:
         """Return the line of a field, or of the nearest field above it that has one; 0 if none has."""

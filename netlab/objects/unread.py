@@ -15,6 +15,9 @@ from netlab.objects.types import Direction, Meta, Source
 RULE = "unread-policy"
 """The rule name of the warning about each unread policy."""
 
+UNLISTED = "UnlistedNetworkPolicies"
+"""The kind of policies that a cluster has and the input lacks (``objects.unlisted``)."""
+
 EVERY = LabelSelector()
 _NO_DIRECTION: frozenset[Direction] = frozenset()
 
@@ -79,4 +82,7 @@ def warning(policy: UnreadPolicy) -> Problem:
         f"netlab does not read {printable(policy.kind)}{of}; the verdict of a pair that such a policy could change is"
         f" unknown; to leave all policies of this kind out: {policy.option}"
     )
+    if policy.kind == UNLISTED:
+        message = "the input lacks the NetworkPolicies of this namespace, so verdicts of its pods are unknown; to judge"
+        message += f" without them: {policy.option}"
     return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)

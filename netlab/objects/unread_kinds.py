@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netlab.errors import Problem
+from netlab.objects import unlisted
 from netlab.objects import unread_readers as readers
 from netlab.objects.meta import key_of
 from netlab.objects.types import Document, Meta
@@ -53,7 +54,7 @@ def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
     known = _KINDS.get((key.kind, group))
     # A kind that is not in the table has namespaces if the object states one.
     stated = isinstance(metadata.get("namespace"), str) and metadata["namespace"]
-    namespace = key.namespace if known is not None or stated else ""
+    namespace = key.namespace if (known is not None and key.kind != unlisted.KIND) or stated else ""
     policy = readers.WrittenPolicy(namespace, key.kind, document.data)
     reading = (known.read if known is not None else readers.unknown)(policy)
     found = UnreadPolicy(key.kind, group, Meta(key.name, key.namespace), *reading, source=document.source)
@@ -85,6 +86,7 @@ _KINDS: dict[tuple[str, str], _Known] = {
     ("SecurityPolicy", "crd.nsx.vmware.com"): _Known(readers.unknown),
     ("MeshTrafficPermission", "kuma.io"): _Known(readers.unknown, namespaced=False),
     ("ServiceIntentions", "consul.hashicorp.com"): _Known(readers.unknown, namespaced=False),
+    (unlisted.KIND, unlisted.GROUP): _Known(readers.unknown),
     ("Server", "policy.linkerd.io"): _Known(readers.linkerd_server),
     ("ServerAuthorization", "policy.linkerd.io"): _Known(readers.linkerd_authorization),
     ("AuthorizationPolicy", "policy.linkerd.io"): _Known(readers.linkerd_authorization),

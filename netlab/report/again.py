@@ -9,10 +9,15 @@ from netlab.frozen import frozen
 
 @frozen
 class CommandLine:
-    """The words of a command line without options about output; ``input`` are those words that name the input."""
+    """The words of a command line without options about output.
+
+    ``input`` are those words that name the input. ``assumed`` says how the question changes the input, "" if it
+    does not.
+    """
 
     words: Sequence[str]
     input: Sequence[str] = ()
+    assumed: str = ""
 
     @property
     def command(self) -> str:

@@ -37,10 +37,12 @@ SECTIONS: dict[Outcome, str] = {
 _TITLE = {"reach": "Expected verdicts", "probe": "Measured verdicts", "verify": "Packets against policies"}
 
 
-def head(command: str, subject: str, title: str) -> Iterator[Block]:
-    """Yield the marker and the title of a comment."""
+def head(command: str, subject: str, title: str, again: CommandLine | None = None) -> Iterator[Block]:
+    """Yield the marker and the title of a comment, and how its question changes the input."""
     yield Marker(f"netlab: {command} {subject}".rstrip())
     yield Heading(title, 1)
+    if again is not None and again.assumed:
+        yield Paragraph(f"What if: {again.assumed}")
 
 
 def of_rows(
@@ -50,7 +52,7 @@ def of_rows(
 
     ``more`` are blocks after the counts.
     """
-    yield from head(tally.command, lab, f"{_outcome(tally)} in lab {lab}")
+    yield from head(tally.command, lab, f"{_outcome(tally)} in lab {lab}", again)
     wrong: list[Row] = []
     for outcome, what in SECTIONS.items():
         rows, number = kept.rows[outcome], tally[outcome]
@@ -117,6 +119,7 @@ def of_groups(found: Groups, cluster: Cluster, asked: FlowSelection, again: Comm
         "reach",
         cluster.name,
         f"{_TITLE['reach']} in lab {cluster.name}: {tally['allow']:,} of {quantity(total, 'pair')} allowed",
+        again,
     )
     if tally["unknown"]:
         kinds = Counter(policy.kind for policy in cluster.unread)
@@ -171,7 +174,7 @@ def of_tests(results: Sequence[ScenarioResult], again: CommandLine | None) -> It
 
     bad = [result for result in results if result.outcome != "passed"]
     many = quantity(len(results), "scenario")
-    yield from head("test", "", f"Failed: {len(bad):,} of {many}" if bad else f"Passed: {many}")
+    yield from head("test", "", f"Failed: {len(bad):,} of {many}" if bad else f"Passed: {many}", again)
     errors = [(result.file, result.name, result.error) for result in results if result.error]
     if errors:
         yield Heading("Could not run")
@@ -214,7 +217,7 @@ def of_problems(found: Sequence[Problem], summary: str, again: CommandLine | Non
     title = (
         f"Failed: {' and '.join(said)}" if errors else f"Passed, with {said[0]}" if warnings else "Passed: no problem"
     )
-    yield from head("check", "", title)
+    yield from head("check", "", title, again)
     for word, of in by_severity.items():
         if of:
             rows = [(f"{p.file}:{p.line}" if p.line else p.file, p.object, p.path, p.message) for p in of[:MOST_ROWS]]
@@ -233,6 +236,7 @@ def of_comparison(result: Comparison, again: CommandLine | None) -> Iterator[Blo
         "compare",
         result.lab,
         f"Failed: packets differ under {', '.join(wrong)}" if wrong else title[0].upper() + title[1:],
+        again,
     )
     for name, one in wrong.items():
         yield Heading(f"Measured as {name}")

@@ -105,7 +105,7 @@ def test_a_policy_in_a_namespace_without_pods_is_one_warning(netlab: Call, file:
 def test_objects_of_two_files_are_one_line_a_pair_of_files(netlab: Call, tmp_path: Path) -> None:
     """``-v`` and JSON have every object."""
     for name in ("a", "b", "c"):
-        (tmp_path / f"{name}.yaml").write_text(PODS)
+        (tmp_path / f"{name}.yaml").write_text(PODS.replace("labels: {", f"labels: {{of: {name}, "))
     done, whole = netlab("check", "-f", tmp_path), netlab("check", "-f", tmp_path, "-v")
     problems = json.loads(netlab("check", "-f", tmp_path, "-o", "json").stdout)["problems"]
 

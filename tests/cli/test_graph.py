@@ -62,7 +62,7 @@ def test_a_large_picture_is_no_flowchart_and_one_line_says_what_to_use(netlab: C
 @pytest.mark.parametrize(
     "option",
     [
-        *(("--unit", "group"), ("--label", "app"), ("--port", "80"), ("--family", "4"), ("--nodes",), ("--self",)),
+        *(("--unit", "group"), ("--name-by", "app"), ("--port", "80"), ("--family", "4"), ("--nodes",), ("--self",)),
         *(("--system",), ("--services",)),
     ],
     ids=" ".join,

@@ -12,6 +12,7 @@ import pytest
 from netlab.objects import files, read
 from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import HostFiles
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
 
@@ -226,7 +227,7 @@ def test_nothing_outside_of_the_home_is_read(tmp_path: Path, name: str) -> None:
     (home / "folder").mkdir(parents=True)
     (home / "link.yaml").symlink_to("../outside/x.yaml")
     (home / "folder" / "deep.yaml").symlink_to("../../outside/x.yaml")
-    documents, (problem,) = Reader(home=str(home)).read([str(home / name)])
+    documents, (problem,) = Reader(tree=HostFiles(str(home))).read([str(home / name)])
 
     assert [] == documents
     assert files.outside(str(home)) == problem.message

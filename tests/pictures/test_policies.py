@@ -11,7 +11,9 @@ from picture_inputs import text as picture_input
 
 from netlab.cluster import Cluster, resolve_input
 from netlab.cluster.flows import FlowSelection
-from netlab.objects import read_input
+from netlab.errors import Problem
+from netlab.objects import Document, read_input
+from netlab.objects.documents import Reader
 from netlab.objects.unread import Subject
 from netlab.pictures import policies as of_policies
 from netlab.pictures.model import Box, Picture
@@ -167,7 +169,10 @@ def test_a_box_stands_for_a_namespace_where_too_many_policies_differ(monkeypatch
 def _read(tmp_path: Path, text: str, profile: str = "") -> Cluster:
     file = tmp_path / "input.yaml"
     file.write_text(text)
-    change = (lambda documents: with_profile(documents, profile, ())) if profile else None
+
+    def change(documents: list[Document], reader: Reader) -> tuple[list[Document], list[Problem]]:
+        return (with_profile(documents, profile, ()) if profile else documents), []
+
     return resolve_input(read_input([str(file)], change=change))[0]
 
 

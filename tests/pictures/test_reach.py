@@ -244,7 +244,7 @@ def test_one_label_more_leaves_the_other_boxes_in_their_order() -> None:
 
 
 def test_the_label_that_the_user_chooses_names_the_boxes() -> None:
-    """``--label tier`` names a box by the value of ``tier``; pods without it are a box that says so."""
+    """``--name-by tier`` names a box by the value of ``tier``; pods without it are a box that says so."""
     of = cluster(topology(), *(pod(f"x/{name}", f"app={name},tier=back") for name in ("a", "b")), pod("x/c", "app=c"))
     picture = reach_picture(of, FlowSelection(), unit="group", label="tier")
 

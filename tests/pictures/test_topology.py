@@ -15,8 +15,10 @@ from picture_inputs import text as picture_input
 from netlab.cluster import Cluster, resolve_input
 from netlab.dataplane import names
 from netlab.dataplane.wanted import wanted
+from netlab.errors import Problem
 from netlab.kernel.state import InterfaceAddress, Link
-from netlab.objects import read_input
+from netlab.objects import Document, read_input
+from netlab.objects.documents import Reader
 from netlab.pictures import topology as of_topology
 from netlab.pictures.model import Picture
 from netlab.pictures.topology import MOST_BOXES, topology_picture
@@ -53,7 +55,10 @@ spec: {nodes: [{name: node-a}, {name: node-b}], hosts: [{name: client, addresses
 def read(tmp_path: Path, text: str, profile: str = "") -> Cluster:
     file = tmp_path / "input.yaml"
     file.write_text(text)
-    change = (lambda documents: with_profile(documents, profile, ())) if profile else None
+
+    def change(documents: list[Document], reader: Reader) -> tuple[list[Document], list[Problem]]:
+        return (with_profile(documents, profile, ()) if profile else documents), []
+
     return resolve_input(read_input([str(file)], change=change))[0]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command("check")
 @options.files
 @options.profile
+@options.what_if
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
 @options.output(Problems)
@@ -37,7 +38,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    found = read_input(files, strict=strict, ignore=ignore, change=inputs.as_profile())
+    found = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
     objects = found.objects
     cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)
     whole = not (found.wrong or any(problem.severity == "error" for problem in more))

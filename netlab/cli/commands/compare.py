@@ -29,6 +29,7 @@ _MOST = 10
 
 @click.command("compare")
 @options.files
+@options.what_if
 @click.option(
     "--as",
     "profiles",

@@ -13,6 +13,7 @@ from netlab.errors import UsageError
 @click.command("compile")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.lab_without_files

@@ -19,6 +19,7 @@ from netlab.report.explanations import Explanations
 @click.option("--from", "client", metavar="SRC", default="", help="The client that asks for a URL.")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.lab_without_files

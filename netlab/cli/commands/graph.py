@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Question = Literal["topology", "reach", "policies"]
 
 # The question of each option that does nothing for others. Only ``reach`` asks about pairs of endpoints.
-_OF_REACH = ("unit", "label", "ports", "family", "nodes", "self_pairs", "system", "services")
+_OF_REACH = ("unit", "name_by", "ports", "family", "nodes", "self_pairs", "system", "services")
 _ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "policies"})
 
 
@@ -29,6 +29,7 @@ _ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "polic
 @click.argument("question", type=click.Choice(["topology", "reach", "policies"]))
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.lab_without_files
@@ -40,7 +41,7 @@ _ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "polic
     show_default=True,
     help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
-@click.option("--label", "label", metavar="KEY", default="", help="Name groups by this label's value.")
+@click.option("--name-by", "name_by", metavar="KEY", default="", help="Name groups by this label's value.")
 @click.option(
     "--only",
     "only",
@@ -70,7 +71,7 @@ def graph_command(
     system: bool,
     services: bool,
     unit: Unit,
-    label: str,
+    name_by: str,
     only: Sequence[str],
     output: str,
     file: str | None,
@@ -80,7 +81,7 @@ def graph_command(
     netlab needs no kernel for it. Without -f, the objects are those of the running lab. docs/pictures.md says what each
     picture shows. A Mermaid flowchart has at most 20 boxes.
 
-    Options that select pairs, --unit and --label are for `graph reach` only.
+    Options that select pairs, --unit and --name-by are for `graph reach` only.
     """
     _refuse_other_options(question)
     if file is not None:
@@ -93,7 +94,7 @@ def graph_command(
         from netlab.pictures.reach import reach_picture
 
         selection = flow_arguments.selection_of(cluster, ports, family, nodes, self_pairs, system, services)
-        picture = reach_picture(cluster, selection, unit=unit, label=label)
+        picture = reach_picture(cluster, selection, unit=unit, label=name_by)
     else:
         picture = _picture(question, cluster, only)
     if file is None:

@@ -23,6 +23,7 @@ _MANY = 1_000_000
 @click.command("reach")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.lab_without_files

@@ -37,6 +37,7 @@ class _Asked(TypedDict):
 @click.command("verify")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.lab_without_files
@@ -71,6 +72,8 @@ def verify_command(
         raise UsageError(
             "--as: the running lab is wired as it is; name files with -f, or change it with: netlab up --as"
         )
+    if not files and inputs.what_if():
+        raise UsageError("--with, --without, --label: packets measure the lab that runs; name files with -f")
     for port in ports:
         flow_arguments.parse_port(port)
     with _lab(files, strict, ignore, lab, yes, system) as (name, running), terminal.progress("verifying") as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import field
 from typing import Any
@@ -14,7 +13,8 @@ from netlab.objects.documents import Reader
 from netlab.objects.expectations import EXPECTATION, expectation
 from netlab.objects.field_types import Part, Parts, Raw, Root, Text, Texts
 from netlab.objects.fields import Fields, invalid, quoted, required, unsupported
-from netlab.objects.files import home_of, is_inside, outside
+from netlab.objects.file_trees import HostFiles, tree_of
+from netlab.objects.files import outside
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
@@ -89,7 +89,16 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     Unless ``access`` allows more, a file must be in the scenario's repository, or without one, in its folder.
     """
     given = access or Access()
-    reader = Reader(home="" if given.anywhere else home_of(document.source.file), budget=given.budget)
+    source = document.source
+    anywhere = given.anywhere and source.tree is None
+    tree = HostFiles() if anywhere else tree_of(source).around(source.file)
+    try:
+        return _scenario(document, Reader(budget=given.budget, tree=tree))
+    finally:
+        tree.close()
+
+
+def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Problem]]:
     root = open_document(document, strict=True)
     _Root.only(root)
     meta = object_meta(root, metadata=_Root.metadata)
@@ -110,7 +119,8 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
 def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
     """Return the documents of a file or directory that a scenario names; report a scenario among them."""
     report = root.report
-    file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
+    tree = reader.tree
+    file = tree.beside(document.source.file, name)
     if not name:
         report.error(path, required("must name a file"))
         return []
@@ -118,11 +128,11 @@ def _read(root: Fields, document: Document, path: str, name: str, reader: Reader
         report.error(path, invalid(name, "not a file name"))
         return []
     # The message about a path outside must not depend on what is at the path.
-    if reader.home and not is_inside(file, reader.home):
-        report.error(path, f"{quoted(name)} {outside(reader.home)}")
+    if not tree.holds(file):
+        report.error(path, f"{quoted(name)} {outside(tree.home)}")
         return []
-    if not os.path.exists(file):
-        report.error(path, f"no such file: {quoted(file)}")
+    if not tree.exists(file):
+        report.error(path, f"no such file: {quoted(tree.name(file))}")
         return []
     documents, problems = reader.read([file])
     report.problems.extend(problems)
@@ -137,7 +147,7 @@ def _without_scenarios(root: Fields, document: Document, path: str, found: Itera
             continue
         file = one.source.file
         if file not in reported:
-            itself = os.path.realpath(file) == os.path.realpath(document.source.file)
+            itself = tree_of(document.source).is_same(file, document.source.file)
             what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
             root.report.error(path, f"{what}; only objects can be included")
         reported.add(file)

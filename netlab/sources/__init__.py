@@ -1,0 +1,13 @@
+"""Where objects come from, besides files: each source is one module and one line here.
+
+Every form has a colon. What a user names with ``-f`` may be a source. What a file names, as a scenario's resources,
+never is: the file may be a stranger's.
+"""
+
+from __future__ import annotations
+
+from netlab.objects.file_trees import InputSource
+from netlab.sources import revision, running_lab
+
+SOURCES: tuple[InputSource, ...] = (running_lab.SOURCE, revision.SOURCE)
+"""The first that claims a text reads it. ``revision`` claims every text with a colon, so it is the last."""

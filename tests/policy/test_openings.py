@@ -1,0 +1,131 @@
+"""Openings say exactly what a side admits: hypothetical pods and addresses are added, and asked pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import ip_address
+from itertools import product
+from random import Random
+
+import pytest
+from random_clusters import some_cluster
+from sizes import samples
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Flow
+from netlab.cluster.types import Host, Pod
+from netlab.objects.core_v1 import NAMESPACE_LABEL
+from netlab.objects.types import Address, ContainerPort, Direction
+from netlab.policy.evaluate import evaluate
+from netlab.policy.openings import openings
+
+PORTS = (("TCP", 80), ("TCP", 81), ("TCP", 82), ("TCP", 83), ("TCP", 443), ("TCP", 60000))
+ASKED = (*PORTS, ("UDP", 53), ("UDP", 54), ("SCTP", 80), ("ICMP", None))
+# Each key has every value that the random policies read, a value that none reads, and is missing.
+POD_LABELS = {"app": ("p", "q", "new", None), "tier": ("db", "new", None)}
+SPACE_LABELS = {"team": ("1", "2", "new", None)}
+
+
+def every_combination(values: Mapping[str, tuple[str | None, ...]]) -> list[dict[str, str]]:
+    """Return a map of labels for each combination of values; None leaves the key out."""
+    return [
+        {key: value for key, value in zip(values, chosen, strict=True) if value is not None}
+        for chosen in product(*values.values())
+    ]
+
+
+def with_hypothetical(of: Cluster) -> tuple[Cluster, list[Pod], list[Host]]:
+    """Return a cluster with a pod of every combination of labels, in each namespace and in new ones, and with hosts."""
+    spaces = dict(of.namespaces)
+    for number, labels in enumerate(every_combination(SPACE_LABELS)):
+        spaces[f"new-{number}"] = {**labels, NAMESPACE_LABEL: f"new-{number}"}
+    example = next((one for one in of.pods if one.selectable and one.addresses), None)
+    if example is None:
+        return of, [], []
+    ports = (ContainerPort(81, "TCP", "web"), ContainerPort(54, "UDP", "dns"))
+    pods = [
+        replace(example, namespace=space, name=f"new-{number}", labels=labels, ports=ports, workload="")
+        for space in spaces
+        for number, labels in enumerate(every_combination(POD_LABELS))
+    ]
+    texts = ("8.8.8.8", "10.0.0.9", "10.244.0.2", "10.244.0.77", "10.245.0.1", "192.0.2.9", "100.64.9.9")
+    hosts = [Host(f"new-{number}", (ip_address(text),)) for number, text in enumerate(texts)]
+    return replace(of, namespaces=spaces, pods=(*of.pods, *pods), hosts=(*of.hosts, *hosts)), pods, hosts
+
+
+Verdicts = dict[tuple[str, int | None], bool]
+
+
+def side_verdicts(of: Cluster, subject: Pod, other: Pod | Host, direction: Direction) -> Verdicts:
+    """Return the evaluator's verdict of one side, by port, where policies of that side are enforced."""
+    found: Verdicts = {}
+    for protocol, port in ASKED:
+        source, destination = (other, subject) if direction == "ingress" else (subject, other)
+        address: Address = destination.addresses[0]
+        decision = evaluate(of, Flow(source, destination, 4, protocol, port, address))
+        side = decision.ingress if direction == "ingress" else decision.egress
+        if side is not None:
+            found[protocol, port] = side.verdict == "allow"
+    return found
+
+
+def assert_exact(of: Cluster, direction: Direction) -> None:
+    with_new, pods, hosts = with_hypothetical(of)
+    for subject in of.pods:
+        if not subject.selectable or not subject.addresses:
+            continue
+        found = openings(with_new, subject, direction)
+        others: list[Pod | Host] = [*pods, *hosts]
+        for other in others:
+            verdicts = side_verdicts(with_new, subject, other, direction)
+            is_pod = isinstance(other, Pod)
+            labels = other.labels if isinstance(other, Pod) else None
+            space = with_new.namespaces[other.namespace] if isinstance(other, Pod) else {}
+            ignored = is_pod and of.policy.ip_block_pods == "ignore"
+            address = None if ignored else other.addresses[0]
+            to = other if direction == "egress" else subject
+            for (protocol, port), allowed in verdicts.items():
+                assert allowed == found.admits(labels, space, address, protocol, port, to), (
+                    direction,
+                    subject.ref,
+                    other.ref,
+                    labels,
+                    space,
+                    protocol,
+                    port,
+                    found,
+                )
+
+
+def assert_pairs_exact(of: Cluster) -> None:
+    """Compare whole verdicts: no policy selects a pod of a new namespace, so the openings of the other end decide."""
+    with_new, pods, _ = with_hypothetical(of)
+    new = [one for one in pods if one.namespace not in of.namespaces]
+    for subject, other in product(of.pods, new):
+        if not subject.selectable or not subject.addresses:
+            continue
+        if other.ref == subject.ref or (of.policy.ip_block_pods != "ignore" and not other.addresses):
+            continue
+        space = with_new.namespaces[other.namespace]
+        address = None if of.policy.ip_block_pods == "ignore" else other.addresses[0]
+        found = openings(with_new, subject, "ingress")
+        for protocol, port in ASKED:
+            decision = evaluate(with_new, Flow(other, subject, 4, protocol, port, subject.addresses[0]))
+            if decision.path.connected and decision.ingress is not None:
+                expected = found.admits(other.labels, space, address, protocol, port, subject)
+
+                assert expected == (decision.verdict_without_unread == "allow")
+
+
+@pytest.mark.parametrize("seed", range(samples(8)))
+def test_a_pod_of_a_new_namespace_reaches_exactly_what_is_open_to_it(seed: int) -> None:
+    """The verdict of the pair is that of the destination's openings, as a new namespace has no policies."""
+    assert_pairs_exact(some_cluster(Random(f"pairs-{seed}")))  # noqa: S311  the same clusters every time
+
+
+@pytest.mark.parametrize("direction", ["ingress", "egress"])
+@pytest.mark.parametrize("seed", range(samples(8)))
+def test_openings_agree_with_the_evaluator_about_pods_that_do_not_exist(seed: int, direction: Direction) -> None:
+    """Pods with every combination of labels and of unseen values, in every namespace and in new ones; and addresses."""
+    assert_exact(some_cluster(Random(f"openings-{seed}")), direction)  # noqa: S311  the same clusters every time

@@ -66,7 +66,10 @@ class PodPeers:
             return f"{pods} in any namespace"
         if names is not None:
             return f"{pods} in namespace{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
-        return f"{pods} in any namespace with {self.namespaces}"
+        spaces = self.namespaces
+        if ALL_NAMESPACES.conditions[0] in spaces.conditions:
+            spaces = spaces.without(NAMESPACE_LABEL)
+        return f"{pods} in any namespace with {spaces}"
 
 
 EVERY_POD = PodPeers(ALL_NAMESPACES, ALL_LABELS)

@@ -1,0 +1,364 @@
+"""Exposure: what of each group of pods is open, to pods that do not exist yet too, and where it can go.
+
+Pods of a group have the same verdicts to and from all endpoints (``policy.groups``), the same openings on both sides
+(``policy.openings``), and the same doors (``policy.doors``). Two pods that no existing endpoint tells apart are in two
+groups if a pod or an address that may come does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
+from netlab.cluster.flows import FlowSelection
+from netlab.cluster.types import Cluster, Pod, address_of
+from netlab.frozen import frozen, frozen_with_cache
+from netlab.objects.types import Direction
+from netlab.objects.unread import UnreadPolicy
+from netlab.policy.address_sets import AddressSet, address_set
+from netlab.policy.bitsets import members
+from netlab.policy.decision import Match
+from netlab.policy.doors import Door, doors, outside
+from netlab.policy.groups import Group, Groups, groups
+from netlab.policy.label_sets import LabelSet
+from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, PodPeers, openings
+from netlab.policy.port_sets import PortSet
+from netlab.policy.unread import selecting
+
+Level = Literal["everything", "cluster", "new namespaces", "new pods", "nothing"]
+LEVELS: tuple[Level, ...] = ("everything", "cluster", "new namespaces", "new pods", "nothing")
+"""How wide a side is open to pods, the widest first.
+
+``everything``: no policy isolates it. ``cluster``: every pod of every namespace that may come. ``new namespaces``:
+some pods of namespaces that do not exist yet. ``new pods``: pods of certain namespaces only.
+"""
+
+
+@frozen
+class Side:
+    """One side of a group. ``unenforced`` says why no policy is enforced on it, "" if policies are.
+
+    ``unread`` are policies that netlab does not read and that could change the side.
+    """
+
+    openings: Openings
+    unenforced: str = ""
+    unread: tuple[UnreadPolicy, ...] = ()
+
+    @property
+    def content(self) -> Hashable:
+        """What the side admits, without the rules that do."""
+        of = self.openings
+        pods = tuple((one.peers, one.ports) for one in of.pods)
+        addresses = tuple((one.addresses, one.ports) for one in of.addresses)
+        return of.isolated, pods, addresses, self.unenforced, tuple(map(id, self.unread))
+
+    def level(self, cluster: Cluster) -> Level:
+        """Return how wide the side is open to pods."""
+        if not self.openings.isolated:
+            return "everything"
+        if any(one.peers.everything for one in self.openings.pods) or self.pods_by_address(cluster):
+            return "cluster"
+        if any(one.peers.new_namespaces(cluster) for one in self.openings.pods):
+            return "new namespaces"
+        return "new pods" if self.openings.pods or self.some_by_address(cluster) else "nothing"
+
+    def pods_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have the addresses of all pods that may come, in some IP family."""
+        return tuple(one for one in self.openings.addresses if _whole(cluster, one.addresses))
+
+    def some_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have the addresses of some pods that may come, and not of all."""
+        if cluster.policy.ip_block_pods == "ignore":
+            return ()
+        return tuple(
+            one
+            for one in self.openings.addresses
+            if one.addresses & pod_ranges(cluster) and not _whole(cluster, one.addresses)
+        )
+
+    def outside(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have addresses outside of the cluster, as policies have them.
+
+        They may have addresses of pods and nodes too, and have those of the cluster's IP families only.
+        """
+        found = []
+        for one in self.openings.addresses:
+            own = AddressSet()
+            for family in cluster.families:
+                own |= one.addresses.of(family)
+            if own & outside(cluster):
+                found.append(AddressOpening(own, one.ports, one.rules))
+        return tuple(found)
+
+
+@frozen
+class Exposure:
+    """One group of pods with its sides and doors.
+
+    ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` of those that it may
+    open a port of. ``unknown``: as many more, if policies allow it that netlab does not read.
+    """
+
+    group: Group
+    ingress: Side
+    egress: Side
+    doors: tuple[Door, ...]
+    sources: int
+    destinations: int
+    unknown: tuple[int, int] = (0, 0)
+
+    @property
+    def pods(self) -> tuple[Pod, ...]:
+        """The pods of the group."""
+        return tuple(member for member in self.group.members if isinstance(member, Pod))
+
+
+@frozen
+class NewPods:
+    """Namespaces in which a new pod without labels has the same policies, ``ingress`` and ``egress``."""
+
+    namespaces: tuple[str, ...]
+    ingress: Side
+    egress: Side
+
+
+@frozen_with_cache
+class Exposures:
+    """The exposure of all groups, the widest first; ``asked`` and ``groups`` are the questions and their answers."""
+
+    cluster: Cluster
+    asked: FlowSelection
+    groups: Groups
+    found: tuple[Exposure, ...]
+
+    @cached_property
+    def new_pods(self) -> tuple[NewPods, ...]:
+        """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
+        alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
+        for name in self.cluster.namespaces:
+            sides = Side(_of_new_pod(self.cluster, name, "ingress")), Side(_of_new_pod(self.cluster, name, "egress"))
+            alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
+        found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
+        return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
+
+    def pods_of(self, peers: PodPeers) -> int:
+        """Return the number of existing pods that peers have."""
+        known: dict[PodPeers, int] = self.cluster.memo.setdefault("policy.exposed_to", {})
+        if peers not in known:
+            spaces = {*self.namespaces_of(peers.namespaces)}
+            known[peers] = sum(
+                1 for pod in self._candidates(peers) if pod.namespace in spaces and peers.pods.has(pod.labels)
+            )
+        return known[peers]
+
+    def namespaces_of(self, labels: LabelSet) -> Sequence[str]:
+        """Return the existing namespaces with labels."""
+        known: dict[LabelSet, list[str]] = self.cluster.memo.setdefault("policy.exposed_namespaces", {})
+        if labels not in known:
+            known[labels] = [name for name, own in self.cluster.namespaces.items() if labels.has(own)]
+        return known[labels]
+
+    def _candidates(self, peers: PodPeers) -> Sequence[Pod]:
+        """Return the pods that peers may have: those of one namespace or with one label, where that is enough."""
+        if peers.named is not None:
+            return [pod for name in peers.named for pod in self._by_namespace.get(name, ())]
+        for key, values in peers.pods.conditions:
+            if values.only:
+                return [pod for value in values.only for pod in self._by_label.get((key, value), ())]
+        return self._selectable
+
+    @cached_property
+    def _selectable(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.cluster.asked_pods(self.asked.system) if pod.selectable)
+
+    @cached_property
+    def _by_namespace(self) -> Mapping[str, Sequence[Pod]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self._selectable:
+            found.setdefault(pod.namespace, []).append(pod)
+        return found
+
+    @cached_property
+    def _by_label(self) -> Mapping[tuple[str, str], Sequence[Pod]]:
+        found: dict[tuple[str, str], list[Pod]] = {}
+        for pod in self._selectable:
+            for label in pod.labels.items():
+                found.setdefault(label, []).append(pod)
+        return found
+
+
+def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
+    """Return the exposure of all groups of pods in question, unprotected ones first."""
+    found = groups(cluster, asked)
+    reached = _Reached(found)
+    exposed: list[Exposure] = []
+    for group in found.groups:
+        parts: dict[Hashable, list[tuple[Pod, Side, Side, tuple[Door, ...]]]] = {}
+        for pod in group.members:
+            if isinstance(pod, Pod):
+                ingress, egress = side(cluster, pod, "ingress"), side(cluster, pod, "egress")
+                of_doors = doors(cluster, pod, ingress.openings)
+                key = (ingress.content, egress.content, of_doors, pod.ports)
+                parts.setdefault(key, []).append((pod, ingress, egress, of_doors))
+        for alike in parts.values():
+            part = Group(group.number, tuple(pod for pod, *_ in alike), group.services)
+            ingress, egress = _united([one[1] for one in alike]), _united([one[2] for one in alike])
+            exposed.append(Exposure(part, ingress, egress, alike[0][3], *reached.of(group)))
+    exposed.sort(key=lambda one: _order(cluster, one))
+    return Exposures(cluster, asked, found, tuple(exposed))
+
+
+def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
+    """Return one side of a pod: what it admits, as far as policies are enforced on it."""
+    why = _unenforced(cluster, pod, direction)
+    unread = tuple(
+        {
+            id(one.policy): one.policy
+            for one in selecting(cluster, pod)
+            if direction in one.subject.denies or direction in one.subject.allows
+        }.values()
+    )
+    of = UNPROTECTED if why else openings(cluster, pod, direction)
+    known: dict[Hashable, Side] = cluster.memo.setdefault("policy.exposed_sides", {})
+    key = (id(of), why, tuple(map(id, unread)))
+    if key not in known:
+        known[key] = Side(of, why, unread)
+    return known[key]
+
+
+def _united(sides: Sequence[Side]) -> Side:
+    """Return sides with the same content as one, with the policies and rules of all."""
+    first, *others = list({id(one): one for one in sides}.values())
+    if not others:
+        return first
+    every = [one.openings for one in (first, *others)]
+    policies = {id(policy): policy for of in every for policy in of.policies}
+    pods = [replace(one, rules=_rules([of.pods[at] for of in every])) for at, one in enumerate(first.openings.pods)]
+    addresses = [
+        replace(one, rules=_rules([of.addresses[at] for of in every]))
+        for at, one in enumerate(first.openings.addresses)
+    ]
+    return replace(first, openings=Openings(tuple(policies.values()), tuple(pods), tuple(addresses)))
+
+
+def _rules(found: Sequence[PodOpening | AddressOpening]) -> tuple[Match, ...]:
+    return tuple({id(match): match for one in found for match in one.rules}.values())
+
+
+def _unenforced(cluster: Cluster, pod: Pod, direction: Direction) -> str:
+    if pod.loopback_only:
+        return "the pod has a loopback interface only"
+    if pod.host_network:
+        return "the pod is in its node's network namespace, and no policy selects it"
+    if cluster.policy.enforcement != "all":
+        return "nothing enforces policies (enforcement: none)"
+    if not pod.traits.attachment.enforced:
+        return f"nothing enforces policies on {pod.attachment} network {pod.network!r}"
+    if direction == "egress" and cluster.policy.directions == "ingress-only":
+        return "policies do not judge egress (directions: ingress-only)"
+    return ""
+
+
+def _of_new_pod(cluster: Cluster, namespace: str, direction: Direction) -> Openings:
+    """Return what a new pod without labels admits in a namespace."""
+    known: dict[tuple[str, Direction], Pod] = cluster.memo.setdefault("policy.new_pods", {})
+    pod = known.get((namespace, direction))
+    if pod is None:
+        attached = next((one for one in cluster.pods if one.selectable), None)
+        if attached is None:
+            return UNPROTECTED
+        # The cluster keeps the pod, as caches have pods by identity.
+        pod = replace(attached, namespace=namespace, name="(new)", labels={}, ports=(), workload="", addresses=())
+        known[namespace, direction] = pod
+    return openings(cluster, pod, direction)
+
+
+def pod_ranges(cluster: Cluster) -> AddressSet:
+    """Return the addresses that pods may have."""
+    found: AddressSet | None = cluster.memo.get("policy.pod_ranges")
+    if found is None:
+        cidrs = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
+        found = cluster.memo["policy.pod_ranges"] = address_set(cidrs)
+    return found
+
+
+def _whole(cluster: Cluster, addresses: AddressSet) -> bool:
+    if cluster.policy.ip_block_pods == "ignore":
+        return False
+    ranges = pod_ranges(cluster)
+    return any(of and of.within(addresses) for of in (ranges.of(4), ranges.of(6)))
+
+
+def nodes_admitted(cluster: Cluster, pod: Pod, one: AddressOpening) -> list[str]:
+    """Return the nodes whose packets an opening of a pod has, by the address that the pod sees."""
+    from netlab.cluster.node_sources import address_to_network, chosen_network
+
+    if cluster.policy.ip_block_nodes == "ignore":
+        return []
+    network = chosen_network(pod)
+    found = []
+    for node in cluster.nodes:
+        seen = [address_to_network(cluster, node, network, family) or address_of(node, family) for family in (4, 6)]
+        if any(address is not None and address in one.addresses for address in seen):
+            found.append(node.name)
+    return found
+
+
+def _order(cluster: Cluster, one: Exposure) -> tuple[int, ...]:
+    """Return the sort key: unprotected groups first, then by what is open to pods, then to the outside."""
+    levels = [LEVELS.index(of.level(cluster)) for of in (one.ingress, one.egress)]
+    ranges = [opening.addresses for opening in one.ingress.outside(cluster)]
+    width = 0 if any(of.internet for of in ranges) else 1 if ranges else 2
+    return (levels[0], width, levels[1], one.group.number)
+
+
+class _Reached:
+    """The numbers of endpoints that reach a group, and that a group reaches, on any port in question."""
+
+    def __init__(self, found: Groups) -> None:
+        self._found = found
+        self._known: dict[int, tuple[int, int, tuple[int, int]]] = {}
+
+    def of(self, group: Group) -> tuple[int, int, tuple[int, int]]:
+        if group.number not in self._known:
+            into = dict.fromkeys(self._found.having, 0)
+            out = dict(into)
+            for verdict, by_service in self._found.having.items():
+                for service in group.services:
+                    into[verdict] |= by_service[service][group.number]
+                for columns in self._found.having_by_source[verdict].values():
+                    out[verdict] |= columns[group.number]
+            counts = [self._count(group, of["allow"]) for of in (into, out)]
+            unknown = [self._count(group, of["unknown"] & ~of["allow"]) for of in (into, out)]
+            self._known[group.number] = (counts[0], counts[1], (unknown[0], unknown[1]))
+        return self._known[group.number]
+
+    def _count(self, group: Group, others: int) -> int:
+        return self._found.size(others) - (others >> group.number & 1)
+
+
+def reachable(found: Groups, group: Group) -> Iterator[int]:
+    """Yield the numbers of the groups that a group may open a port of."""
+    out = 0
+    for columns in found.having_by_source["allow"].values():
+        out |= columns[group.number]
+    yield from members(out)
+
+
+__all__ = [
+    "LEVELS",
+    "AddressOpening",
+    "Exposure",
+    "Exposures",
+    "NewPods",
+    "PodOpening",
+    "PortSet",
+    "Side",
+    "exposures",
+    "nodes_admitted",
+    "pod_ranges",
+    "side",
+]

@@ -7,7 +7,7 @@ groups if a pod or an address that may come does.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal
@@ -18,13 +18,11 @@ from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.address_sets import AddressSet, address_set
-from netlab.policy.bitsets import members
 from netlab.policy.decision import Match
 from netlab.policy.doors import Door, doors, outside
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, PodPeers, openings
-from netlab.policy.port_sets import PortSet
 from netlab.policy.unread import selecting
 
 Level = Literal["everything", "cluster", "new namespaces", "new pods", "nothing"]
@@ -84,14 +82,20 @@ class Side:
 
         They may have addresses of pods and nodes too, and have those of the cluster's IP families only.
         """
-        found = []
-        for one in self.openings.addresses:
-            own = AddressSet()
-            for family in cluster.families:
-                own |= one.addresses.of(family)
-            if own & outside(cluster):
-                found.append(AddressOpening(own, one.ports, one.rules))
-        return tuple(found)
+        found = [replace(one, addresses=in_families(cluster, one)) for one in self.openings.addresses]
+        return tuple(one for one in found if one.addresses & outside(cluster))
+
+    def is_outside(self, cluster: Cluster, one: AddressOpening) -> bool:
+        """Say whether an opening has addresses outside of the cluster."""
+        return bool(in_families(cluster, one) & outside(cluster))
+
+
+def in_families(cluster: Cluster, one: AddressOpening) -> AddressSet:
+    """Return the addresses of an opening that are of the cluster's IP families."""
+    found = AddressSet()
+    for family in cluster.families:
+        found |= one.addresses.of(family)
+    return found
 
 
 @frozen
@@ -338,27 +342,3 @@ class _Reached:
 
     def _count(self, group: Group, others: int) -> int:
         return self._found.size(others) - (others >> group.number & 1)
-
-
-def reachable(found: Groups, group: Group) -> Iterator[int]:
-    """Yield the numbers of the groups that a group may open a port of."""
-    out = 0
-    for columns in found.having_by_source["allow"].values():
-        out |= columns[group.number]
-    yield from members(out)
-
-
-__all__ = [
-    "LEVELS",
-    "AddressOpening",
-    "Exposure",
-    "Exposures",
-    "NewPods",
-    "PodOpening",
-    "PortSet",
-    "Side",
-    "exposures",
-    "nodes_admitted",
-    "pod_ranges",
-    "side",
-]

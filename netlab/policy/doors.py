@@ -7,6 +7,7 @@ evaluator answers for one address of each class that the pod's ipBlocks and the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
 from netlab.cluster.flows import Flow, declared_ports
@@ -52,10 +53,15 @@ class Door:
 
 @frozen
 class _Way:
-    """One way through a door: the endpoint or address that is sent to."""
+    """One way through a door: the endpoint, address and port that are sent to.
+
+    ``balanced``: a load balancer sends there; it refuses what is not in the Service's source ranges.
+    """
 
     destination: Endpoint | None
     address: Address
+    port: int
+    balanced: bool = False
 
 
 def outside(cluster: Cluster) -> AddressSet:
@@ -83,7 +89,10 @@ def _own(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]:
     for address in pod.addresses:
         for protocol, port in declared_ports(pod):
             if port is not None:
-                ways = [_Way(pod, address)]
+                # Else the evaluator would be asked about each pod, to say that no route leads there.
+                if not (pod.host_network or pod.traits.outside_routes):
+                    continue
+                ways = [_Way(pod, address, port)]
                 yield _door(cluster, pod, ingress, ("pod address", "", protocol, port, port), ways)
 
 
@@ -94,7 +103,7 @@ def _host_ports(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]
             address = one.host_ip or address_of(node, family)
             if address is not None and address.version == family and address in node.addresses:
                 key = ("hostPort", "", one.port.protocol, one.port.host_port, one.port.port)
-                yield _door(cluster, pod, ingress, key, [_Way(node, address)])
+                yield _door(cluster, pod, ingress, key, [_Way(node, address, one.port.host_port)])
 
 
 def published_on(cluster: Cluster) -> dict[str, list[Published]]:
@@ -109,17 +118,20 @@ def published_on(cluster: Cluster) -> dict[str, list[Published]]:
 
 def _of_services(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]:
     for service, protocol, port, node_port, target, family in _served(cluster).get(pod.ref, ()):
-        if node_port:
-            # The node decides which endpoints it uses: the pod's own node, and another one.
-            nodes = [cluster.node(pod.node), *[node for node in cluster.nodes if node.name != pod.node][:1]]
-            ways = [_Way(n, a) for n in nodes if (a := address_of(n, family)) is not None]
+        # The node decides which endpoints it uses: the pod's own node, and another one.
+        nodes = [cluster.node(pod.node), *[node for node in cluster.nodes if node.name != pod.node][:1]]
+        at_nodes = [_Way(n, a, node_port) for n in nodes if node_port and (a := address_of(n, family)) is not None]
+        if at_nodes:
             key = ("nodePort", service.meta.key, protocol, node_port, target)
-            yield _door(cluster, pod, ingress, key, ways, service.source_ranges)
+            yield _door(cluster, pod, ingress, key, at_nodes)
         for address in outer_addresses(service):
             if address.version == family:
-                kind = "load balancer" if any(i.address == address for i in service.load_balancer) else "external IP"
+                balanced = any(one.address == address for one in service.load_balancer)
                 owner = cluster.by_address.get(address)
-                ways = [_Way(owner if isinstance(owner, Node) else None, address)]
+                ways = [_Way(owner if isinstance(owner, Node) else None, address, port)]
+                # A load balancer chooses among nodes, and the lab's takes one.
+                ways += [replace(way, balanced=True) for way in at_nodes if balanced]
+                kind = "load balancer" if balanced else "external IP"
                 key = (kind, service.meta.key, protocol, port, target)
                 yield _door(cluster, pod, ingress, key, ways, service.source_ranges)
 
@@ -164,7 +176,11 @@ def _door(
         if address is None:
             continue
         host = _host(cluster, address)
-        flows = [Flow(host, way.destination, family, protocol, port, way.address) for way in ways]
+        flows = [
+            Flow(host, way.destination, family, protocol, way.port, way.address)
+            for way in ways
+            if not (way.balanced and source_ranges) or part.within(address_set(source_ranges))
+        ]
         verdicts = {one.verdict for flow in flows for one in _about(evaluate(cluster, flow), pod)}
         admitted |= part if "allow" in verdicts else AddressSet()
         unknown |= part if "unknown" in verdicts and "allow" not in verdicts else AddressSet()

@@ -1,0 +1,300 @@
+"""The exposure of groups: unprotected ones first, what does not exist yet, ranges, doors, unread policies."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from itertools import product
+from random import Random
+
+import pytest
+from builders import cluster, namespace, peer, pod, policy, rule, topology, unread
+from hypothetical_pods import ASKED, with_hypothetical
+from random_clusters import some_cluster
+from sizes import samples
+
+from netlab.cluster import Cluster
+from netlab.cluster.flows import Flow, FlowSelection
+from netlab.cluster.types import Pod
+from netlab.conformance.shorthand import pairs
+from netlab.objects.services import Service, ServicePort
+from netlab.objects.types import Meta
+from netlab.objects.unread import Subject
+from netlab.policy.decision import Side
+from netlab.policy.evaluate import evaluate
+from netlab.policy.exposure import Exposure, exposures
+
+ASK = FlowSelection()
+
+
+def of(found: Cluster, ref: str) -> Exposure:
+    """Return the exposure of the group of a pod."""
+    return next(one for one in exposures(found, ASK).found if any(member.ref == ref for member in one.group.members))
+
+
+def shop(*rules: object, egress: tuple[object, ...] | None = None, **more: object) -> Cluster:
+    """Return a cluster in which a policy isolates shop/db, with a client in another namespace."""
+    return cluster(
+        topology(["node-1", "node-2"], mode="overlay"),
+        namespace("shop"),
+        namespace("edge", "team=x"),
+        pod("shop/db", "app=db", ports=["pg=5432"]),
+        pod("edge/web", "app=web"),
+        policy("shop/db", "app=db", ingress=rules, egress=egress, **more),  # type: ignore[arg-type]
+    )
+
+
+def pods_text(one: Exposure) -> list[str]:
+    return [f"{opening.peers} on {opening.ports}" for opening in one.ingress.openings.pods]
+
+
+LEVELS = {
+    "every pod": (rule(peer(ns=""), ports=["80"]), "cluster"),
+    "without peers": (rule(ports=["80"]), "cluster"),
+    "pods of new namespaces": (rule(peer("app=mon", "team=x")), "new namespaces"),
+    "any namespace but one": (rule(peer(ns="kubernetes.io/metadata.name notin (edge)")), "new namespaces"),
+    "a namespace that does not exist": (rule(peer(ns="kubernetes.io/metadata.name=mon")), "new namespaces"),
+    "pods of a namespace": (rule(peer("app=web", "kubernetes.io/metadata.name=edge")), "new pods"),
+    "pods of its namespace": (rule(peer("app=web")), "new pods"),
+    "all addresses of pods": (rule(peer(cidr="10.0.0.0/8")), "cluster"),
+    "some addresses of pods": (rule(peer(cidr="10.244.0.0/30")), "new pods"),
+    "addresses of no pod": (rule(peer(cidr="192.0.2.0/24")), "nothing"),
+    "a namespace without its own label": (rule(peer(ns="!kubernetes.io/metadata.name")), "nothing"),
+    "a port by a name that the pod lacks": (rule(peer(ns=""), ports=["http"]), "nothing"),
+}
+
+
+@pytest.mark.parametrize("case", LEVELS)
+def test_a_level_says_how_wide_a_side_is_open(case: str) -> None:
+    """The words are those of the document."""
+    rules, level = LEVELS[case]
+    found = shop(rules)
+
+    assert level == of(found, "shop/db").ingress.level(found)
+
+
+def test_unprotected_groups_come_first() -> None:
+    """Then those that are open to every pod, to new namespaces, to some pods, to nothing."""
+    found = cluster(
+        *(pod(f"x/{name}", f"app={name}") for name in "abcde"),
+        policy("x/a", "app=a", ingress=[]),
+        policy("x/b", "app=b", ingress=[rule(peer("app=c"))]),
+        policy("x/c", "app=c", ingress=[rule(peer(ns="team=new"))]),
+        policy("x/d", "app=d", ingress=[rule(peer(ns=""))]),
+    )
+
+    assert ["x/e", "x/d", "x/c", "x/b", "x/a"] == [one.pods[0].ref for one in exposures(found, ASK).found]
+
+
+def test_pods_that_nothing_tells_apart_yet_are_in_two_groups_if_something_may() -> None:
+    """No pod has app=mon, so both are closed today; only one of them opens for it."""
+    found = cluster(
+        pod("x/a", "app=a"),
+        pod("x/b", "app=b"),
+        policy("x/a", "app=a", ingress=[rule(peer("app=mon"))]),
+        policy("x/b", "app=b", ingress=[]),
+    )
+
+    assert [["x/a"], ["x/b"]] == [[p.ref for p in one.pods] for one in exposures(found, ASK).found]
+
+
+def test_alike_pods_of_several_policies_are_one_group_with_the_rules_of_all() -> None:
+    """Each namespace has a default deny of its own."""
+    found = cluster(
+        pod("x/a", ""),
+        pod("y/b", ""),
+        *(policy(f"{space}/deny", ingress=[rule(peer(ns="team=z"))]) for space in "xy"),
+    )
+    (one,) = exposures(found, ASK).found
+
+    assert ["x/a", "y/b"] == [p.ref for p in one.pods]
+    assert ["x/deny", "y/deny"] == [p.meta.key for p in one.ingress.openings.policies]
+    assert ["x/deny", "y/deny"] == [match.policy.meta.key for match in one.ingress.openings.pods[0].rules]
+
+
+def test_the_selector_of_what_may_come_is_named() -> None:
+    """Selectors are normal: the own namespace by its name, one value as an equation."""
+    found = shop(
+        rule(peer("app in (mon)", "team=y"), ports=["9090"]),
+        rule(peer("app=web"), ports=["pg"]),
+        rule(peer("!app", "kubernetes.io/metadata.name in (a,b)")),
+    )
+
+    assert [
+        "any pod with !app in namespaces a, b on every port",
+        "any pod with app=mon in any namespace with team=y on 9090/TCP",
+        "any pod with app=web in namespace shop on 5432/TCP",
+    ] == pods_text(of(found, "shop/db"))
+
+
+def test_what_a_wider_opening_has_is_left_out() -> None:
+    """A narrower selector keeps the ports that only it has."""
+    found = shop(
+        rule(peer("app=a", "team=x"), ports=["80", "443"]),
+        rule(peer(ns="team"), ports=["80"]),
+        rule(peer("app in (a,b)", "team=x"), ports=["443"]),
+    )
+
+    assert [
+        "any pod in any namespace with team on 80/TCP",
+        "any pod with app in (a,b) in any namespace with team=x on 443/TCP",
+    ] == pods_text(of(found, "shop/db"))
+
+
+def test_the_whole_internet_is_named_though_private_ranges_are_left_out() -> None:
+    """An exception of a public address makes it a range."""
+    whole = shop(rule(peer(cidr="0.0.0.0/0", but=["10.0.0.0/8", "192.168.0.0/16"])))
+    part = shop(rule(peer(cidr="0.0.0.0/0", but=["8.8.8.8/32"])))
+
+    (of_whole,) = of(whole, "shop/db").ingress.outside(whole)
+    (of_part,) = of(part, "shop/db").ingress.outside(part)
+
+    assert ((4,), ()) == (of_whole.addresses.internet, of_part.addresses.internet)
+    assert ["0.0.0.0/0 except 10.0.0.0/8, 192.168.0.0/16"] == of_whole.addresses.words()
+
+
+def test_ranges_are_divided_where_their_ports_differ() -> None:
+    """Addresses of two ipBlocks have the ports of both."""
+    found = shop(
+        rule(peer(cidr="192.0.2.0/24"), ports=["80"]),
+        rule(peer(cidr="192.0.2.0/25"), ports=["443"]),
+        rule(peer(cidr="2001:db8::/32")),
+    )
+    openings = of(found, "shop/db").ingress.openings.addresses
+
+    assert {
+        "192.0.2.0/25": "80/TCP, 443/TCP",
+        "192.0.2.128/25": "80/TCP",
+        "2001:db8::/32": "every port",
+    } == {", ".join(one.addresses.words()): str(one.ports) for one in openings}
+
+
+def test_egress_has_ports_by_name_and_every_port_of_a_protocol() -> None:
+    """Each destination has its own number for a name."""
+    found = shop(
+        egress=(rule(peer(ns=""), ports=["http", "/UDP", "1-65535/TCP"]), rule(peer("a=b"), ports=["web/SCTP"]))
+    )
+    side = of(found, "shop/db").egress
+
+    assert ["every TCP port, every UDP port", "web/SCTP"] == [str(one.ports) for one in side.openings.pods]
+
+
+def test_new_pods_without_labels_have_the_policies_of_their_namespace() -> None:
+    """A namespace without a default deny leaves them open."""
+    found = shop()
+
+    assert [(("edge", "shop"), False)] == [
+        (one.namespaces, one.ingress.openings.isolated) for one in exposures(found, ASK).new_pods
+    ]
+    denied = cluster(pod("x/a"), pod("y/a"), policy("x/deny", ingress=[]), policy("y/other", "app=z", ingress=[]))
+    assert [(("y",), False), (("x",), True)] == [
+        (one.namespaces, one.ingress.openings.isolated) for one in exposures(denied, ASK).new_pods
+    ]
+
+
+def test_a_side_that_an_unread_policy_could_change_names_it() -> None:
+    """The other side stays certain."""
+    subject = Subject(namespace="x", denies=frozenset(("ingress",)))
+    found = cluster(pod("x/a"), unread("x/cilium", subject))
+    one = of(found, "x/a")
+
+    assert (["x/cilium"], []) == ([p.meta.key for p in one.ingress.unread], [p.meta.key for p in one.egress.unread])
+
+
+def test_a_pod_that_no_policy_can_select_says_why() -> None:
+    """Policies do not select host-network pods."""
+    found = cluster(topology(["node-1"]), pod("x/a", host=True), policy("x/deny", ingress=[]))
+
+    assert "network namespace" in of(found, "x/a").ingress.unenforced
+    assert not of(found, "x/a").ingress.openings.isolated
+
+
+# --- doors ------------------------------------------------------------------------------------------------------------
+
+
+def service(kind: str, external: str = "Cluster", **more: object) -> Service:
+    return Service(
+        Meta("web", "shop"),
+        pairs("app=db"),
+        (ServicePort(80, "pg"),),
+        type=kind,  # type: ignore[arg-type]
+        external_traffic_policy=external,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def with_service(one: Service, *rules: object, ports: tuple[str, ...] = ("pg=5432",)) -> Cluster:
+    return cluster(
+        topology(["node-1", "node-2"], mode="overlay"),
+        namespace("shop"),
+        pod("shop/db", "app=db", ports=ports, node="node-1"),
+        one,
+        policy("shop/db", "app=db", ingress=rules),  # type: ignore[arg-type]
+    )
+
+
+def doors_of(found: Cluster) -> dict[str, list[str]]:
+    return {door.kind: door.admitted.words() for door in of(found, "shop/db").doors}
+
+
+def test_a_node_port_is_a_door_for_what_the_policy_admits() -> None:
+    """The pod's own node shows it the client's address."""
+    found = with_service(service("NodePort", "Local"), rule(peer(cidr="203.0.113.0/24")))
+
+    assert {"nodePort": ["203.0.113.0/24"]} == doors_of(found)
+
+
+def test_a_node_that_masquerades_opens_the_door_to_every_address_if_nodes_are_admitted() -> None:
+    """Policy sees the address of the node that translated."""
+    found = with_service(service("NodePort"), rule(peer(cidr="10.244.0.0/16"), peer(cidr="100.64.0.0/16")))
+
+    assert {"nodePort": ["0.0.0.0/0"]} == doors_of(found)
+
+
+def test_a_load_balancer_lets_its_source_ranges_through() -> None:
+    """Its node port has no such ranges."""
+    ranges = {"source_ranges": (ip_network("203.0.113.0/24"),)}
+    found = with_service(service("LoadBalancer", "Local", **ranges), rule(peer(cidr="0.0.0.0/0")))
+
+    assert {"nodePort": ["0.0.0.0/0"], "load balancer": ["203.0.113.0/24"]} == doors_of(found)
+
+
+def test_a_cluster_ip_and_a_closed_pod_have_no_door() -> None:
+    """The service range is not routed outside of the nodes, and a policy closes the other pod."""
+    assert {} == doors_of(with_service(service("ClusterIP"), rule(peer(cidr="0.0.0.0/0"))))
+    assert {} == doors_of(with_service(service("NodePort", "Local"), rule(peer("app=web"))))
+
+
+def test_a_host_port_and_a_routed_address_are_doors() -> None:
+    """In mode routed, outside hosts have routes to pods."""
+    found = cluster(
+        topology(["node-1"], mode="routed"),
+        pod("shop/db", "app=db", ports=["8080:80"]),
+        policy("shop/db", "app=db", ingress=[rule(peer(cidr="0.0.0.0/0", but=["8.0.0.0/8"]), ports=["80"])]),
+    )
+
+    assert ["pod address", "hostPort"] == [door.kind for door in of(found, "shop/db").doors]
+    assert {"0.0.0.0/0 except 8.0.0.0/8"} == {", ".join(door.admitted.words()) for door in of(found, "shop/db").doors}
+
+
+# --- brute force ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(samples(4)))
+def test_a_group_has_one_exposure_for_all_its_pods(seed: int) -> None:
+    """Every pod that may come has the same ingress verdict to all pods of a group, unless a port name differs."""
+    base = some_cluster(Random(f"exposure-{seed}"))  # noqa: S311  the same clusters every time
+    with_new, pods, _ = with_hypothetical(base)
+    for one in exposures(base, ASK).found:
+        subjects = [p for p in one.pods if p.selectable and p.addresses]
+        for other, (protocol, port) in product(pods[::5], ASKED):
+            verdicts = {
+                side.verdict
+                for subject in subjects
+                if (side := _ingress(with_new, other, subject, protocol, port)) is not None
+            }
+
+            assert len(verdicts) < 2
+
+
+def _ingress(of_cluster: Cluster, other: Pod, subject: Pod, protocol: str, port: int | None) -> Side | None:
+    return evaluate(of_cluster, Flow(other, subject, 4, protocol, port, subject.addresses[0])).ingress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from itertools import product
 from random import Random
 
@@ -14,12 +14,13 @@ from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow, FlowSelection
-from netlab.cluster.types import Pod
+from netlab.cluster.types import Host, Node, Pod, address_of
 from netlab.conformance.shorthand import pairs
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Meta
 from netlab.objects.unread import Subject
 from netlab.policy.decision import Side
+from netlab.policy.doors import outside
 from netlab.policy.evaluate import evaluate
 from netlab.policy.exposure import Exposure, exposures
 
@@ -298,3 +299,33 @@ def test_a_group_has_one_exposure_for_all_its_pods(seed: int) -> None:
 
 def _ingress(of_cluster: Cluster, other: Pod, subject: Pod, protocol: str, port: int | None) -> Side | None:
     return evaluate(of_cluster, Flow(other, subject, 4, protocol, port, subject.addresses[0])).ingress
+
+
+@pytest.mark.parametrize("seed", range(samples(8)))
+def test_doors_let_exactly_the_addresses_through_that_the_evaluator_allows(seed: int) -> None:
+    """For the pods' own addresses and host ports; a pod without a door is closed to every outside address."""
+    texts = ("8.8.8.8", "10.0.0.9", "10.245.0.77", "192.0.2.9", "192.0.2.10", "100.64.9.9", "203.0.113.7")
+    for number in range(3):
+        base = some_cluster(Random(f"doors-{seed}-{number}"))  # noqa: S311  the same clusters every time
+        for one, text in product(exposures(base, ASK).found, texts):
+            address = ip_address(text)
+            host = base.by_address.get(address) or Host("new", (address,))
+            if address not in outside(base) or not isinstance(host, Host):
+                continue
+            for subject in one.pods:
+                asked: list[tuple[str, str, int, Pod | Node]] = []
+                asked += [("pod address", port.protocol, port.port, subject) for port in subject.ports]
+                asked += [
+                    ("hostPort", port.protocol, port.host_port, base.node(subject.node))
+                    for port in subject.ports
+                    if port.host_port and subject.traits.attachment.published
+                ]
+                for kind, protocol, port_number, end in asked:
+                    to = address_of(end, 4)
+                    if to is None:
+                        continue
+                    decision = evaluate(base, Flow(host, end, 4, protocol, port_number, to))
+                    doors = [d for d in one.doors if (d.kind, d.protocol, d.port) == (kind, protocol, port_number)]
+
+                    assert (decision.verdict == "allow") == any(address in d.admitted for d in doors if d.family == 4)
+                    assert (decision.verdict == "unknown") == any(address in d.unknown for d in doors if d.family == 4)

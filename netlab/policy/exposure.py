@@ -13,14 +13,14 @@ from functools import cached_property
 from typing import Literal
 
 from netlab.cluster.flows import FlowSelection
-from netlab.cluster.types import Cluster, Pod, address_of
+from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.address_sets import AddressSet, address_set
 from netlab.policy.decision import Match
 from netlab.policy.doors import Door, doors, outside
 from netlab.policy.groups import Group, Groups, groups
+from netlab.policy.inside_addresses import every_pod, in_families, pod_ranges
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, PodPeers, openings
 from netlab.policy.unread import selecting
@@ -65,7 +65,7 @@ class Side:
 
     def pods_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
         """Return the openings that have the addresses of all pods that may come, in some IP family."""
-        return tuple(one for one in self.openings.addresses if _whole(cluster, one.addresses))
+        return tuple(one for one in self.openings.addresses if every_pod(cluster, one.addresses))
 
     def some_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
         """Return the openings that have the addresses of some pods that may come, and not of all."""
@@ -74,7 +74,7 @@ class Side:
         return tuple(
             one
             for one in self.openings.addresses
-            if one.addresses & pod_ranges(cluster) and not _whole(cluster, one.addresses)
+            if one.addresses & pod_ranges(cluster) and not every_pod(cluster, one.addresses)
         )
 
     def outside(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
@@ -88,14 +88,6 @@ class Side:
     def is_outside(self, cluster: Cluster, one: AddressOpening) -> bool:
         """Say whether an opening has addresses outside of the cluster."""
         return bool(in_families(cluster, one) & outside(cluster))
-
-
-def in_families(cluster: Cluster, one: AddressOpening) -> AddressSet:
-    """Return the addresses of an opening that are of the cluster's IP families."""
-    found = AddressSet()
-    for family in cluster.families:
-        found |= one.addresses.of(family)
-    return found
 
 
 @frozen
@@ -278,37 +270,6 @@ def _of_new_pod(cluster: Cluster, namespace: str, direction: Direction) -> Openi
         pod = replace(attached, namespace=namespace, name="(new)", labels={}, ports=(), workload="", addresses=())
         known[namespace, direction] = pod
     return openings(cluster, pod, direction)
-
-
-def pod_ranges(cluster: Cluster) -> AddressSet:
-    """Return the addresses that pods may have."""
-    found: AddressSet | None = cluster.memo.get("policy.pod_ranges")
-    if found is None:
-        cidrs = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
-        found = cluster.memo["policy.pod_ranges"] = address_set(cidrs)
-    return found
-
-
-def _whole(cluster: Cluster, addresses: AddressSet) -> bool:
-    if cluster.policy.ip_block_pods == "ignore":
-        return False
-    ranges = pod_ranges(cluster)
-    return any(of and of.within(addresses) for of in (ranges.of(4), ranges.of(6)))
-
-
-def nodes_admitted(cluster: Cluster, pod: Pod, one: AddressOpening) -> list[str]:
-    """Return the nodes whose packets an opening of a pod has, by the address that the pod sees."""
-    from netlab.cluster.node_sources import address_to_network, chosen_network
-
-    if cluster.policy.ip_block_nodes == "ignore":
-        return []
-    network = chosen_network(pod)
-    found = []
-    for node in cluster.nodes:
-        seen = [address_to_network(cluster, node, network, family) or address_of(node, family) for family in (4, 6)]
-        if any(address is not None and address in one.addresses for address in seen):
-            found.append(node.name)
-    return found
 
 
 def _order(cluster: Cluster, one: Exposure) -> tuple[int, ...]:

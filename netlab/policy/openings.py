@@ -7,7 +7,7 @@ of all policies that select the pod, united: the same peers are one opening, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.frozen import frozen
@@ -209,18 +209,68 @@ def _united(peers: Iterable[Peer]) -> AddressSet:
 
 def _reduced(found: Sequence[PodOpening]) -> list[PodOpening]:
     """Leave out of each opening the ports that a wider one has; the widest openings come first."""
+    wider = _Wider(found)
     left: list[PodOpening] = []
-    for one in found:
+    for at, one in enumerate(found):
         ports = one.ports
-        for other in found:
-            if other is not one and one.peers.within(other.peers):
-                # Two sets of peers that have each other's pods are written differently. The first one stays.
-                if other.peers.within(one.peers) and found.index(one) < found.index(other):
-                    continue
-                ports = ports - other.ports
+        for number in wider.candidates(one.peers):
+            other = found[number]
+            if number == at or not one.peers.within(other.peers):
+                continue
+            # Two sets of peers that have each other's pods are written differently. The first one stays.
+            if number > at and other.peers.within(one.peers):
+                continue
+            ports = ports - other.ports
         if ports:
             left.append(PodOpening(one.peers, ports, one.rules))
     return sorted(left, key=lambda one: (not one.peers.everything, not one.peers.every_namespace, str(one.peers)))
+
+
+_Key = tuple[bool, str]
+"""A key of labels: of the namespace, or of the pod."""
+
+
+class _Wider:
+    """Finds the openings that may have all pods of some peers, without a comparison of each with each.
+
+    Peers with one value for each key are found by these values, as a policy may list thousands. All others are
+    compared.
+    """
+
+    def __init__(self, found: Sequence[PodOpening]) -> None:
+        self._by_values: dict[tuple[_Key, ...], dict[tuple[str, ...], list[int]]] = {}
+        self._others: list[int] = []
+        for number, one in enumerate(found):
+            values = _single_values(one.peers)
+            if values is None:
+                self._others.append(number)
+            else:
+                self._by_values.setdefault(tuple(values), {}).setdefault(tuple(values.values()), []).append(number)
+
+    def candidates(self, peers: PodPeers) -> Iterator[int]:
+        """Yield the numbers of the openings that may have all pods of the peers."""
+        yield from self._others
+        own: dict[_Key, str | None] = {}
+        for of_namespace, labels in ((True, peers.namespaces), (False, peers.pods)):
+            for key, values in labels.conditions:
+                if values.only is not None and len(values.only) == 1 and not values.absent:
+                    own[of_namespace, key] = next(iter(values.only))
+        for keys, by_values in self._by_values.items():
+            wanted = tuple(own.get(key) for key in keys)
+            yield from by_values.get(wanted, ())  # type: ignore[arg-type]
+
+
+def _single_values(peers: PodPeers) -> dict[_Key, str] | None:
+    """Return the value of each key that peers have conditions on; None if some condition is of another form."""
+    found: dict[_Key, str] = {}
+    for of_namespace, labels in ((True, peers.namespaces), (False, peers.pods)):
+        for key, values in labels.conditions:
+            if of_namespace and (key, values) == ALL_NAMESPACES.conditions[0]:
+                continue
+            if values.only is None or len(values.only) != 1 or values.absent:
+                return None
+            found[of_namespace, key] = next(iter(values.only))
+    return found
 
 
 def _disjoint(found: Sequence[AddressOpening]) -> list[AddressOpening]:

@@ -185,7 +185,7 @@ class ExposureReport:
 
     def side_lines(self, one: Exposure, side: Side) -> Iterator[str]:
         """Yield what a side admits, in lines."""
-        from netlab.policy.exposure import in_families, nodes_admitted
+        from netlab.policy.inside_addresses import in_families, nodes_admitted
 
         cluster = self.found.cluster
         if side.unread:

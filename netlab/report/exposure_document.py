@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netlab.objects.core_v1 import NAMESPACE_LABEL
-from netlab.policy.exposure import in_families, nodes_admitted
+from netlab.policy.inside_addresses import in_families, nodes_admitted
 from netlab.report.exposure import port_data
 
 if TYPE_CHECKING:

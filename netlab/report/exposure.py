@@ -54,7 +54,8 @@ from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.cluster.types import Pod
-    from netlab.policy.exposure import Exposure, Exposures, Side
+    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposure import Exposure, Exposures
     from netlab.policy.hops import ReachedPods
     from netlab.report.again import CommandLine
     from netlab.report.blocks import Block

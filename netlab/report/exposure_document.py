@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from netlab.objects.policies import NetworkPolicy
     from netlab.policy.address_sets import AddressSet
     from netlab.policy.decision import Match
-    from netlab.policy.exposure import Exposure, NewPods, Side
+    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposure import Exposure, NewPods
     from netlab.policy.hops import ReachedPods
     from netlab.report.exposure import ExposureReport
 

@@ -8,18 +8,18 @@ groups if a pod or an address that may come does.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.objects.types import Direction
 from netlab.policy.doors import Door, doors
 from netlab.policy.exposed_sides import LEVELS, Side, side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
-from netlab.policy.openings import UNPROTECTED, Openings, PodPeers, openings
+from netlab.policy.new_pods import of_new_pod
+from netlab.policy.openings import PodOpening, ports_to
+from netlab.policy.pod_peers import PodPeers
 
 
 @frozen
@@ -67,7 +67,7 @@ class Exposures:
         """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
         alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
         for name in self.cluster.namespaces:
-            sides = Side(_of_new_pod(self.cluster, name, "ingress")), Side(_of_new_pod(self.cluster, name, "egress"))
+            sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))
             alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
@@ -81,6 +81,19 @@ class Exposures:
                 1 for pod in self._candidates(peers) if pod.namespace in spaces and peers.pods.has(pod.labels)
             )
         return known[peers]
+
+    def stopped(self, one: Exposure, opening: PodOpening) -> list[str]:
+        """Return the existing namespaces whose own egress policies stop each new pod with the labels of an opening.
+
+        The new pod has the fewest labels that the opening needs.
+        """
+        labels = opening.peers.pods.example()
+        return [
+            name
+            for name in self.namespaces_of(opening.peers.namespaces)
+            if (of := of_new_pod(self.cluster, name, "egress", labels)).isolated
+            and not any(opening.ports.meets(ports_to(self.cluster, of, pod)) for pod in one.pods)
+        ]
 
     def namespaces_of(self, labels: LabelSet) -> Sequence[str]:
         """Return the existing namespaces with labels."""
@@ -137,20 +150,6 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
             exposed.append(Exposure(part, ingress, egress, alike[0][3], *reached.of(group)))
     exposed.sort(key=lambda one: _order(cluster, one))
     return Exposures(cluster, asked, found, tuple(exposed))
-
-
-def _of_new_pod(cluster: Cluster, namespace: str, direction: Direction) -> Openings:
-    """Return what a new pod without labels admits in a namespace."""
-    known: dict[tuple[str, Direction], Pod] = cluster.memo.setdefault("policy.new_pods", {})
-    pod = known.get((namespace, direction))
-    if pod is None:
-        attached = next((one for one in cluster.pods if one.selectable), None)
-        if attached is None:
-            return UNPROTECTED
-        # The cluster keeps the pod, as caches have pods by identity.
-        pod = replace(attached, namespace=namespace, name="(new)", labels={}, ports=(), workload="", addresses=())
-        known[namespace, direction] = pod
-    return openings(cluster, pod, direction)
 
 
 def _order(cluster: Cluster, one: Exposure) -> tuple[int, ...]:

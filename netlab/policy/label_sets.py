@@ -6,6 +6,7 @@ A set has one condition for each key, so intersection, comparison and emptiness 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 
 from netlab.frozen import frozen
 from netlab.objects.core_v1 import NAMESPACE_LABEL
@@ -85,6 +86,18 @@ class LabelSet:
     def has(self, labels: Mapping[str, str]) -> bool:
         """Say whether labels satisfy it."""
         return all(values.has(labels.get(key)) for key, values in self.conditions)
+
+    def example(self) -> dict[str, str]:
+        """Return the fewest labels that satisfy it: the first of several values, else one that it does not name."""
+        found = {}
+        for key, values in self.conditions:
+            if values.absent:
+                continue
+            if values.only:
+                found[key] = min(values.only)
+                continue
+            found[key] = next(name for n in count() if (name := f"new{n or ''}") not in values.excluded)
+        return found
 
     def condition(self, key: str) -> LabelValues:
         """Return the values that a key may have."""

@@ -40,6 +40,19 @@ class PortSet:
         names = {n for n in self.names if n not in other.names and less.get(n[0], ()) != _FULL}
         return _made(found, self.icmp and not other.icmp, names)
 
+    def at(self, destination: Endpoint) -> PortSet:
+        """Return the set with the destination's numbers in place of names."""
+        numbers = [(p, container_port(destination, name, p)) for p, name in self.names]
+        found = PortSet(self.ranges, self.icmp)
+        for protocol, port in numbers:
+            if port is not None:
+                found |= PortSet(((protocol, ((port, port),)),))
+        return found
+
+    def meets(self, other: PortSet) -> bool:
+        """Say whether both sets have a port; neither has names."""
+        return bool(self - (self - other))
+
     def __bool__(self) -> bool:
         return bool(self.ranges or self.icmp or self.names)
 

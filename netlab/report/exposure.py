@@ -12,7 +12,7 @@ The document (``-o json``, ``-o yaml``) is::
           "pods": [
             {"peers": "any pod with app=monitoring in any namespace with team=y", "podSelector": "app=monitoring",
              "namespaceSelector": "team=y", "ports": ["9090/TCP"], "pods": 0, "namespaces": 0, "newNamespaces": true,
-             "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 9,
+             "stopped": [], "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 9,
                           "path": "spec.ingress[0].from[0]"}]}],
           "addresses": [
             {"ranges": [{"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}], "internet": [4], "ports": ["443/TCP"],
@@ -30,6 +30,7 @@ The document (``-o json``, ``-o yaml``) is::
 - ``sources``, ``destinations``: existing endpoints that may open a port of a pod of the group, and of those that it may
   open a port of.
 - ``pods`` of an opening: how many existing pods it has; 0 means that nothing bears such labels yet.
+- ``stopped``: existing namespaces whose own egress policies stop a new pod with the labels of the opening; on ingress.
 - ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``nodes``: the nodes
   that have one. ``internet``: the IP families of which they have every public address.
 - ``doors``: how outside addresses reach a pod; ``ranges`` get through, as far as they lie outside of the cluster.
@@ -197,7 +198,9 @@ class ExposureReport:
         for opening in side.openings.pods:
             number = self.found.pods_of(opening.peers)
             now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
-            yield f"{opening.peers} on {opening.ports} ({now})"
+            stopped = self.found.stopped(one, opening) if side is one.ingress else []
+            by_own = f"; own egress policies stop a new one in {_few(stopped)}" if stopped else ""
+            yield f"{opening.peers} on {opening.ports} ({now}{by_own})"
         whole = side.pods_by_address(cluster)
         for of in side.openings.addresses:
             if not in_families(cluster, of):

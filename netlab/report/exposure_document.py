@@ -72,6 +72,7 @@ def _side(report: ExposureReport, one: Exposure, side: Side) -> dict[str, Any]:
                 "pods": report.found.pods_of(peers),
                 "namespaces": len(report.found.namespaces_of(peers.namespaces)),
                 "newNamespaces": peers.new_namespaces(cluster),
+                "stopped": report.found.stopped(one, opening) if side is one.ingress else [],
                 "because": _because(opening.rules),
             }
         )

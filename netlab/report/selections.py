@@ -89,7 +89,7 @@ def _policy_lines(found: PolicySelection) -> Iterator[str]:
 
 
 def _peer_line(policy: NetworkPolicy, rule: SelectedRule, found: SelectedPeers) -> str:
-    from netlab.policy.openings import peers_of
+    from netlab.policy.pod_peers import peers_of
 
     place = "" if found.number < 0 else _place(policy, rule.path(found))
     if found.peer is None:

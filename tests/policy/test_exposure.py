@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import product
 from random import Random
@@ -23,6 +24,7 @@ from netlab.policy.decision import Side
 from netlab.policy.doors import outside
 from netlab.policy.evaluate import evaluate
 from netlab.policy.exposure import Exposure, exposures
+from netlab.policy.openings import PodOpening
 
 ASK = FlowSelection()
 
@@ -329,3 +331,57 @@ def test_doors_let_exactly_the_addresses_through_that_the_evaluator_allows(seed:
 
                     assert (decision.verdict == "allow") == any(address in d.admitted for d in doors if d.family == 4)
                     assert (decision.verdict == "unknown") == any(address in d.unknown for d in doors if d.family == 4)
+
+
+# --- the other end ----------------------------------------------------------------------------------------------------
+
+
+def test_namespaces_whose_own_egress_policies_stop_a_new_pod_are_named() -> None:
+    """A new pod of another existing namespace, and of a new one, gets in."""
+    found = cluster(
+        *(namespace(name, "team=x") for name in ("closed", "dns", "open", "right")),
+        namespace("shop"),
+        pod("shop/db", "app=db", ports=["pg=5432"]),
+        policy("shop/db", "app=db", ingress=[rule(peer("app=mon", "team=x"), ports=["pg"])]),
+        policy("closed/deny", egress=[]),
+        policy("dns/dns", egress=[rule(ports=["53/UDP"])]),
+        policy("open/other", "app=other", egress=[]),
+        policy("right/db", egress=[rule(peer("app=db", ""), ports=["pg"])]),
+    )
+    all_found = exposures(found, ASK)
+    one = of(found, "shop/db")
+
+    assert ["closed", "dns"] == all_found.stopped(one, one.ingress.openings.pods[0])
+
+
+@pytest.mark.parametrize("seed", range(samples(8)))
+def test_a_new_pod_is_stopped_exactly_where_the_evaluator_denies_its_egress(seed: int) -> None:
+    """A pod with the fewest labels of each opening is added to each namespace and asked on the ports of the opening."""
+    for number in range(4):
+        base = some_cluster(Random(f"stopped-{seed}-{number}"))  # noqa: S311  the same clusters every time
+        example = next((one for one in base.pods if one.selectable and one.traits.attachment.enforced), None)
+        if example is None or 4 not in base.families:
+            continue
+        found = exposures(base, ASK)
+        for one in found.found:
+            for opening in one.ingress.openings.pods if one.ingress.openings.isolated else ():
+                stopped = found.stopped(one, opening)
+                for space in found.namespaces_of(opening.peers.namespaces):
+                    labels = opening.peers.pods.example()
+                    new = replace(example, namespace=space, name="new", labels=labels, ports=(), workload="")
+                    with_new = replace(base, pods=(*base.pods, new))
+                    asked = [(p, n) for p, n in (*ASKED, *_ports_of(opening)) if opening.ports.has(p, n)]
+                    sides = [
+                        evaluate(with_new, Flow(new, to, 4, protocol, port, address_of(to, 4))).egress
+                        for to in one.pods
+                        for protocol, port in asked
+                        if address_of(to, 4) is not None
+                    ]
+                    judged = [side.verdict for side in sides if side is not None]
+                    if len(judged) == len(sides) and judged and len(base.families) == 1:
+                        assert (space in stopped) == ("allow" not in judged)
+
+
+def _ports_of(opening: PodOpening) -> list[tuple[str, int]]:
+    """Return the first port of each range of an opening."""
+    return [(protocol, low) for protocol, ranges in opening.ports.ranges for low, _ in ranges]

@@ -18,8 +18,9 @@ from netlab.policy.exposed_sides import LEVELS, Side, side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.new_pods import of_new_pod
-from netlab.policy.openings import PodOpening, ports_to
+from netlab.policy.openings import PodOpening
 from netlab.policy.pod_peers import PodPeers
+from netlab.policy.stopped_pods import stopped_in
 
 
 @frozen
@@ -87,13 +88,7 @@ class Exposures:
 
         The new pod has the fewest labels that the opening needs.
         """
-        labels = opening.peers.pods.example()
-        return [
-            name
-            for name in self.namespaces_of(opening.peers.namespaces)
-            if (of := of_new_pod(self.cluster, name, "egress", labels)).isolated
-            and not any(opening.ports.meets(ports_to(self.cluster, of, pod)) for pod in one.pods)
-        ]
+        return stopped_in(self.cluster, opening, self.namespaces_of(opening.peers.namespaces), one.pods)
 
     def namespaces_of(self, labels: LabelSet) -> Sequence[str]:
         """Return the existing namespaces with labels."""

@@ -94,7 +94,7 @@ class AddressSet:
 
     @property
     def internet(self) -> tuple[int, ...]:
-        """The IP families of which it has every public address."""
+        """The IP families whose public addresses it has."""
         return tuple(family for family in (4, 6) if public(family).within(self))
 
 

@@ -1,4 +1,4 @@
-"""New pods: what a pod would admit that somebody starts in a namespace."""
+"""New pods: what a pod would admit that starts in a namespace."""
 
 from __future__ import annotations
 

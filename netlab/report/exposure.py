@@ -32,7 +32,7 @@ The document (``-o json``, ``-o yaml``) is::
 - ``pods`` of an opening: how many existing pods it has; 0 means that nothing bears such labels yet.
 - ``stopped``: existing namespaces whose own egress policies stop a new pod with the labels of the opening; on ingress.
 - ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``nodes``: the nodes
-  that have one. ``internet``: the IP families of which they have every public address.
+  that have one. ``internet``: the IP families whose public addresses they have.
 - ``doors``: how outside addresses reach a pod; ``ranges`` get through, as far as they lie outside of the cluster.
 - ``newPods``: what isolates a new pod without labels.
 - ``unknown``: policies that netlab does not read and that could change the side.

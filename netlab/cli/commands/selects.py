@@ -32,7 +32,7 @@ def selects_command(
     system: bool,
     output: str,
 ) -> None:
-    """Print which pods a policy selects and whom its rules match, or which policies select a pod.
+    """Print which pods a policy selects and which peers its rules match, or which policies select a pod.
 
     The name is NAMESPACE/NAME of a NetworkPolicy, a pod, or a workload, which stands for all its pods. If several have
     the name, write the kind too: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME.

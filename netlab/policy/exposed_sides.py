@@ -84,14 +84,16 @@ class Side:
 def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
     """Return one side of a pod: what it admits, as far as policies are enforced on it."""
     why = _unenforced(cluster, pod, direction)
+    of = UNPROTECTED if why else openings(cluster, pod, direction)
+    admits = bool(of.pods or of.addresses)
     unread = tuple(
         {
             id(one.policy): one.policy
             for one in selecting(cluster, pod)
-            if direction in one.subject.denies or direction in one.subject.allows
+            # It could deny what the side admits, or admit what the side does not.
+            if (admits and direction in one.subject.denies) or (of.isolated and direction in one.subject.allows)
         }.values()
     )
-    of = UNPROTECTED if why else openings(cluster, pod, direction)
     known: dict[Hashable, Side] = cluster.memo.setdefault("policy.exposed_sides", {})
     key = (id(of), why, tuple(map(id, unread)))
     if key not in known:

@@ -385,3 +385,14 @@ def test_a_new_pod_is_stopped_exactly_where_the_evaluator_denies_its_egress(seed
 def _ports_of(opening: PodOpening) -> list[tuple[str, int]]:
     """Return the first port of each range of an opening."""
     return [(protocol, low) for protocol, ranges in opening.ports.ranges for low, _ in ranges]
+
+
+def test_an_unread_policy_that_could_change_nothing_is_not_named() -> None:
+    """It could only allow what is open already, or deny what is closed already."""
+    allowing = Subject(namespace="x", allows=frozenset(("ingress",)))
+    denying = Subject(namespace="y", denies=frozenset(("ingress",)))
+    found = cluster(
+        pod("x/a"), pod("y/a"), policy("y/deny", ingress=[]), unread("x/u", allowing), unread("y/u", denying)
+    )
+
+    assert [(), ()] == [one.ingress.unread for one in exposures(found, ASK).found]

@@ -85,7 +85,7 @@ def assert_pairs_exact(of: Cluster) -> None:
                 assert expected == (decision.verdict_without_unread == "allow")
 
 
-@pytest.mark.parametrize("seed", range(samples(8)))
+@pytest.mark.parametrize("seed", range(samples(6)))
 def test_a_pod_of_a_new_namespace_reaches_exactly_what_is_open_to_it(seed: int) -> None:
     """The verdict of the pair is that of the destination's openings, as a new namespace has no policies."""
     for number in range(4):
@@ -93,7 +93,7 @@ def test_a_pod_of_a_new_namespace_reaches_exactly_what_is_open_to_it(seed: int) 
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
-@pytest.mark.parametrize("seed", range(samples(8)))
+@pytest.mark.parametrize("seed", range(samples(6)))
 def test_openings_agree_with_the_evaluator_about_pods_that_do_not_exist(seed: int, direction: Direction) -> None:
     """Pods with every combination of labels and of unseen values, in every namespace and in new ones; and addresses."""
     seen: set[bool] = set()

@@ -14,9 +14,14 @@ from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Host, Pod
 from netlab.objects.types import Address, Direction
+from netlab.policy.address_sets import AddressSet
 from netlab.policy.evaluate import evaluate
+from netlab.policy.label_sets import ALL_LABELS, ALL_NAMESPACES
 from netlab.policy.openings import openings
+from netlab.policy.pod_peers import PodPeers
+from netlab.policy.port_sets import EVERY_PORT
 
+DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 Verdicts = dict[tuple[str, int | None], bool]
 
 
@@ -102,3 +107,29 @@ def test_openings_agree_with_the_evaluator_about_pods_that_do_not_exist(seed: in
         seen |= assert_exact(some_cluster(dice), direction)
 
     assert {True, False} == seen
+
+
+FAULTS = {
+    "an opening is left out": ("_reduced", lambda found: [*found][1:]),
+    "ranges are not united": ("_united", lambda peers: AddressSet()),
+    "the namespace does not count": ("peers_of", lambda peer, namespace: PodPeers(ALL_NAMESPACES, ALL_LABELS)),
+    "ports do not count": ("ports_of", lambda items, destination=None: EVERY_PORT),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """The comparison with the evaluator is able to fail."""
+    name, wrong = FAULTS[fault]
+    monkeypatch.setattr(f"netlab.policy.openings.{name}", wrong)
+
+    with pytest.raises(AssertionError):
+        assert_all_exact()
+
+
+def assert_all_exact() -> None:
+    """Compare the openings of twenty clusters, in both directions."""
+    for number in range(20):
+        for direction in DIRECTIONS:
+            dice = Random(f"openings-0-{number}")  # noqa: S311  the same clusters every time, not a secret
+            assert_exact(some_cluster(dice), direction)

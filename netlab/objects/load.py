@@ -21,6 +21,7 @@ from netlab.objects.decoders import (
     skipped_warnings,
 )
 from netlab.objects.documents import Reader
+from netlab.objects.file_trees import InputSource
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
 from netlab.objects.ingresses import Ingress, IngressClass
@@ -39,18 +40,24 @@ from netlab.objects.unread import UnreadPolicy
 
 
 def load(
-    paths: Sequence[str], *, strict: bool = False, stdin: IO[Any] | None = None, ignore: Sequence[str] = ()
+    paths: Sequence[str],
+    *,
+    strict: bool = False,
+    stdin: IO[Any] | None = None,
+    ignore: Sequence[str] = (),
+    sources: Sequence[InputSource] = (),
 ) -> tuple[Objects, list[Problem]]:
     """Read and decode files, directories and ``-`` (standard input); return the objects and the warnings.
 
     ``strict`` makes files without an object, and kinds that netlab does not read, errors. ``ignore`` names policy kinds
-    that netlab leaves out, each as ``KIND`` or ``KIND.GROUP``.
+    that netlab leaves out, each as ``KIND`` or ``KIND.GROUP``. ``sources`` are forms of input that are no path:
+    ``netlab.sources.SOURCES`` has those of the command line, as ``REV:PATH``.
 
     Raises:
       UsageError: if a name in ``ignore`` has another form.
       InputError: if the input has an error. It carries all problems of the input, warnings included.
     """
-    reader = Reader(strict, stdin=stdin)
+    reader = Reader(strict, stdin=stdin, sources=sources)
     documents, unreadable = reader.read(paths)
     objects, problems = decode([*ignored_documents(ignore), *documents], strict=strict)
     problems = in_order((*unreadable, *problems), reader.files)

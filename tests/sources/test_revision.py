@@ -12,9 +12,9 @@ import pytest
 from click.testing import Result
 from repositories import git
 
-from netlab.errors import Problem
+from netlab.errors import InputError, Problem
 from netlab.kernel import git as program
-from netlab.objects import Document, Input, input_of, read_input
+from netlab.objects import Document, Input, input_of, load, read_input
 from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
 from netlab.sources import SOURCES
@@ -389,6 +389,16 @@ def test_names_that_git_would_quote_are_read(repository: Path, commit: Commit) -
     assert {f"p{number}" for number in range(6)} == {*names_of("HEAD:")}
     assert ["p3"] == names_of("HEAD:-x.yaml")
     assert ["p5"] == names_of("HEAD:*.yaml")
+
+
+def test_a_program_reads_a_revision(repository: Path, commit: Commit) -> None:
+    """``load`` takes the sources of the command line, and none by default."""
+    write(repository, a_yaml=pod("a"))
+    commit()
+
+    assert ["a"] == [one.meta.name for one in load(["HEAD:a.yaml"], sources=SOURCES)[0].pods]
+    with pytest.raises(InputError):
+        load(["HEAD:a.yaml"])
 
 
 def test_changes_of_what_if_are_read_from_a_revision(repository: Path, commit: Commit, netlab: Call) -> None:

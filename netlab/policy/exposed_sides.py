@@ -14,6 +14,7 @@ from netlab.policy.decision import Match
 from netlab.policy.doors import outside
 from netlab.policy.inside_addresses import every_pod, in_families, pod_ranges
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, openings
+from netlab.policy.port_sets import EVERY_SCTP
 from netlab.policy.unread import selecting
 
 Level = Literal["everything", "cluster", "new namespaces", "new pods", "nothing"]
@@ -85,6 +86,8 @@ def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
     """Return one side of a pod: what it admits, as far as policies are enforced on it."""
     why = _unenforced(cluster, pod, direction)
     of = UNPROTECTED if why else openings(cluster, pod, direction)
+    if cluster.policy.sctp == "drop" and pod.selectable and pod.traits.attachment.enforced:
+        of = _without_sctp(cluster, of)
     admits = bool(of.pods or of.addresses)
     unread = tuple(
         {
@@ -99,6 +102,17 @@ def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
     if key not in known:
         known[key] = Side(of, why, unread)
     return known[key]
+
+
+def _without_sctp(cluster: Cluster, found: Openings) -> Openings:
+    """Return openings without SCTP, which nodes drop (``sctp: drop``)."""
+    known: dict[int, tuple[Openings, Openings]] = cluster.memo.setdefault("policy.openings_without_sctp", {})
+    if id(found) not in known:
+        pods = tuple(replace(one, ports=left) for one in found.pods if (left := one.ports - EVERY_SCTP))
+        addresses = tuple(replace(one, ports=left) for one in found.addresses if (left := one.ports - EVERY_SCTP))
+        # The entry keeps both, as the key is an identity.
+        known[id(found)] = found, replace(found, pods=pods, addresses=addresses)
+    return known[id(found)][1]
 
 
 def united(sides: Sequence[Side]) -> Side:

@@ -6,6 +6,7 @@ from netlab.cluster.node_sources import address_to_network, chosen_network
 from netlab.cluster.types import Cluster, Pod, address_of
 from netlab.policy.address_sets import AddressSet, address_set
 from netlab.policy.openings import AddressOpening
+from netlab.policy.pod_peers import PodPeers
 
 
 def in_families(cluster: Cluster, one: AddressOpening) -> AddressSet:
@@ -44,3 +45,15 @@ def nodes_admitted(cluster: Cluster, pod: Pod, one: AddressOpening) -> list[str]
         if any(address is not None and address in one.addresses for address in seen):
             found.append(node.name)
     return found
+
+
+def nodes_matched(cluster: Cluster, peers: PodPeers) -> list[str]:
+    """Return the nodes that peers match by their host-network pods, if the Topology's settings say so."""
+    if cluster.policy.host_network_peers != "match":
+        return []
+    found = {
+        pod.node
+        for pod in cluster.pods
+        if pod.host_network and peers.has(cluster.namespaces[pod.namespace], pod.labels)
+    }
+    return [node.name for node in cluster.nodes if node.name in found]

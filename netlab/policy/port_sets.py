@@ -73,6 +73,8 @@ class PortSet:
         """Return the ports as words: ``every port``, ``80/TCP``, ``8000-8100/TCP``, ``http/TCP``, ``ICMP``."""
         if self.everything:
             return ["every port"]
+        if all(dict(self.ranges).get(protocol) == _FULL for protocol in PORTS):
+            return ["every port, and not ICMP"]
         found: list[str] = []
         for protocol, ranges in self.ranges:
             if ranges == _FULL:
@@ -88,6 +90,7 @@ class PortSet:
 
 EVERY_PORT = PortSet(tuple((protocol, _FULL) for protocol in sorted(PORTS)), icmp=True)
 ICMP_ONLY = PortSet(icmp=True)
+EVERY_SCTP = PortSet((("SCTP", _FULL),))
 
 
 def ports_of(items: Iterable[PolicyPort], destination: Endpoint | None = None) -> PortSet:

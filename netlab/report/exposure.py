@@ -12,7 +12,7 @@ The document (``-o json``, ``-o yaml``) is::
           "pods": [
             {"peers": "any pod with app=monitoring in any namespace with team=y", "podSelector": "app=monitoring",
              "namespaceSelector": "team=y", "ports": ["9090/TCP"], "pods": 0, "namespaces": 0, "newNamespaces": true,
-             "stopped": [], "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 9,
+             "stopped": [], "nodes": [], "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 9,
                           "path": "spec.ingress[0].from[0]"}]}],
           "addresses": [
             {"ranges": [{"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}], "internet": [4], "ports": ["443/TCP"],
@@ -31,8 +31,9 @@ The document (``-o json``, ``-o yaml``) is::
   open a port of.
 - ``pods`` of an opening: how many existing pods it has; 0 means that nothing bears such labels yet.
 - ``stopped``: existing namespaces whose own egress policies stop a new pod with the labels of the opening; on ingress.
-- ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``nodes``: the nodes
-  that have one. ``internet``: the IP families whose public addresses they have.
+- ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``internet``: the IP
+  families whose public addresses they have.
+- ``nodes``: the nodes that have one of the addresses, or whose host-network pods the selectors match.
 - ``doors``: how outside addresses reach a pod; ``ranges`` get through, as far as they lie outside of the cluster.
 - ``newPods``: what isolates a new pod without labels.
 - ``unknown``: policies that netlab does not read and that could change the side.
@@ -187,7 +188,7 @@ class ExposureReport:
 
     def side_lines(self, one: Exposure, side: Side) -> Iterator[str]:
         """Yield what a side admits, in lines."""
-        from netlab.policy.inside_addresses import in_families, nodes_admitted
+        from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
 
         cluster = self.found.cluster
         if side.unread:
@@ -200,7 +201,9 @@ class ExposureReport:
             now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
             by_own = f"; own egress policies stop a new one in {_few(stopped)}" if stopped else ""
-            yield f"{opening.peers} on {opening.ports} ({now}{by_own})"
+            nodes = nodes_matched(cluster, opening.peers)
+            by_pods = f"; nodes {_few(nodes)}" if nodes else ""
+            yield f"{opening.peers} on {opening.ports} ({now}{by_own}{by_pods})"
         whole = side.pods_by_address(cluster)
         for of in side.openings.addresses:
             if not in_families(cluster, of):

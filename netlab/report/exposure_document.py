@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from netlab.objects.core_v1 import NAMESPACE_LABEL
-from netlab.policy.inside_addresses import in_families, nodes_admitted
+from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
 from netlab.report.exposure import port_data
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def _side(report: ExposureReport, one: Exposure, side: Side) -> dict[str, Any]:
                 "namespaces": len(report.found.namespaces_of(peers.namespaces)),
                 "newNamespaces": peers.new_namespaces(cluster),
                 "stopped": report.found.stopped(one, opening) if side is one.ingress else [],
+                "nodes": nodes_matched(cluster, peers),
                 "because": _because(opening.rules),
             }
         )

@@ -18,12 +18,14 @@ from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.types import Host, Node, Pod, address_of
 from netlab.conformance.shorthand import pairs
 from netlab.objects.services import Service, ServicePort
+from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Meta
 from netlab.objects.unread import Subject
 from netlab.policy.decision import Side
 from netlab.policy.doors import outside
 from netlab.policy.evaluate import evaluate
 from netlab.policy.exposure import Exposure, exposures
+from netlab.policy.inside_addresses import nodes_matched
 from netlab.policy.openings import PodOpening
 
 ASK = FlowSelection()
@@ -396,3 +398,59 @@ def test_an_unread_policy_that_could_change_nothing_is_not_named() -> None:
     )
 
     assert [(), ()] == [one.ingress.unread for one in exposures(found, ASK).found]
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def with_settings(**settings: object) -> Cluster:
+    return cluster(
+        replace(topology(["node-1", "node-2"]), policy=TopologyPolicy(**settings)),  # type: ignore[arg-type]
+        pod("x/a", "app=a", node="node-1"),
+        pod("x/agent", "app=agent", host=True, node="node-2"),
+        policy("x/a", "app=a", ingress=[rule(peer("app=agent"), peer(cidr="10.0.0.0/8"))]),
+    )
+
+
+def test_a_setting_that_drops_sctp_closes_its_ports() -> None:
+    """On both sides, isolated or not; a host-network pod is its node."""
+    one = of(with_settings(sctp="drop"), "x/a")
+
+    sides = (one.ingress.openings, one.egress.openings)
+    ports = [opening.ports for side in sides for opening in side.pods]
+    ports += [opening.ports for side in sides for opening in side.addresses]
+
+    assert {"every TCP port, every UDP port, ICMP"} == {*map(str, ports)}
+
+
+def test_icmp_is_open_where_no_policy_judges_it() -> None:
+    """The other ports stay as the rules have them."""
+    assert [
+        "any pod in any namespace on ICMP",
+        "any pod with app=agent in namespace x on every port, and not ICMP",
+    ] == (pods_text(of(with_settings(icmp="allow"), "x/a")))
+
+
+def test_selectors_match_nodes_by_their_pods_where_a_setting_says_so() -> None:
+    """By default they match none."""
+    for setting, nodes in (("ignore", []), ("match", ["node-2"])):
+        found = with_settings(host_network_peers=setting)
+
+        assert nodes == nodes_matched(found, of(found, "x/a").ingress.openings.pods[0].peers)
+
+
+def test_ip_blocks_admit_no_pod_where_a_setting_says_so() -> None:
+    """The range stays one of the outside."""
+    found = with_settings(ip_block_pods="ignore")
+    side = of(found, "x/a").ingress
+
+    assert ("new pods", (), ()) == (side.level(found), side.pods_by_address(found), side.some_by_address(found))
+    assert 1 == len(side.outside(found))
+
+
+@pytest.mark.parametrize("settings", [{"enforcement": "none"}, {"directions": "ingress-only"}], ids=str)
+def test_a_side_that_policies_do_not_judge_is_open(settings: dict[str, str]) -> None:
+    """With the setting as the reason."""
+    name, value = next(iter(settings.items()))
+
+    assert f"({name}: {value})" in of(with_settings(**settings), "x/a").egress.unenforced

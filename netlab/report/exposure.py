@@ -62,9 +62,8 @@ if TYPE_CHECKING:
     from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
 
-# The most openings that are listed below the table, and the most nodes, members and ranges in a line.
-_MOST = 20
-_FEW = 4
+# The most openings that are listed below the table, and the most names in a line.
+_MOST, _FEW = 20, 4
 
 
 @frozen

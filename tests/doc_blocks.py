@@ -34,7 +34,21 @@ _SKIPPED = re.compile(r"^ *\.\.\.$", re.MULTILINE)
 _HERE = re.compile(r"<<'?(\w+)'?")
 
 # The commands that need no kernel: `make test` runs them, in its own process.
-_QUICK = {"check", "lint", "reach", "explain", "compare", "diff", "graph", "compile", "schema", "profiles", "examples"}
+_QUICK = {
+    "check",
+    "lint",
+    "reach",
+    "explain",
+    "compare",
+    "diff",
+    "exposure",
+    "selects",
+    "graph",
+    "compile",
+    "schema",
+    "profiles",
+    "examples",
+}
 _PLAIN = re.compile(r"[^|&;<>`$]*(?:> [\w./-]+)?")
 
 

@@ -55,6 +55,7 @@ KEPT = {
     ("objects/similar_names.py", "list_kinds"): _REGISTRY,
     ("objects/similar_names.py", "misspelt"): _REGISTRY,
     ("objects/scalars.py", "resolve"): _PURE,
+    ("policy/address_sets.py", "public"): _PURE,
     ("policy/deciding.py", "_attributes"): "the fields of a declaration",
     ("probe/crc32c.py", "_table"): _PURE,
     ("probe/ports.py", "_last"): "a counter: no two runs of a process have the same source ports",

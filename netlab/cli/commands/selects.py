@@ -1,0 +1,43 @@
+"""``netlab selects``: print what a policy selects, or which policies select a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import inputs, options, rendering
+from netlab.report.selections import SelectionReport
+
+
+@click.command("selects")
+@click.argument("name", metavar="POLICY|POD", shell_complete=options.completed("endpoints"))
+@options.files
+@options.profile
+@options.what_if
+@options.strict
+@options.ignore
+@options.lab_without_files
+@options.namespace
+@options.system
+@options.output(SelectionReport)
+@options.verbose
+def selects_command(
+    name: str,
+    files: Sequence[str],
+    strict: bool,
+    ignore: Sequence[str],
+    lab: str,
+    namespace: str,
+    system: bool,
+    output: str,
+) -> None:
+    """Print which pods a policy selects and which peers its rules match, or which policies select a pod.
+
+    The name is NAMESPACE/NAME of a NetworkPolicy, a pod, or a workload, which stands for all its pods. If several have
+    the name, write the kind too: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME.
+    """
+    cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
+    from netlab.policy.selections import find_selection
+
+    rendering.render(SelectionReport(cluster.name, find_selection(cluster, name, namespace)), output)

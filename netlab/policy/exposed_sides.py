@@ -1,0 +1,148 @@
+"""One side of a pod: what it admits, how wide that is, and what could change it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import frozen
+from netlab.objects.types import Direction
+from netlab.objects.unread import UnreadPolicy
+from netlab.policy.decision import Match
+from netlab.policy.doors import outside
+from netlab.policy.inside_addresses import every_pod, in_families, pod_ranges
+from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, openings
+from netlab.policy.port_sets import EVERY_SCTP
+from netlab.policy.unread import selecting
+
+Level = Literal["everything", "cluster", "new namespaces", "new pods", "nothing"]
+LEVELS: tuple[Level, ...] = ("everything", "cluster", "new namespaces", "new pods", "nothing")
+"""How wide a side is open to pods, the widest first.
+
+``everything``: no policy isolates it. ``cluster``: every pod of every namespace that may come. ``new namespaces``:
+some pods of namespaces that do not exist yet. ``new pods``: pods of certain namespaces only.
+"""
+
+
+@frozen
+class Side:
+    """One side of a group. ``unenforced`` says why no policy is enforced on it, "" if policies are.
+
+    ``unread`` are policies that netlab does not read and that could change the side.
+    """
+
+    openings: Openings
+    unenforced: str = ""
+    unread: tuple[UnreadPolicy, ...] = ()
+
+    @property
+    def content(self) -> Hashable:
+        """What the side admits, without the rules that do."""
+        of = self.openings
+        pods = tuple((one.peers, one.ports) for one in of.pods)
+        addresses = tuple((one.addresses, one.ports) for one in of.addresses)
+        return of.isolated, pods, addresses, self.unenforced, tuple(map(id, self.unread))
+
+    def level(self, cluster: Cluster) -> Level:
+        """Return how wide the side is open to pods."""
+        if not self.openings.isolated:
+            return "everything"
+        if any(one.peers.everything for one in self.openings.pods) or self.pods_by_address(cluster):
+            return "cluster"
+        if any(one.peers.new_namespaces(cluster) for one in self.openings.pods):
+            return "new namespaces"
+        return "new pods" if self.openings.pods or self.some_by_address(cluster) else "nothing"
+
+    def pods_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have the addresses of all pods that may come, in some IP family."""
+        return tuple(one for one in self.openings.addresses if every_pod(cluster, one.addresses))
+
+    def some_by_address(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have the addresses of some pods that may come, and not of all."""
+        if cluster.policy.ip_block_pods == "ignore":
+            return ()
+        return tuple(
+            one
+            for one in self.openings.addresses
+            if one.addresses & pod_ranges(cluster) and not every_pod(cluster, one.addresses)
+        )
+
+    def outside(self, cluster: Cluster) -> tuple[AddressOpening, ...]:
+        """Return the openings that have addresses outside of the cluster, as policies have them.
+
+        They may have addresses of pods and nodes too, and have those of the cluster's IP families only.
+        """
+        found = [replace(one, addresses=in_families(cluster, one)) for one in self.openings.addresses]
+        return tuple(one for one in found if one.addresses & outside(cluster))
+
+    def is_outside(self, cluster: Cluster, one: AddressOpening) -> bool:
+        """Say whether an opening has addresses outside of the cluster."""
+        return bool(in_families(cluster, one) & outside(cluster))
+
+
+def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
+    """Return one side of a pod: what it admits, as far as policies are enforced on it."""
+    why = _unenforced(cluster, pod, direction)
+    of = UNPROTECTED if why else openings(cluster, pod, direction)
+    if cluster.policy.sctp == "drop" and pod.selectable and pod.traits.attachment.enforced:
+        of = _without_sctp(cluster, of)
+    admits = bool(of.pods or of.addresses)
+    unread = tuple(
+        {
+            id(one.policy): one.policy
+            for one in selecting(cluster, pod)
+            # It could deny what the side admits, or admit what the side does not.
+            if (admits and direction in one.subject.denies) or (of.isolated and direction in one.subject.allows)
+        }.values()
+    )
+    known: dict[Hashable, Side] = cluster.memo.setdefault("policy.exposed_sides", {})
+    key = (id(of), why, tuple(map(id, unread)))
+    if key not in known:
+        known[key] = Side(of, why, unread)
+    return known[key]
+
+
+def _without_sctp(cluster: Cluster, found: Openings) -> Openings:
+    """Return openings without SCTP, which nodes drop (``sctp: drop``)."""
+    known: dict[int, tuple[Openings, Openings]] = cluster.memo.setdefault("policy.openings_without_sctp", {})
+    if id(found) not in known:
+        pods = tuple(replace(one, ports=left) for one in found.pods if (left := one.ports - EVERY_SCTP))
+        addresses = tuple(replace(one, ports=left) for one in found.addresses if (left := one.ports - EVERY_SCTP))
+        # The entry keeps both, as the key is an identity.
+        known[id(found)] = found, replace(found, pods=pods, addresses=addresses)
+    return known[id(found)][1]
+
+
+def united(sides: Sequence[Side]) -> Side:
+    """Return sides with the same content as one, with the policies and rules of all."""
+    first, *others = list({id(one): one for one in sides}.values())
+    if not others:
+        return first
+    every = [one.openings for one in (first, *others)]
+    policies = {id(policy): policy for of in every for policy in of.policies}
+    pods = [replace(one, rules=_rules([of.pods[at] for of in every])) for at, one in enumerate(first.openings.pods)]
+    addresses = [
+        replace(one, rules=_rules([of.addresses[at] for of in every]))
+        for at, one in enumerate(first.openings.addresses)
+    ]
+    return replace(first, openings=Openings(tuple(policies.values()), tuple(pods), tuple(addresses)))
+
+
+def _rules(found: Sequence[PodOpening | AddressOpening]) -> tuple[Match, ...]:
+    return tuple({id(match): match for one in found for match in one.rules}.values())
+
+
+def _unenforced(cluster: Cluster, pod: Pod, direction: Direction) -> str:
+    if pod.loopback_only:
+        return "the pod has a loopback interface only"
+    if pod.host_network:
+        return "the pod is in its node's network namespace, and no policy selects it"
+    if cluster.policy.enforcement != "all":
+        return "nothing enforces policies (enforcement: none)"
+    if not pod.traits.attachment.enforced:
+        return f"nothing enforces policies on {pod.attachment} network {pod.network!r}"
+    if direction == "egress" and cluster.policy.directions == "ingress-only":
+        return "policies do not judge egress (directions: ingress-only)"
+    return ""

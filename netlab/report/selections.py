@@ -1,0 +1,213 @@
+"""What a policy selects, and which policies select a pod, as results.
+
+The document of a policy (``-o json``, ``-o yaml``) is::
+
+    {"apiVersion": "netlab/v1alpha1", "kind": "PolicySelection", "lab": NAME, "policy": "shop/db", "file": "db.yaml",
+     "line": 1, "podSelector": "app=db", "pods": ["shop/db-0"], "why": "",
+     "policyTypes": ["ingress"],
+     "rules": [{"direction": "ingress", "path": "spec.ingress[0]", "line": 8, "ports": ["5432/TCP"],
+                "peers": [{"path": "spec.ingress[0].from[0]", "line": 9, "podSelector": "app=web",
+                           "namespaceSelector": null, "ipBlock": null, "namespaces": ["shop"],
+                           "pods": ["shop/web-0"], "others": []}]}]}
+
+A selector is null if the peer does not have it, and "" if it selects everything. A rule without peers has one peer
+without selectors, which matches everything. ``ipBlock`` is ``{"cidr": …, "except": […]}``. ``others`` are nodes and
+outside hosts. ``why`` says why a policy has no effect.
+
+That of a pod, or of all pods of a workload, is::
+
+    {"apiVersion": "netlab/v1alpha1", "kind": "PodSelection", "lab": NAME, "name": "shop/web-0", "pods": ["shop/web-0"],
+     "policies": [{"policy": "shop/web", "file": "web.yaml", "line": 1, "podSelector": "app=web",
+                   "ingress": ["shop/web-0"], "egress": []}],
+     "notIsolated": {"ingress": [], "egress": ["shop/web-0"]},
+     "unread": ["CiliumNetworkPolicy shop/l7 (l7.yaml:1)"]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from netlab.quantity import quantity
+from netlab.report.documents import API_VERSION
+from netlab.report.formats import Page
+
+if TYPE_CHECKING:
+    from netlab.objects.policies import NetworkPolicy
+    from netlab.objects.selectors import LabelSelector
+    from netlab.policy.selections import PodSelection, PolicySelection, SelectedPeers, SelectedRule
+
+# The most names in a line.
+_FEW = 6
+
+
+class SelectionReport:
+    """One selection; ``table`` and ``document`` are those of its type."""
+
+    def __init__(self, lab: str, found: PolicySelection | PodSelection) -> None:
+        self._lab = lab
+        self._found = found
+
+    def table(self, page: Page) -> Iterator[str]:
+        """Yield what a policy selects and matches, or the policies that select a pod, with file and line."""
+        from netlab.policy.selections import PolicySelection
+
+        if isinstance(self._found, PolicySelection):
+            yield from _policy_lines(self._found)
+        else:
+            yield from _pod_lines(self._found)
+
+    def document(self) -> dict[str, Any]:
+        """Return the PolicySelection or PodSelection document."""
+        from netlab.policy.selections import PolicySelection
+
+        of_policy = isinstance(self._found, PolicySelection)
+        kind = "PolicySelection" if of_policy else "PodSelection"
+        head = {"apiVersion": API_VERSION, "kind": kind, "lab": self._lab}
+        if isinstance(self._found, PolicySelection):
+            return {**head, **_policy_data(self._found)}
+        return {**head, **_pod_data(self._found)}
+
+
+def _policy_lines(found: PolicySelection) -> Iterator[str]:
+    policy = found.policy
+    selector = str(policy.pod_selector)
+    what = "every pod of its namespace" if selector == "<all>" else selector
+    yield f"NetworkPolicy {policy.meta.key}{_place(policy)} selects {what}: {_names([pod.ref for pod in found.pods])}"
+    if found.why:
+        yield f"  {found.why}"
+    for direction, word in (("ingress", "from"), ("egress", "to")):
+        if direction not in policy.policy_types:
+            yield f"  {direction}: it does not isolate"
+            continue
+        rules = [rule for rule in found.rules if rule.direction == direction]
+        if not rules:
+            yield f"  {direction}: it allows nothing"
+        for rule in rules:
+            yield f"  {direction}: {rule.ports} {word}  {rule.rule.path}{_place(policy, rule.rule.path)}"
+            yield from (f"    {_peer_line(policy, rule, peer)}" for peer in rule.peers)
+
+
+def _peer_line(policy: NetworkPolicy, rule: SelectedRule, found: SelectedPeers) -> str:
+    from netlab.policy.pod_peers import peers_of
+
+    place = "" if found.number < 0 else _place(policy, rule.path(found))
+    if found.peer is None:
+        return f"everything{place}"
+    names = [*(pod.ref for pod in found.pods), *(one.ref for one in found.others)]
+    if found.peer.ip_block is not None:
+        block = found.peer.ip_block
+        holes = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
+        inside = f": among them {_names(names)}" if names else ""
+        return f"{block.cidr}{holes}{place}{inside}"
+    return f"{peers_of(found.peer, policy.meta.namespace)}{place}: {_names(names)}"
+
+
+def _pod_lines(found: PodSelection) -> Iterator[str]:
+    from netlab.report.columns import columns
+
+    many = f" ({quantity(len(found.pods), 'pod')})" if found.name not in {pod.ref for pod in found.pods} else ""
+    if found.policies:
+        rows = []
+        for one in found.policies:
+            cells = [_part(len(of), len(found.pods)) for of in (one.ingress, one.egress)]
+            policy = one.policy
+            rows.append((policy.meta.key, str(policy.pod_selector), *cells, policy.source.place() or "-"))
+        yield f"{found.name}{many} is selected by {quantity(len(found.policies), 'NetworkPolicy', 'NetworkPolicies')}:"
+        yield from columns(("POLICY", "POD-SELECTOR", "INGRESS", "EGRESS", "PLACE"), rows)
+    else:
+        yield f"{found.name}{many}: no NetworkPolicy selects it"
+    for direction in ("ingress", "egress"):
+        free = [pod.ref for pod in found.free(direction)]
+        if free and found.policies:
+            yield f"no policy isolates {_names(free)} on {direction}"
+    for unread in found.unread:
+        yield f"may be selected by {unread}, which netlab does not read"
+    hidden = [pod.ref for pod in found.pods if not pod.selectable]
+    if hidden:
+        yield f"policies select no pod in its node's network namespace or without one: {_names(hidden)}"
+
+
+def _part(number: int, of: int) -> str:
+    if not number:
+        return "-"
+    return "yes" if number == of else f"{number} of {of}"
+
+
+def _place(policy: NetworkPolicy, path: str = "") -> str:
+    place = policy.source.place(path)
+    return f" ({place})" if place else ""
+
+
+def _names(names: Sequence[str]) -> str:
+    if not names:
+        return "nothing"
+    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"
+
+
+def _text(selector: LabelSelector | None) -> str | None:
+    if selector is None:
+        return None
+    text = str(selector)
+    return "" if text == "<all>" else text
+
+
+def _policy_data(found: PolicySelection) -> dict[str, Any]:
+    policy = found.policy
+    rules = []
+    for rule in found.rules:
+        peers = []
+        for one in rule.peers:
+            path, peer = rule.path(one), one.peer
+            block = peer.ip_block if peer is not None else None
+            peers.append(
+                {
+                    "path": path,
+                    "line": policy.source.line(path),
+                    "podSelector": _text(peer.pod_selector) if peer is not None else None,
+                    "namespaceSelector": _text(peer.namespace_selector) if peer is not None else None,
+                    "ipBlock": block and {"cidr": str(block.cidr), "except": [str(hole) for hole in block.excepts]},
+                    "namespaces": list(one.namespaces),
+                    "pods": [pod.ref for pod in one.pods],
+                    "others": [other.ref for other in one.others],
+                }
+            )
+        line = policy.source.line(rule.rule.path)
+        ports = rule.ports.words()
+        rules.append(
+            {"direction": rule.direction, "path": rule.rule.path, "line": line, "ports": ports, "peers": peers}
+        )
+    return {
+        **_data(policy),
+        "pods": [pod.ref for pod in found.pods],
+        "why": found.why,
+        "policyTypes": sorted(policy.policy_types, reverse=True),
+        "rules": rules,
+    }
+
+
+def _data(policy: NetworkPolicy) -> dict[str, Any]:
+    selector = _text(policy.pod_selector)
+    place = {"file": policy.source.file, "line": policy.source.line()}
+    return {"policy": policy.meta.key, **place, "podSelector": selector}
+
+
+def _pod_data(found: PodSelection) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "pods": [pod.ref for pod in found.pods],
+        "policies": [
+            {
+                **_data(one.policy),
+                "ingress": [pod.ref for pod in one.ingress],
+                "egress": [pod.ref for pod in one.egress],
+            }
+            for one in found.policies
+        ],
+        "notIsolated": {
+            "ingress": [pod.ref for pod in found.free("ingress")],
+            "egress": [pod.ref for pod in found.free("egress")],
+        },
+        "unread": [str(policy) for policy in found.unread],
+    }

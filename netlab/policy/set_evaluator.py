@@ -97,6 +97,15 @@ class SetEvaluator:
             found &= ~ways.egress | self._allowed("egress", kind, service)
         return Sources(found & asked_of)
 
+    def enforced(self, kind: int, service: AskedPort) -> tuple[int, int]:
+        """Return the kinds of sources with a path to a kind on which their egress, and the kind's ingress, is enforced.
+
+        The path is that of a destination that no node translates.
+        """
+        family, protocol, port = service
+        ways = self._ways(self._wire_of[kind], family, *asked_like(self.cluster, protocol, port))
+        return ways.egress, ways.ingress
+
     def _with_unread(self, kind: int, service: AskedPort, ways: _Ways, asked_of: int) -> Sources:
         """Return the same in a cluster with policies that netlab does not read."""
         destination, protocol = self.kinds[kind][0], service[1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from dataclasses import field
 from typing import Any
 
@@ -13,9 +11,10 @@ from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
 from netlab.objects.expectations import EXPECTATION, expectation
 from netlab.objects.field_types import Part, Parts, Raw, Root, Text, Texts
-from netlab.objects.fields import Fields, invalid, quoted, required, unsupported
-from netlab.objects.files import home_of, is_inside, outside
+from netlab.objects.fields import Fields, invalid, required, unsupported
+from netlab.objects.files import home_of
 from netlab.objects.generate_name import with_generated_names
+from netlab.objects.included import included, without_tests
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import object_at, unpack
@@ -97,7 +96,7 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     _Spec.only(spec)
     resources: list[Document] = []
     for path, name in _Spec.resources.read(spec):
-        resources += _read(root, document, path, name, reader)
+        resources += included(root, document, path, name, reader)
     if _Spec.steps.empty(spec):
         _Spec.steps.error(spec, required("a scenario has at least one step"))
     steps = tuple(_step(item, index, document, reader) for index, item in enumerate(_Spec.steps.read(spec)))
@@ -105,42 +104,6 @@ def scenario(document: Document, access: Access | None = None) -> tuple[Scenario
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
     description = _Spec.description.read(spec)
     return Scenario(meta, description, tuple(with_generated_names(resources)), steps, document.source, wrong), problems
-
-
-def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
-    """Return the documents of a file or directory that a scenario names; report a scenario among them."""
-    report = root.report
-    file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
-    if not name:
-        report.error(path, required("must name a file"))
-        return []
-    if "\0" in file:
-        report.error(path, invalid(name, "not a file name"))
-        return []
-    # The message about a path outside must not depend on what is at the path.
-    if reader.home and not is_inside(file, reader.home):
-        report.error(path, f"{quoted(name)} {outside(reader.home)}")
-        return []
-    if not os.path.exists(file):
-        report.error(path, f"no such file: {quoted(file)}")
-        return []
-    documents, problems = reader.read([file])
-    report.problems.extend(problems)
-    return list(_without_scenarios(root, document, path, documents))
-
-
-def _without_scenarios(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
-    reported: set[str] = set()
-    for one in found:
-        if one.kind != "Scenario":
-            yield one
-            continue
-        file = one.source.file
-        if file not in reported:
-            itself = os.path.realpath(file) == os.path.realpath(document.source.file)
-            what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
-            root.report.error(path, f"{what}; only objects can be included")
-        reported.add(file)
 
 
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
@@ -170,11 +133,11 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
     for index, item in enumerate(items):
         path = f"{_Step.apply.at(fields)}[{index}]"
         if isinstance(item, str):
-            found += _read(fields, document, path, item, reader)
+            found += included(fields, document, path, item, reader)
         elif isinstance(item, dict):
             documents, problems = unpack(object_at(document, path))
             fields.report.problems.extend(problems)
-            found += _without_scenarios(fields, document, path, documents)
+            found += without_tests(fields, document, path, documents)
         else:
             fields.report.error(path, invalid(item, "must be a file's name or an object"))
     return found

@@ -1,0 +1,61 @@
+"""The files that an object of netlab names: a Scenario and Invariants have resources."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from netlab.objects.documents import Reader
+from netlab.objects.fields import Fields, invalid, quoted, required
+from netlab.objects.files import is_inside, outside
+from netlab.objects.types import Document
+
+INVARIANTS = "Invariants"
+TESTS = ("Scenario", INVARIANTS)
+"""The kinds that `netlab test` runs."""
+
+
+def included(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
+    """Return the documents of a file or directory that an object names; report problems at the field's path.
+
+    A Scenario among them is an error, as only objects can be included. Invariants in a directory are left out, and so
+    are Scenarios beside them.
+    """
+    report = root.report
+    file = os.path.normpath(os.path.join(os.path.dirname(document.source.file), name))
+    if not name:
+        report.error(path, required("must name a file"))
+        return []
+    if "\0" in file:
+        report.error(path, invalid(name, "not a file name"))
+        return []
+    # The message about a path outside must not depend on what is at the path.
+    if reader.home and not is_inside(file, reader.home):
+        report.error(path, f"{quoted(name)} {outside(reader.home)}")
+        return []
+    if not os.path.exists(file):
+        report.error(path, f"no such file: {quoted(file)}")
+        return []
+    documents, problems = reader.read([file])
+    report.problems.extend(problems)
+    if os.path.isdir(file):
+        left_out = TESTS if document.kind == INVARIANTS else (INVARIANTS,)
+        documents = [one for one in documents if one.kind not in left_out]
+    return list(without_tests(root, document, path, documents))
+
+
+def without_tests(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
+    """Yield the documents that are no Scenario or Invariants; report each file with one of these."""
+    reported: set[str] = set()
+    for one in found:
+        if one.kind not in TESTS:
+            yield one
+            continue
+        file = one.source.file
+        if file not in reported:
+            itself = os.path.realpath(file) == os.path.realpath(document.source.file)
+            owner = "the scenario includes itself" if document.kind == "Scenario" else "the file includes itself"
+            a = "a Scenario" if one.kind == "Scenario" else "Invariants"
+            what = owner if itself else f"{quoted(file)} holds {a}"
+            root.report.error(path, f"{what}; only objects can be included")
+        reported.add(file)

@@ -8,11 +8,16 @@ from collections.abc import Iterable
 from netlab.objects.documents import Reader
 from netlab.objects.fields import Fields, invalid, quoted, required
 from netlab.objects.files import is_inside, outside
+from netlab.objects.kind import get
 from netlab.objects.types import Document
 
 INVARIANTS = "Invariants"
-TESTS = ("Scenario", INVARIANTS)
-"""The kinds that `netlab test` runs."""
+
+
+def is_test(kind: str) -> bool:
+    """Say whether ``netlab test`` runs objects of a kind: they name the files of the objects that they are about."""
+    known = get(kind)
+    return known is not None and known.reads_files
 
 
 def included(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
@@ -39,8 +44,10 @@ def included(root: Fields, document: Document, path: str, name: str, reader: Rea
     documents, problems = reader.read([file])
     report.problems.extend(problems)
     if os.path.isdir(file):
-        left_out = TESTS if document.kind == INVARIANTS else (INVARIANTS,)
-        documents = [one for one in documents if one.kind not in left_out]
+        if document.kind == INVARIANTS:
+            documents = [one for one in documents if not is_test(one.kind)]
+        else:
+            documents = [one for one in documents if one.kind != INVARIANTS]
     return list(without_tests(root, document, path, documents))
 
 
@@ -48,14 +55,14 @@ def without_tests(root: Fields, document: Document, path: str, found: Iterable[D
     """Yield the documents that are no Scenario or Invariants; report each file with one of these."""
     reported: set[str] = set()
     for one in found:
-        if one.kind not in TESTS:
+        if not is_test(one.kind):
             yield one
             continue
         file = one.source.file
         if file not in reported:
             itself = os.path.realpath(file) == os.path.realpath(document.source.file)
-            owner = "the scenario includes itself" if document.kind == "Scenario" else "the file includes itself"
-            a = "a Scenario" if one.kind == "Scenario" else "Invariants"
+            owner = "the file includes itself" if document.kind == INVARIANTS else "the scenario includes itself"
+            a = "Invariants" if one.kind == INVARIANTS else f"a {one.kind}"
             what = owner if itself else f"{quoted(file)} holds {a}"
             root.report.error(path, f"{what}; only objects can be included")
         reported.add(file)

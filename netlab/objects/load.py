@@ -23,7 +23,7 @@ from netlab.objects.decoders import (
 from netlab.objects.documents import Reader
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
-from netlab.objects.included import TESTS
+from netlab.objects.included import is_test
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
@@ -94,14 +94,15 @@ def decode(
             continue
         if own:
             problems += own if len(problems) < MOST_PROBLEMS else _worst(own)
-        if key.kind in TESTS:
+        test = is_test(key.kind)
+        if test:
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
             if isinstance(one, Scenario):
                 problems += check_scenario(one, str(key), partial(decode, strict=strict))
             else:
                 problems += decode(one.resources, strict=strict)[1]
-        if key in found or key.kind in TESTS or isinstance(one, Topology):
+        if key in found or test or isinstance(one, Topology):
             problems += _add(found, key, one)
         else:
             found[key] = one
@@ -165,7 +166,7 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
     Of two objects with one name the last counts, as on a cluster. A second Topology is an error. Tests may share a
     name, as each is run and none is applied.
     """
-    if key.kind in TESTS:
+    if is_test(key.kind):
         found[key._replace(namespace=f"{len(found)}")] = one
         return []
     earlier = found.pop(key, None) if key.name else None

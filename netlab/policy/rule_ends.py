@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
-from netlab.objects.invariants import RuleEnd
+from netlab.objects.invariants import InvariantRule, RuleEnd
 from netlab.objects.services import Service
 from netlab.policy.outside import Outside, covers
 
@@ -39,9 +39,13 @@ def service_of(cluster: Cluster, end: RuleEnd) -> Service | None:
     return next((one for one in cluster.services if one.meta.key == end.name), None)
 
 
-def others(cluster: Cluster) -> tuple[Endpoint, ...]:
-    """Return what a rule with ``only`` counts as others: all pods, outside hosts and outside addresses."""
-    return (*cluster.asked_pods(), *cluster.hosts)
+def others(cluster: Cluster, rule: InvariantRule) -> tuple[Endpoint, ...]:
+    """Return what a rule with ``only`` counts as others: all pods, outside hosts and outside addresses.
+
+    Pods that netlab added are among them if the rule names their namespace.
+    """
+    system = any(end.namespace in SYSTEM_NAMESPACES for end in rule.ends)
+    return (*cluster.asked_pods(system), *cluster.hosts)
 
 
 def without_match(cluster: Cluster, end: RuleEnd) -> str:

@@ -53,13 +53,9 @@ class RuleJudge:
     def judge(self, rule: InvariantRule) -> RuleResult:
         """Return the result of a rule."""
         nothing = self._without_match(rule)
-        if nothing:
-            return RuleResult(rule, (), nothing)
         families = [self._of_family(rule, family) for family in self.cluster.families]
         found = tuple(one for one in families if one.pairs)
-        return RuleResult(
-            rule, found, "" if found else "no two of the selected endpoints have a connection to ask about"
-        )
+        return RuleResult(rule, found, nothing or ("" if found else "the selected endpoints have nothing to ask about"))
 
     def questions(self, rule: InvariantRule, family: int, sets: VerdictSets | None = None) -> Iterator[Question]:
         """Yield what a rule asks about in an IP family, for the kinds of ``sets``; by default, those of the cluster."""
@@ -220,7 +216,7 @@ class _Chosen:
         self.service: Service | None = None
         self._fixed = {side: self._of(cluster, end) for side, end in _sides(rule) if end is not None}
         self._listed = [(one.ports, {id(end) for end in selected(cluster, one.end)}) for one in rule.only or ()]
-        self._others = others(cluster) if rule.only is not None else ()
+        self._others = others(cluster, rule) if rule.only is not None else ()
         self._known: dict[tuple[int, ...], Selected] = {}
         for _, end in _sides(rule):
             if end is not None and end.kind == "service":

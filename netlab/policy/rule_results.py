@@ -51,7 +51,7 @@ class FamilyResult:
 
 @frozen
 class RuleResult:
-    """The result of a rule; ``nothing`` says why it has no pairs, "" if it has some."""
+    """The result of a rule; ``nothing`` says which of its ends select nothing, "" if each selects something."""
 
     rule: InvariantRule
     families: tuple[FamilyResult, ...]
@@ -60,9 +60,9 @@ class RuleResult:
     @property
     def outcome(self) -> Outcome:
         """The worst outcome of the IP families."""
+        found: set[Outcome] = {one.outcome for one in self.families}
         if self.nothing:
-            return "proves nothing"
-        found = {one.outcome for one in self.families}
+            found.add("proves nothing")
         worst: tuple[Outcome, ...] = ("broken", "unknown", "proves nothing")
         return next((one for one in worst if one in found), "holds")
 

@@ -48,7 +48,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
             from netlab.programs import ingress_rules
 
             more += ingress_rules.warnings(cluster)
-    problems = found.problems_and([*more, *_scenario_errors(objects)])
+    problems = found.problems_and([*more, *_test_errors(objects)])
     errors = sum(problem.severity == "error" for problem in problems)
     if rendering.is_text(output):
         inputs.print_problems(problems)
@@ -64,22 +64,30 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
         raise SystemExit(1)
 
 
-def _scenario_errors(objects: Objects) -> Iterator[Problem]:
-    if not objects.scenarios:
-        return
-    from netlab.scenario import dry_run
+def _test_errors(objects: Objects) -> Iterator[Problem]:
+    if objects.scenarios:
+        from netlab.scenario import dry_run
 
-    for scenario in objects.scenarios:
-        try:
-            dry_run(scenario)
-        except InputError as error:
-            yield from error.problems
+        for scenario in objects.scenarios:
+            try:
+                dry_run(scenario)
+            except InputError as error:
+                yield from error.problems
+    if objects.invariants:
+        from netlab.scenario.invariants import ready
+
+        for invariants in objects.invariants:
+            try:
+                ready(invariants)
+            except InputError as error:
+                yield from error.problems
 
 
 def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> str:
     found = f"{quantity(errors, 'error')}, {quantity(warnings, 'warning')}"
     if cluster is None:
         return found
+    rules = sum(len(invariants.rules) for invariants in objects.invariants)
     parts = [
         quantity(len(cluster.nodes), "node"),
         quantity(len(cluster.asked_pods()), "pod"),
@@ -87,6 +95,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         *_ingresses(cluster),
         quantity(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([quantity(len(objects.scenarios), "scenario")] if objects.scenarios else []),
+        *([quantity(rules, "invariant rule")] if rules else []),
     ]
     as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
     return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"

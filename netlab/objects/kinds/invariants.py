@@ -8,7 +8,7 @@ from typing import Any
 from netlab.errors import Problem
 from netlab.objects.addresses import CIDR_RULE, parse_cidr
 from netlab.objects.documents import Reader
-from netlab.objects.field_types import CIDR, Flag, OneOf, Part, Parts, Raw, Root, Text, Texts
+from netlab.objects.field_types import Flag, OneOf, Part, Parts, Raw, Root, Text, Texts
 from netlab.objects.fields import Fields, duplicate, forbidden, invalid, mistyped, required, too_many
 from netlab.objects.files import home_of
 from netlab.objects.generate_name import with_generated_names
@@ -58,9 +58,7 @@ class _End(Shape, strict=True):
     nodes = Flag("nodes", "`true`: all nodes.")
     service = Text("service", "The Service of this name, as `NAMESPACE/NAME`; only in `to`.")
     cidr = Text(
-        "cidr",
-        "What is outside of the cluster in this range: outside hosts, and addresses that no endpoint has.",
-        pattern=CIDR,
+        "cidr", "What is outside of the cluster in this range: outside hosts, and addresses that no endpoint has."
     )
 
 
@@ -197,7 +195,8 @@ def _allowed(fields: Fields, source: RuleEnd | None, destination: RuleEnd | None
             other.error(item, forbidden(f"the rule has `{other.name}`; an item of `only` has `{mine.name}`"))
         elif not mine.has(item):
             mine.error(item, required())
-        end = _end(item, mine, mine.name)
+        ends = {one.name: _end(item, one, one.name) for one in (_Allowed.source, _Allowed.destination)}
+        end = ends[mine.name]
         ports = _ports(item, _Allowed.ports)
         if end is not None:
             found.append(Allowed(end, ports))

@@ -115,8 +115,14 @@ class TestReport:
             "summary": _summary(self.results),
         }
 
+    def proof(self) -> dict[str, Any]:
+        """Return the proof of the invariants among the results."""
+        from netlab.report.proof import proof_of
+
+        return proof_of(self.results)
+
     def suites(self) -> Suites:
-        """Return a suite for each scenario and a case for each step; steps after an error are skipped."""
+        """Return a suite for each scenario, and a case for each step or rule; steps after an error are skipped."""
         return Suites("netlab", [_suite(result) for result in self.results])
 
 
@@ -136,7 +142,7 @@ def _wrong(step: StepResult) -> tuple[str, str] | None:
         return None
     lines = [failure_line(failure) for failure in step.failures]
     number = len(lines)
-    if all(map(_is_rule, step.failures)):
+    if any(map(_is_rule, step.failures)):
         nothing = all(failure.measured == "proves nothing" for failure in step.failures)
         what = "proves nothing" if nothing else "the rule does not hold"
     elif all(hasattr(failure, "flow") for failure in step.failures):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from netlab.cluster import Cluster, try_resolve
 from netlab.errors import InputError, NetlabError, in_order
@@ -15,8 +17,11 @@ from netlab.objects.system_objects import system_document
 from netlab.policy.rule_ends import SYSTEM_NAMESPACES
 from netlab.policy.rule_judge import RuleJudge
 from netlab.policy.rule_results import RuleResult
-from netlab.scenario.results import RuleFailure, ScenarioResult, StepResult
+from netlab.scenario.results import Failure, ProgramFailure, RuleFailure, ScenarioResult, StepResult
 from netlab.scenario.rule_failures import RuleFailures
+
+if TYPE_CHECKING:
+    from netlab.scenario.rule_packets import RulePackets
 
 
 @frozen
@@ -35,11 +40,16 @@ class ReadyInvariants:
 
 @frozen
 class JudgedRules:
-    """The results of invariants' rules, in order, with what they are about; ``packets`` is the number of packets."""
+    """The results of invariants' rules, in order, with what they are about.
+
+    ``packets`` is the number of pairs that packets were sent for, None if none were to be sent; ``left_out`` is the
+    number of examples without packets.
+    """
 
     ready: ReadyInvariants
     results: tuple[RuleResult, ...]
     packets: int | None = None
+    left_out: int = 0
 
 
 def ready(invariants: Invariants) -> ReadyInvariants:
@@ -99,12 +109,20 @@ def run_invariants(
     steps: list[StepResult] = []
     results: list[RuleResult] = []
     error, code = "", 0
+    sending: RulePackets | None = None
     try:
-        for result, step in _steps(ready):
-            results.append(result)
-            steps.append(step)
-            if on_step is not None:
-                on_step(step)
+        runner = RuleRunner(ready)
+        with contextlib.ExitStack() as stack:
+            if packets:
+                from netlab.scenario.rule_packets import RulePackets
+
+                sending = stack.enter_context(RulePackets(runner.judge, ready.objects, ready.invariants.source.file))
+            for rule in ready.invariants.rules:
+                result, step = _judged(runner, rule, sending)
+                results.append(result)
+                steps.append(step)
+                if on_step is not None:
+                    on_step(step)
     except NetlabError as refused:
         error, code = str(refused), refused.exit_code
     return ScenarioResult(
@@ -116,15 +134,21 @@ def run_invariants(
         error,
         code,
         time.monotonic() - started,
-        judged=JudgedRules(ready, tuple(results)),
+        judged=JudgedRules(
+            ready,
+            tuple(results),
+            sending.sent if sending is not None else None,
+            sending.left_out if sending is not None else 0,
+        ),
     )
 
 
-def _steps(ready: ReadyInvariants) -> Iterator[tuple[RuleResult, StepResult]]:
-    runner = RuleRunner(ready)
-    for rule in ready.invariants.rules:
-        began = time.monotonic()
-        result = runner.result(rule)
-        pairs = sum(one.pairs for one in result.families)
-        failures = runner.failures(result)
-        yield result, StepResult(rule.name, 1, pairs, failures, time.monotonic() - began)
+def _judged(runner: RuleRunner, rule: InvariantRule, packets: RulePackets | None) -> tuple[RuleResult, StepResult]:
+    """Judge a rule, and with ``packets`` send some; return its result by the evaluator, and the step of the report."""
+    began = time.monotonic()
+    result = runner.result(rule)
+    failures: list[Failure | ProgramFailure] = [*runner.failures(result)]
+    if packets is not None:
+        failures += packets.failures(rule)
+    pairs = sum(one.pairs for one in result.families)
+    return result, StepResult(rule.name, 1, pairs, tuple(failures), time.monotonic() - began)

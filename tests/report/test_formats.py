@@ -77,7 +77,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (ReachabilityGroups, MATRIX, ()),
         (Problems, (*PLAIN, "markdown"), ("markdown",)),
         (Listed, (*MATRIX, "name"), ()),
-        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
+        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit", "proof")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
         (Features, PLAIN, ()),

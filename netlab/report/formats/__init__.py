@@ -76,6 +76,7 @@ FORMATS: dict[str, Format] = {
     "mermaid": Format("picture"),
     "html": Format("report", file="a page of HTML"),
     "junit": Format("suites", file="JUnit XML", printed=False),
+    "proof": Format("proof", file="the proof of invariants, as JSON,", printed=False),
 }
 """All formats by name, in the order of ``-o``."""
 

@@ -140,6 +140,9 @@ class _Everything(Marbles):
     def names(self) -> Iterator[str]:
         yield ""
 
+    def proof(self) -> dict[str, Any]:
+        return {"kind": "MarblesProof"}
+
     def comment(self) -> Iterator[Block]:
         yield from self.report()
 

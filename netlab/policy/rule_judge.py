@@ -67,7 +67,7 @@ class RuleJudge:
                 sources, destinations = chosen.ends(span)
                 for kind, some in destinations.of.items():
                     if is_plain_pod(some[0]) != machine:
-                        yield Question(sources, Asked(kind, some), span)
+                        yield Question(sources, Asked(kind, some, token=destinations.token(1 << kind)), span)
         if chosen.service is not None and chosen.asks_service(family):
             for span in chosen.service_ports():
                 sources, _ = chosen.ends(span)
@@ -78,7 +78,7 @@ class RuleJudge:
         return family, *self._ports.example(question.ports)
 
     def _of_family(self, rule: InvariantRule, family: int) -> FamilyResult:
-        found: dict[_Alike, list[PortSpan]] = {}
+        found: dict[tuple[object, ...], tuple[_Alike, list[PortSpan]]] = {}
         open_somewhere = unknown_somewhere = False
         chosen = _Chosen(self.cluster, rule, self.sets)
         for question in self._questions_of(chosen, rule, family):
@@ -97,14 +97,14 @@ class RuleJudge:
             for verdict, kinds in wrong:
                 if kinds:
                     alike = _Alike(question.asked, verdict, kinds, question.sources)
-                    found.setdefault(alike, []).append(question.ports)
+                    found.setdefault(alike.key, (alike, []))[1].append(question.ports)
         pairs = self._pairs_of(chosen, family)
         if rule.verdict == "some":
             if open_somewhere:
                 found = {}
             elif unknown_somewhere:
-                found = {alike: ports for alike, ports in found.items() if alike.verdict == "unknown"}
-        breaches, more = self._breaches(found, family)
+                found = {key: one for key, one in found.items() if one[0].verdict == "unknown"}
+        breaches, more = self._breaches(list(found.values()), family)
         nothing = "" if breaches or not pairs else self._nothing(rule, family)
         return FamilyResult(family, pairs, breaches, more, nothing)
 
@@ -117,14 +117,14 @@ class RuleJudge:
 
     # --- breaches -----------------------------------------------------------------------------------------------------
 
-    def _breaches(self, found: dict[_Alike, list[PortSpan]], family: int) -> tuple[tuple[Breach, ...], int]:
+    def _breaches(self, found: Sequence[tuple[_Alike, list[PortSpan]]], family: int) -> tuple[tuple[Breach, ...], int]:
         """Return the breaches with the most pairs, and the number of the others."""
-        merged: dict[tuple[object, ...], list[_Alike]] = {}
-        for alike, ports in found.items():
-            key = (alike.verdict, alike.kinds, id(alike.sources), alike.asked.service, tuple(ports))
-            merged.setdefault(key, []).append(alike)
-        ordered = sorted(merged.values(), key=lambda of: -sum(_wrong_pairs(alike) for alike in of))
-        breaches = [self._breach(of, found[of[0]], family) for of in ordered[:MOST_BREACHES]]
+        merged: dict[tuple[object, ...], tuple[list[_Alike], list[PortSpan]]] = {}
+        for alike, ports in found:
+            same = (alike.verdict, alike.kinds, alike.sources.token(alike.kinds), id(alike.asked.service), tuple(ports))
+            merged.setdefault(same, ([], ports))[0].append(alike)
+        ordered = sorted(merged.values(), key=lambda one: -sum(map(_wrong_pairs, one[0])))
+        breaches = [self._breach(of, ports, family) for of, ports in ordered[:MOST_BREACHES]]
         return tuple(breaches), len(ordered) - len(breaches)
 
     def _breach(self, of: Sequence[_Alike], ports: Sequence[PortSpan], family: int) -> Breach:
@@ -192,18 +192,12 @@ class _Alike(NamedTuple):
     kinds: int
     sources: Selected
 
-    def __hash__(self) -> int:
-        return hash((self.asked.kind, self.verdict, self.kinds, id(self.sources)))
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Alike):
-            return NotImplemented
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What two of them have in common that are about the same pairs and the same verdict."""
         return (
-            self.asked.kind == other.asked.kind
-            and self.asked.members == other.asked.members
-            and self.asked.service is other.asked.service
-            and (self.verdict, self.kinds) == (other.verdict, other.kinds)
-            and self.sources is other.sources
+            *(self.asked.kind, self.asked.token, id(self.asked.service), self.verdict),
+            *(self.kinds, self.sources.token(self.kinds)),
         )
 
 

@@ -19,10 +19,14 @@ from netlab.policy.tiers.tier import AskedPort
 
 
 class Selected:
-    """Some endpoints by their kind: ``of[kind]`` are those of a kind, ``kinds`` is the set of their kinds."""
+    """Some endpoints by their kind: ``of[kind]`` are those of a kind, ``kinds`` is the set of their kinds.
 
-    def __init__(self, of: dict[int, tuple[Endpoint, ...]]) -> None:
+    ``partial`` is the set of the kinds that have other members too.
+    """
+
+    def __init__(self, of: dict[int, tuple[Endpoint, ...]], partial: int) -> None:
         self.of = of
+        self.partial = partial
         self.kinds = sum(1 << kind for kind in of)
         self._sizes: dict[int, int] = {}
         for kind, some in of.items():
@@ -32,17 +36,25 @@ class Selected:
         """Return the number of the endpoints in a set of kinds."""
         return sum(size * (kinds & of_size).bit_count() for size, of_size in self._sizes.items())
 
+    def token(self, kinds: int) -> int:
+        """Return a number that is the same for two selections with the same members in a set of kinds."""
+        return id(self) if kinds & self.partial else 0
+
     def members(self, kinds: int) -> tuple[Endpoint, ...]:
         """Return the endpoints in a set of kinds."""
         return tuple(one for kind in members(kinds & self.kinds) for one in self.of[kind])
 
 
 class Asked(NamedTuple):
-    """The destination of a question: a kind of endpoints with some of its members, or a Service."""
+    """The destination of a question: a kind of endpoints with some of its members, or a Service.
+
+    ``token`` is that of the selection that it is from.
+    """
 
     kind: int
     members: tuple[Endpoint, ...]
     service: Service | None = None
+    token: int = 0
 
 
 class VerdictSets:
@@ -71,7 +83,8 @@ class VerdictSets:
         found: dict[int, list[Endpoint]] = {}
         for one in endpoints:
             found.setdefault(self._kind_of[id(one)], []).append(one)
-        return Selected({kind: tuple(some) for kind, some in found.items()})
+        partial = sum(1 << kind for kind, some in found.items() if len(some) < len(self.members[kind]))
+        return Selected({kind: tuple(some) for kind, some in found.items()}, partial)
 
     def sources(self, asked: Asked, family: int, sources: Selected) -> int:
         """Return the kinds of sources with a pair to a destination: not two hosts, and no endpoint with itself."""

@@ -17,6 +17,9 @@ from netlab.objects.types import Document
 from netlab.policy.differences import differences
 from netlab.policy.port_classes import PortClasses
 from netlab.policy.rule_judge import RuleJudge
+from netlab.report import formats
+from netlab.report.proof import canonical_hash
+from netlab.report.scenarios import TestReport
 from netlab.scenario.files import read_tests
 from netlab.scenario.invariants import ready, run_invariants
 from netlab.scenario.results import RuleFailure, ScenarioResult
@@ -118,3 +121,59 @@ def test_without_any_policy_the_rules_that_allow_prove_nothing() -> None:
     assert {"proves nothing"} == by_rule["the vault reaches its database"]
     assert {"allow"} == by_rule["nothing of cde reaches the internet"]
     assert {"allow"} == by_rule["only the gateway reaches card data"]
+
+
+def test_the_proof_is_the_same_in_each_run_but_for_the_time() -> None:
+    """It has the hashes of the objects and of the rules, every rule with its defaults, and its result."""
+    found = example()
+    one, other = (TestReport([judged(found)]).proof() for _ in range(2))
+
+    assert {"started", "seconds"} == {*one.pop("time")} == {*other.pop("time")}
+    assert one == other
+    (of,) = one["invariants"]
+    assert canonical_hash(found.resources) == of["input"]["sha256"]
+    assert ["holds"] * 10 == [rule["result"] for rule in of["rules"]]
+    assert {"invariants": 1, "rules": 10, "passed": 10, "failed": 0, "errors": 0} == one["summary"]
+
+
+def test_the_hash_of_the_input_is_of_its_meaning() -> None:
+    """The layout and the order of fields do not change it; a value does."""
+    data = {"kind": "Pod", "metadata": {"name": "a", "namespace": "x"}}
+    turned = {"metadata": {"namespace": "x", "name": "a"}, "kind": "Pod"}
+    place = policies()[0].source
+
+    assert canonical_hash([Document(data, place)]) == canonical_hash([Document(turned, place)])
+    assert canonical_hash([Document(data, place)]) != canonical_hash([Document({**data, "kind": "Node"}, place)])
+
+
+def test_a_failed_rule_is_a_failed_case_of_every_report() -> None:
+    """JSON has the pairs, the ports and an example; JUnit has a case for each rule."""
+    found = example()
+    kept = [one for one in found.resources if (one.kind, one.data["metadata"]["name"]) != ("NetworkPolicy", "vault")]
+    broken = replace(found, resources=tuple(kept))
+    report = TestReport([judged(broken)])
+
+    document = report.document()["scenarios"][0]
+    rows = [row for step in document["steps"] for row in step["failures"]]
+    assert rows
+    assert all("rule" == row["question"] and row["line"] for row in rows)
+    opened = next(row for row in rows if row["measured"] == "deny")
+    assert {"source", "destination", "protocol", "port"} == {*opened["example"]}
+    (suite,) = report.suites().suites
+    assert [rule.name for rule in found.rules] == [case.name for case in suite.cases]
+    assert {case.name for case in suite.cases if case.failure} == {
+        step["name"] for step in document["steps"] if step["failures"]
+    }
+    for name in ("markdown", "html", "junit", "proof", "json"):
+        assert "the vault reaches its database" in "\n".join(formats.lines(report, name))
+
+
+@pytest.mark.kernel
+def test_packets_have_the_verdicts_of_the_evaluator() -> None:
+    """Also towards outside addresses, for which the lab has hosts."""
+    result = run_invariants(ready(example()), packets=True)
+
+    assert "passed" == result.outcome
+    assert result.judged is not None
+    assert 0 < (result.judged.packets or 0)
+    assert 0 == result.judged.left_out

@@ -9,7 +9,7 @@ from netlab.errors import Problem
 from netlab.objects.addresses import CIDR_RULE, parse_cidr
 from netlab.objects.documents import Reader
 from netlab.objects.field_types import Flag, OneOf, Part, Parts, Raw, Root, Text, Texts
-from netlab.objects.fields import Fields, duplicate, forbidden, invalid, mistyped, required, too_many
+from netlab.objects.fields import Fields, cut, duplicate, forbidden, invalid, mistyped, required, too_many
 from netlab.objects.files import home_of
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.included import included
@@ -256,7 +256,7 @@ def _text(written: Fields) -> str:
         if isinstance(value, dict):
             value = "{" + ", ".join(f"{key}: {one}" for key, one in value.items()) + "}"
         parts.append(f"{name}: {'true' if value is True else value}")
-    return "{" + ", ".join(parts) + "}"
+    return cut("{" + ", ".join(parts) + "}")
 
 
 def _ports(fields: Fields, declared: Raw) -> tuple[PortSpan, ...]:

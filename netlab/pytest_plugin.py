@@ -4,7 +4,7 @@
 in the ini file (``netlab_scenarios = policies/*.yaml``) do the same without the option.
 
 A scenario and each of its steps is a collector; each expectation is a test. Each rule of invariants is a test that
-builds no lab. pytest loads the plugin in every run, so
+builds no lab unless an option says so. pytest loads the plugin in every run, so
 slow imports are inside functions.
 """
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from netlab.scenario.dry_run import DryRun
     from netlab.scenario.in_steps import InSteps
     from netlab.scenario.invariants import ReadyInvariants, RuleRunner
+    from netlab.scenario.rule_packets import RulePackets
 
 _ALWAYS = (".netlab.yaml", ".netlab.yml")
 _SUFFIXES = (".yaml", ".yml")
@@ -59,6 +60,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--netlab-no-skip", action="store_true", help="fail tests of labs that this host cannot build; do not skip them"
     )
+    group.addoption(
+        "--netlab-packets", action="store_true", help="judge invariants also by packets, in a lab of their own"
+    )
+    parser.addini("netlab_packets", "as --netlab-packets", type="bool", default=False)
     parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
     parser.addini("netlab_no_skip", "as --netlab-no-skip", type="bool", default=False)
     parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
@@ -238,12 +243,14 @@ def _ready(invariants: Invariants) -> ReadyInvariants:
 
 
 class InvariantsCollector(pytest.Collector):
-    """Invariants. Their rules are judged by the evaluator, without a lab."""
+    """Invariants. The evaluator judges their rules; with ``--netlab-packets`` packets do too, in a lab."""
 
     def __init__(self, *, ready: ReadyInvariants, **more: Any) -> None:
         super().__init__(**more)
         self.ready = ready
         self._runner: RuleRunner | None = None
+        self._stack = contextlib.ExitStack()
+        self.packets: RulePackets | None = None
 
     def collect(self) -> Iterator[RuleItem]:
         names = _Names()
@@ -254,9 +261,16 @@ class InvariantsCollector(pytest.Collector):
         from netlab.scenario.invariants import RuleRunner
 
         self._runner = RuleRunner(self.ready)
+        if _is_set(self.config, "netlab_packets"):
+            from netlab.scenario.rule_packets import RulePackets
+
+            sending = RulePackets(self._runner.judge, self.ready.objects, self.ready.invariants.source.file)
+            with _skipping(self.config):
+                self.packets = self._stack.enter_context(sending)
 
     def teardown(self) -> None:
-        self._runner = None
+        self._runner = self.packets = None
+        self._stack.close()
 
     @property
     def runner(self) -> RuleRunner:
@@ -278,8 +292,11 @@ class RuleItem(pytest.Item):
     def runtest(self) -> None:
         from netlab.report.scenarios import failure_line
 
-        runner = self.parent.runner
-        failures = runner.failures(runner.result(self._rule))
+        runner, packets = self.parent.runner, self.parent.packets
+        failures = [
+            *runner.failures(runner.result(self._rule)),
+            *(packets.failures(self._rule) if packets is not None else ()),
+        ]
         if failures:
             raise WrongError("\n".join(_printable(failure_line(one)) for one in failures))
 

@@ -158,6 +158,16 @@ def test_every_rule_of_invariants_is_a_test_without_a_lab(run: Pytest, tmp_path:
     assert not any("Traceback" in line or "netlab/pytest_plugin.py" in line for line in lines)
 
 
+@pytest.mark.kernel
+def test_rules_are_judged_by_packets_where_an_option_says_so(run: Pytest, tmp_path: Path) -> None:
+    """The lab is built once, and packets agree with the evaluator."""
+    (tmp_path / "rules.netlab.yaml").write_text(INVARIANTS)
+    (tmp_path / "labelled.yaml").write_text(LABELLED)
+
+    node = "rules.netlab.yaml::strict::a is closed"
+    assert [f"PASSED {node}"] == outcomes(run("--netlab-packets", node))
+
+
 @pytest.mark.parametrize("allowed", ["--netlab-allow-outside", "netlab_allow_outside = true", ""])
 def test_a_scenario_names_files_outside_only_if_allowed(run: Pytest, tmp_path: Path, allowed: str) -> None:
     """By the option or the ini file."""

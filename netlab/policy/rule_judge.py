@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
@@ -48,7 +47,6 @@ class RuleJudge:
         nodes = any(end.kind == "nodes" for end in ends)
         self._questions = FlowSelection(self._ports.questions(), nodes=nodes, system=True)
         self.sets = VerdictSets(self.cluster, self._questions, cluster)
-        self._without: VerdictSets | None = None
 
     def judge(self, rule: InvariantRule) -> RuleResult:
         """Return the result of a rule."""
@@ -57,9 +55,9 @@ class RuleJudge:
         found = tuple(one for one in families if one.pairs)
         return RuleResult(rule, found, nothing or ("" if found else "the selected endpoints have nothing to ask about"))
 
-    def questions(self, rule: InvariantRule, family: int, sets: VerdictSets | None = None) -> Iterator[Question]:
-        """Yield what a rule asks about in an IP family, for the kinds of ``sets``; by default, those of the cluster."""
-        yield from self._questions_of(_Chosen(self.cluster, rule, sets or self.sets), rule, family)
+    def questions(self, rule: InvariantRule, family: int) -> Iterator[Question]:
+        """Yield what a rule asks about in an IP family."""
+        yield from self._questions_of(_Chosen(self.cluster, rule, self.sets), rule, family)
 
     def _questions_of(self, chosen: _Chosen, rule: InvariantRule, family: int) -> Iterator[Question]:
         for machine in (False, True):
@@ -171,16 +169,10 @@ class RuleJudge:
         return "no policy selects either end, so nothing could forbid it"
 
     def _open_without_policies(self, rule: InvariantRule, family: int) -> bool:
-        if self._without is None:
-            bare = without_policies(self.cluster)
-            self._without = VerdictSets(bare, self._questions, without_policies(self._given))
-        sets = self._without
-        for question in self.questions(rule, family, sets):
-            among = sets.sources(question.asked, family, question.sources)
-            if among:
-                found = sets.verdicts(question.asked, self.asked_port(question, family), among)
-                if found.allow | found.some:
-                    return True
+        for question in self.questions(rule, family):
+            among = self.sets.sources(question.asked, family, question.sources)
+            if among and self.sets.connected(question.asked, self.asked_port(question, family), among):
+                return True
         return False
 
 
@@ -254,11 +246,6 @@ class _Chosen:
         if self._rule.source is None:
             return other, self._fixed["destination"]
         return self._fixed["source"], other
-
-
-def without_policies(cluster: Cluster) -> Cluster:
-    """Return a cluster without any policy."""
-    return replace(cluster, policies=(), unread=(), isolated_namespaces=frozenset())
 
 
 def _sides(rule: InvariantRule) -> tuple[tuple[str, RuleEnd | None], ...]:

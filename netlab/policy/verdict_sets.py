@@ -123,10 +123,16 @@ class VerdictSets:
         if asked.service is not None or not is_plain_pod(asked.members[0]):
             # A node may translate it, so the ends that policies judge depend on the source.
             return any(_has_judge(self._example(kind, asked, service)) for kind in members(among))
-        egress, ingress = self._sets.enforced(asked.kind, service)
-        if among & egress & self._isolated_egress:
+        paths = self._sets.paths(asked.kind, service)
+        if among & paths.egress & self._isolated_egress:
             return True
-        return bool(among & ingress) and _is_isolated(self.cluster, "ingress", self.members[asked.kind][0])
+        return bool(among & paths.ingress) and _is_isolated(self.cluster, "ingress", self.members[asked.kind][0])
+
+    def connected(self, asked: Asked, service: AskedPort, among: int) -> bool:
+        """Say whether the wiring has a path from one of some kinds: without policies, it would be allowed."""
+        if asked.service is not None or not is_plain_pod(asked.members[0]):
+            return any(_has_path(self._example(kind, asked, service)) for kind in members(among))
+        return bool(self._sets.paths(asked.kind, service).connected & among)
 
     def _example(self, kind: int, asked: Asked, service: AskedPort) -> Decision:
         """Return the decision about a pair of a source of a kind and a destination."""
@@ -157,6 +163,10 @@ def _is_isolated(cluster: Cluster, direction: str, end: Endpoint) -> bool:
     if not isinstance(end, Pod):
         return False
     return any(tier.selecting(cluster, direction, end) for tier in tiers_in_use(cluster))  # type: ignore[arg-type]
+
+
+def _has_path(decision: Decision) -> bool:
+    return any(one.path.connected for one in decision.backends or (decision,))
 
 
 def _has_judge(decision: Decision) -> bool:

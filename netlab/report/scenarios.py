@@ -191,6 +191,10 @@ def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[st
             own = f.flow.family if hasattr(f, "flow") else getattr(f, "family", None)
             family = " over IPv6" if own == 6 else ""
             yield f"  {f.file}:{f.line}: {unit} {step.name!r}: {_what(f, family)}"
+    judged = result.judged
+    if judged is not None and judged.packets is not None and (judged.left_out or every_step):
+        left = f"; {judged.left_out:,} examples were left out" if judged.left_out else ""
+        yield f"  packets were sent for {judged.packets:,} pairs{left}"
     if result.error:
         yield f"  {result.error}"
 

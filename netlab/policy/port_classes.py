@@ -36,7 +36,7 @@ class PortClasses:
         self._of_machines = self._classes(_with_translated(cluster, begins))
 
     def of(self, spans: Sequence[PortSpan], *, machine: bool) -> Sequence[PortSpan]:
-        """Return the classes that make up some spans; ``machine``: of a node, a host or a host-network pod."""
+        """Return the classes that make up some spans; ``machine``: of what nodes may translate."""
         found = self._of_machines if machine else self._of_pods
         return [one for one in found if is_in(one, spans)]
 

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
-from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.invariants import InvariantRule, PortSpan, RuleEnd
 from netlab.objects.services import Service
 from netlab.policy.outside import outside_of, with_outside
-from netlab.policy.port_classes import PortClasses, is_in
+from netlab.policy.port_classes import PortClasses, is_in, joined
 from netlab.policy.rule_ends import others, selected, service_of, without_match
 from netlab.policy.rule_results import Breach, FamilyResult, RuleResult
 from netlab.policy.tiers.tier import AskedPort
-from netlab.policy.verdict_sets import Asked, Selected, VerdictSets, is_plain_pod
+from netlab.policy.verdict_sets import Asked, RuleQuestions, Selected, VerdictSets, is_translatable
 from netlab.verdicts import Expected
 
 _EVERYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
@@ -45,7 +44,7 @@ class RuleJudge:
         spans += [span for rule in rules for one in rule.only or () for span in one.ports]
         self._ports = PortClasses(self.cluster, spans)
         nodes = any(end.kind == "nodes" for end in ends)
-        self._questions = FlowSelection(self._ports.questions(), nodes=nodes, system=True)
+        self._questions = RuleQuestions(self._ports.questions(), nodes=nodes, system=True)
         self.sets = VerdictSets(self.cluster, self._questions, cluster)
 
     def judge(self, rule: InvariantRule) -> RuleResult:
@@ -64,7 +63,7 @@ class RuleJudge:
             for span in self._ports.of(rule.ports, machine=machine):
                 sources, destinations = chosen.ends(span)
                 for kind, some in destinations.of.items():
-                    if is_plain_pod(some[0]) != machine:
+                    if is_translatable(some[0]) == machine:
                         yield Question(sources, Asked(kind, some, token=destinations.token(1 << kind)), span)
         if chosen.service is not None and chosen.asks_service(family):
             for span in chosen.service_ports():
@@ -117,15 +116,17 @@ class RuleJudge:
 
     def _breaches(self, found: Sequence[tuple[_Alike, list[PortSpan]]], family: int) -> tuple[tuple[Breach, ...], int]:
         """Return the breaches with the most pairs, and the number of the others."""
-        merged: dict[tuple[object, ...], tuple[list[_Alike], list[PortSpan]]] = {}
+        merged: dict[tuple[object, ...], tuple[list[_Alike], tuple[PortSpan, ...]]] = {}
         for alike, ports in found:
-            same = (alike.verdict, alike.kinds, alike.sources.token(alike.kinds), id(alike.asked.service), tuple(ports))
-            merged.setdefault(same, ([], ports))[0].append(alike)
+            spans = joined(ports)
+            same = (alike.verdict, alike.kinds, alike.sources.token(alike.kinds), id(alike.asked.service), spans)
+            merged.setdefault(same, ([], spans))[0].append(alike)
         ordered = sorted(merged.values(), key=lambda one: -sum(map(_wrong_pairs, one[0])))
         breaches = [self._breach(of, ports, family) for of, ports in ordered[:MOST_BREACHES]]
         return tuple(breaches), len(ordered) - len(breaches)
 
-    def _breach(self, of: Sequence[_Alike], ports: Sequence[PortSpan], family: int) -> Breach:
+    def _breach(self, of: Sequence[_Alike], ports: tuple[PortSpan, ...], family: int) -> Breach:
+        of = sorted(of, key=lambda alike: alike.asked.kind)
         first = of[0]
         sources = first.sources.members(first.kinds)
         ends: tuple[Endpoint, ...] | Service = tuple(end for alike in of for end in alike.asked.members)
@@ -135,11 +136,11 @@ class RuleJudge:
             source = sources[0]
         else:
             source, example = _example(sources, first.asked.members)
-        # A port that a pod declares is the best example.
+        # A port that the destination declares is the best example.
         port = min(ports, key=lambda span: not _declares(example, span))
         asked = (family, *self._ports.example(port))
         decision = self.sets.decision(source, example, asked)
-        return Breach(sources, ends, tuple(ports), first.verdict, sum(map(_wrong_pairs, of)), decision)
+        return Breach(sources, ends, ports, first.verdict, sum(map(_wrong_pairs, of)), decision)
 
     # --- what proves nothing ------------------------------------------------------------------------------------------
 

@@ -7,12 +7,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, FlowSelection, askable, service_flow
+from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import frozen
 from netlab.objects.services import Service
 from netlab.policy.bitsets import members
 from netlab.policy.decision import DEFAULT, Decision
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
+from netlab.policy.outside import Outside
 from netlab.policy.set_evaluator import SetEvaluator, Sources
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.tier import AskedPort
@@ -43,6 +46,18 @@ class Selected:
     def members(self, kinds: int) -> tuple[Endpoint, ...]:
         """Return the endpoints in a set of kinds."""
         return tuple(one for kind in members(kinds & self.kinds) for one in self.of[kind])
+
+
+@frozen
+class RuleQuestions(FlowSelection):
+    """The flows that rules may ask about: on ``ports`` of all endpoints, but for outside addresses.
+
+    What nodes translate depends on the port, and they translate no outside address.
+    """
+
+    def ports_for(self, destination: Endpoint) -> Sequence[tuple[str, int | None]]:
+        """Return the ports of a destination."""
+        return () if isinstance(destination, Outside) else self.ports
 
 
 class Asked(NamedTuple):
@@ -76,7 +91,7 @@ class VerdictSets:
             for family in (4, 6)
         }
         self._known: dict[tuple[int, AskedPort], Sources] = {}
-        self._known_services: dict[tuple[int, str, AskedPort], str] = {}
+        self._known_pairs: dict[tuple[int, str | int, AskedPort], str] = {}
 
     def selected(self, endpoints: Iterable[Endpoint]) -> Selected:
         """Return endpoints by their kinds."""
@@ -102,8 +117,8 @@ class VerdictSets:
 
     def verdicts(self, asked: Asked, service: AskedPort, among: int) -> Sources:
         """Return, by verdict, the kinds of sources ``among`` some; all others of them are denied."""
-        if asked.service is not None:
-            return self._to_service(asked.service, service, among)
+        if asked.service is not None or self._is_translated(asked, service):
+            return self._one_by_one(asked, service, among)
         key = (asked.kind, service)
         found = self._known.get(key)
         if found is None:
@@ -120,7 +135,7 @@ class VerdictSets:
 
     def judged(self, asked: Asked, service: AskedPort, among: int) -> bool:
         """Say whether a policy judges a pair: it isolates an end, and the path passes a hook that enforces it."""
-        if asked.service is not None or not is_plain_pod(asked.members[0]):
+        if asked.service is not None or is_translatable(asked.members[0]):
             # A node may translate it, so the ends that policies judge depend on the source.
             return any(_has_judge(self._example(kind, asked, service)) for kind in members(among))
         paths = self._sets.paths(asked.kind, service)
@@ -130,7 +145,7 @@ class VerdictSets:
 
     def connected(self, asked: Asked, service: AskedPort, among: int) -> bool:
         """Say whether the wiring has a path from one of some kinds: without policies, it would be allowed."""
-        if asked.service is not None or not is_plain_pod(asked.members[0]):
+        if asked.service is not None or is_translatable(asked.members[0]):
             return any(_has_path(self._example(kind, asked, service)) for kind in members(among))
         return bool(self._sets.paths(asked.kind, service).connected & among)
 
@@ -144,19 +159,30 @@ class VerdictSets:
     def _isolated_egress(self) -> int:
         return sum(1 << kind for kind, of in enumerate(self.members) if _is_isolated(self.cluster, "egress", of[0]))
 
-    def _to_service(self, service: Service, asked: AskedPort, among: int) -> Sources:
+    def _is_translated(self, asked: Asked, service: AskedPort) -> bool:
+        """Say whether a node translates a destination; then the verdict depends on the source."""
+        end, (family, protocol, port) = asked.members[0], service
+        if not is_translatable(end):
+            return False
+        return stands_for(self.cluster, end, address_of(end, family), protocol, port) is not None
+
+    def _one_by_one(self, asked: Asked, service: AskedPort, among: int) -> Sources:
         found = {"allow": 0, "some": 0, "unknown": 0, "deny": 0}
+        to = asked.service.meta.key if asked.service is not None else asked.kind
         for kind in members(among):
-            key = (kind, service.meta.key, asked)
-            if key not in self._known_services:
-                self._known_services[key] = self.decision(self.members[kind][0], service, asked).verdict
-            found[self._known_services[key]] |= 1 << kind
+            key = (kind, to, service)
+            if key not in self._known_pairs:
+                self._known_pairs[key] = self._example(kind, asked, service).verdict
+            found[self._known_pairs[key]] |= 1 << kind
         return Sources(found["allow"], found["some"], found["unknown"])
 
 
-def is_plain_pod(end: Endpoint) -> bool:
-    """Say whether an endpoint is a pod with an address of its own: nodes do not translate what is sent to it."""
-    return isinstance(end, Pod) and not end.host_network
+def is_translatable(end: Endpoint) -> bool:
+    """Say whether nodes may translate what is sent to an endpoint.
+
+    They do not for a pod with an address of its own. Nor for outside addresses, as no Service has these.
+    """
+    return not (isinstance(end, Outside) or (isinstance(end, Pod) and not end.host_network))
 
 
 def _is_isolated(cluster: Cluster, direction: str, end: Endpoint) -> bool:

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 from builders import selector
 from random_clusters import some_cluster
+from services import random_clusters as service_clusters
 from sizes import samples
 
-from netlab.cluster import Cluster
+from netlab.cluster import Cluster, try_resolve
 from netlab.cluster.flows import Flow, askable, asks
 from netlab.cluster.types import Endpoint, Host, Pod, address_of
+from netlab.objects import Document, input_of
 from netlab.objects.invariants import EVERY_PORT, Allowed, InvariantRule, PortSpan, RuleEnd
+from netlab.objects.types import Source
 from netlab.policy import evaluate, rule_judge
 from netlab.policy.decision import DEFAULT
 from netlab.policy.outside import Outside
@@ -73,8 +76,17 @@ def covers(ports: tuple[PortSpan, ...], protocol: str, port: int) -> bool:
     return any(span.protocol == protocol and span.first <= port <= span.last for span in ports)
 
 
+def numbers(cluster: Cluster) -> list[int]:
+    """Return the port numbers to ask about: some, and those that nodes translate."""
+    own = [port.node_port for one in cluster.services for port in one.ports]
+    own += [port.host_port for one in cluster.pods for port in one.ports]
+    own += [one.health_check_node_port for one in cluster.services]
+    return sorted({*_NUMBERS, *cluster.node_ports, *(number for number in own if number)})
+
+
 def flows(cluster: Cluster, rule: InvariantRule, family: int) -> Iterator[Flow]:
     """Yield every question of a rule, pair by pair and port by port."""
+    asked = numbers(cluster)
     ends: list[Endpoint] = [*cluster.pods, *cluster.hosts, *cluster.nodes]
     for source in ends:
         for to in ends:
@@ -88,7 +100,7 @@ def flows(cluster: Cluster, rule: InvariantRule, family: int) -> Iterator[Flow]:
             if rule.only is not None and not is_other(other):
                 continue
             for protocol in ("TCP", "UDP", "SCTP"):
-                for port in _NUMBERS:
+                for port in asked:
                     listed = any(
                         covers(one.ports, protocol, port) and selects(cluster, one.end, other)
                         for one in rule.only or ()
@@ -105,6 +117,7 @@ def is_judged(cluster: Cluster, flow: Flow) -> bool:
 def expanded(found: FamilyResult, sampled: Cluster) -> _Wrong:
     """Return what is wrong by a result, for the sampled addresses and ports."""
     wrong: _Wrong = set()
+    asked = numbers(sampled)
     outside = [host for host in sampled.hosts if host.name.startswith("sampled")]
 
     def names(end: Endpoint) -> list[str]:
@@ -120,7 +133,7 @@ def expanded(found: FamilyResult, sampled: Cluster) -> _Wrong:
                 if source is to:
                     continue
                 for span in breach.ports:
-                    ports = [n for n in _NUMBERS if span.first <= n <= span.last]
+                    ports = [n for n in asked if span.first <= n <= span.last]
                     wrong |= {
                         (s, t, span.protocol, p, breach.verdict)
                         for s in names(source)
@@ -156,20 +169,34 @@ def test_rules_have_the_outcome_of_every_pair(seed: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(rule_judge, "MOST_BREACHES", 10_000)
     for number in range(3):
         dice = Random(f"{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
-        given = some_cluster(dice)
-        rules = [some_rule(dice, at) for at in range(6)]
-        own = {a for end in given.by_ref.values() for a in end.addresses}
-        inside = [p for network in given.networks for p in network.pod_cidrs]
-        free = [a for a in map(ip_address, _ADDRESSES) if a not in own and not any(a in p for p in inside)]
-        sampled = replace(given, hosts=(*given.hosts, *(Host(f"sampled-{a}", (a,)) for a in free)))
-        judge = RuleJudge(given, rules)
-        for rule in rules:
-            result = judge.judge(rule)
-            for family in result.families:
-                wrong, proves = expected(sampled, rule, family.family)
-                assert wrong == expanded(family, sampled), (seed, number, rule)
-                if not family.breaches:
-                    assert proves == (not family.nothing), (seed, number, rule, family)
+        assert_exact(some_cluster(dice), dice)
+
+
+@pytest.mark.parametrize("seed", range(samples(8)))
+def test_rules_have_the_outcome_of_every_pair_where_nodes_translate(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same in clusters with Services of every type."""
+    monkeypatch.setattr(rule_judge, "MOST_BREACHES", 10_000)
+    dice = Random(seed)  # noqa: S311  the same clusters every time, not a secret
+    written = service_clusters.documents(seed, dice.choice(("bridge", "overlay", "routed")))
+    found = input_of(Document(data, Source("x.yaml")) for data in written)
+    assert_exact(try_resolve(found.objects)[0], dice)
+
+
+def assert_exact(given: Cluster, dice: Random) -> None:
+    """Compare random rules about a cluster with the evaluator's verdict of every pair."""
+    rules = [some_rule(dice, at) for at in range(6)]
+    own = {a for end in given.by_ref.values() for a in end.addresses}
+    inside = [p for network in given.networks for p in network.pod_cidrs]
+    free = [a for a in map(ip_address, _ADDRESSES) if a not in own and not any(a in p for p in inside)]
+    sampled = replace(given, hosts=(*given.hosts, *(Host(f"sampled-{a}", (a,)) for a in free)))
+    judge = RuleJudge(given, rules)
+    for rule in rules:
+        result = judge.judge(rule)
+        for family in result.families:
+            wrong, proves = expected(sampled, rule, family.family)
+            assert wrong == expanded(family, sampled), rule
+            if not family.breaches:
+                assert proves == (not family.nothing), (rule, family)
 
 
 def test_a_class_of_outside_addresses_is_a_host_with_its_address_as_name() -> None:

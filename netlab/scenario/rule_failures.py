@@ -9,6 +9,7 @@ from netlab.cluster.flows import service_ref
 from netlab.cluster.types import Cluster, Endpoint
 from netlab.objects.invariants import EVERY_PORT, InvariantRule
 from netlab.objects.services import Service
+from netlab.policy.decision import Decision
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Group
 from netlab.policy.outside import Outside
@@ -18,6 +19,7 @@ from netlab.scenario.results import RuleFailure
 
 PROVES_NOTHING = "proves nothing"
 _MOST_PORTS = 6
+_MOST_PLACES = 3
 
 
 class RuleFailures:
@@ -52,7 +54,7 @@ class RuleFailures:
             service_ref(to) if isinstance(to, Service) else self.named(to),
             rule.verdict,
             breach.verdict,
-            f"{example}{breach.example.reason}{more}",
+            f"{example}{breach.example.reason}{_places(breach.example)}{more}",
             self._file,
             rule.line,
             ports_text(breach),
@@ -87,6 +89,22 @@ class RuleFailures:
     @cached_property
     def _names(self) -> GroupNames:
         return GroupNames(self._cluster)
+
+
+def _places(decision: Decision) -> str:
+    """Return, as text, the places of the policies that isolate a denied end; the reason has those of other rules."""
+    found = [
+        f"{policy.source.file}:{policy.source.line()}"
+        for one in decision.backends or (decision,)
+        for side in one.sides
+        if side.verdict == "deny"
+        for policy in side.isolating
+    ]
+    named = list(dict.fromkeys(found))
+    if not named:
+        return ""
+    left = f", and {len(named) - _MOST_PLACES} more" if len(named) > _MOST_PLACES else ""
+    return f" ({', '.join(named[:_MOST_PLACES])}{left})"
 
 
 def ports_text(breach: Breach) -> str:

@@ -15,7 +15,7 @@ ALL_SAMPLES = --hypothesis-profile=full
 
 test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
 	@scripts/run dev python -m pytest $(ALL_SAMPLES) $(PYTEST_ARGS)
-	@scripts/run dev netlab test scenarios/
+	@scripts/run dev netlab test scenarios/ examples/invariants --packets
 
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)

@@ -1,9 +1,10 @@
-"""pytest plugin: scenario files are collected as tests, and fixtures build labs. docs/pytest.md is its manual.
+"""pytest plugin: files of scenarios and invariants are tests, and fixtures build labs. docs/pytest.md is its manual.
 
 ``*.netlab.yaml`` files are collected without any option. ``--netlab`` collects every YAML file with a Scenario; globs
 in the ini file (``netlab_scenarios = policies/*.yaml``) do the same without the option.
 
-A scenario and each of its steps is a collector; each expectation is a test. pytest loads the plugin in every run, so
+A scenario and each of its steps is a collector; each expectation is a test. Each rule of invariants is a test that
+builds no lab unless an option says so. pytest loads the plugin in every run, so
 slow imports are inside functions.
 """
 
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from netlab.lab.lab import Lab
     from netlab.objects import Document
     from netlab.objects.documents import Reader
+    from netlab.objects.invariants import InvariantRule, Invariants
     from netlab.objects.scenarios import Expectation, ProgramExpectation
     from netlab.scenario.dry_run import DryRun
     from netlab.scenario.in_steps import InSteps
+    from netlab.scenario.invariants import ReadyInvariants, RuleRunner
+    from netlab.scenario.rule_packets import RulePackets
 
 _ALWAYS = (".netlab.yaml", ".netlab.yml")
 _SUFFIXES = (".yaml", ".yml")
@@ -46,7 +50,9 @@ class MakeLab(Protocol):
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("netlab")
     group.addoption(
-        "--netlab", action="store_true", help="collect every YAML file with a Scenario, not only *.netlab.yaml"
+        "--netlab",
+        action="store_true",
+        help="collect every YAML file with a Scenario or Invariants, not only *.netlab.yaml",
     )
     group.addoption(
         "--netlab-allow-outside",
@@ -56,6 +62,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--netlab-no-skip", action="store_true", help="fail tests of labs that this host cannot build; do not skip them"
     )
+    group.addoption(
+        "--netlab-packets", action="store_true", help="judge invariants also by packets, in a lab of their own"
+    )
+    parser.addini("netlab_packets", "as --netlab-packets", type="bool", default=False)
     parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
     parser.addini("netlab_no_skip", "as --netlab-no-skip", type="bool", default=False)
     parser.addini("netlab_scenarios", "globs of Scenario files to collect as tests", type="args", default=[])
@@ -77,9 +87,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
     """Collect a YAML file that may hold a Scenario, if its name or an option selects it."""
     if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config):
         return None
-    from netlab.scenario.files import may_hold_scenario
+    from netlab.scenario.files import may_hold_test
 
-    return ScenarioFile.from_parent(parent, path=file_path) if may_hold_scenario(file_path) else None
+    return ScenarioFile.from_parent(parent, path=file_path) if may_hold_test(file_path) else None
 
 
 def _is_selected(path: Path, config: pytest.Config) -> bool:
@@ -102,26 +112,31 @@ def _is_set(config: pytest.Config, name: str) -> bool:
 class ScenarioFile(pytest.File):
     """A file with scenarios. Errors of its scenarios are errors of the collection."""
 
-    def collect(self) -> Iterator[ScenarioCollector]:
+    def collect(self) -> Iterator[ScenarioCollector | InvariantsCollector]:
         from netlab.errors import InputError, in_order
-        from netlab.scenario.dry_run import dry_run
-        from netlab.scenario.files import scenarios_of
+        from netlab.objects.scenarios import Scenario
+        from netlab.scenario.dry_run import DryRun, dry_run
+        from netlab.scenario.files import read_tests
 
         outside = _is_set(self.config, "netlab_allow_outside")
         file = str(self.path.relative_to(here) if (here := Path.cwd()) in self.path.parents else self.path)
-        scenarios, problems = scenarios_of([file], allow_outside=outside)
+        tests, problems = read_tests([file], allow_outside=outside)
         errors = [problem for problem in problems if problem.severity == "error"]
-        ready = []
-        for scenario in scenarios:
+        ready: list[DryRun | ReadyInvariants] = []
+        for test in tests:
             try:
-                ready.append(dry_run(scenario))
+                ready.append(dry_run(test) if isinstance(test, Scenario) else _ready(test))
             except InputError as error:
                 errors += error.problems
         if errors:
             raise self.CollectError("\n".join(map(str, in_order(errors, [file]))))
         names = _Names()
         for one in ready:
-            yield ScenarioCollector.from_parent(self, name=names.collector(one.scenario.meta.name), checked=one)
+            if isinstance(one, DryRun):
+                yield ScenarioCollector.from_parent(self, name=names.collector(one.scenario.meta.name), checked=one)
+            else:
+                name = names.collector(one.invariants.meta.name)
+                yield InvariantsCollector.from_parent(self, name=name, ready=one)
 
 
 class ScenarioCollector(pytest.Collector):
@@ -220,6 +235,84 @@ class ExpectationItem(pytest.Item):
         return self.path, line - 1 if line else None, f"{scenario.name}: {self.parent.name}: {self.name}"
 
 
+# --- invariants -------------------------------------------------------------------------------------------------------
+
+
+def _ready(invariants: Invariants) -> ReadyInvariants:
+    from netlab.scenario.invariants import ready
+
+    return ready(invariants)
+
+
+class InvariantsCollector(pytest.Collector):
+    """Invariants. The evaluator judges their rules; with ``--netlab-packets`` packets do too, in a lab."""
+
+    def __init__(self, *, ready: ReadyInvariants, **more: Any) -> None:
+        super().__init__(**more)
+        self.ready = ready
+        self._runner: RuleRunner | None = None
+        self._stack = contextlib.ExitStack()
+        self.packets: RulePackets | None = None
+
+    def collect(self) -> Iterator[RuleItem]:
+        names = _Names()
+        for rule in self.ready.invariants.rules:
+            yield RuleItem.from_parent(self, name=names.item(rule.name), rule=rule)
+
+    def setup(self) -> None:
+        from netlab.scenario.invariants import RuleRunner
+
+        self._runner = RuleRunner(self.ready)
+        if _is_set(self.config, "netlab_packets"):
+            from netlab.scenario.rule_packets import RulePackets
+
+            sending = RulePackets(self._runner.judge, self.ready.objects, self.ready.invariants.source.file)
+            with _skipping(self.config):
+                self.packets = self._stack.enter_context(sending)
+
+    def teardown(self) -> None:
+        self._runner = self.packets = None
+        self._stack.close()
+
+    @property
+    def runner(self) -> RuleRunner:
+        """What judges the rules."""
+        if self._runner is None:
+            raise RuntimeError("the rules have no cluster")
+        return self._runner
+
+
+class RuleItem(pytest.Item):
+    """One rule of invariants."""
+
+    parent: InvariantsCollector
+
+    def __init__(self, *, rule: InvariantRule, **more: Any) -> None:
+        super().__init__(**more)
+        self._rule = rule
+
+    def runtest(self) -> None:
+        from netlab.report.scenarios import failure_line
+
+        runner, packets = self.parent.runner, self.parent.packets
+        failures = [
+            *runner.failures(runner.result(self._rule)),
+            *(packets.failures(self._rule) if packets is not None else ()),
+        ]
+        if failures:
+            raise WrongError("\n".join(_printable(failure_line(one)) for one in failures))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Return what breaks the rule as lines, without a traceback."""
+        if isinstance(excinfo.value, WrongError):
+            return str(excinfo.value)
+        return _lines_of(excinfo.value) or super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        line = self._rule.line
+        return self.path, line - 1 if line else None, f"{self.parent.name}: {self.name}"
+
+
 class _Names:
     """Names of nodes beside one another: each once, and such that pytest can select them by their ids."""
 
@@ -274,7 +367,7 @@ def _skipping(config: pytest.Config) -> Iterator[None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
     """Report an error of netlab as lines, without a traceback, and the place of a test that this host cannot run."""
     report = yield
-    ours = isinstance(item, ExpectationItem) or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    ours = isinstance(item, (ExpectationItem, RuleItem)) or not _FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
     if call.excinfo is None or not ours:
         return report
     if report.skipped and isinstance(report.longrepr, tuple) and report.longrepr[0] == __file__:

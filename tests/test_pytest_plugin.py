@@ -39,6 +39,31 @@ spec:
   - name: wrong
     expect: [{from: x/a, to: x/b, verdict: allow}]
 """
+INVARIANTS = """\
+apiVersion: netlab/v1alpha1
+kind: Invariants
+metadata: {name: strict}
+spec:
+  resources: [labelled.yaml]
+  rules:
+  - {name: a is closed, from: {pods: {app: b}}, to: {pods: {app: a}}, verdict: deny}
+  - {name: b is closed, from: {pods: {app: a}}, to: {pods: {app: b}}, verdict: deny}
+  - {name: c is closed, from: {pods: {app: a}}, to: {pods: {app: c}}, verdict: deny}
+"""
+LABELLED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: x, labels: {app: a}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: x, labels: {app: b}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: x}
+spec: {podSelector: {matchLabels: {app: a}}, policyTypes: [Ingress]}
+"""
 TEST = """\
 def test_lab(lab):
     made = lab("pods.yaml")
@@ -115,6 +140,32 @@ def test_a_scenario_with_errors_is_an_error_of_collection(run: Pytest, tmp_path:
 
     assert ["ERROR lesson.yaml"] == outcomes(lines)
     assert any("lesson.yaml:15: Scenario lesson: spec.steps[1].expect[0]: no pod or workload 'x/c'" in x for x in lines)
+
+
+def test_every_rule_of_invariants_is_a_test_without_a_lab(run: Pytest, tmp_path: Path) -> None:
+    """It fails with the rule's line and the pairs that break it."""
+    (tmp_path / "rules.netlab.yaml").write_text(INVARIANTS)
+    (tmp_path / "labelled.yaml").write_text(LABELLED)
+    lines = run()
+
+    assert [
+        "PASSED rules.netlab.yaml::strict::a is closed",
+        "FAILED rules.netlab.yaml::strict::b is closed",
+        "FAILED rules.netlab.yaml::strict::c is closed",
+    ] == outcomes(lines)
+    assert any("rules.netlab.yaml:8: x/a -> x/b every port IPv4: expected deny, found allow" in line for line in lines)
+    assert any("found proves nothing: no pod matches {pods: {app: c}}" in line for line in lines)
+    assert not any("Traceback" in line or "netlab/pytest_plugin.py" in line for line in lines)
+
+
+@pytest.mark.kernel
+def test_rules_are_judged_by_packets_where_an_option_says_so(run: Pytest, tmp_path: Path) -> None:
+    """The lab is built once, and packets agree with the evaluator."""
+    (tmp_path / "rules.netlab.yaml").write_text(INVARIANTS)
+    (tmp_path / "labelled.yaml").write_text(LABELLED)
+
+    node = "rules.netlab.yaml::strict::a is closed"
+    assert [f"PASSED {node}"] == outcomes(run("--netlab-packets", node))
 
 
 @pytest.mark.parametrize("allowed", ["--netlab-allow-outside", "netlab_allow_outside = true", ""])

@@ -297,9 +297,9 @@ def read_objects(
     objects = found.objects
     cluster, made = resolve_input(found)
     print_skipped(objects.skipped)
-    for scenario in objects.scenarios:
-        name, file = scenario.meta.name, scenario.source.file
-        terminal.say(f"Warning: {file}: Scenario {name} is not part of a lab; run it with: netlab test {file}")
+    for one in (*objects.scenarios, *objects.invariants):
+        name, file = f"{type(one).__name__} {one.meta.name}", one.source.file
+        terminal.say(f"Warning: {file}: {name} is not part of a lab; run it with: netlab test {file}")
     warn(found.problems_and([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)]), files)
     return objects, cluster
 

@@ -273,8 +273,17 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
 
 def keep_manifests(file: str, option: str) -> None:
     """Raise UsageError where a report or a picture would replace a file that may be a manifest."""
-    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file):
+    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_proof(file):
         raise UsageError(f"{option} {file}: this file exists and may be a manifest, which is not replaced")
+
+
+def _is_proof(file: str) -> bool:
+    """Say whether a file is a proof that netlab wrote before, which a new one replaces."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return '"kind": "InvariantsProof"' in opened.read(200) if os.path.isfile(file) else False
+    except OSError:
+        return False
 
 
 def wanted_reports() -> list[tuple[str, str]]:

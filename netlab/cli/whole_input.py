@@ -39,16 +39,23 @@ def whole_input(found: Input) -> WholeInput:
             from netlab.programs import ingress_rules
 
             more += ingress_rules.warnings(cluster)
-    return WholeInput(objects, cluster, whole, found.problems_and([*more, *_scenario_errors(objects)]))
+    return WholeInput(objects, cluster, whole, found.problems_and([*more, *_test_errors(objects)]))
 
 
-def _scenario_errors(objects: Objects) -> Iterator[Problem]:
-    if not objects.scenarios:
-        return
-    from netlab.scenario import dry_run
+def _test_errors(objects: Objects) -> Iterator[Problem]:
+    if objects.scenarios:
+        from netlab.scenario import dry_run
 
-    for scenario in objects.scenarios:
-        try:
-            dry_run(scenario)
-        except InputError as error:
-            yield from error.problems
+        for scenario in objects.scenarios:
+            try:
+                dry_run(scenario)
+            except InputError as error:
+                yield from error.problems
+    if objects.invariants:
+        from netlab.scenario.invariants import ready
+
+        for invariants in objects.invariants:
+            try:
+                ready(invariants)
+            except InputError as error:
+                yield from error.problems

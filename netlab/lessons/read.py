@@ -37,8 +37,8 @@ from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.file_trees import HostFiles
 from netlab.objects.files import UnreadableError, text_of
+from netlab.objects.included import Access
 from netlab.objects.kinds.lesson import FILE_NAME
-from netlab.objects.kinds.scenario import Access
 from netlab.objects.lessons import Lesson
 from netlab.objects.scenarios import Scenario
 from netlab.objects.types import Document

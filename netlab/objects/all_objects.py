@@ -96,8 +96,17 @@ class Objects:
 
     @property
     def profiles(self) -> tuple[Any, ...]:
-        """The Profiles. Their type is found by its name: most inputs have none, and do not load its module."""
-        return next((some for kind, some in self.found.items() if kind.__name__ == "Profile"), ())
+        """The Profiles."""
+        return self._named("Profile")
+
+    @property
+    def invariants(self) -> tuple[Any, ...]:
+        """The Invariants."""
+        return self._named("Invariants")
+
+    def _named(self, name: str) -> tuple[Any, ...]:
+        """Return the objects of a type by its name: most inputs have none, and do not load its module."""
+        return next((some for kind, some in self.found.items() if kind.__name__ == name), ())
 
     @property
     def topology(self) -> Topology | None:

@@ -11,8 +11,8 @@ from netlab.errors import Problem
 from netlab.objects import similar_names
 from netlab.objects.fields import invalid, quoted, unsupported
 from netlab.objects.ignored import IgnoredKind
+from netlab.objects.included import Access
 from netlab.objects.kind import NETLAB_VERSION, Kind, get, written
-from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
 from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.types import Document

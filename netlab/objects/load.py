@@ -24,11 +24,11 @@ from netlab.objects.documents import Reader
 from netlab.objects.file_trees import InputSource
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
+from netlab.objects.included import Access, is_test
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
 from netlab.objects.kinds.podlabels import PodLabels
-from netlab.objects.kinds.scenario import Access
 from netlab.objects.meta import Key
 from netlab.objects.scenario_check import check_scenario
 from netlab.objects.scenarios import Scenario
@@ -100,11 +100,15 @@ def decode(
             continue
         if own:
             problems += own if len(problems) < MOST_PROBLEMS else _worst(own)
-        if isinstance(one, Scenario):
+        test = is_test(key.kind)
+        if test:
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
-            problems += check_scenario(one, str(key), partial(decode, strict=strict))
-        if key in found or isinstance(one, (Topology, Scenario)):
+            if isinstance(one, Scenario):
+                problems += check_scenario(one, str(key), partial(decode, strict=strict))
+            else:
+                problems += decode(one.resources, strict=strict)[1]
+        if key in found or test or isinstance(one, Topology):
             problems += _add(found, key, one)
         else:
             found[key] = one
@@ -165,10 +169,10 @@ def _namespaces(declared: Sequence[Namespace], users: Iterable[Any]) -> list[Nam
 def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
     """Add an object to those found, and return the problems.
 
-    Of two objects with one name the last counts, as on a cluster. A second Topology is an error. Scenarios may share a
+    Of two objects with one name the last counts, as on a cluster. A second Topology is an error. Tests may share a
     name, as each is run and none is applied.
     """
-    if isinstance(one, Scenario):
+    if is_test(key.kind):
         found[key._replace(namespace=f"{len(found)}")] = one
         return []
     earlier = found.pop(key, None) if key.name else None

@@ -33,7 +33,7 @@ class Sources(NamedTuple):
 
 
 @frozen
-class _Ways:
+class Paths:
     """The kinds with a path to a destination, and those with a path where egress or ingress is enforced.
 
     ``unread`` are the kinds on whose path policies that netlab does not read may be enforced.
@@ -72,7 +72,7 @@ class SetEvaluator:
                 self.pods.setdefault(example.namespace, []).append((example, found))
             elif example.addresses:
                 self.others.append((example, found))
-        self._known_ways: dict[tuple[int, int, str, int | None], _Ways] = {}
+        self._known_ways: dict[tuple[int, int, str, int | None], Paths] = {}
         self.tiers = {tier.name: tier.over_sets(self) for tier in tiers_in_use(cluster)}
         self._known_changing: dict[tuple[Certain, str, bool], int] = {}
 
@@ -97,7 +97,12 @@ class SetEvaluator:
             found &= ~ways.egress | self._allowed("egress", kind, service)
         return Sources(found & asked_of)
 
-    def _with_unread(self, kind: int, service: AskedPort, ways: _Ways, asked_of: int) -> Sources:
+    def paths(self, kind: int, service: AskedPort) -> Paths:
+        """Return the paths to a kind, as that of a destination that no node translates."""
+        family, protocol, port = service
+        return self._ways(self._wire_of[kind], family, *asked_like(self.cluster, protocol, port))
+
+    def _with_unread(self, kind: int, service: AskedPort, ways: Paths, asked_of: int) -> Sources:
         """Return the same in a cluster with policies that netlab does not read."""
         destination, protocol = self.kinds[kind][0], service[1]
         inside = isinstance(destination, Pod) and destination.selectable
@@ -138,7 +143,7 @@ class SetEvaluator:
             found[evaluate(self.cluster, flow).verdict] |= 1 << number
         return Sources(found["allow"], found["some"], found["unknown"])
 
-    def _ways(self, wire: int, family: int, protocol: str, port: int | None) -> _Ways:
+    def _ways(self, wire: int, family: int, protocol: str, port: int | None) -> Paths:
         key = (wire, family, protocol, port)
         if key not in self._known_ways:
             connected = egress = ingress = unread = 0
@@ -151,7 +156,7 @@ class SetEvaluator:
                 egress |= found if way.egress_enforced else 0
                 ingress |= found if way.ingress_enforced else 0
                 unread |= found if way.connected and not way.local else 0
-            self._known_ways[key] = _Ways(connected, egress, ingress, unread)
+            self._known_ways[key] = Paths(connected, egress, ingress, unread)
         return self._known_ways[key]
 
     def _allowed(self, direction: Direction, kind: int, asked: AskedPort) -> int:

@@ -12,6 +12,7 @@ from netlab.objects.types import Document, Source
 from netlab.profiles import KUBERNETES, named, unknown
 
 if TYPE_CHECKING:
+    from netlab.objects.invariants import Invariants
     from netlab.objects.profiles import Profile
     from netlab.objects.scenarios import Scenario
 
@@ -65,6 +66,15 @@ def scenario_with_profile(scenario: Scenario, chosen: str) -> Scenario:
         for step in scenario.steps
     )
     return replace(scenario, resources=tuple(resources), steps=tuple(steps))
+
+
+def invariants_with_profile(invariants: Invariants, chosen: str) -> Invariants:
+    """Return invariants whose cluster has a profile.
+
+    Raises:
+      UsageError, InputError: as ``with_profile`` does.
+    """
+    return replace(invariants, resources=tuple(with_profile(invariants.resources, chosen)))
 
 
 def read(file: str) -> Document:

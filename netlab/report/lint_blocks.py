@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netlab.policy.lint.rule import SEVERITIES
-from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Number, Numbers, Heading, Paragraph, Rows
+from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Number, Numbers, Paragraph, Rows
 from netlab.report.comments import head
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def scenario_blocks(results: Sequence[ScenarioResult]) -> Iterator[Block]:
             Number(f"{len(failures):,}", "wrong answers", "!" if failures else ""),
         )
     )
-    yield Paragraph(f"{summary_line(results)}. Each scenario ran in a lab of its own on this host, with packets.")
+    yield Paragraph(f"{summary_line(results)}. {' '.join(_how(results))}")
     if failures:
         yield Heading("Failures")
         rows = [
@@ -61,6 +61,16 @@ def scenario_blocks(results: Sequence[ScenarioResult]) -> Iterator[Block]:
     yield Heading("Steps")
     for one in _first(results)[:_SCENARIOS]:
         yield Details(f"{one.name}: {one.outcome}, {one.seconds:.2f} s", list(_steps(one)))
+
+
+def _how(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    """Yield how the results were found: by packets, or by the evaluator."""
+    if any(one.judged is None for one in results) or not results:
+        yield "Each scenario ran in a lab of its own on this host, with packets."
+    if any(one.judged is not None for one in results):
+        yield "The evaluator judged each rule of invariants for all pairs and ports."
+    if any(one.judged is not None and one.judged.packets is not None for one in results):
+        yield "Packets were sent for examples of them, in a lab of its own on this host."
 
 
 def _first(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from netlab.report.formats import Page
 from netlab.report.rows import row_of
@@ -12,7 +12,7 @@ from netlab.report.suites import Case, Suite, Suites
 if TYPE_CHECKING:
     from netlab.report.again import CommandLine
     from netlab.report.blocks import Block
-    from netlab.scenario.results import Failure, ProgramFailure, ScenarioResult, StepResult
+    from netlab.scenario.results import Failure, ProgramFailure, RuleFailure, ScenarioResult, StepResult
 
 
 def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
@@ -21,10 +21,16 @@ def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
     # Printing does not import the room ``scenario``. Only a failure of packets has a flow.
     if hasattr(failure, "flow"):
         return {**row_of(failure.flow, failure.expected, failure.measured, failure.reason).data(), **where}
+    more: dict[str, Any] = {}
+    if _is_rule(failure):
+        more = {"family": failure.family, "ports": list(failure.ports), "pairs": failure.pairs}
+        if failure.example is not None:
+            more["example"] = dict(zip(("source", "destination", "protocol", "port"), failure.example, strict=True))
     return {
         "source": failure.source,
         "destination": failure.destination,
         "question": failure.question,
+        **more,
         "expected": failure.expected,
         "measured": failure.measured,
         "reason": failure.reason,
@@ -32,11 +38,19 @@ def row_data(failure: Failure | ProgramFailure) -> dict[str, Any]:
     }
 
 
+def _is_rule(failure: Failure | ProgramFailure) -> TypeGuard[RuleFailure]:
+    """Say whether a failure is of a rule of invariants."""
+    return not hasattr(failure, "flow") and failure.question == "rule"
+
+
 def question_of(failure: Failure | ProgramFailure, family: str = " IPv{}") -> str:
     """Return the question as text; ``family`` is the format of a pair's IP family."""
     if hasattr(failure, "flow"):
         of = row_of(failure.flow, failure.expected, failure.measured, failure.reason)
         return f"{of.source} -> {of.destination} {of.port_text}{family.format(of.family)}"
+    if _is_rule(failure):
+        over = family.format(failure.family) if failure.family else ""
+        return f"{failure.source} -> {failure.destination} {failure.port_text}".rstrip() + over
     verb = {"http": "GET ", "lookup": "lookup ", "run": "run "}[failure.question]
     return f"{failure.source} -> {verb}{failure.destination}"
 
@@ -45,7 +59,9 @@ def _what(failure: Failure | ProgramFailure, family: str) -> str:
     """Return the question and both outcomes as text; ``family`` is the format of a pair's IP family."""
     asked = question_of(failure, family)
     reason = f": {failure.reason}" if failure.reason else ""
-    return f"{asked}: expected {failure.expected}, measured {failure.measured}{reason}"
+    # A rule is judged by the evaluator, so nothing is measured.
+    found = "found" if _is_rule(failure) else "measured"
+    return f"{asked}: expected {failure.expected}, {found} {failure.measured}{reason}"
 
 
 class TestReport:
@@ -99,8 +115,14 @@ class TestReport:
             "summary": _summary(self.results),
         }
 
+    def proof(self) -> dict[str, Any]:
+        """Return the proof of the invariants among the results."""
+        from netlab.report.proof import proof_of
+
+        return proof_of(self.results)
+
     def suites(self) -> Suites:
-        """Return a suite for each scenario and a case for each step; steps after an error are skipped."""
+        """Return a suite for each scenario, and a case for each step or rule; steps after an error are skipped."""
         return Suites("netlab", [_suite(result) for result in self.results])
 
 
@@ -120,7 +142,10 @@ def _wrong(step: StepResult) -> tuple[str, str] | None:
         return None
     lines = [failure_line(failure) for failure in step.failures]
     number = len(lines)
-    if all(hasattr(failure, "flow") for failure in step.failures):
+    if any(map(_is_rule, step.failures)):
+        nothing = all(failure.measured == "proves nothing" for failure in step.failures)
+        what = "proves nothing" if nothing else "the rule does not hold"
+    elif all(hasattr(failure, "flow") for failure in step.failures):
         what = f"{number} wrong verdict{'' if number == 1 else 's'}"
     else:
         what = f"{number} expectation{'' if number == 1 else 's'} failed"
@@ -152,18 +177,24 @@ def lines_of(result: ScenarioResult, *, every_step: bool = False) -> Iterator[st
 
     A step with pairs that were not compared has a line with their number.
     """
-    steps = f"{len(result.steps)} step{'' if len(result.steps) == 1 else 's'}"
+    unit = result.unit
+    steps = f"{len(result.steps)} {unit}{'' if len(result.steps) == 1 else 's'}"
     yield f"{result.name}: {result.outcome} ({steps}, {result.seconds:.2f} s)"
     for step in result.steps:
         if every_step:
-            yield f"  step {step.name!r}: {step.pairs} asked, {len(step.failures)} wrong ({step.seconds:.2f} s)"
+            yield f"  {unit} {step.name!r}: {step.pairs} asked, {len(step.failures)} wrong ({step.seconds:.2f} s)"
         if step.unknown:
             pairs = f"{step.unknown} pair{'' if step.unknown == 1 else 's'}"
             why = "a policy that netlab does not read could change the verdict"
             yield f"  step {step.name!r}: {pairs} not compared: {why}"
         for f in step.failures:
-            family = " over IPv6" if hasattr(f, "flow") and f.flow.family == 6 else ""
-            yield f"  {f.file}:{f.line}: step {step.name!r}: {_what(f, family)}"
+            own = f.flow.family if hasattr(f, "flow") else getattr(f, "family", None)
+            family = " over IPv6" if own == 6 else ""
+            yield f"  {f.file}:{f.line}: {unit} {step.name!r}: {_what(f, family)}"
+    judged = result.judged
+    if judged is not None and judged.packets is not None and (judged.left_out or every_step):
+        left = f"; {judged.left_out:,} examples were left out" if judged.left_out else ""
+        yield f"  packets were sent for {judged.packets:,} pairs{left}"
     if result.error:
         yield f"  {result.error}"
 

@@ -1,8 +1,9 @@
-"""The scenarios of files and directories."""
+"""The scenarios and invariants of files and directories."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 
 from netlab.errors import Problem
@@ -11,42 +12,58 @@ from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.documents import Reader
 from netlab.objects.files import UnreadableError, below, text_of
 from netlab.objects.ignored import ignored_documents
-from netlab.objects.kinds.scenario import Access
+from netlab.objects.included import Access, is_test
+from netlab.objects.invariants import Invariants
 from netlab.objects.scenarios import Scenario
 
+_WORD = re.compile("Scenario|Invariants")
 
-def scenarios_of(
+Test = Scenario | Invariants
+"""What ``netlab test`` runs."""
+
+
+def read_tests(
     paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = (), allow_outside: bool = False
-) -> tuple[list[Scenario], list[Problem]]:
-    """Return the scenarios of files and directories, in order, with all their problems and warnings.
+) -> tuple[list[Test], list[Problem]]:
+    """Return the scenarios and invariants of files and directories, in order, with all their problems and warnings.
 
     Args:
-      paths: files and directories. In a directory, only files that contain the word Scenario are read.
+      paths: files and directories. In a directory, only files with the word Scenario or Invariants are read.
       strict: whether kinds that netlab does not read are errors.
       ignore: as for ``objects.load``.
-      allow_outside: whether scenarios may name files outside of their repository (or else their folder).
+      allow_outside: whether they may name files outside of their repository (or else their folder).
     """
     kinds = ignored_documents(ignore)
-    found: list[Scenario] = []
+    found: list[Test] = []
     problems: list[Problem] = []
     reader = Reader(strict)
     access = Access(allow_outside, reader.budget)
     for path in _files(paths, problems):
         documents, unread = reader.read([path])
-        mine = [*kinds, *(d for d in documents if d.kind == "Scenario")]
+        mine = [*kinds, *(d for d in documents if is_test(d.kind))]
         objects, wrong = decode(mine, strict=strict, access=access)
         problems += [*unread, *wrong]
-        if objects.scenarios:
-            problems += map(_beside, (one for one in documents if one.kind != "Scenario"))
-        if not unread and not objects.scenarios and path in paths:
-            problems.append(Problem(path, 0, "", "", "no Scenario in it"))
-        found += objects.scenarios
+        tests = [*objects.scenarios, *objects.invariants]
+        if tests:
+            problems += map(_beside, (one for one in documents if not is_test(one.kind)))
+        if not unread and not tests and path in paths:
+            problems.append(Problem(path, 0, "", "", "no Scenario and no Invariants in it"))
+        found += tests
     return found, problems
+
+
+def scenarios_of(
+    paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = (), allow_outside: bool = False
+) -> tuple[list[Scenario], list[Problem]]:
+    """Return the scenarios among the tests of files and directories, with all problems; as ``read_tests``."""
+    found, problems = read_tests(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    return [one for one in found if isinstance(one, Scenario)], problems
 
 
 def _beside(document: Document) -> Problem:
     source = document.source
-    message = "a file with a Scenario has only Scenarios; put this in a file of its own, and name it in spec.resources"
+    tests = "a file with a Scenario or Invariants has nothing else"
+    message = f"{tests}; put this in a file of its own, and name it in spec.resources"
     return Problem(source.file, source.line(), "", document.kind, message)
 
 
@@ -62,13 +79,13 @@ def _files(paths: Sequence[str], problems: list[Problem]) -> Iterator[str]:
             problems.append(Problem(path, 0, "", "", str(error)))
             continue
         problems += folder.problems
-        yield from (file for file in folder.files if may_hold_scenario(file))
+        yield from (file for file in folder.files if may_hold_test(file))
 
 
-def may_hold_scenario(file: str | os.PathLike[str]) -> bool:
-    """Say whether a file may hold a Scenario: it contains the word, or it cannot be read."""
+def may_hold_test(file: str | os.PathLike[str]) -> bool:
+    """Say whether a file may hold a Scenario or Invariants: it contains the word, or it cannot be read."""
     try:
-        return "Scenario" in text_of(os.fspath(file), Budget(), pipes=False)
+        return _WORD.search(text_of(os.fspath(file), Budget(), pipes=False)) is not None
     except (UnreadableError, TooLargeError):
         return _is_file(file)
 

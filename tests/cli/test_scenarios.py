@@ -121,7 +121,7 @@ def test_a_host_that_cannot_build_labs_is_exit_code_3(program: Program, folder: 
     ("arguments", "message"),
     [
         (["nowhere.yaml"], "nowhere.yaml: No such file or directory"),
-        (["examples/shop"], "Error: no Scenario in examples/shop"),
+        (["examples/shop"], "Error: no Scenario and no Invariants in examples/shop"),
         (
             ["scenarios/00-three-pods.yaml", "--junit", "nowhere/x.xml"],
             "Error: --junit nowhere/x.xml: no directory nowhere",

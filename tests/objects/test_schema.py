@@ -147,7 +147,7 @@ def example(field: Field[Any], kind: Kind) -> Any:
         case TextMap():
             return {"a": "b"}
         case Raw():
-            return {"labels": {"a": None}, "apply": [], "conflist": {}}.get(field.name, 80)
+            return {"labels": {"a": None}, "apply": [], "conflist": {}, "ports": [80]}.get(field.name, 80)
         case Unread():
             return None
     return False

@@ -311,7 +311,10 @@ WRONG = [
     (
         "kind",
         "{apiVersion: netlab/v1alpha1, kind: Topolgy}",
-        ['kind: Unsupported value: "Topolgy": supported values: "Topology", "Profile", "Scenario", "Lesson"'],
+        [
+            'kind: Unsupported value: "Topolgy": supported values: "Topology", "Profile", "Scenario", "Invariants",'
+            ' "Lesson"'
+        ],
     ),
 ]
 

@@ -79,7 +79,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (Problems, (*PLAIN, "markdown"), ("markdown",)),
         (Listed, (*MATRIX, "name"), ()),
         (Lint, (*PLAIN, *REPORTS, "sarif"), (*REPORTS, "sarif")),
-        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
+        (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit", "proof")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
         (Features, PLAIN, ()),
@@ -144,6 +144,9 @@ class _Everything(Marbles):
 
     def log(self) -> dict[str, Any]:
         return {}
+
+    def proof(self) -> dict[str, Any]:
+        return {"kind": "MarblesProof"}
 
     def comment(self) -> Iterator[Block]:
         yield from self.report()

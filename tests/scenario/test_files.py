@@ -40,7 +40,9 @@ def test_a_named_file_must_hold_a_scenario(folder: Path) -> None:
     found, problems = scenarios_of([str(folder / "pod.yaml"), str(folder / "b.yaml"), str(folder / "gone.yaml")])
 
     assert ["b"] == [scenario.meta.name for scenario in found]
-    assert ["no Scenario in it", "No such file or directory"] == [problem.message for problem in problems]
+    assert ["no Scenario and no Invariants in it", "No such file or directory"] == [
+        problem.message for problem in problems
+    ]
 
 
 def test_a_broken_scenario_in_a_directory_is_an_error(folder: Path) -> None:

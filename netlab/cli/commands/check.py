@@ -59,6 +59,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
     found = f"{quantity(errors, 'error')}, {quantity(warnings, 'warning')}"
     if cluster is None:
         return found
+    rules = sum(len(invariants.rules) for invariants in objects.invariants)
     parts = [
         quantity(len(cluster.nodes), "node"),
         quantity(len(cluster.asked_pods()), "pod"),
@@ -66,6 +67,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         *_ingresses(cluster),
         quantity(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *([quantity(len(objects.scenarios), "scenario")] if objects.scenarios else []),
+        *([quantity(rules, "invariant rule")] if rules else []),
     ]
     as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
     return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"

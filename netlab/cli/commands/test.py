@@ -1,4 +1,4 @@
-"""``netlab test``: run scenarios, each in a lab of its own."""
+"""``netlab test``: run scenarios, each in a lab of its own, and judge invariants."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ from netlab.report.scenarios import TestReport
 if TYPE_CHECKING:
     from netlab.scenario import ScenarioResult, StepResult
     from netlab.scenario.dry_run import DryRun
+    from netlab.scenario.invariants import ReadyInvariants
+
+    Ready = DryRun | ReadyInvariants
 
 
 @click.command("test")
-@click.argument("paths", metavar="SCENARIO...", nargs=-1, required=True, shell_complete=options.completed("files"))
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, shell_complete=options.completed("files"))
 @options.output(TestReport)
 @options.reports(TestReport)
 @click.option(
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
+@click.option("--packets", is_flag=True, help="Judge invariants also by packets, in a lab of their own.")
 @options.yes
 @options.profile
 @options.strict
@@ -34,18 +38,19 @@ def test_command(
     paths: Sequence[str],
     output: str,
     allow_outside: bool,
+    packets: bool,
     yes: bool,
     strict: bool,
     ignore: Sequence[str],
 ) -> None:
-    """Run scenarios, each in a lab of its own, which netlab removes afterwards.
+    """Run scenarios, each in a lab of its own, which netlab removes afterwards; judge invariants.
 
-    In a directory, netlab reads the files with a Scenario. It reports the errors of all scenarios before it builds a
-    lab.
+    In a directory, netlab reads the files with a Scenario or Invariants. It reports the errors of all of them before it
+    builds a lab. Invariants need no lab, unless --packets is given.
     """
     reports = options.wanted_reports()
-    scenarios = _read(paths, strict, ignore, allow_outside, yes)
-    results = _run(scenarios, for_people=rendering.is_default(TestReport, output))
+    tests = _read(paths, strict, ignore, allow_outside, yes, packets)
+    results = _run(tests, packets=packets, for_people=rendering.is_default(TestReport, output))
     report = TestReport(results, options.again())
     rendering.write(report, reports)
     rendering.render(report, output)
@@ -56,42 +61,56 @@ def test_command(
         raise SystemExit(1)
 
 
-def _read(paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool) -> list[DryRun]:
-    """Return the dry runs of the scenarios in files and directories; raises InputError, UsageError."""
-    from netlab.scenario.dry_run import dry_run
-    from netlab.scenario.files import scenarios_of
+def _read(
+    paths: Sequence[str], strict: bool, ignore: Sequence[str], allow_outside: bool, yes: bool, packets: bool
+) -> list[Ready]:
+    """Return the dry runs of the scenarios, and the invariants, of files and directories.
 
-    found, problems_read = scenarios_of(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
+    Raises:
+      InputError: with every problem of all of them.
+      UsageError: if there are none.
+    """
+    from netlab.objects.invariants import Invariants
+    from netlab.scenario.dry_run import DryRun, dry_run
+    from netlab.scenario.files import read_tests
+    from netlab.scenario.invariants import ready
+
+    found, problems_read = read_tests(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
     chosen = options.wanted_profile()
     if chosen:
-        from netlab.profiles.documents import scenario_with_profile
+        from netlab.profiles.documents import invariants_with_profile, scenario_with_profile
 
-        found = [scenario_with_profile(one, chosen) for one in found]
+        found = [
+            invariants_with_profile(one, chosen) if isinstance(one, Invariants) else scenario_with_profile(one, chosen)
+            for one in found
+        ]
     problems = inputs.refuse_unread(problems_read) if strict else tuple(problems_read)
     wrong: list[Problem] = []
-    ready: list[DryRun] = []
-    for scenario in found:
+    prepared: list[Ready] = []
+    for test in found:
         try:
-            ready.append(dry_run(scenario))
+            prepared.append(ready(test) if isinstance(test, Invariants) else dry_run(test))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
-        raise InputError(in_order((*problems, *wrong), [scenario.source.file for scenario in found]))
-    for one in ready:
+        raise InputError(in_order((*problems, *wrong), [test.source.file for test in found]))
+    for one in prepared:
         inputs.print_unenforced(one.cluster)
     inputs.warn(problems, paths)
     if not found:
-        raise UsageError(f"no Scenario in {', '.join(paths)}")
-    inputs.confirm(max(one.pods for one in ready), yes)
-    return ready
+        raise UsageError(f"no Scenario and no Invariants in {', '.join(paths)}")
+    built = [one.pods for one in prepared if packets or isinstance(one, DryRun)]
+    if built:
+        inputs.confirm(max(built), yes)
+    return prepared
 
 
-def _run(scenarios: Sequence[DryRun], *, for_people: bool) -> list[ScenarioResult]:
+def _run(tests: Sequence[Ready], *, packets: bool, for_people: bool) -> list[ScenarioResult]:
     from netlab.report.scenarios import lines_of
-    from netlab.scenario.run import run
+    from netlab.scenario.dry_run import DryRun
 
     results: list[ScenarioResult] = []
-    total = sum(len(one.scenario.steps) for one in scenarios)
+    total = sum(len(one.scenario.steps if isinstance(one, DryRun) else one.invariants.rules) for one in tests)
     with terminal.progress("steps") as progress:
         done = count(1)
 
@@ -99,8 +118,15 @@ def _run(scenarios: Sequence[DryRun], *, for_people: bool) -> list[ScenarioResul
             if progress is not None:
                 progress(next(done), total)
 
-        for scenario in scenarios:
-            results.append(run(scenario, on_step=report))
+        for test in tests:
+            if isinstance(test, DryRun):
+                from netlab.scenario.run import run
+
+                results.append(run(test, on_step=report))
+            else:
+                from netlab.scenario.invariants import run_invariants
+
+                results.append(run_invariants(test, packets=packets, on_step=report))
             if for_people:
                 terminal.emit(lines_of(results[-1], every_step=verbose()))
             elif results[-1].error:

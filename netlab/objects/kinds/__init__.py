@@ -26,6 +26,7 @@ _FILES = (
     "topology",
     "profile",
     "scenario",
+    "invariants",
     "lesson",
     "podlabels",
     "ignoredkind",
@@ -41,6 +42,7 @@ _LATER = {
     "ingressclass": ("IngressClass", "networking.k8s.io/v1"),
     "secret": ("Secret", "v1"),
     "profile": ("Profile", "netlab/v1alpha1"),
+    "invariants": ("Invariants", "netlab/v1alpha1"),
     "lesson": ("Lesson", "netlab/v1alpha1"),
 }
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import field
 from typing import Any
 
 from netlab.errors import Problem
-from netlab.frozen import frozen
-from netlab.objects.bounds import Budget
 from netlab.objects.documents import Reader
 from netlab.objects.expectations import EXPECTATION, expectation
 from netlab.objects.field_types import Part, Parts, Raw, Root, Text, Texts
-from netlab.objects.fields import Fields, invalid, quoted, required, unsupported
-from netlab.objects.file_trees import HostFiles, tree_of
-from netlab.objects.files import outside
+from netlab.objects.fields import Fields, invalid, required, unsupported
 from netlab.objects.generate_name import with_generated_names
+from netlab.objects.included import Access, included, reader_of, without_tests
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import object_at, unpack
@@ -75,27 +70,13 @@ class _Root(Root, strict=True):
     spec = Part("spec", "The objects and the steps.", shape=_Spec, required=True)
 
 
-@frozen
-class Access:
-    """The files that scenarios may read: ``anywhere``, or only in their repository or folder; and the budget."""
-
-    anywhere: bool = False
-    budget: Budget = field(default_factory=Budget)
-
-
 def scenario(document: Document, access: Access | None = None) -> tuple[Scenario, list[Problem]]:
     """Decode a Scenario, and read the files that it names, relative to its own file.
 
     Unless ``access`` allows more, a file must be in the scenario's repository, or without one, in its folder.
     """
-    given = access or Access()
-    source = document.source
-    anywhere = given.anywhere and source.tree is None
-    tree = HostFiles() if anywhere else tree_of(source).around(source.file)
-    try:
-        return _scenario(document, Reader(budget=given.budget, tree=tree))
-    finally:
-        tree.close()
+    with reader_of(document, access) as reader:
+        return _scenario(document, reader)
 
 
 def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Problem]]:
@@ -106,7 +87,7 @@ def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Proble
     _Spec.only(spec)
     resources: list[Document] = []
     for path, name in _Spec.resources.read(spec):
-        resources += _read(root, document, path, name, reader)
+        resources += included(root, document, path, name, reader)
     if _Spec.steps.empty(spec):
         _Spec.steps.error(spec, required("a scenario has at least one step"))
     steps = tuple(_step(item, index, document, reader) for index, item in enumerate(_Spec.steps.read(spec)))
@@ -114,43 +95,6 @@ def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Proble
     wrong = tuple(dict.fromkeys(p.path for p in problems if p.severity == "error"))
     description = _Spec.description.read(spec)
     return Scenario(meta, description, tuple(with_generated_names(resources)), steps, document.source, wrong), problems
-
-
-def _read(root: Fields, document: Document, path: str, name: str, reader: Reader) -> list[Document]:
-    """Return the documents of a file or directory that a scenario names; report a scenario among them."""
-    report = root.report
-    tree = reader.tree
-    file = tree.beside(document.source.file, name)
-    if not name:
-        report.error(path, required("must name a file"))
-        return []
-    if "\0" in file:
-        report.error(path, invalid(name, "not a file name"))
-        return []
-    # The message about a path outside must not depend on what is at the path.
-    if not tree.holds(file):
-        report.error(path, f"{quoted(name)} {outside(tree.home)}")
-        return []
-    if not tree.exists(file):
-        report.error(path, f"no such file: {quoted(tree.name(file))}")
-        return []
-    documents, problems = reader.read([file])
-    report.problems.extend(problems)
-    return list(_without_scenarios(root, document, path, documents))
-
-
-def _without_scenarios(root: Fields, document: Document, path: str, found: Iterable[Document]) -> Iterable[Document]:
-    reported: set[str] = set()
-    for one in found:
-        if one.kind != "Scenario":
-            yield one
-            continue
-        file = one.source.file
-        if file not in reported:
-            itself = tree_of(document.source).is_same(file, document.source.file)
-            what = "the scenario includes itself" if itself else f"{quoted(file)} holds a Scenario"
-            root.report.error(path, f"{what}; only objects can be included")
-        reported.add(file)
 
 
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
@@ -180,11 +124,11 @@ def _applied(fields: Fields, document: Document, reader: Reader) -> list[Documen
     for index, item in enumerate(items):
         path = f"{_Step.apply.at(fields)}[{index}]"
         if isinstance(item, str):
-            found += _read(fields, document, path, item, reader)
+            found += included(fields, document, path, item, reader)
         elif isinstance(item, dict):
             documents, problems = unpack(object_at(document, path))
             fields.report.problems.extend(problems)
-            found += _without_scenarios(fields, document, path, documents)
+            found += without_tests(fields, document, path, documents)
         else:
             fields.report.error(path, invalid(item, "must be a file's name or an object"))
     return found

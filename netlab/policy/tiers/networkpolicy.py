@@ -72,12 +72,14 @@ class NetworkPolicyTier(Tier):
 
     def reads(self, cluster: Cluster) -> Reads:
         policies = policies_read(cluster)
-        peers = [peer for p in policies for rule in (*p.ingress, *p.egress) for peer in rule.peers]
+        rules = [rule for p in policies for rule in (*p.ingress, *p.egress)]
+        peers = [peer for rule in rules for peer in rule.peers]
         blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
         return Reads(
             [p.pod_selector for p in policies] + [p.pod_selector for p in peers if p.pod_selector is not None],
             [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
             cluster.policy.host_network_peers == "match",
+            (item for rule in rules for item in rule.ports),
         )
 
     def over_sets(self, sets: SetEvaluator) -> OverSets:

@@ -7,6 +7,7 @@ readings call the same functions for peers, ports and selectors.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import chain
@@ -16,7 +17,7 @@ from netlab.cluster.node_sources import address_to_network, chosen_network
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import Direction
+from netlab.objects.types import Address, Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling
 from netlab.policy.matched_pods import namespaces_matched
@@ -45,6 +46,7 @@ class NetworkPolicySets:
         self._sets = sets
         self._cluster = sets.cluster
         self._known_peers: dict[tuple[int, str, Peer, str], int] = {}
+        self._known_places: dict[tuple[int, str], list[tuple[Endpoint, int, Address]]] = {}
         self._known_lookups: dict[tuple[int, str, int, str], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], KindsByAction] = {}
         self._known_egress: dict[tuple[int, int, AskedPort], KindsByAction] = {}
@@ -263,20 +265,44 @@ class NetworkPolicySets:
         key = (family, own, peer, network if peer.ip_block is not None else "")
         if key not in self._known_peers:
             found = 0
-            for example, alike in self._candidates(policy, peer, family):
-                address = address_to_network(self._cluster, example, network, family) or example.addresses[0]
+            for example, alike, address in self._candidates(policy, peer, family, network):
                 if not peer_mismatch_text(self._cluster, policy, peer, example, address):
                     found |= alike
             self._known_peers[key] = found
         return self._known_peers[key]
 
-    def _candidates(self, policy: NetworkPolicy, peer: Peer, family: int) -> list[tuple[Endpoint, int]]:
-        """Return the examples of kinds that a peer may match; of pods, only those of namespaces that it matches."""
-        if peer.ip_block is not None:
-            return [
-                (example, found)
-                for (example, *_), found in self._sets.places[family]
-                if address_of(example, family) is not None
+    def _candidates(
+        self, policy: NetworkPolicy, peer: Peer, family: int, network: str
+    ) -> Iterator[tuple[Endpoint, int, Address]]:
+        """Yield the examples of kinds that a peer may match, with their addresses.
+
+        Of pods, these are only those of namespaces that it matches; for an ipBlock, those in its range.
+        """
+        block = peer.ip_block
+        if block is not None:
+            places = self._places(family, network) if block.cidr.version == family else []
+            first = bisect_left(places, int(block.cidr.network_address), key=_number)
+            last = bisect_right(places, int(block.cidr.broadcast_address), key=_number)
+            yield from places[first:last]
+            return
+        for space in namespaces_matched(self._cluster, policy, peer):
+            for pod, alike in self._sets.pods.get(space, ()):
+                yield pod, alike, address_of(pod, family) or pod.addresses[0]
+        for other, alike in self._sets.others:
+            yield other, alike, address_of(other, family) or other.addresses[0]
+
+    def _places(self, family: int, network: str) -> list[tuple[Endpoint, int, Address]]:
+        """Return an example of each place by its address, sorted, so that a range of many is found at once."""
+        key = (family, network)
+        if key not in self._known_places:
+            found = [
+                (example, alike, address)
+                for (example, *_), alike in self._sets.places[family]
+                if (address := address_to_network(self._cluster, example, network, family)) is not None
             ]
-        spaces = namespaces_matched(self._cluster, policy, peer)
-        return [*(pod for space in spaces for pod in self._sets.pods.get(space, ())), *self._sets.others]
+            self._known_places[key] = sorted(found, key=_number)
+        return self._known_places[key]
+
+
+def _number(place: tuple[Endpoint, int, Address]) -> int:
+    return int(place[2])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.errors import Problem
+from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction, Prefix
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
@@ -25,12 +26,13 @@ class Reads(NamedTuple):
     """The properties of endpoints that a tier's policies read, besides namespaces and container ports.
 
     ``pods`` are the selectors of pod labels, ``prefixes`` the ranges of addresses. ``nodes``: the policies treat nodes
-    differently from one another.
+    differently from one another. ``ports`` are the ports that rules name; no rule tells other ports apart.
     """
 
     pods: Iterable[LabelSelector] = ()
     prefixes: Iterable[Prefix] = ()
     nodes: bool = False
+    ports: Iterable[PolicyPort] = ()
 
 
 class KindsByAction(NamedTuple):

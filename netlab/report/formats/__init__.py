@@ -77,6 +77,7 @@ FORMATS: dict[str, Format] = {
     "html": Format("report", file="a page of HTML"),
     "sarif": Format("log", file="SARIF 2.1.0"),
     "junit": Format("suites", file="JUnit XML", printed=False),
+    "proof": Format("proof", file="the proof of invariants, as JSON,", printed=False),
 }
 """All formats by name, in the order of ``-o``."""
 

@@ -1,0 +1,80 @@
+"""What the ends of an invariant's rule select in a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.invariants import InvariantRule, RuleEnd
+from netlab.objects.services import Service
+from netlab.policy.outside import Outside, covers
+
+SYSTEM_NAMESPACES = ("kube-system", "ingress-nginx")
+"""The namespaces of the pods that netlab adds."""
+
+
+def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
+    """Return the endpoints that an end selects, in the cluster's order.
+
+    Pods that netlab added are selected only if the end states their namespace.
+    """
+    match end.kind:
+        case "pods":
+            return tuple(pod for pod in cluster.asked_pods(bool(end.namespace)) if _selects(cluster, end, pod))
+        case "hosts":
+            return tuple(host for host in cluster.hosts if not isinstance(host, Outside))
+        case "host":
+            return tuple(host for host in cluster.hosts if host.name == end.name and not isinstance(host, Outside))
+        case "nodes":
+            return cluster.nodes
+        case "cidr":
+            return tuple(host for host in cluster.hosts if end.cidr is not None and covers(end.cidr, host))
+        case "service":
+            return ()
+
+
+def service_of(cluster: Cluster, end: RuleEnd) -> Service | None:
+    """Return the Service that an end names, None if there is no such Service."""
+    return next((one for one in cluster.services if one.meta.key == end.name), None)
+
+
+def others(cluster: Cluster, rule: InvariantRule) -> tuple[Endpoint, ...]:
+    """Return what a rule with ``only`` counts as others: all pods, outside hosts and outside addresses.
+
+    Pods that netlab added are among them if the rule names their namespace.
+    """
+    system = any(end.namespace in SYSTEM_NAMESPACES for end in rule.ends)
+    return (*cluster.asked_pods(system), *cluster.hosts)
+
+
+def without_match(cluster: Cluster, end: RuleEnd) -> str:
+    """Return, as text, what an end selects nothing of, with similar names."""
+    names: Sequence[str] = ()
+    match end.kind:
+        case "pods":
+            known = list(cluster.namespaces)
+            if end.namespace and end.namespace not in known:
+                return f"no namespace {end.namespace!r}{_similar(end.namespace, known)}"
+            return f"no pod matches {end}"
+        case "host":
+            names = [host.name for host in cluster.hosts if not isinstance(host, Outside)]
+        case "service":
+            names = [service.meta.key for service in cluster.services]
+        case "cidr":
+            return f"nothing outside of the cluster is in {end.cidr}"
+        case "hosts" | "nodes":
+            return f"the input has no {end.kind}"
+    what = "Service" if end.kind == "service" else end.kind
+    return f"no {what} {end.name!r}{_similar(end.name, names)}"
+
+
+def _selects(cluster: Cluster, end: RuleEnd, pod: Pod) -> bool:
+    if end.namespace and pod.namespace != end.namespace:
+        return False
+    return end.spaces.matches(cluster.namespaces.get(pod.namespace, {})) and end.labels.matches(pod.labels)
+
+
+def _similar(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -34,7 +34,7 @@ _SKIPPED = re.compile(r"^ *\.\.\.$", re.MULTILINE)
 _HERE = re.compile(r"<<'?(\w+)'?")
 
 # The commands that need no kernel: `make test` runs them, in its own process.
-_QUICK = {"check", "reach", "explain", "compare", "graph", "compile", "schema", "profiles", "examples"}
+_QUICK = {"check", "reach", "explain", "compare", "suggest", "graph", "compile", "schema", "profiles", "examples"}
 _PLAIN = re.compile(r"[^|&;<>`$]*(?:> [\w./-]+)?")
 
 

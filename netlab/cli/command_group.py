@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reach": ("reach", "Print the expected verdict for every pair."),
     "explain": ("explain", "Print the verdict of one pair, and the policy, rule and line that decided."),
     "compare": ("compare", "Print the pairs whose verdicts differ between CNIs."),
+    "suggest": ("suggest", "Print the NetworkPolicies that allow what is needed, and nothing else."),
     "graph": ("graph", "Draw the wiring, who reaches whom, or which policies select which pods."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),

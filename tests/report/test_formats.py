@@ -30,6 +30,7 @@ from netlab.report.picture import DrawnPicture
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
+from netlab.report.suggestion import SuggestedPolicies
 from netlab.report.suites import Case, Suite, Suites
 from netlab.report.traces import Traces
 from netlab.report.verification import Verification
@@ -80,6 +81,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
+        (SuggestedPolicies, ("manifest", "json", "yaml"), ()),
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
@@ -138,6 +140,9 @@ class _Everything(Marbles):
         yield ""
 
     def names(self) -> Iterator[str]:
+        yield ""
+
+    def manifests(self) -> Iterator[str]:
         yield ""
 
     def comment(self) -> Iterator[Block]:

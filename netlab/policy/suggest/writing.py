@@ -14,6 +14,7 @@ from netlab.policy.suggest.label_classes import LabelClass, LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods
 
 DEFAULT_DENY = "default-deny"
+DNS = "allow-dns"
 DNS_NAMESPACE = "kube-system"
 DNS_LABELS = {"k8s-app": "kube-dns"}
 
@@ -41,6 +42,7 @@ def touched_namespaces(cluster: Cluster, classes: LabelClasses, needs: Iterable[
 def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str]) -> list[PolicyDraft]:
     """Return the policies that allow the needs and nothing else to and from the pods of the touched namespaces."""
     sides: dict[int, dict[Direction, _Side]] = {}
+    lookups: dict[int, dict[Direction, _Side]] = {}
     for need in needs:
         ends: tuple[tuple[Direction, End, End], ...] = (
             ("egress", need.source, need.destination),
@@ -48,22 +50,54 @@ def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str
         )
         for direction, subject, other in ends:
             if isinstance(subject, Pods) and classes.all[subject.number].namespace in touched:
-                side = sides.setdefault(subject.number, {}).setdefault(direction, {})
+                of = lookups if need.kind == "dns" and direction == "egress" else sides
+                side = of.setdefault(subject.number, {}).setdefault(direction, {})
                 reasons = side.setdefault((need.protocol, need.port), {}).setdefault(other, [])
                 reasons.append(f"{end_name(classes, other)} {need.port}/{need.protocol}: {need.why}")
     drafts: list[PolicyDraft] = []
     for namespace in sorted(touched):
-        names = {DEFAULT_DENY}
+        names = {DEFAULT_DENY, DNS}
         drafts.append(
             PolicyDraft(
                 *(namespace, DEFAULT_DENY, LabelSelector(), DIRECTIONS),
                 comments=(f"All pods of namespace {namespace}: nothing passes that no other policy allows.",),
             )
         )
+        drafts += _dns_policy(classes, [one for one in classes.all if one.namespace == namespace], sides, lookups)
         own = [one for one in classes.all if one.namespace == namespace and one.number in sides]
         for members, selector in _alike(classes, own, sides):
             drafts.append(_policy(classes, members, selector, sides, names))
     return drafts
+
+
+def _dns_policy(
+    classes: LabelClasses,
+    own: Sequence[LabelClass],
+    sides: dict[int, dict[Direction, _Side]],
+    lookups: Mapping[int, dict[Direction, _Side]],
+) -> Iterator[PolicyDraft]:
+    """Yield one policy for the DNS queries of a namespace, if one selector selects all pods that send them.
+
+    Else the queries are added to ``sides``, so that each workload's own policy allows them.
+    """
+    asking = [one for one in own if one.number in lookups]
+    rules = {frozenset(_rules(lookups[one.number]["egress"])) for one in asking}
+    selectors = classes.selectors(sum(1 << one.number for one in asking)) if len(asking) > 1 else []
+    if len(asking) == len(own):
+        selectors = [LabelSelector()]
+    if len(asking) > 1 and len(rules) == 1 and len(selectors) == 1:
+        found = [lookups[one.number]["egress"] for one in asking]
+        yield PolicyDraft(
+            *(own[0].namespace, DNS, selectors[0], ("egress",)),
+            egress=tuple(_rule(classes, own[0].namespace, rule, found) for rule in next(iter(rules))),
+            comments=(f"DNS queries of {', '.join(one.ref for one in asking)}.",),
+        )
+        return
+    for one in asking:
+        side = sides.setdefault(one.number, {}).setdefault("egress", {})
+        for port, ends in lookups[one.number]["egress"].items():
+            for end, reasons in ends.items():
+                side.setdefault(port, {}).setdefault(end, []).extend(reasons)
 
 
 def _alike(

@@ -126,7 +126,8 @@ class SuggestedPolicies:
                 pods = quantity(proof.outside, "pod connects", "pods connect")
                 yield f"  {pods} with needed addresses outside of the cluster, as far as policies decide"
             if proof.left_alone:
-                yield f"  {quantity(proof.left_alone, 'pair')} left alone: no suggested policy isolates an end"
+                alone = quantity(proof.left_alone, "pair")
+                yield f"  {alone} left alone: in other namespaces, or no policy decides about them"
             if proof.unjoined:
                 number = sum(one.pairs for one in proof.unjoined)
                 yield f"  {quantity(number, 'needed pair')} not joined by the lab's wiring, whatever policies say"

@@ -35,7 +35,7 @@ def allowed(one: Cluster) -> set[tuple[str, str, int, str, int | None]]:
 
 def log_of(one: Cluster) -> list[ObservedFlow]:
     """Return a log of all flows that are allowed."""
-    found = []
+    found: list[ObservedFlow] = []
     for flow in every_pair(one):
         if evaluate(one, flow).verdict == "allow":
             source, end = (

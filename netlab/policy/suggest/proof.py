@@ -47,9 +47,10 @@ class Proof(NamedTuple):
     """What the evaluator says about a cluster with the suggestion.
 
     - ``needed``: the number of needed pairs that pass; ``denied``: the number of other pairs that do not pass.
-    - ``missing``: needed pairs that do not pass; ``extra``: other pairs that pass although a policy isolates an end.
+    - ``missing``: needed pairs that do not pass.
+    - ``extra``: other pairs that pass although policies decide about a pod of a namespace that gets some.
     - ``unjoined``: needed pairs that the wiring of the lab does not join, whatever policies say.
-    - ``left_alone``: the number of other pairs that pass because no suggested policy isolates either end.
+    - ``left_alone``: the number of other pairs that pass and are in no such namespace, or that no policy decides.
     - ``unknown``: pairs whose verdict depends on policies that netlab does not read.
     - ``outside``: the number of pods that policies let connect to, or from, needed addresses outside of the cluster.
     """
@@ -70,7 +71,10 @@ class Proof(NamedTuple):
 
 
 class Comparison:
-    """The needs against two readings of one cluster: with today's policies, and with the suggested ones."""
+    """The needs against two readings of one cluster: with today's policies, and with the suggested ones.
+
+    ``touched`` are the namespaces that get policies. ``more_ports`` are asked beside those of pods and needs.
+    """
 
     def __init__(
         self,
@@ -80,9 +84,11 @@ class Comparison:
         needs: Sequence[Need],
         families: Sequence[int],
         more_ports: Iterable[tuple[str, int | None]] = (),
+        touched: frozenset[str] = frozenset(),
     ) -> None:
         self._today, self._suggested, self._classes = today, suggested, classes
         self._needs = needs
+        self._touched = touched
         self._families = tuple(families)
         ports: dict[tuple[str, int | None], None] = dict.fromkeys((need.protocol, need.port) for need in needs)
         for pod in today.pods:
@@ -189,7 +195,7 @@ class Comparison:
                     missing.append(pairs._replace(why=decision.reason))
             for pairs in self._pairs(allowed & ~wanted, to, service):
                 decision = evaluate(self._suggested, _flow(pairs))
-                if any(side.isolating for side in decision.sides):
+                if any(side.subject.namespace in self._touched for side in decision.sides):
                     extra.append(pairs._replace(why=decision.reason))
                 else:
                     alone += pairs.pairs

@@ -100,7 +100,7 @@ def from_needs(
     drafts = tuple(written(classes, needs, touched))
     suggested = replace(cluster, policies=policies(drafts))
     shown = FlowSelection(nodes=nodes, system=system)
-    compared = Comparison(cluster, suggested, classes, needs, families, ports)
+    compared = Comparison(cluster, suggested, classes, needs, families, ports, touched)
     return Suggestion(
         drafts,
         suggested,

@@ -19,7 +19,8 @@ _LABEL = r"[a-z0-9-]{1,63}"
 _SERVICE = pattern(rf"(?<![\w./@-])(?P<host>{_LABEL}(?:\.{_LABEL}){{1,3}}\.svc(?:\.{_LABEL}){{0,5}})(?![\w:-])")
 # A line of a file of settings: a key, and a value that is one word.
 _LINE = pattern(
-    r"""^[ \t]*["']?(?P<name>[\w.-]{1,100})["']?[ \t]*[=:][ \t]*["']?(?P<value>[A-Za-z0-9.-]{1,253})["']?[ \t]*[,;]?\r?$""",
+    r"""^[ \t]*["']?(?P<name>[\w.-]{1,100})["']?[ \t]*[=:][ \t]*"""
+    r"""["']?(?P<value>[A-Za-z0-9.-]{1,253})["']?[ \t]*[,;]?\r?$""",
     re.MULTILINE,
 )
 _PLAIN = pattern(_HOST)

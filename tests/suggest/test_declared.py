@@ -248,3 +248,35 @@ def test_pods_with_the_same_needs_and_a_label_of_their_own_share_a_policy() -> N
     assert ["tier=front"] == [
         str(peer.pod_selector) for draft in found.drafts for r in draft.ingress for peer in r.peers
     ]
+
+
+TWO_NODES = """\
+apiVersion: netlab/v1alpha1
+kind: Topology
+metadata: {name: two}
+spec:
+  nodes: [{name: n1}, {name: n2}]
+  networks: [{name: default, mode: overlay, wiring: {remoteNodeSource: tunnel}}]
+"""
+
+
+def test_a_host_network_pod_has_needs_as_its_node() -> None:
+    """Pods of the other node see the address of the tunnel."""
+    spec = "hostNetwork: true\nnodeName: n1\n"
+    web = workload("shop/web", env(API="http://api:8080"), spec=spec)
+    _, found = read(TWO_NODES, web, workload("shop/api", ports=[9090], spec="nodeName: n2\n"), API[1])
+    blocks = {str(peer.ip_block.cidr) for d in found.drafts for r in d.ingress for peer in r.peers if peer.ip_block}
+
+    assert {"100.64.0.1/32", "10.244.0.0/32"} == blocks
+    assert found.proof.holds
+    assert [] == found.missing
+
+
+def test_a_load_balancer_lets_in_the_nodes_that_pass_connections_on() -> None:
+    """With externalTrafficPolicy Local the client's address arrives, so they are not needed."""
+    pods = workload("shop/api", ports=[9090])
+    for policy, number in (("Cluster", 3), ("Local", 1)):
+        balancer = service("shop/api", 80, 9090, type="LoadBalancer", externalTrafficPolicy=policy)
+        _, found = read(TWO_NODES, pods, balancer)
+
+        assert [number] == [len(rule.peers) for draft in found.drafts for rule in draft.ingress]

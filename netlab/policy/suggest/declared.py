@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
+from netlab.cluster.node_sources import further_addresses
 from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.services.system import INGRESS_LABELS
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.types import Cluster, Node, Pod
 from netlab.objects.addresses import plain_address
 from netlab.objects.mentions import Mention, NotRead
 from netlab.objects.policies import IPBlock
@@ -71,6 +72,18 @@ class Finder:
         if of is not None:
             return Pods(of.number)
         return Addresses(IPBlock(ip_network(address)), owner.ref if owner is not None else "")
+
+    def as_source(self, end: End) -> list[End]:
+        """Return an end, and if it is a node, the other addresses that its packets to pods may have."""
+        owner = self.cluster.by_address.get(end.block.cidr[0]) if isinstance(end, Addresses) else None
+        node = self.cluster.node(owner.node) if isinstance(owner, Pod) and owner.host_network else owner
+        if not isinstance(node, Node):
+            return [end]
+        return [end, *(Addresses(block, node.ref) for block in self.further_blocks(node))]
+
+    def further_blocks(self, node: Node) -> list[IPBlock]:
+        """Return the addresses, beside its own, by which pods of other nodes see a node."""
+        return [IPBlock(ip_network(address)) for address in further_addresses(self.cluster.networks, node)]
 
     def service(self, host: str, namespace: str) -> Service | str | None:
         """Return the Service that a host name stands for in a namespace.
@@ -134,15 +147,18 @@ class Finder:
 def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
     """Return the needs that manifests declare, and what may be a need and is not known."""
     cluster, classes = finder.cluster, finder.classes
-    owners: dict[str, list[Pods]] = {}
+    owners: dict[str, list[End]] = {}
     for pod in cluster.pods:
         of = classes.of(pod)
-        if of is not None:
-            for owner in (pod.workload, f"Pod {pod.ref}"):
-                owners.setdefault(owner, []).append(Pods(of.number))
+        # Selectors match no host-network pod: it is the addresses of its node.
+        ends: list[End] = [Pods(of.number)] if of is not None else []
+        if pod.host_network:
+            ends = [end for address in pod.addresses for end in finder.as_source(finder.end_of(address))]
+        for owner in (pod.workload, f"Pod {pod.ref}"):
+            owners.setdefault(owner, []).extend(ends)
     needs: list[Need] = []
     unknown: list[Unknown] = []
-    resolving: dict[Pods, Why] = {}
+    resolving: dict[End, Why] = {}
     for one in found:
         sources = list(dict.fromkeys(owners.get(one.owner, ())))
         if not sources:
@@ -252,8 +268,10 @@ def _from_outside(finder: Finder) -> Iterator[Need]:
                 if every.version in cluster.families
             ]
         elif service.external_traffic_policy == "Cluster":
-            # The node that takes the connection may pass it on to another node, with its own address.
             blocks += [IPBlock(ip_network(address)) for node in cluster.nodes for address in node.addresses]
+        if service.external_traffic_policy == "Cluster":
+            # The node that takes the connection may pass it on to another node, with an address of its own.
+            blocks += [block for node in cluster.nodes for block in finder.further_blocks(node)]
         targets, _ = finder.behind(service, 0)
         for end, protocol, port in targets:
             if isinstance(end, Pods):

@@ -54,7 +54,8 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
         why = Why(f"observed from {flow.source} to {flow.destination}", place)
         for end, protocol, port in destination:
             if isinstance(source, Pods) or isinstance(end, Pods):
-                needs.append(Need(source, end, protocol, port, _kind(finder, source, end, dns), why))
+                kind = _kind(finder, source, end, dns)
+                needs += [Need(one, end, protocol, port, kind, why) for one in finder.as_source(source)]
     notes = [f"no needs: {_NO_NEEDS[state]} ({quantity(count, 'distinct flow')})" for state, count in left_out.items()]
     return needs, list(dict.fromkeys(unknown)), notes
 

@@ -128,6 +128,17 @@ def test_a_second_default_deny_is_left_out() -> None:
     assert ("left out, as nothing changes without them: x/b",) == found.notes
 
 
+def test_the_default_deny_of_a_namespace_stays() -> None:
+    """Other policies isolate all pods of today, and not those that come later."""
+    one = cluster(
+        pod("x/a", "app=a"),
+        policy("x/deny", "", ingress=[], egress=[]),
+        policy("x/a", "app=a", ingress=[rule(ports=["80"])], egress=[rule(ports=["80"])]),
+    )
+
+    assert ["a", "deny"] == sorted(draft.name for draft in check(one).drafts)
+
+
 def test_ranges_outside_of_the_cluster_stay() -> None:
     """No endpoint is in the range, and the rule is kept all the same."""
     one = cluster(

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
 from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, RuleDraft
 from netlab.policy.suggest.universe import AskedPort, Universe
 
+_EVERY_POD = LabelSelector()
 _Opened = tuple[dict[tuple[int, AskedPort], int], ...]
 """What a rule opens, for each IP family."""
 
@@ -53,8 +55,11 @@ class _Keeping:
             self._by_policy.setdefault((id(one.policy), one.direction), []).append(one)
 
     def _selects(self, policy: NetworkPolicy) -> bool:
+        """Say whether a policy selects a pod, or all pods that its namespace may have."""
+        if policy.pod_selector == _EVERY_POD:
+            return True
         for universe in self._universes:
-            at = universe.policies.index(policy)
+            at = universe.place[id(policy)]
             if any(at in of for direction in DIRECTIONS for of in universe.isolating[direction].values()):
                 return True
         return False
@@ -145,15 +150,24 @@ class _Keeping:
             for at, universe in enumerate(self._universes)
             for direction in DIRECTIONS
             for number, of in universe.isolating[direction].items()
-            if universe.policies.index(policy) in of
+            if universe.place[id(policy)] in of
         }
 
     def _isolates_in_vain(self, policy: NetworkPolicy, direction: Direction, types: dict[int, set[Direction]]) -> bool:
-        """Say whether a policy has no rules in a direction, and others isolate all its pods there."""
+        """Say whether a policy has no rules in a direction, and others isolate all its pods there.
+
+        One default deny of a namespace stays: pods that come later need it.
+        """
         if direction not in types[id(policy)] or self._by_policy.get((id(policy), direction)):
             return False
+        if policy.pod_selector == _EVERY_POD:
+            return any(
+                one is not policy and one.pod_selector == _EVERY_POD and direction in types[id(one)]
+                for one in self._policies
+                if one.meta.namespace == policy.meta.namespace
+            )
         for universe in self._universes:
-            own = universe.policies.index(policy)
+            own = universe.place[id(policy)]
             for of in universe.isolating[direction].values():
                 others = (universe.policies[at] for at in of if at != own)
                 if own in of and not any(direction in types.get(id(one), ()) for one in others):

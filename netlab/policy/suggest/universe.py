@@ -6,13 +6,14 @@ Each item stands for all endpoints, or addresses, that the policies cannot tell 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Address, Direction
+from netlab.policy.bitsets import transpose
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 from netlab.policy.suggest.drafts import DIRECTIONS
 
@@ -38,6 +39,7 @@ class Universe:
         self.cluster = cluster
         self.family = family
         self.policies = cluster.policies
+        self.place = {id(policy): at for at, policy in enumerate(self.policies)}
         peers = {
             (policy.meta.namespace, peer): (policy, peer)
             for policy in self.policies
@@ -70,9 +72,7 @@ class Universe:
             for direction in DIRECTIONS
         }
         self.allowed = {direction: self._allowed(direction) for direction in DIRECTIONS}
-        self.needed = {
-            direction: {number: self._needed(direction, number) for number in self.subjects} for direction in DIRECTIONS
-        }
+        self.needed = {direction: self._needed(direction) for direction in DIRECTIONS}
 
     def _selecting(self, pod: Pod) -> tuple[int, ...]:
         return tuple(
@@ -128,7 +128,7 @@ class Universe:
         self, policy: NetworkPolicy, direction: Direction, peers: Sequence[Peer], ports: tuple[PolicyPort, ...]
     ) -> dict[tuple[int, AskedPort], int]:
         """Return what a rule of a policy opens, by subject and port."""
-        at = self.policies.index(policy)
+        at = self.place[id(policy)]
         subjects = [number for number, of in self.isolating[direction].items() if at in of]
         mask, rule = self.mask(policy, peers), Rule(ports=ports)
         found: dict[tuple[int, AskedPort], int] = {}
@@ -161,14 +161,16 @@ class Universe:
                     found[number][asked] |= opened
         return found
 
-    def _needed(self, direction: Direction, number: int) -> Mapping[AskedPort, int]:
+    def _needed(self, direction: Direction) -> dict[int, dict[AskedPort, int]]:
+        """Return what one side allows and the other side too; other ends than pods allow everything."""
         other: Direction = "egress" if direction == "ingress" else "ingress"
-        found: dict[AskedPort, int] = {}
-        for asked, allowed in self.allowed[direction][number].items():
-            for end in self.subjects:
-                if not self.allowed[other][end][asked] >> number & 1:
-                    allowed &= ~(1 << end)
-            found[asked] = allowed
+        found: dict[int, dict[AskedPort, int]] = {number: {} for number in self.subjects}
+        for asked in self.ports:
+            allowed = self.allowed[other]
+            rows = [allowed[n][asked] if n in allowed else self.all for n in range(len(self.items))]
+            for number, of in enumerate(transpose(rows, len(self.items))):
+                if number in found:
+                    found[number][asked] = self.allowed[direction][number][asked] & of
         return found
 
 

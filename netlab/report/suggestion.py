@@ -22,15 +22,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, number_of_rules
 from netlab.quantity import quantity
 from netlab.report import yaml_text
-from netlab.report.comparison import Measured
 from netlab.report.documents import API_VERSION
 
 if TYPE_CHECKING:
+    from netlab.policy.suggest.drafts import PolicyDraft
     from netlab.policy.suggest.proof import Pairs
     from netlab.policy.suggest.suggestion import Connection, Suggestion
+    from netlab.report.comparison import Measured
 
 # The most comments of a rule, and the most characters of one.
 _MOST_COMMENTS = 8
@@ -111,6 +111,8 @@ class SuggestedPolicies:
         yield from self._proof_lines(most)
 
     def _proof_lines(self, most: int | None) -> Iterator[str]:
+        from netlab.policy.suggest.drafts import number_of_rules
+
         found, proof = self.found, self.found.proof
         rules = quantity(number_of_rules(found.drafts), "rule")
         yield f"{quantity(len(found.drafts), 'policy', 'policies')} with {rules}"
@@ -184,6 +186,8 @@ def _pairs(one: Pairs) -> dict[str, Any]:
 
 
 def _lines(draft: PolicyDraft) -> Iterator[str]:
+    from netlab.policy.suggest.drafts import DIRECTIONS
+
     data = draft.data()
     spec = data.pop("spec")
     yield from map(_comment, draft.comments)

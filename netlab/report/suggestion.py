@@ -133,8 +133,8 @@ class SuggestedPolicies:
             if proof.unjoined:
                 number = sum(one.pairs for one in proof.unjoined)
                 yield f"  {quantity(number, 'needed pair')} not joined by the lab's wiring, whatever policies say"
-        yield from (f"  does not pass: {line}" for line in _cut(map(str, proof.missing), most))
-        yield from (f"  passes too: {line}" for line in _cut(map(str, proof.extra), most))
+        yield from (f"  {line}" for line in _cut((f"does not pass: {one}" for one in proof.missing), most))
+        yield from (f"  {line}" for line in _cut((f"passes too: {one}" for one in proof.extra), most))
         if self.packets.why_not:
             yield f"Proof by packets: none sent: {self.packets.why_not}"
         else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from builders import cluster, peer, pod, policy, rule
+from builders import cluster, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
+from netlab.cluster.flows import FlowSelection
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy.suggest.label_classes import LabelClasses
@@ -26,7 +27,9 @@ def proof(*policies: NetworkPolicy) -> Proof:
     classes = LabelClasses(today)
     number = {one.ref: one.number for one in classes.all}
     need = Need(Pods(number["x/a"]), Pods(number["x/b"]), "TCP", 80, "observed", Why("a test"))
-    return Comparison(today, replace(today, policies=policies), classes, [need], (), touched=frozenset("x")).proof()
+    return Comparison(today, replace(today, policies=policies), classes, [need], (), touched=frozenset("x")).proof(
+        FlowSelection()
+    )
 
 
 def test_it_holds_if_all_that_is_needed_passes_and_nothing_else() -> None:
@@ -64,3 +67,13 @@ def test_every_policy_of_a_suggestion_counts() -> None:
 
     assert proof(*every).holds
     assert [False] * len(every) == [proof(*(p for p in every if p is not one)).holds for one in every]
+
+
+def test_nothing_is_proven_where_nothing_enforces_policies() -> None:
+    """Pairs of pods pass that should be denied."""
+    today = cluster(topology(mode="macvlan"), *PODS)
+    flows = [ObservedFlow(FlowEnd("x", "a"), FlowEnd("x", "b"), "TCP", 80, "passed", 1)]
+    found = from_needs(today, (), flows, "log")
+
+    assert not found.proof.holds
+    assert "nothing enforces policies" in found.proof.extra[0].why

@@ -76,7 +76,8 @@ def suggest_command(
     if keep and observed is not None:
         raise UsageError("--keep and --observed: what is allowed today needs no flow log; leave one out")
     asked = tuple(dict.fromkeys(map(flow_arguments.parse_port, ports)))
-    objects, cluster = inputs.read_objects(files, strict, ignore, system=system)
+    read = () if keep else ("ConfigMap",)
+    objects, cluster = inputs.read_objects(files, strict, ignore, system=system, also_read=read)
     inputs.print_unenforced(cluster, warned=True)
     families = flow_arguments.families_of(cluster, family)
     if keep:

@@ -14,6 +14,7 @@ from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Address, Direction
 from netlab.policy.bitsets import members
+from netlab.policy.decision import Decision
 from netlab.policy.dns import reaches_dns
 from netlab.policy.evaluate import evaluate, judged_side
 from netlab.policy.groups import Groups, groups
@@ -175,8 +176,16 @@ class Comparison:
                 }
                 yield service, number, having, asked, wanted.get(number, 0) & asked
 
-    def proof(self) -> Proof:
-        """Return what the evaluator says about the cluster with the suggestion."""
+    def _counts(self, pairs: Pairs, decision: Decision) -> bool:
+        """Say whether a pair that passes should be denied: policies decide about it, or should, as between two pods."""
+        subjects = {side.subject.namespace for side in decision.sides}
+        ends = (pairs.source, pairs.destination)
+        if all(isinstance(end, Pod) and end.selectable for end in ends):
+            subjects |= {end.namespace for end in ends if isinstance(end, Pod)}
+        return not self._touched.isdisjoint(subjects)
+
+    def proof(self, shown: FlowSelection) -> Proof:
+        """Return what the evaluator says about the cluster with the suggestion; ``shown`` is as for ``not_needed``."""
         needed = denied = alone = 0
         missing: list[Pairs] = []
         extra: list[Pairs] = []
@@ -195,8 +204,8 @@ class Comparison:
                     missing.append(pairs._replace(why=decision.reason))
             for pairs in self._pairs(allowed & ~wanted, to, service):
                 decision = evaluate(self._suggested, _flow(pairs))
-                if any(side.subject.namespace in self._touched for side in decision.sides):
-                    extra.append(pairs._replace(why=decision.reason))
+                if self._counts(pairs, decision):
+                    extra.append(pairs._replace(why=decision.path.exempt or decision.reason))
                 else:
                     alone += pairs.pairs
         outside = 0
@@ -204,7 +213,8 @@ class Comparison:
             outside += passes
             if stopped:
                 missing.append(self._as_pairs(need, stopped))
-        return Proof(needed, denied, alone, tuple(missing), tuple(extra), tuple(unjoined), tuple(unknown), outside)
+        unsure_pairs = tuple(self._listed(unknown, shown))
+        return Proof(needed, denied, alone, tuple(missing), tuple(extra), tuple(unjoined), unsure_pairs, outside)
 
     def _as_pairs(self, need: Need, pods: int) -> Pairs:
         """Return a need that policies stop, as pairs with an outside host in place of its addresses."""
@@ -221,15 +231,19 @@ class Comparison:
     def not_needed(self, shown: FlowSelection) -> list[Pairs]:
         """Return the pairs that are allowed today, that nothing needs, and that the suggestion denies.
 
-        ``shown`` selects the endpoints; its ports do not count. Pairs of the same classes and port are one item.
+        ``shown`` selects the endpoints of the list; its ports do not count.
         """
-        listed = {endpoint.ref for endpoint in shown.endpoints(self._today)}
         after = {(service, to): having["allow"] for service, to, having, _, _ in self._columns(1)}
         found: list[Pairs] = []
         for service, to, having, _, wanted in self._columns(0):
             declared = declared_ports(self._parts[to][0])
             if service[1:] in declared or (service in self._wanted and to in self._wanted[service]):
                 found += self._pairs(having["allow"] & ~wanted & ~after[service, to], to, service)
+        return self._listed(found, shown)
+
+    def _listed(self, found: Iterable[Pairs], shown: FlowSelection) -> list[Pairs]:
+        """Return pairs of the shown endpoints; those of the same classes and port are one item."""
+        listed = {endpoint.ref for endpoint in shown.endpoints(self._today)}
         joined: dict[tuple[object, object, AskedPort], Pairs] = {}
         for one in found:
             if one.source.ref in listed and one.destination.ref in listed:

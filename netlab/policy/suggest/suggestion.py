@@ -109,7 +109,7 @@ def from_needs(
         tuple(compared.not_needed(shown)),
         tuple(unknown),
         tuple(notes),
-        compared.proof(),
+        compared.proof(shown),
         compared.questions,
     )
 

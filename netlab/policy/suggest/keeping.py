@@ -129,7 +129,7 @@ class _Keeping:
                         rules.remove(rule)
 
     def _policies_left(self) -> list[PolicyDraft]:
-        """Return the policies with the rules that are left; those of one selector are one policy."""
+        """Return the policies with the rules that are left; those of one selector with rules are one policy."""
         left = list(self._policies)
         types = {id(policy): {d for d in DIRECTIONS if policy.isolates(d)} for policy in left}
         for policy in sorted(left, key=lambda one: len(self._subjects(one))):
@@ -140,7 +140,9 @@ class _Keeping:
         for policy in left:
             if types[id(policy)]:
                 draft = self._draft(policy, tuple(d for d in DIRECTIONS if d in types[id(policy)]))
-                key = (policy.meta.namespace, policy.pod_selector)
+                # A default deny keeps its name: readers look for it.
+                alone = policy.pod_selector == _EVERY_POD and not (draft.ingress or draft.egress)
+                key = (policy.meta.namespace, policy.meta.name if alone else policy.pod_selector)
                 drafts[key] = _joined(drafts[key], draft) if key in drafts else draft
         return list(drafts.values())
 

@@ -21,6 +21,9 @@ from netlab.policy.suggest.observed import observed
 from netlab.policy.suggest.proof import Comparison, Pairs, Proof
 from netlab.policy.suggest.writing import end_name, touched_namespaces, written
 
+# The most policies that a note names.
+_FEW = 10
+
 
 @frozen
 class Connection:
@@ -131,9 +134,11 @@ def from_today(
         suggested = replace(cluster, policies=policies(drafts))
         found = differences({"today": cluster, "suggested": suggested}, questions)
         notes.append("the policies stay as they are: with fewer rules, other connections would pass")
-    empty = {policy.meta.key for policy in cluster.policies} - {f"{one.namespace}/{one.name}" for one in drafts}
+    left = {f"{one.namespace}/{one.name}" for one in drafts}
+    empty = [policy.meta.key for policy in cluster.policies if policy.meta.key not in left]
     if empty:
-        notes.append(f"left out, as nothing changes without them: {', '.join(sorted(empty))}")
+        more = f" and {len(empty) - _FEW} more" if len(empty) > _FEW else ""
+        notes.append(f"left out, as nothing changes without them: {', '.join(empty[:_FEW])}{more}")
     tally = found.tallies["suggested"]
     changed = tuple(
         Pairs(source, end, one.asked, one.pairs, " became ".join(map(str, one.verdicts)))

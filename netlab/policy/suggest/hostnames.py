@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.patterns import pattern
@@ -14,7 +15,7 @@ _URL = pattern(
     rf"(?:\[(?P<six>[0-9A-Fa-f:.]{{2,45}})\]|(?P<host>{_HOST}))(?::(?P<port>\d{{1,5}}))?"
 )
 _SIX = r"\[(?P<six>[0-9A-Fa-f:.]{2,45})\]"
-_WITH_PORT = pattern(rf"(?<![\w./-])(?:{_SIX}|(?P<host>{_HOST})):(?P<port>\d{{1,5}})(?![\w.-])")
+_WITH_PORT = pattern(rf"(?<![\w./-])(?:{_SIX}|(?P<host>{_HOST})):(?P<port>[1-9]\d{{0,4}})(?![\w.-])")
 _LABEL = r"[a-z0-9-]{1,63}"
 _SERVICE = pattern(rf"(?<![\w./@-])(?P<host>{_LABEL}(?:\.{_LABEL}){{1,3}}\.svc(?:\.{_LABEL}){{0,5}})(?![\w:-])")
 # A line of a file of settings: a key, and a value that is one word.
@@ -52,6 +53,8 @@ _PORTS = {
     "kafka": 9092,
 }
 _LOCAL = frozenset({"localhost", "localhost.localdomain", "0.0.0.0", "127.0.0.1", "::1", "::"})  # noqa: S104
+# More than the length of any text.
+_LONGEST = 1 << 62
 # The most hosts of one text.
 _MOST = 200
 
@@ -87,20 +90,21 @@ def hosts_in(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]
 
 def _all(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]:
     spans: list[tuple[int, int]] = []
+    with_port: list[tuple[int, int]] = []
     for match in _URL.finditer(text):
         spans.append(match.span())
         scheme = match["scheme"].lower()
         port = int(match["port"] or _PORTS.get(scheme.rpartition("+")[0] or scheme, 0))
         yield Named(match["six"] or match["host"], port, "UDP" if scheme == "udp" else "")
     for match in _WITH_PORT.finditer(text):
-        if not any(start <= match.start() < end for start, end in spans):
-            spans.append(match.span())
+        if not _inside(spans, match.start()):
+            with_port.append(match.span())
             host = match["six"] or match["host"]
             yield Named(host, int(match["port"]), certain="." in host or ":" in host)
     for match in _SERVICE.finditer(text):
-        if not any(start <= match.start() < end for start, end in spans):
+        if not _inside(spans, match.start()) and not _inside(with_port, match.start()):
             yield Named(match["host"], _port_beside(name, beside) if match.group() == text.strip() else 0)
-    if spans:
+    if spans or with_port:
         return
     plain = text.strip()
     if _PLAIN.fullmatch(plain) and _holds_host(name):
@@ -110,6 +114,12 @@ def _all(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]:
         for key, value in values.items():
             if _holds_host(key) and _PLAIN.fullmatch(value):
                 yield Named(value, _port_beside(key, values), certain=False)
+
+
+def _inside(spans: Sequence[tuple[int, int]], place: int) -> bool:
+    """Say whether a place is inside one of the spans, which are in order."""
+    at = bisect_right(spans, (place, _LONGEST)) - 1
+    return at >= 0 and place < spans[at][1]
 
 
 def _holds_host(name: str) -> bool:

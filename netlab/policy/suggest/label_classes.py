@@ -88,8 +88,11 @@ class LabelClasses:
         inside = self.in_namespace(members[0].namespace)
         common = reduce(and_, (one.labels.items() for one in members))
         words = sorted(common, key=_rank)[:_MOST_TRIED]
+        lasting = {word for word in words if word[0] not in _WORST}
         for count in range(1, min(_MOST, len(words)) + 1):
             for chosen in combinations(words, count):
+                if lasting and lasting.isdisjoint(chosen):
+                    continue
                 if reduce(and_, (self._with_label[word] for word in chosen), inside) == wanted:
                     return LabelSelector(tuple(sorted(chosen)))
         return None

@@ -361,7 +361,7 @@ def test_standard_input_is_a_file(netlab: Call) -> None:
 
 def test_the_summary_counts_services_and_ingresses_of_the_input(netlab: Call) -> None:
     """If there are any; those that netlab adds do not count."""
-    done = netlab("check", "-f", "examples")
+    done = netlab("check", *("-f", "examples/shop"), *("-f", "examples/ingress"), *("-f", "examples/services"))
 
     assert (
         "lab default: 1 node, 5 pods, 3 Services, 1 Ingress, 5 NetworkPolicies: 0 errors, 0 warnings\n" == done.stdout

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from random import Random
+
+import pytest
+from random_clusters import some_cluster
 
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.flows import every_pair
-from netlab.cluster.types import Pod
+from netlab.cluster.types import Pod, address_of
 from netlab.conformance.random_cases import cases
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.load import decode
@@ -38,8 +42,11 @@ def log_of(one: Cluster) -> list[ObservedFlow]:
     found: list[ObservedFlow] = []
     for flow in every_pair(one):
         if evaluate(one, flow).verdict == "allow":
+            assert flow.destination is not None
             source, end = (
-                FlowEnd(end.namespace, end.name) if isinstance(end, Pod) else FlowEnd(address=flow.address)
+                FlowEnd(end.namespace, end.name)
+                if isinstance(end, Pod)
+                else FlowEnd(address=address_of(end, flow.family))
                 for end in (flow.source, flow.destination)
             )
             found.append(ObservedFlow(source, end, flow.protocol, flow.port or 0, "passed", len(found) + 1))
@@ -56,3 +63,13 @@ def test_random_clusters_keep_the_table_that_their_flows_show() -> None:
         assert found.proof.holds, case.name
         assert () == found.unknown, case.name
         assert () == found.not_needed, case.name
+
+
+@pytest.mark.parametrize("seed", range(max(4, CLUSTERS // 3)))
+def test_no_flow_is_lost_under_random_settings(seed: int) -> None:
+    """Networks, modes, IP families, host-network pods and settings vary; what cannot be denied fails the proof."""
+    one = told_apart(some_cluster(Random(seed)))  # noqa: S311
+    found = from_needs(one, (), log_of(one), "flows.jsonl")
+
+    assert allowed(one) <= allowed(found.suggested)
+    assert not found.proof.missing

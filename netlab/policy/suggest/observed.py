@@ -38,24 +38,25 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
             left_out[flow.state] += 1
             continue
         place = f"{file}:{flow.line}"
-        source, destination = _found(finder, flow.source), _targets(finder, flow)
-        for end, named in ((source, flow.source), (destination, flow.destination)):
-            if end is None:
+        sources, destination = _found(finder, flow.source), _targets(finder, flow)
+        for ends, named in ((sources, flow.source), (destination, flow.destination)):
+            if not ends:
                 message = f"a flow to port {flow.port}/{flow.protocol}: {named} is not in the input"
                 unknown.append(Unknown(message, place))
-        if source is None or not destination:
-            continue
-        if flow.of_node and not isinstance(source, Pods):
+        if flow.of_node and not any(isinstance(one, Pods) for one in sources):
             # The kubelet's probes come from the pod's own node, which always reaches it.
             owner = finder.cluster.by_address.get(flow.source.address) if flow.source.address else None
             if not isinstance(owner, (Node, Pod)):
                 left_out["node"] += 1
                 continue
         why = Why(f"observed from {flow.source} to {flow.destination}", place)
-        for end, protocol, port in destination:
-            if isinstance(source, Pods) or isinstance(end, Pods):
-                kind = _kind(finder, source, end, dns)
-                needs += [Need(one, end, protocol, port, kind, why) for one in finder.as_source(source)]
+        every = dict.fromkeys(one for found in sources for one in finder.as_source(found))
+        needs += [
+            Need(source, end, protocol, port, _kind(finder, source, end, dns), why)
+            for end, protocol, port in destination
+            for source in every
+            if isinstance(source, Pods) or isinstance(end, Pods)
+        ]
     notes = [f"no needs: {_NO_NEEDS[state]} ({quantity(count, 'distinct flow')})" for state, count in left_out.items()]
     return needs, list(dict.fromkeys(unknown)), notes
 
@@ -68,19 +69,20 @@ def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) ->
     return "observed"
 
 
-def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]] | None:
+def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
     protocol: Protocol = "UDP" if flow.protocol == "UDP" else "SCTP" if flow.protocol == "SCTP" else "TCP"
-    end = _found(finder, flow.destination)
-    if end is None:
-        return None
-    if isinstance(end, Pods) or flow.destination.address is None:
-        return [(end, protocol, flow.port)]
-    # The address may be that of a Service, which a node translates.
-    return finder.at(flow.destination.address, flow.port, protocol)
+    address = flow.destination.address
+    if address is not None and not flow.destination.namespace:
+        # The address may be that of a Service, which a node translates.
+        return finder.at(address, flow.port, protocol)
+    return [(end, protocol, flow.port) for end in _found(finder, flow.destination)]
 
 
-def _found(finder: Finder, end: FlowEnd) -> End | None:
-    """Return what an end of a flow is in the cluster, None if it is not in the input."""
+def _found(finder: Finder, end: FlowEnd) -> list[End]:
+    """Return what an end of a flow is in the cluster, nothing if it is not in the input.
+
+    A host-network pod is several addresses, if its node has one of each IP family.
+    """
     cluster = finder.cluster
     if end.namespace and (end.pod or end.workload):
         pod = cluster.by_ref.get(f"{end.namespace}/{end.pod}")
@@ -89,12 +91,10 @@ def _found(finder: Finder, end: FlowEnd) -> End | None:
             pod = next((p for n in names if n and (p := cluster.by_workload.get(f"{end.namespace}/{n}"))), None)
         if isinstance(pod, Pod):
             of = finder.classes.of(pod)
-            if of is not None:
-                return Pods(of.number)
-            return finder.end_of(pod.addresses[0]) if pod.addresses else None
+            return [Pods(of.number)] if of is not None else [finder.end_of(address) for address in pod.addresses]
     if end.namespace:
         return _by_labels(finder, end)
-    return finder.end_of(end.address) if end.address is not None else None
+    return [finder.end_of(end.address)] if end.address is not None else []
 
 
 def _stems(pod: str) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def _stems(pod: str) -> tuple[str, ...]:
     return (first.rpartition("-")[0], first)
 
 
-def _by_labels(finder: Finder, end: FlowEnd) -> End | None:
+def _by_labels(finder: Finder, end: FlowEnd) -> list[End]:
     labels = dict(label.partition("=")[::2] for label in end.labels)
     own = {key: value for key, value in labels.items() if key not in KEYS}
     alike = [
@@ -113,4 +113,4 @@ def _by_labels(finder: Finder, end: FlowEnd) -> End | None:
     ]
     # Of several classes, the one with the most labels is the pod's; labels of newer templates may be missing.
     best = max(alike, key=lambda one: len(one.labels), default=None)
-    return Pods(best.number) if best is not None else None
+    return [Pods(best.number)] if best is not None else []

@@ -47,7 +47,11 @@ class FlowEnd(NamedTuple):
 
 
 class ObservedFlow(NamedTuple):
-    """One observed flow: the port is that of the destination. ``of_node``: the source is a node or the kubelet."""
+    """One observed flow: the port is that of the destination.
+
+    ``of_node``: the source is a node or the kubelet. ``seen_as``: the source's address as the destination sees it, if a
+    node masqueraded the connection.
+    """
 
     source: FlowEnd
     destination: FlowEnd
@@ -56,6 +60,7 @@ class ObservedFlow(NamedTuple):
     state: State
     line: int
     of_node: bool = False
+    seen_as: Address | None = None
 
 
 def read_flows(path: str) -> list[ObservedFlow]:
@@ -196,7 +201,9 @@ def _conntrack(line: str) -> ObservedFlow | None:
     to = plain_address(reply.get("src", "")) or addresses["dst"]
     port = _port(reply.get("sport", original["dport"]))
     state: State = "unanswered" if "[UNREPLIED]" in line or "SYN_SENT" in line else "passed"
-    return ObservedFlow(FlowEnd(address=addresses["src"]), FlowEnd(address=to), found[1].upper(), port, state, 0)
+    seen = plain_address(reply.get("dst", ""))
+    source, seen = FlowEnd(address=addresses["src"]), None if seen == addresses["src"] else seen
+    return ObservedFlow(source, FlowEnd(address=to), found[1].upper(), port, state, 0, seen_as=seen)
 
 
 # --- CSV ------------------------------------------------------------------------------------------------------------

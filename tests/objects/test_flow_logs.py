@@ -150,6 +150,17 @@ def test_a_line_of_conntrack_is_a_flow(line: str, to: str, protocol: str, port: 
     )
 
 
+def test_a_masqueraded_connection_has_the_address_that_its_destination_sees() -> None:
+    """Replies go to it."""
+    line = (
+        "tcp 6 86399 ESTABLISHED src=203.0.113.7 dst=100.64.0.1 sport=4 dport=30080 src=10.244.0.9 dst=100.64.0.1"
+        " sport=8080 dport=61000 [ASSURED] mark=0 use=1"
+    )
+
+    assert ip_address("100.64.0.1") == one(line).seen_as
+    assert one(TCP).seen_as is None
+
+
 def test_the_last_line_of_conntrack_is_no_flow() -> None:
     """The program prints how many entries it showed."""
 

@@ -117,6 +117,18 @@ def test_a_host_network_pod_is_the_address_of_its_node() -> None:
     assert found.proof.holds
 
 
+def test_a_masqueraded_client_is_the_node_that_the_pod_sees() -> None:
+    """Its own address would let in nothing; a pod that leaves the cluster keeps its labels."""
+    api = next(one.addresses[0] for one in shop().pods if one.ref == "shop/api-0")
+    node = shop().nodes[0].addresses[0]
+    inward = flow(end("203.0.113.7"), FlowEnd(address=api))._replace(seen_as=node)
+    outward = flow(WEB, end("203.0.113.7"), 443)._replace(seen_as=node)
+
+    assert [f"node:node-1 ({node}/32) -> shop/api 8080/TCP", "shop/web -> 203.0.113.7/32 443/TCP"] == [
+        str(one) for one in suggestion(inward, outward).needed
+    ]
+
+
 def test_queries_of_dns_leave_the_servers_namespace_alone() -> None:
     """DNS has needs of its own, which are in no log of the application."""
     query = ObservedFlow(WEB, end("kube-system/dns"), "UDP", 53, "passed", 1)

@@ -39,6 +39,8 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
             continue
         place = f"{file}:{flow.line}"
         sources, destination = _found(finder, flow.source), _targets(finder, flow)
+        if flow.seen_as is not None and not any(isinstance(one, Pods) for one in sources):
+            sources = [finder.end_of(flow.seen_as)]
         for ends, named in ((sources, flow.source), (destination, flow.destination)):
             if not ends:
                 message = f"a flow to port {flow.port}/{flow.protocol}: {named} is not in the input"

@@ -18,8 +18,10 @@ VALUES = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["name", "value", "valueFrom", "configMapKeyRef", "configMapRef", "secretRef", "key", "prefix", "items"]
-                + ["configMap", "projected", "sources", "optional"]
+                (
+                    *("name", "value", "valueFrom", "configMapKeyRef", "configMapRef", "secretRef", "key", "prefix"),
+                    *("items", "configMap", "projected", "sources", "optional"),
+                )
             ),
             inner,
             max_size=4,

@@ -28,7 +28,7 @@ from netlab.report.documents import API_VERSION
 
 if TYPE_CHECKING:
     from netlab.policy.suggest.drafts import PolicyDraft
-    from netlab.policy.suggest.proof import Pairs
+    from netlab.policy.suggest.results import Pairs
     from netlab.policy.suggest.suggestion import Connection, Suggestion
     from netlab.report.comparison import Measured
 

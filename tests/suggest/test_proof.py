@@ -12,7 +12,8 @@ from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import Need, Pods, Why
-from netlab.policy.suggest.proof import Comparison, Proof
+from netlab.policy.suggest.proof import Comparison
+from netlab.policy.suggest.results import Proof
 from netlab.policy.suggest.suggestion import from_needs
 
 PODS = (pod("x/a", "app=a"), pod("x/b", "app=b"), pod("x/c", "app=c"), pod("y/d", "app=d"))

@@ -18,7 +18,8 @@ from netlab.policy.suggest.keeping import kept
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import End, Need, Pods, Unknown, merged
 from netlab.policy.suggest.observed import observed
-from netlab.policy.suggest.proof import Comparison, Pairs, Proof
+from netlab.policy.suggest.proof import Comparison
+from netlab.policy.suggest.results import Pairs, Proof
 from netlab.policy.suggest.writing import end_name, touched_namespaces, written
 
 # The most policies that a note names.

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from netlab.objects.addresses import plain_address
 from netlab.patterns import pattern
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?"
@@ -81,6 +82,9 @@ def hosts_in(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]
     for one in _all(name, text, beside):
         host = one.host.rstrip(".").lower()
         if host in _LOCAL or host.startswith("127.") or one.port > 65535 or (host, one.port) in found:
+            continue
+        # A name ends with letters; numbers such as 0.5:1 are no hosts.
+        if host.rpartition(".")[2].isdecimal() and plain_address(host) is None:
             continue
         found[host, one.port] = None
         yield one._replace(host=host)

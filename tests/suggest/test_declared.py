@@ -280,3 +280,19 @@ def test_a_load_balancer_lets_in_the_nodes_that_pass_connections_on() -> None:
         _, found = read(TWO_NODES, pods, balancer)
 
         assert [number] == [len(rule.peers) for draft in found.drafts for rule in draft.ingress]
+
+
+def test_pods_that_share_a_label_and_a_rule_share_the_rule() -> None:
+    """Each has a policy of its own for the rest."""
+    pods = [
+        "apiVersion: v1\nkind: Pod\n"
+        f"metadata: {{name: {name}, namespace: shop, labels: {{app: {name}, tier: front}}}}\n"
+        f"spec: {{containers: [{{name: c, args: {args}}}]}}\n"
+        for name, args in (("a", "['http://api:8080']"), ("b", "['http://api:8080', 'http://192.0.2.80:443']"))
+    ]
+    _, found = read(*pods, *API)
+
+    assert [("tier=front", 1), ("app=b", 1)] == [
+        (str(draft.selector), len(draft.egress)) for draft in found.drafts if draft.egress and draft.name != "allow-dns"
+    ]
+    assert found.proof.holds

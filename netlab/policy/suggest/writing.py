@@ -20,6 +20,7 @@ DNS_LABELS = {"k8s-app": "kube-dns"}
 
 _Port = tuple[Protocol, int]
 _Rule = tuple[frozenset[End], frozenset[_Port]]
+_Rules = dict[Direction, list[_Rule]]
 _Side = dict[_Port, dict[End, list[str]]]
 """By port: the other ends, each with the reasons."""
 
@@ -65,8 +66,10 @@ def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str
         )
         drafts += _dns_policy(classes, [one for one in classes.all if one.namespace == namespace], sides, lookups)
         own = [one for one in classes.all if one.namespace == namespace and one.number in sides]
-        for members, selector in _alike(classes, own, sides):
-            drafts.append(_policy(classes, members, selector, sides, names))
+        drafts += [
+            _policy(classes, members, selector, rules, sides, names)
+            for members, selector, rules in _by_members(classes, own, sides)
+        ]
     return drafts
 
 
@@ -100,34 +103,41 @@ def _dns_policy(
                 side.setdefault(port, {}).setdefault(end, []).extend(reasons)
 
 
-def _alike(
+def _by_members(
     classes: LabelClasses, own: Iterable[LabelClass], sides: Mapping[int, Mapping[Direction, _Side]]
-) -> Iterator[tuple[list[LabelClass], LabelSelector]]:
-    """Yield classes with the same rules and a selector of labels that exactly they share; else each class alone."""
-    by_rules: dict[object, list[LabelClass]] = {}
+) -> list[tuple[list[LabelClass], LabelSelector, _Rules]]:
+    """Return the rules of a namespace by the classes that have them.
+
+    Classes that have a rule in common share it if they have labels that select exactly them; else each has its own.
+    """
+    having: dict[tuple[Direction, _Rule], list[LabelClass]] = {}
     for one in own:
-        key = tuple(frozenset(_rules(sides[one.number].get(direction, {}))) for direction in DIRECTIONS)
-        by_rules.setdefault(key, []).append(one)
-    for members in by_rules.values():
+        for direction, side in sides[one.number].items():
+            for rule in _rules(side):
+                having.setdefault((direction, rule), []).append(one)
+    found: dict[tuple[int, ...], tuple[list[LabelClass], LabelSelector, _Rules]] = {}
+    for (direction, rule), members in having.items():
         shared = classes.shared(sum(1 << one.number for one in members)) if len(members) > 1 else None
-        if shared is not None:
-            yield members, shared
-        else:
-            yield from (([one], classes.only(one.number)) for one in members)
+        chosen = [(members, shared)] if shared else [([one], classes.only(one.number)) for one in members]
+        for some, selector in chosen:
+            key = tuple(one.number for one in some)
+            found.setdefault(key, (some, selector, {}))[2].setdefault(direction, []).append(rule)
+    return [found[key] for key in sorted(found)]
 
 
 def _policy(
     classes: LabelClasses,
     members: Sequence[LabelClass],
     selector: LabelSelector,
+    rules: _Rules,
     sides: Mapping[int, Mapping[Direction, _Side]],
     names: set[str],
 ) -> PolicyDraft:
     namespace = members[0].namespace
-    rules = {
+    drafts = {
         direction: tuple(
             _rule(classes, namespace, rule, [sides[one.number][direction] for one in members])
-            for rule in _rules(sides[members[0].number].get(direction, {}))
+            for rule in rules.get(direction, ())
         )
         for direction in DIRECTIONS
     }
@@ -136,9 +146,9 @@ def _policy(
         namespace,
         name,
         selector,
-        tuple(direction for direction in DIRECTIONS if rules[direction]),
-        rules["ingress"],
-        rules["egress"],
+        tuple(direction for direction in DIRECTIONS if drafts[direction]),
+        drafts["ingress"],
+        drafts["egress"],
         (f"The pods of {', '.join(one.ref for one in members)}.",),
     )
 

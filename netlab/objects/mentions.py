@@ -77,6 +77,8 @@ def mentions(documents: Iterable[Document]) -> Iterator[Mention | NotRead]:
                     yield NotRead(owner, "too many texts: the rest is not read", document.source.place())
                     return
             yield found
+            if isinstance(found, Mention) and len(found.text) == _MOST_OF_TEXT:
+                yield NotRead(owner, f"{found.where} is too long: the rest is not read", found.place)
 
 
 class _Reader:

@@ -108,4 +108,8 @@ def test_the_sizes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     found = list(mentions([pod(container(env=env))]))
 
     assert [50, 50] == [len(one.text) for one in found if isinstance(one, Mention)]
-    assert ["too many texts: the rest is not read"] == [one.message for one in found if isinstance(one, NotRead)]
+    assert [
+        "env A0 of container main is too long: the rest is not read",
+        "env A1 of container main is too long: the rest is not read",
+        "too many texts: the rest is not read",
+    ] == [one.message for one in found if isinstance(one, NotRead)]

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man verify-suggest
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -26,6 +26,9 @@ CLUSTERS ?= 200
 verify-services:  ## packets through every door of random clusters with Services, and judges on smaller ones; as root
 	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/services/test_random_clusters.py
 	@scripts/run dev netlab conformance 'random/*' --services --random $(CLUSTERS)
+
+verify-suggest:  ## suggest --keep on random clusters: every pair keeps its verdict, with no more rules
+	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/suggest/test_keep.py tests/suggest/test_observed_tables.py
 
 # How many for each: make verify-profiles SETS=1000
 SETS ?= 100

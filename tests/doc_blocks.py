@@ -41,6 +41,7 @@ _QUICK = {
     "explain",
     "compare",
     "diff",
+    "suggest",
     "exposure",
     "selects",
     "graph",

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Print which connections a change of objects opens and closes, and what caused it."),
     "exposure": ("exposure", "Print what of each group of pods is open, and where it can go."),
     "selects": ("selects", "Print which pods a policy selects, or which policies select a pod."),
+    "suggest": ("suggest", "Print the NetworkPolicies that allow what is needed, and nothing else."),
     "graph": ("graph", "Draw the wiring, who reaches whom, or which policies select which pods."),
     "compile": ("compile", "Print the nftables ruleset that each node gets."),
     "verify": ("verify", "Compare packets with the expected verdicts, for every pair."),

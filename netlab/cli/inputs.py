@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -280,11 +280,17 @@ def warn_unused(ignore: Sequence[str], found: Input) -> None:
 
 
 def read_objects(
-    files: Sequence[str], strict: bool, ignore: Sequence[str] = (), *, system: bool = False
+    files: Sequence[str],
+    strict: bool,
+    ignore: Sequence[str] = (),
+    *,
+    system: bool = False,
+    also_read: Collection[str] = (),
 ) -> tuple[Objects, Cluster]:
     """Return the objects of files and the cluster that they describe; print warnings.
 
-    With ``system`` the cluster has system objects, also without a Service or an Ingress.
+    With ``system`` the cluster has system objects, also without a Service or an Ingress. ``also_read`` are kinds that
+    are no part of a lab and that the command reads all the same.
 
     Raises:
       InputError: with every problem of the files.
@@ -296,7 +302,7 @@ def read_objects(
     found = examined(files, strict, ignore, system=system)
     objects = found.objects
     cluster, made = resolve_input(found)
-    print_skipped(objects.skipped)
+    print_skipped({kind: number for kind, number in objects.skipped.items() if kind not in also_read})
     for one in (*objects.scenarios, *objects.invariants):
         name, file = f"{type(one).__name__} {one.meta.name}", one.source.file
         terminal.say(f"Warning: {file}: {name} is not part of a lab; run it with: netlab test {file}")

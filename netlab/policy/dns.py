@@ -81,6 +81,18 @@ def only_dns(cluster: Cluster, rule: Rule) -> bool:
     return dns is None or dns.added
 
 
+def dns_servers(cluster: Cluster) -> tuple[tuple[Pod, _Ports], ...]:
+    """Return the pods that answer DNS, each with the protocols and ports; of pods with the same labels, one."""
+    dns = _dns(cluster)
+    return dns.pods if dns is not None else ()
+
+
+def reaches_dns(cluster: Cluster, pod: Pod, protocol: str) -> bool:
+    """Say whether policies let a pod send DNS queries over a protocol; without pods of DNS, to any server."""
+    policies = isolating(cluster, pod, "egress")
+    return not policies or all(protocol != missing for missing, _ in _missing(cluster, policies))
+
+
 def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
     """Return the ports of DNS that no rule of these policies allows."""
     # Pods that the same policies isolate have the same result.

@@ -179,6 +179,16 @@ def _start(cluster: Cluster, direction: Direction, pod: Pod) -> _Start:
     return _Start(judges, Side(direction, pod, (WithoutEffect(why) if why else ALLOWED,), "allow"))
 
 
+def judged_side(
+    cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+) -> Side:
+    """Return the decision on one side of a flow, whatever the wiring does with it.
+
+    ``address`` is that of the ``other`` end, which is None for an address that no endpoint has.
+    """
+    return _side(cluster, direction, subject, other, address, flow)
+
+
 def _side(
     cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
 ) -> Side:

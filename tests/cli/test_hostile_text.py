@@ -234,6 +234,7 @@ ARGUMENTS = (
     ("explain", "-f", "examples/shop", "shop/web", f"[2001:db8::1%{HOSTILE}]:80"),
     ("explain", "-f", "examples/shop", "-n", HOSTILE, "web", "db"),
     ("explain", "-f", "examples/shop", f"node:{HOSTILE}", f"host:{HOSTILE}"),
+    ("suggest", "-f", "examples/suggest", "--observed", HOSTILE),
     ("get", HOSTILE),
     ("get", "pods", HOSTILE, "--lab", "no-such-lab"),
     ("label", "pod", "a/b", HOSTILE, "--lab", "no-such-lab"),

@@ -277,7 +277,8 @@ def test_no_field_is_kept_that_is_not_read(kind: str) -> None:
 def test_the_files_of_this_repository_are_read_as_the_same_objects() -> None:
     """The examples, topologies and scenarios of this repository."""
     documents, _ = read([str(REPOSITORY / folder) for folder in ("examples", "topologies", "scenarios")])
-    given = [d for d in documents if d.kind not in ("Scenario", "Invariants")]
+    # A record keeps no ConfigMap: `suggest` alone reads them, from files.
+    given = [d for d in documents if d.kind not in ("Scenario", "Invariants", "ConfigMap")]
     back = through_a_record(documents)
 
     assert len(given) == len(back) > 50

@@ -31,6 +31,7 @@ from netlab.report.picture import DrawnPicture
 from netlab.report.problems import Problems
 from netlab.report.reachability import Reachability
 from netlab.report.scenarios import TestReport
+from netlab.report.suggestion import SuggestedPolicies
 from netlab.report.suites import Case, Suite, Suites
 from netlab.report.traces import Traces
 from netlab.report.verification import Verification
@@ -82,6 +83,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (TestReport, (*PLAIN, *REPORTS), (*REPORTS, "junit", "proof")),
         (ConformanceReport, PLAIN, ("junit",)),
         (Modes, PLAIN, ()),
+        (SuggestedPolicies, ("manifest", "json", "yaml"), ()),
         (Features, PLAIN, ()),
         (Traces, PLAIN, ()),
         (Explanations, ("table",), ()),
@@ -147,6 +149,9 @@ class _Everything(Marbles):
 
     def proof(self) -> dict[str, Any]:
         return {"kind": "MarblesProof"}
+
+    def manifests(self) -> Iterator[str]:
+        yield ""
 
     def comment(self) -> Iterator[Block]:
         yield from self.report()

@@ -65,6 +65,7 @@ class Format(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
+    "manifest": Format("manifests"),
     "table": Format("table", text=True),
     "wide": Format("wide", text=True),
     "json": Format("document", module="netlab.report.formats.json_text"),

@@ -1,0 +1,1 @@
+"""Suggested NetworkPolicies: what is needed, the policies that allow it and nothing else, and the proof."""

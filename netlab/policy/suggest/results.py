@@ -1,0 +1,54 @@
+"""The results of a proof: pairs with one verdict, and what the evaluator says about all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from netlab.cluster.types import Endpoint
+from netlab.policy.tiers.tier import AskedPort
+
+
+class Pairs(NamedTuple):
+    """Pairs of two parts with one verdict: examples of both ends, the port, and the number of pairs.
+
+    ``why`` is a sentence about them, "" if there is nothing to say.
+    """
+
+    source: Endpoint
+    destination: Endpoint
+    service: AskedPort
+    pairs: int
+    why: str = ""
+
+    def __str__(self) -> str:
+        family, protocol, port = self.service
+        what = f"{self.source.ref} -> {self.destination.ref} {port}/{protocol} IPv{family}"
+        more = f" and {self.pairs - 1} alike" if self.pairs > 1 else ""
+        return f"{what}{more}{f': {self.why}' if self.why else ''}"
+
+
+class Proof(NamedTuple):
+    """What the evaluator says about a cluster with the suggestion.
+
+    - ``needed``: the number of needed pairs that pass; ``denied``: the number of other pairs that do not pass.
+    - ``missing``: needed pairs that do not pass.
+    - ``extra``: other pairs that pass although policies decide about a pod of a namespace that gets some.
+    - ``unjoined``: needed pairs that the wiring of the lab does not join, whatever policies say.
+    - ``left_alone``: the number of other pairs that pass and are in no such namespace, or that no policy decides.
+    - ``unknown``: pairs whose verdict depends on policies that netlab does not read.
+    - ``outside``: the number of pods that policies let connect to, or from, needed addresses outside of the cluster.
+    """
+
+    needed: int
+    denied: int
+    left_alone: int
+    missing: tuple[Pairs, ...] = ()
+    extra: tuple[Pairs, ...] = ()
+    unjoined: tuple[Pairs, ...] = ()
+    unknown: tuple[Pairs, ...] = ()
+    outside: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether all that is needed passes and nothing else does."""
+        return not self.missing and not self.extra

@@ -28,6 +28,7 @@ from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.ingresses import IngressClass
     from netlab.objects.profiles import Profile
 
@@ -171,6 +172,7 @@ def try_resolve(
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
         # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        cluster_policies=cluster_policies(objects),
         unread=objects.unread if topology.policy.enforcement == "all" else (),
         slices=objects.slices,
         endpoints=objects.endpoints,
@@ -206,6 +208,11 @@ def try_resolve(
         ]
     # All pods of a template have its problems, and each problem is reported once.
     return cluster, list(dict.fromkeys(problems))
+
+
+def cluster_policies(objects: Objects) -> tuple[ClusterPolicy, ...]:
+    """Return the cluster-wide policies by name."""
+    return tuple(sorted(objects.cluster_policies, key=lambda one: (one.meta.name, one.kind)))
 
 
 def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork | None], list[Problem]]:

@@ -15,7 +15,16 @@ from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.policies_in_force import isolated_namespaces
-from netlab.cluster.resolve import attach, by_key, by_namespace, namespaces, pod_from, undeclared, with_profile
+from netlab.cluster.resolve import (
+    attach,
+    by_key,
+    by_namespace,
+    cluster_policies,
+    namespaces,
+    pod_from,
+    undeclared,
+    with_profile,
+)
 from netlab.cluster.services.ranges import BALANCER_DEFAULTS, keeps_range
 from netlab.cluster.types import Cluster, Placement, Pod
 from netlab.errors import Problem
@@ -88,6 +97,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
         # Where nothing enforces policies, those that netlab does not read decide nothing either.
+        cluster_policies=cluster_policies(new),
         unread=new.unread if cluster.policy.enforcement == "all" else (),
         slices=new.slices,
         endpoints=new.endpoints,

@@ -21,6 +21,7 @@ from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, H
 
 if TYPE_CHECKING:
     from netlab.cni.conflist import Conflist
+    from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
     from netlab.objects.unread import UnreadPolicy
@@ -189,6 +190,7 @@ class Cluster:
     - ``dns``: whether the lab answers DNS.
     - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
+    - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
@@ -220,6 +222,7 @@ class Cluster:
     profile: Profile | None = None
     isolated_namespaces: frozenset[str] = frozenset()
     links: tuple[ImpairedLink, ...] = ()
+    cluster_policies: tuple[ClusterPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

@@ -100,6 +100,11 @@ class Objects:
         return self._named("Profile")
 
     @property
+    def cluster_policies(self) -> tuple[Any, ...]:
+        """The cluster-wide policies; all their kinds have the type ``ClusterPolicy``."""
+        return self._named("ClusterPolicy")
+
+    @property
     def invariants(self) -> tuple[Any, ...]:
         """The Invariants."""
         return self._named("Invariants")

@@ -85,5 +85,9 @@ class Tier:
         return self.name.lower()
 
 
-TIERS: tuple[Tier, ...] = ()
+def _none(cluster: Cluster) -> Sequence[TierPolicy]:
+    return ()
+
+
+TIERS: tuple[Tier, ...] = (Tier("Admin", True, _none), Tier("Baseline", False, _none))
 """All tiers beside NetworkPolicy, in the order in which they decide."""

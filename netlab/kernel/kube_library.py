@@ -82,7 +82,9 @@ class Library:
             raise LibraryError("config", f"context {self.context}: the kubeconfig has no user {user!r}")
         self._user = users.get(str(user), {})
         self._configuration = Configuration()
-        self._configuration.retries = urllib3.Retry(connect=1, read=0, redirect=0, status=0, other=0)
+        self._configuration.retries = urllib3.Retry(
+            connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False
+        )
         with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
             try:
                 loader = KubeConfigLoader(

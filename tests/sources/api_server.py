@@ -61,7 +61,7 @@ class ApiServer:
             for namespace in ("", *{item["metadata"].get("namespace", "") for item in self.objects}):
                 if path == one.path(namespace):
                     return self._list(one, namespace, query)
-                if path.startswith(f"{one.path(namespace)}/"):
+                if path.rpartition("/")[0] == one.path(namespace):
                     return self._one(one, namespace, path.rpartition("/")[2])
         return ok({"metadata": {}, "items": []}) if "/namespaces/" in path else status(404, "not found")
 

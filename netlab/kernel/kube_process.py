@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import time
+import warnings
 from typing import Any, NoReturn
 
 from netlab.errors import HostError, way_out
@@ -200,6 +201,8 @@ def _child(context: str, user: sudo_user.User | None, questions: int, answers: i
             os.environ.update(user.environment)
             os.chdir("/")
             sudo_user.become(user)
+        # A connection that the kubeconfig wants unverified is its user's choice.
+        warnings.simplefilter("ignore")
         # After the change of user, as that resets it.
         libc.end_with_parent()
         os.umask(0o077)

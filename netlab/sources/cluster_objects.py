@@ -38,6 +38,7 @@ class Reading:
         self._problems: list[Problem] = []
         self._namespaces: list[str] = []
         self._tolerated: set[str] = set()
+        self._listed = False
 
     def read(self) -> tuple[list[Document], list[Problem]]:
         """Return the documents, and a warning for each kind that could not be read whole."""
@@ -62,6 +63,9 @@ class Reading:
             self._read_policies(resource)
         if SECRET in found:
             self._read_secrets(found[SECRET])
+        if self._problems and not self._listed:
+            message = "the user may list nothing that netlab reads"
+            return [], [*self._problems, Problem(self._source.file, 0, "", "", message)]
         return self._documents, self._problems
 
     def _read_namespaces(self, resource: Resource | None) -> None:
@@ -152,6 +156,7 @@ class Reading:
 
     def _keep(self, objects: list[dict[str, Any]]) -> None:
         self._documents += [Document(one, self._source) for one in objects]
+        self._listed = self._listed or bool(objects)
 
     def _warn(self, message: str) -> None:
         self._problems.append(Problem(self._source.file, 0, "", "", message, "warning", NOT_LISTED))

@@ -76,6 +76,12 @@ class ControlPlane:
         context = ssl.create_default_context(cafile=str(self.certificate))
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
 
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
     def create(self, one: Object) -> Object:
         """Create an object, and set its status if it has one."""
         path = path_of(one)
@@ -232,6 +238,7 @@ def running(folder: Path) -> Iterator[ControlPlane]:
         found = ControlPlane(folder, port)
         _await(found, server)
         yield found
+        found.close()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ Inputs = list[Object]
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = sorted((REPOSITORY / "scenarios").glob("*.yaml"))
 EXAMPLES = [REPOSITORY / "examples" / name for name in ("shop", "ingress", "services", "suggest/store.yaml")]
+ADMIN: Object = {"token": "admin"}
 _SENT = ("Namespace", "Service", "NetworkPolicy", "IngressClass", "Ingress", "Secret")
 
 
@@ -150,6 +151,8 @@ def test_1200_pods_come_in_three_pages(plane: ControlPlane, monkeypatch: pytest.
     workers = [ControlPlane(plane.folder, plane.port) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda at: [workers[at].create(one) for one in pods[at::4]], range(4)))
+    for worker in workers:
+        worker.close()
     monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig("admin")))
     found = read_input(["cluster:"], sources=SOURCES).objects
     asked = [e["requestURI"] for e in plane.audited()[before:] if e["requestURI"].startswith("/api/v1/pods")]
@@ -269,9 +272,7 @@ def test_credentials_that_do_not_count(shop: ControlPlane, netlab: Call, monkeyp
             "the credentials of context old are not accepted",
         ),
         "other": (
-            shop.kubeconfig(
-                "other", cluster={"server": shop.url, "certificate-authority": str(not_trusted)}, token="admin"
-            ),
+            shop.kubeconfig("other", cluster={"server": shop.url, "certificate-authority": str(not_trusted)}, **ADMIN),
             "its certificate is not trusted",
         ),
     }
@@ -288,8 +289,8 @@ def test_a_server_that_is_not_verified_and_a_name_of_its_certificate(
 ) -> None:
     """``insecure-skip-tls-verify`` and ``tls-server-name`` count."""
     at = {"server": shop.url.replace("127.0.0.1", "localhost"), "certificate-authority": str(shop.certificate)}
-    named = shop.kubeconfig("named", cluster={**at, "tls-server-name": "127.0.0.1"}, token="admin")
-    open_ = shop.kubeconfig("open", cluster={"server": shop.url, "insecure-skip-tls-verify": True}, token="admin")
+    named = shop.kubeconfig("named", cluster={**at, "tls-server-name": "127.0.0.1"}, **ADMIN)
+    open_ = shop.kubeconfig("open", cluster={"server": shop.url, "insecure-skip-tls-verify": True}, **ADMIN)
     for name, path in (("named", named), ("open", open_)):
         monkeypatch.setenv("KUBECONFIG", str(path))
         assert rows(netlab("reach", "-f", f"cluster:{name}", "-o", "json"))
@@ -299,9 +300,7 @@ def test_another_user_that_a_kubeconfig_acts_as(
     shop: ControlPlane, netlab: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``as`` takes the rights of the other user, and no more."""
-    monkeypatch.setenv(
-        "KUBECONFIG", str(shop.kubeconfig("acting", token="admin", **{"as": "stranger", "as-groups": ["a"]}))
-    )
+    monkeypatch.setenv("KUBECONFIG", str(shop.kubeconfig("acting", **ADMIN, **{"as": "stranger", "as-groups": ["a"]})))
     done = netlab("reach", "-f", "cluster:")
 
     assert 2 == done.exit_code

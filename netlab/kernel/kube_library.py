@@ -236,14 +236,15 @@ def _why(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause.reason or _line(cause)}"
         cause = cause.__cause__ or cause.__context__ or next((a for a in cause.args if isinstance(a, Exception)), None)
+    # It is a ConnectTimeoutError too, and a name that is not known is one.
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "its name is not known"
+    if isinstance(error, urllib3.exceptions.NewConnectionError):
+        return _line(error).rpartition(": ")[2].rpartition("] ")[2]
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return f"no connection in {CONNECT_SECONDS:g} seconds"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return f"no answer in {READ_SECONDS:g} seconds"
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "its name is not known"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return _line(error).rpartition(": ")[2]
     return _line(error)
 
 

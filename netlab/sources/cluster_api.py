@@ -31,7 +31,7 @@ _DISCOVERY = ",".join(
 )
 # A list that changes under its pages begins again, then comes in one page.
 _RESTARTS = 3
-_TRIES, _LONGEST_WAIT = 4, 10.0
+_TRIES, FIRST_WAIT, _LONGEST_WAIT = 4, 0.2, 10.0
 _UNAVAILABLE = frozenset({429, 500, 502, 503, 504})
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE = 200, 401, 403, 404, 410
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -169,7 +169,7 @@ class Api:
                 raise
             if answer.status not in _UNAVAILABLE or attempt == _TRIES - 1:
                 break
-            time.sleep(min(answer.retry_after or 0.2 * 2**attempt, _LONGEST_WAIT))
+            time.sleep(min(answer.retry_after or FIRST_WAIT * 2**attempt, _LONGEST_WAIT))
         self._budget.take_file(len(answer.body))
         if answer.status == _UNAUTHORIZED:
             raise HostError(

@@ -87,8 +87,11 @@ class ControlPlane:
         path = path_of(one)
         status, value = self.call("POST", path, one)
         if status == 409:
-            # A namespace of an earlier test.
-            status, value = self.call("PATCH", f"{path}/{one['metadata']['name']}", one)
+            # A namespace or a node of an earlier test: its labels go.
+            at = f"{path}/{one['metadata']['name']}"
+            old = self.call("GET", at)[1]["metadata"].get("labels", {})
+            labels = dict.fromkeys(old) | one["metadata"].get("labels", {})
+            status, value = self.call("PATCH", at, {**one, "metadata": {**one["metadata"], "labels": labels}})
         assert status in (200, 201), (status, value)
         if one.get("status"):
             at = f"{path}/{one['metadata']['name']}/status"

@@ -15,6 +15,7 @@ from click.testing import Result
 from control_plane.control_plane import ControlPlane, Object, environment, path_of
 
 from netlab.cluster import resolve_input
+from netlab.conformance import random_cases
 from netlab.objects import Document, load, read_input
 from netlab.objects.input import input_of
 from netlab.sources import SOURCES
@@ -25,20 +26,24 @@ Inputs = list[Object]
 REPOSITORY = Path(__file__).parents[2]
 SCENARIOS = sorted((REPOSITORY / "scenarios").glob("*.yaml"))
 EXAMPLES = [REPOSITORY / "examples" / name for name in ("shop", "ingress", "services", "suggest/store.yaml")]
+RANDOM = 20
+STRANGER: Object = {"as": "stranger", "as-groups": ["a"]}
 ADMIN: Object = {"token": "admin"}
 _SENT = ("Namespace", "Service", "NetworkPolicy", "IngressClass", "Ingress", "Secret")
 
 
-def of_scenarios() -> dict[str, tuple[Document, ...]]:
-    """Return the documents of each example and scenario that a cluster can have: those without a Topology."""
+def every_input() -> dict[str, list[Document]]:
+    """Return the documents of examples, scenarios and random cases, without Topologies, which no cluster has."""
     found = {path.name: load([str(path)])[0].documents for path in EXAMPLES}
     for path in SCENARIOS:
         for one in load([str(path)])[0].scenarios:
             found[path.name] = tuple(one.resources)
-    return {name: docs for name, docs in found.items() if docs and all(d.kind != "Topology" for d in docs)}
+    for case in random_cases.cases(RANDOM, seed=14):
+        found[case.name] = case.stages[0].documents
+    return {name: [d for d in documents if d.kind != "Topology"] for name, documents in found.items()}
 
 
-INPUTS = of_scenarios()
+INPUTS = every_input()
 
 
 def as_cluster(documents: Iterable[Document]) -> Inputs:
@@ -54,10 +59,14 @@ def as_cluster(documents: Iterable[Document]) -> Inputs:
     for pod in cluster.pods:
         if pod.system:
             continue
+        # Ports of two containers may have one name, those of one may not.
         ports = [
             {"containerPort": p.port, "protocol": p.protocol, **({"name": p.name} if p.name else {})} for p in pod.ports
         ]
-        containers = [{"name": "main", "image": "example.invalid/none", "ports": ports}]
+        containers = [
+            {"name": f"c{number}", "image": "example.invalid/none", "ports": of}
+            for number, of in enumerate([[port] for port in ports] or [[]])
+        ]
         spec: Object = {"containers": containers, "nodeName": pod.node, "hostNetwork": pod.host_network}
         status: Object = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
         if pod.addresses and not pod.host_network:
@@ -82,6 +91,10 @@ def _stated(one: Object) -> Object:
     if one["kind"] not in ("Namespace", "IngressClass"):
         metadata.setdefault("namespace", "default")
     return {**one, "metadata": metadata}
+
+
+def listed(objects: Inputs) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
 def rows(done: Result) -> dict[tuple[str, ...], str]:
@@ -119,8 +132,8 @@ def test_a_cluster_has_the_verdicts_of_its_files(
     objects = as_cluster(INPUTS[name])
     apply(plane, objects)
     monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig("admin")))
-    files = tmp_path / "objects.yaml"
-    files.write_text(yaml.safe_dump_all(objects))
+    files = tmp_path / "objects.json"
+    files.write_text(listed(objects))
     read = rows(netlab("reach", "-f", "cluster:admin", "-o", "json"))
 
     assert rows(netlab("reach", "-f", files, "-o", "json")) == read
@@ -128,8 +141,8 @@ def test_a_cluster_has_the_verdicts_of_its_files(
 
 def test_each_command_takes_it(shop: ControlPlane, netlab: Call, tmp_path: Path) -> None:
     """The place of an object is the context."""
-    files = tmp_path / "objects.yaml"
-    files.write_text(yaml.safe_dump_all(SHOP))
+    files = tmp_path / "objects.json"
+    files.write_text(listed(SHOP))
     for command in ("check", "lint", "exposure"):
         done = netlab(command, "-f", "cluster:")
         assert done.exit_code in (0, 1), done.output
@@ -264,11 +277,12 @@ def test_a_kubeconfig_that_kubectl_wrote(shop: ControlPlane, netlab: Call, monke
 def test_credentials_that_do_not_count(shop: ControlPlane, netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line with exit code 3: a wrong token, an expired certificate, a server that is not trusted."""
     certificate, key = shop.client_certificate("old", "system:masters", days=0)
+    pair: Object = {"client-certificate": str(certificate), "client-key": str(key)}
     not_trusted = shop.folder / "clients.crt"
     cases = {
         "wrong": (shop.kubeconfig("wrong"), "the credentials of context wrong are not accepted"),
         "old": (
-            shop.kubeconfig("old", **{"client-certificate": str(certificate), "client-key": str(key)}),
+            shop.kubeconfig("old", **pair),
             "the credentials of context old are not accepted",
         ),
         "other": (
@@ -290,7 +304,8 @@ def test_a_server_that_is_not_verified_and_a_name_of_its_certificate(
     """``insecure-skip-tls-verify`` and ``tls-server-name`` count."""
     at = {"server": shop.url.replace("127.0.0.1", "localhost"), "certificate-authority": str(shop.certificate)}
     named = shop.kubeconfig("named", cluster={**at, "tls-server-name": "127.0.0.1"}, **ADMIN)
-    open_ = shop.kubeconfig("open", cluster={"server": shop.url, "insecure-skip-tls-verify": True}, **ADMIN)
+    not_verified: Object = {"server": shop.url, "insecure-skip-tls-verify": True}
+    open_ = shop.kubeconfig("open", cluster=not_verified, **ADMIN)
     for name, path in (("named", named), ("open", open_)):
         monkeypatch.setenv("KUBECONFIG", str(path))
         assert rows(netlab("reach", "-f", f"cluster:{name}", "-o", "json"))
@@ -300,7 +315,7 @@ def test_another_user_that_a_kubeconfig_acts_as(
     shop: ControlPlane, netlab: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``as`` takes the rights of the other user, and no more."""
-    monkeypatch.setenv("KUBECONFIG", str(shop.kubeconfig("acting", **ADMIN, **{"as": "stranger", "as-groups": ["a"]})))
+    monkeypatch.setenv("KUBECONFIG", str(shop.kubeconfig("acting", **ADMIN, **STRANGER)))
     done = netlab("reach", "-f", "cluster:")
 
     assert 2 == done.exit_code

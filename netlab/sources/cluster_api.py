@@ -29,8 +29,8 @@ _DISCOVERY = ",".join(
         _JSON,
     ]
 )
-# A list that changes under its pages begins again, then comes in one page.
-_RESTARTS = 3
+# How often a list in pages begins, as it changes under its pages. Then it comes in one page.
+_BEGINS = 3
 _TRIES, FIRST_WAIT, _LONGEST_WAIT = 4, 0.2, 10.0
 _UNAVAILABLE = frozenset({429, 500, 502, 503, 504})
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE = 200, 401, 403, 404, 410
@@ -81,11 +81,11 @@ class Api:
           HostError: if the server does not answer as an API server does.
           TooLargeError: if there is too much.
         """
-        for restart in range(_RESTARTS + 1):
+        for restart in range(_BEGINS + 1):
             left = self._budget.memory
             found: list[dict[str, Any]] = []
             try:
-                for page in self._pages(resource, namespace, PAGE if restart < _RESTARTS else 0):
+                for page in self._pages(resource, namespace, PAGE if restart < _BEGINS else 0):
                     found += page
             except _GoneError:
                 self._budget.memory = left

@@ -33,7 +33,9 @@ def pod(name: str) -> dict[str, object]:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
-    """Run a server with 1,200 pods; the kubeconfig names it."""
+    """Run a server with 12 pods, which come in three pages; the kubeconfig names it."""
+    monkeypatch.setattr(cluster_api, "PAGE", 5)
+    monkeypatch.setattr(cluster_api, "FIRST_WAIT", 0.0)
     found = ApiServer([pod(f"p{number}") for number in range(12)])
     with serving(found, tmp_path) as path:
         monkeypatch.setenv("KUBECONFIG", str(path))
@@ -55,7 +57,7 @@ def failed(netlab: Call, code: int, *messages: str) -> str:
 
 @pytest.mark.parametrize("times", [1, 9])
 def test_a_list_that_is_gone_begins_again(server: ApiServer, times: int) -> None:
-    """Three times; then it is asked for in one page, as a page cannot be gone then."""
+    """Twice; then it is asked for in one page, as a page cannot be gone then."""
     gone = iter(range(times))
 
     def before(path: str, query: Query) -> Answer | None:

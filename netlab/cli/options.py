@@ -44,7 +44,7 @@ files = click.option(
     metavar="FILE|DIR|-",
     shell_complete=completed("files"),
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input. REV:PATH is a file"
-    " or directory of a git revision, lab:NAME a running lab.",
+    " or directory of a git revision, lab:NAME a running lab, cluster:CONTEXT a live cluster of your kubeconfig.",
 )
 
 

@@ -83,8 +83,9 @@ def diff_command(
     """Print which connections a change opens and closes.
 
     OLD and NEW are what -f takes: a file, a directory, - for standard input, REV:PATH for a git revision, lab:NAME for
-    a running lab, cluster:CONTEXT for a live cluster. --with, --without and --label change NEW; with these, NEW may be left out and is OLD. netlab compares
-    the expected verdicts of all pairs that both have, and needs no kernel. Pods that both have keep their addresses.
+    a running lab, cluster:CONTEXT for a live cluster. --with, --without and --label change NEW; with these, NEW may be
+    left out and is OLD. netlab compares the expected verdicts of all pairs that both have, and needs no kernel. Pods
+    that both have keep their addresses.
 
     Below each change stands its cause: the smallest part of the change of objects without which the verdict would be
     the old one. With --prove, packets measure the changed pairs in a lab of each side.

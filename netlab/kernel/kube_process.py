@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from netlab.errors import HostError, way_out
 from netlab.frozen import frozen
-from netlab.kernel import libc, signals, sudo_user
+from netlab.kernel import libc, privilege, signals, sudo_user
 
 ANSWER_SECONDS = 60.0
 """How long an answer may take. The first one includes the credential plugin."""
@@ -59,10 +59,16 @@ class KubeProcess:
 
     Raises:
       KubeError: if there is no such context, or its kubeconfig cannot be used.
-      HostError: if the ``kubernetes`` package is missing, or a credential plugin fails.
+      HostError: if the ``kubernetes`` package is missing, a credential plugin fails, or this process has entered the
+        network namespace of a user's labs.
     """
 
     def __init__(self, context: str) -> None:
+        if privilege.rootless():
+            raise HostError(
+                "without root, a command that opens a lab is in the lab's network and reaches no API server",
+                "use sudo, or export the objects to a file with kubectl",
+            )
         user = sudo_user.caller()
         questions, self._ask = os.pipe()
         self._answers, answers = os.pipe()

@@ -16,7 +16,7 @@ from sources.api_server import Answer, ApiServer, kubeconfig, ok, serving, slow,
 # A forked process has it then, and does not import it for each test.
 import netlab.kernel.kube_library
 from netlab.errors import HostError
-from netlab.kernel import kube_process
+from netlab.kernel import kube_process, privilege
 from netlab.objects import bounds, read_input
 from netlab.sources import SOURCES, cluster_api
 from netlab.sources.cluster_api import _memory
@@ -328,6 +328,14 @@ cat <<END
  "status": {"token": "$(id -u)-$(id -g)-$HOME"}}
 END
 """
+
+
+def test_in_the_network_of_a_users_labs_no_server_is_asked(
+    server: ApiServer, netlab: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command without root that opened a lab has entered it."""
+    monkeypatch.setattr(privilege, "rootless", lambda: True)
+    failed(netlab, 3, "is in the lab's network and reaches no API server; use sudo, or export the objects")
 
 
 # --- sudo -----------------------------------------------------------------------------------------------------------

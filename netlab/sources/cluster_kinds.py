@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
+from urllib.parse import quote
 
 from netlab.objects.kind import NETLAB_VERSION, Kind, written
 
@@ -39,7 +40,7 @@ class Resource(NamedTuple):
     def path(self, namespace: str = "") -> str:
         """Return the path of its list, of one namespace or of all."""
         base = f"/apis/{self.version}" if self.group else f"/api/{self.version}"
-        return f"{base}/namespaces/{namespace}/{self.plural}" if namespace else f"{base}/{self.plural}"
+        return f"{base}/namespaces/{quote(namespace, safe='')}/{self.plural}" if namespace else f"{base}/{self.plural}"
 
 
 def read_kinds() -> tuple[Kind, ...]:

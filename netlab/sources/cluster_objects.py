@@ -49,9 +49,7 @@ class Reading:
         found = served(kinds)
         self._read_namespaces(found.get(_NAMESPACE))
         pods = self._add(found, _POD)
-        self._namespaces = list(
-            dict.fromkeys([*self._namespaces, *(_metadata(pod).get("namespace", "") for pod in pods)])
-        )
+        self._namespaces = list(dict.fromkeys([*self._namespaces, *filter(None, (_place(pod)[0] for pod in pods))]))
         for kind in found:
             known = get(kind)
             if kind not in (_NAMESPACE, _POD, _POLICY, SECRET) and known is not None and known.template is None:
@@ -87,7 +85,7 @@ class Reading:
             except NotListedError:
                 one = None
             found = [one] if one is not None else []
-        self._namespaces += [_metadata(one).get("name", "") for one in found]
+        self._namespaces += filter(None, (_place(one)[1] for one in found))
         self._keep(found)
 
     def _add(self, resources: dict[str, Resource], kind: str) -> list[dict[str, Any]]:
@@ -165,23 +163,22 @@ class Reading:
         self._problems.append(Problem(self._source.file, 0, "", "", message, "warning", NOT_LISTED))
 
 
-def _metadata(one: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = one["metadata"]
-    return found
+def _place(one: dict[str, Any]) -> tuple[str, str]:
+    """Return the namespace and the name of an object, "" where the server states none."""
+    metadata = one["metadata"]
+    return _text(metadata.get("namespace")), _text(metadata.get("name"))
 
 
-def _place(one: dict[str, Any]) -> tuple[Any, Any]:
-    metadata = _metadata(one)
-    return metadata.get("namespace"), metadata.get("name")
-
-
-def _owners(one: dict[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+def _owners(one: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Yield kind, namespace and name of the controller that made an object."""
-    metadata = _metadata(one)
-    owners = metadata.get("ownerReferences")
+    owners = one["metadata"].get("ownerReferences")
     for owner in owners if isinstance(owners, list) else ():
         if isinstance(owner, dict) and owner.get("controller") is True:
-            yield str(owner.get("kind")), metadata.get("namespace"), owner.get("name")
+            yield _text(owner.get("kind")), _place(one)[0], _text(owner.get("name"))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _is_workload(name: str) -> bool:

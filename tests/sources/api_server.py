@@ -58,7 +58,10 @@ class ApiServer:
         if path in self.forbidden:
             return status(403, "forbidden: no")
         for one in self.kinds:
-            for namespace in ("", *{item["metadata"].get("namespace", "") for item in self.objects}):
+            for namespace in (
+                "",
+                *{n for item in self.objects if isinstance(n := item["metadata"].get("namespace"), str)},
+            ):
                 if path == one.path(namespace):
                     return self._list(one, namespace, query)
                 if path.rpartition("/")[0] == one.path(namespace):
@@ -78,7 +81,7 @@ class ApiServer:
         return ok({"kind": f"{one.kind}List", "apiVersion": one.version, "metadata": metadata, "items": items})
 
     def _one(self, one: Resource, namespace: str, name: str) -> Answer:
-        found = [o for o in self._of(one, namespace) if o["metadata"]["name"] == name]
+        found = [o for o in self._of(one, namespace) if o["metadata"].get("name") == name]
         return ok(found[0]) if found else status(404, "not found")
 
     def _discovery(self, path: str) -> Answer:
@@ -152,7 +155,11 @@ def serving(server: ApiServer, folder: Path) -> Iterator[Path]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Print nothing: netlab may have gone in the middle of an answer."""
+
+    httpd = Server(("127.0.0.1", 0), Handler)
     httpd.daemon_threads = True
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()

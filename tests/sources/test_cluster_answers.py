@@ -142,6 +142,20 @@ def test_kinds_of_strange_names_are_left_out(server: ApiServer) -> None:
     assert [] == [path for path in server.paths() if ".." in path]
 
 
+def test_names_that_are_none_are_errors_of_the_objects(server: ApiServer, netlab: Call) -> None:
+    """They are in no path, and end nothing."""
+    strange: list[object] = [{"name": 5, "namespace": [1]}, {"name": "../x?y", "namespace": "../z"}, {}]
+    owner = {"ownerReferences": [5, {"controller": True, "kind": ["x"], "name": {}}]}
+    server.objects = [{"apiVersion": "v1", "kind": k, "metadata": m} for k in ("Namespace", "Pod") for m in strange]
+    server.objects += [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", **owner}}]
+    server.forbidden |= {"/apis/networking.k8s.io/v1/networkpolicies"}
+    done = netlab("check", "-f", "cluster:")
+
+    assert 2 == done.exit_code
+    assert "metadata.name: Invalid value: 5: must be a string" in done.stderr
+    assert [] == [path for path in server.paths() if "/../" in path]
+
+
 def test_half_a_surrogate_pair_is_replaced(server: ApiServer) -> None:
     """As Go does; it could not be printed."""
     server.objects = [pod("a") | {"metadata": {"name": "a", "labels": {"k": "\ud800"}}}]
@@ -268,6 +282,17 @@ def test_a_user_that_acts_as_another(server: ApiServer, monkeypatch: pytest.Monk
     } == named
     several = netlab.kernel.kube_library.impersonation({"as-groups": ["a", "b"]})
     assert [("Impersonate-Group", "a"), ("Impersonate-Group", "b")] == [*several]
+
+
+def test_a_proxy_of_the_kubeconfig(server: ApiServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is asked for the server."""
+    path = kubeconfig(tmp_path / "k", "http://cluster.invalid", token="t")  # noqa: S106
+    text = path.read_text()
+    path.write_text(text.replace("server: ", f"proxy-url: {server.url}\n    server: "))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+    assert 12 == len(read_input(["cluster:"], sources=SOURCES).objects.pods)
+    assert "cluster.invalid" == server.headers["Host"]
 
 
 def plugin(folder: Path, text: str, interpreter: str = sys.executable) -> dict[str, object]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 Direction = Literal["ingress", "egress"]
+DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
 Protocol = Literal["TCP", "UDP", "SCTP"]
 DnsPolicy = Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]
 

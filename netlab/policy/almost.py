@@ -8,13 +8,12 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 from netlab.policy.matching import selector_mismatch_texts
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _Labels = frozenset[tuple[str, str]]
 
 
@@ -58,7 +57,7 @@ def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pr
         return
     found: dict[str, dict[str, None]] = {}
     directions: dict[str, list[str]] = {}
-    for direction in _DIRECTIONS if policy.policy_types else ():
+    for direction in DIRECTIONS if policy.policy_types else ():
         if not policy.isolates(direction):
             continue
         for labels, pods in _open(cluster, policy.meta.namespace, direction).items():
@@ -98,7 +97,7 @@ def _open(cluster: Cluster, namespace: str, direction: Direction) -> dict[_Label
                 selected[way].update(map(id, pods_selected(cluster, policy)))
         for name in dict.fromkeys(policy.meta.namespace for policy in policies_meant(cluster)):
             pods = _selectable(cluster, name)
-            for way in _DIRECTIONS:
+            for way in DIRECTIONS:
                 known[name, way] = _by_labels(pod for pod in pods if id(pod) not in selected[way])
     return known[namespace, direction]
 

@@ -18,7 +18,7 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
 from netlab.objects.services import Service
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS
 from netlab.objects.unread_kinds import is_policy
 from netlab.policy.cause_text import causes_text
 from netlab.policy.cluster_diff import ChangedPairs, Ends
@@ -34,7 +34,6 @@ from netlab.verdicts import Expected
 # asked about, the most rows, and the most causes that are tried again for later rows.
 _MOST_SETS, _DOCUMENTS = 500, 100_000
 _MOST_PAIRS, _MOST_ROWS, _MOST_AGAIN = 4_000, 20_000, 50
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _ABOUT_SERVICES = ("Service", "Endpoints", "EndpointSlice")
 
 _Kind = Sequence[Endpoint] | Sequence[Service]
@@ -204,7 +203,7 @@ class Causes:
                 if isinstance(pod, Pod):
                     spaces.add(pod.namespace)
                     owners |= {pod.workload, f"Pod {pod.ref}", f"PodLabels {pod.ref}"}
-                    for direction in _DIRECTIONS:
+                    for direction in DIRECTIONS:
                         selecting |= {one.meta.key for one in isolating(version.cluster, pod, direction)}
         return spaces, owners, selecting
 

@@ -10,7 +10,7 @@ from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
 from netlab.policy.matching import field_of, peer_mismatch_text
@@ -18,8 +18,6 @@ from netlab.policy.meaning import policies_meant
 from netlab.policy.port_sets import PortSet, ports_of
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unread import selecting
-
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen

@@ -13,7 +13,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, Rule
 from netlab.objects.topology import TopologyPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
@@ -29,7 +29,6 @@ from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 
 _USUAL = TopologyPolicy()
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 def warnings(cluster: Cluster) -> list[Problem]:

@@ -186,7 +186,7 @@ def _pairs(one: Pairs) -> dict[str, Any]:
 
 
 def _lines(draft: PolicyDraft) -> Iterator[str]:
-    from netlab.policy.suggest.drafts import DIRECTIONS
+    from netlab.objects.types import DIRECTIONS
 
     data = draft.data()
     spec = data.pop("spec")

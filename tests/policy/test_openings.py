@@ -13,7 +13,7 @@ from sizes import samples
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Host, Pod
-from netlab.objects.types import Address, Direction
+from netlab.objects.types import DIRECTIONS, Address, Direction
 from netlab.policy.address_sets import AddressSet
 from netlab.policy.evaluate import evaluate
 from netlab.policy.label_sets import ALL_LABELS, ALL_NAMESPACES
@@ -21,7 +21,6 @@ from netlab.policy.openings import openings
 from netlab.policy.pod_peers import PodPeers
 from netlab.policy.port_sets import EVERY_PORT
 
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 Verdicts = dict[tuple[str, int | None], bool]
 
 

@@ -13,12 +13,10 @@ from netlab.errors import Problem
 from netlab.frozen import frozen_with_cache
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import NetworkPolicy, Rule
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.tiers import only_network_policy
-
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen_with_cache

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, RuleDraft
+from netlab.objects.types import DIRECTIONS, Direction
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft
 from netlab.policy.suggest.universe import AskedPort, Universe
 
 _EVERY_POD = LabelSelector()

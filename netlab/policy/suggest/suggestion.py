@@ -11,9 +11,10 @@ from netlab.frozen import frozen
 from netlab.objects.flow_logs import ObservedFlow
 from netlab.objects.mentions import Mention, NotRead
 from netlab.objects.services import Service
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.differences import differences
 from netlab.policy.suggest.declared import Finder, declared
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, policies
+from netlab.policy.suggest.drafts import PolicyDraft, policies
 from netlab.policy.suggest.keeping import kept
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import End, Need, Pods, Unknown, merged

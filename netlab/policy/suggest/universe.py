@@ -12,10 +12,9 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import Address, Direction
+from netlab.objects.types import DIRECTIONS, Address, Direction
 from netlab.policy.bitsets import transpose
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
-from netlab.policy.suggest.drafts import DIRECTIONS
 
 AskedPort = tuple[str, int | None]
 _LAST_PORT = 65535

@@ -8,8 +8,8 @@ from netlab.cluster.types import Cluster
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, Protocol
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, RuleDraft
+from netlab.objects.types import DIRECTIONS, Direction, Protocol
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft
 from netlab.policy.suggest.label_classes import LabelClass, LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.objects.policies import NetworkPolicy
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.lint.covers import meaning_of
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.problems import some
 

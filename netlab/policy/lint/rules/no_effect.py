@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.lint.covers import rule_covers, selector_covers
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.problems import some
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.lint.covers import rule_covers
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 
 # Rules of a policy that are compared with each other.

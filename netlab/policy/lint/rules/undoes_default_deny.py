@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.lint.covers import meaning_of
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netlab.cluster.types import Cluster
+from netlab.errors import place_text
 from netlab.frozen import frozen
 from netlab.objects.changed_objects import MISSING, ChangedObject, FieldChange
 from netlab.objects.types import Direction, Document
@@ -48,7 +49,7 @@ class Cause:
     @property
     def place(self) -> str:
         """The file and the line, if it is known."""
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return place_text(self.file, self.line)
 
     def __str__(self) -> str:
         return f"{self._where}: {self.message}"

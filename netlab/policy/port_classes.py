@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netlab.cluster.host_ports import published
 from netlab.cluster.types import Cluster
-from netlab.objects.invariants import LAST_PORT, PortSpan
+from netlab.objects.invariants import PortSpan
+from netlab.objects.types import LAST_PORT
 from netlab.policy import tiers
 from netlab.policy.by_settings import PORTS
 

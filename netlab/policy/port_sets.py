@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from netlab.cluster.types import Endpoint
 from netlab.frozen import frozen
 from netlab.objects.policies import PolicyPort
+from netlab.objects.types import LAST_PORT
 from netlab.policy.by_settings import PORTS
 from netlab.policy.matching import container_port
 
 Ranges = tuple[tuple[int, int], ...]
 """Disjoint ranges with both ends, sorted, with a gap between any two."""
 
-LAST = 65535
-_FULL: Ranges = ((1, LAST),)
+_FULL: Ranges = ((1, LAST_PORT),)
 
 
 @frozen

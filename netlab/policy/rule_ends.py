@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from netlab.cluster.services.system import SYSTEM_NAMESPACES
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.invariants import InvariantRule, RuleEnd
 from netlab.objects.services import Service
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.policy.outside import Outside, covers
-
-SYSTEM_NAMESPACES = ("kube-system", "ingress-nginx")
-"""The namespaces of the pods that netlab adds."""
 
 
 def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
@@ -55,7 +53,7 @@ def without_match(cluster: Cluster, end: RuleEnd) -> str:
         case "pods":
             known = list(cluster.namespaces)
             if end.namespace and end.namespace not in known:
-                return f"no namespace {end.namespace!r}{_similar(end.namespace, known)}"
+                return f"no namespace {end.namespace!r}{did_you_mean(similar(end.namespace, known))}"
             return f"no pod matches {end}"
         case "host":
             names = [host.name for host in cluster.hosts if not isinstance(host, Outside)]
@@ -66,15 +64,10 @@ def without_match(cluster: Cluster, end: RuleEnd) -> str:
         case "hosts" | "nodes":
             return f"the input has no {end.kind}"
     what = "Service" if end.kind == "service" else end.kind
-    return f"no {what} {end.name!r}{_similar(end.name, names)}"
+    return f"no {what} {end.name!r}{did_you_mean(similar(end.name, names))}"
 
 
 def _selects(cluster: Cluster, end: RuleEnd, pod: Pod) -> bool:
     if end.namespace and pod.namespace != end.namespace:
         return False
     return end.spaces.matches(cluster.namespaces.get(pod.namespace, {})) and end.labels.matches(pod.labels)
-
-
-def _similar(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 
 from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
@@ -216,8 +216,4 @@ def _missing(cluster: Cluster, what: str, key: str) -> str:
     unread = next((one for one in cluster.unread if one.meta.key == key), None)
     if unread is not None:
         return f"{unread} is a policy that netlab does not read, so it is not known what it selects"
-    name = key.rpartition("/")[2]
-    near = [one for one in dict.fromkeys(known) if one.rpartition("/")[2] == name][:3]
-    near = near or get_close_matches(key, dict.fromkeys(known), n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"no {what} {key!r}{hint}"
+    return f"no {what} {key!r}{did_you_mean(similar(key, known))}"

@@ -50,7 +50,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -136,12 +136,12 @@ class ExposureReport:
         if level == "cluster":
             every = [one.ports for one in side.openings.pods if one.peers.everything]
             every += [one.ports for one in side.pods_by_address(cluster)]
-            pods = f"every pod on {_few(reduce(or_, every).words(), 2)}"
+            pods = f"every pod on {few(reduce(or_, every).words(), 2)}"
         internet = [one.ports for one in outside if one.addresses.internet]
         if internet:
-            return f"{pods}{unknown}", f"the internet on {_few(reduce(or_, internet).words(), 2)}"
+            return f"{pods}{unknown}", f"the internet on {few(reduce(or_, internet).words(), 2)}"
         ranges = [word for one in outside for word in one.addresses.words()]
-        return f"{pods}{unknown}", _few(ranges, 2) or "nothing"
+        return f"{pods}{unknown}", few(ranges, 2) or "nothing"
 
     def name(self, one: Exposure) -> str:
         """Return the name of a group with the number of its pods."""
@@ -158,7 +158,7 @@ class ExposureReport:
         if alike:
             yield "Open to what does not exist yet:"
             for text, numbers in list(alike.items())[:_MOST]:
-                yield f"  {_few([f'#{number}' for number in numbers])}: {text}"
+                yield f"  {few([f'#{number}' for number in numbers], _FEW)}: {text}"
             if len(alike) > _MOST:
                 yield f"  and {len(alike) - _MOST:,} more; -o wide lists all"
             yield ""
@@ -174,14 +174,14 @@ class ExposureReport:
                 for name in one.namespaces
             ]
             if names and self.radius is None:
-                yield f"Nothing isolates a new pod without labels on {direction} in: {_few(sorted(names))}"
+                yield f"Nothing isolates a new pod without labels on {direction} in: {few(sorted(names), _FEW)}"
 
     def lines(self, one: Exposure) -> Iterator[str]:
         """Yield what is known about a group, in lines."""
         yield self.name(one)
         for word, side, doors in (("from", one.ingress, one.doors), ("to", one.egress, ())):
             texts = [*self.side_lines(one, side)]
-            texts += [f"door: {door} for {_few(door.admitted.words(), 3) or 'unknown addresses'}" for door in doors]
+            texts += [f"door: {door} for {few(door.admitted.words(), 3) or 'unknown addresses'}" for door in doors]
             for number, text in enumerate(texts):
                 yield f"  {word if not number else '':<4}  {text}"
 
@@ -199,9 +199,9 @@ class ExposureReport:
             number = self.found.pods_of(opening.peers)
             now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
-            by_own = f"; own egress policies stop a new one in {_few(stopped)}" if stopped else ""
+            by_own = f"; own egress policies stop a new one in {few(stopped, _FEW)}" if stopped else ""
             nodes = nodes_matched(cluster, opening.peers)
-            by_pods = f"; nodes {_few(nodes)}" if nodes else ""
+            by_pods = f"; nodes {few(nodes, _FEW)}" if nodes else ""
             yield f"{opening.peers} on {opening.ports} ({now}{by_own}{by_pods})"
         whole = side.pods_by_address(cluster)
         for of in side.openings.addresses:
@@ -209,10 +209,10 @@ class ExposureReport:
                 continue
             pods = "pods too; " if of in whole else "some pods too; " if of in side.some_by_address(cluster) else ""
             nodes = nodes_admitted(cluster, one.pods[0], of)
-            shown = pods + (f"nodes {_few(nodes)}; " if nodes else "")
+            shown = pods + (f"nodes {few(nodes, _FEW)}; " if nodes else "")
             own = in_families(cluster, of)
             internet = "the whole internet: " if own.internet else ""
-            yield f"{internet}{_few(own.words())} on {of.ports}{f' ({shown[:-2]})' if shown else ''}"
+            yield f"{internet}{few(own.words(), _FEW)} on {of.ports}{f' ({shown[:-2]})' if shown else ''}"
         if not side.openings.pods and not side.openings.addresses:
             yield "nothing"
 
@@ -223,7 +223,8 @@ class ExposureReport:
         yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over {quantity(radius.hops, 'connection')}:"
         for one in radius.reached:
             steps = " -> ".join(f"{step.pod.ref}:{_port(step.pod, step.asked)}" for step in one.steps)
-            more = f" (and {len(one.pods) - 1} alike: {_few([p.ref for p in one.pods[1:]])})" if one.pods[1:] else ""
+            alike = [pod.ref for pod in one.pods[1:]]
+            more = f" (and {len(alike)} alike: {few(alike, _FEW)})" if alike else ""
             yield f"  {len(one.steps)}  {steps}{more}"
 
     def summary(self) -> str:
@@ -281,16 +282,11 @@ CELLS = ("group", "open to pods", "open to outside", "reaches pods", "reaches ou
 """The columns of the table."""
 
 
-def _few(words: Sequence[str], most: int = _FEW) -> str:
-    """Return the first words, and how many more there are."""
-    return ", ".join(words[:most]) + (f" and {len(words) - most:,} more" if len(words) > most else "")
-
-
 def _port(pod: Pod, asked: tuple[int, str, int | None]) -> str:
-    _, protocol, port = asked
-    name = next((one.name for one in pod.ports if (one.protocol, one.port) == (protocol, port)), "")
-    text = protocol if port is None else f"{port}/{protocol}"
-    return f"{text}{f' ({name})' if name else ''}"
+    from netlab.policy.reasons import service_text
+
+    port = port_data(pod, asked)
+    return service_text(port["protocol"], port["port"]) + (f" ({port['name']})" if port["name"] else "")
 
 
 def port_data(pod: Pod, asked: tuple[int, str, int | None]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netlab.errors import place_text
 from netlab.policy.lint.rule import SEVERITIES
+from netlab.quantity import quantity
 from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Number, Numbers, Paragraph, Rows
 from netlab.report.comments import head
 
@@ -63,7 +65,7 @@ def title_of(result: Lint) -> str:
     for severity in SEVERITIES:
         number = result.findings.count(severity)
         if number:
-            return f"Lint: {number:,} {severity}{'s' if number > 1 and severity != 'info' else ''}"
+            return f"Lint: {quantity(number, severity, 'info' if severity == 'info' else '')}"
     return "Lint: nothing found"
 
 
@@ -76,8 +78,7 @@ def _section(result: Lint, severity: Severity, most: int) -> Iterator[Block]:
 
 
 def _row(one: Finding) -> tuple[str, ...]:
-    place = f"{one.file}:{one.line}" if one.line else one.file
-    return (place, one.rule, one.object, one.path, one.message, one.fix)
+    return (place_text(one.file, one.line), one.rule, one.object, one.path, one.message, one.fix)
 
 
 def _rules_of(result: Lint) -> list[Rule]:

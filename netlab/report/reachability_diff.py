@@ -27,6 +27,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
+from netlab.quantity import few
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -181,8 +182,7 @@ class ReachabilityDiff:
         """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
-                more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-                yield f"{what}: {', '.join(names[:_FEW])}{more}"
+                yield f"{what}: {few(names, _FEW)}"
         if self.unexplained:
             yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
         for side, proof in self.proofs.items():
@@ -276,8 +276,10 @@ def flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
 
 def port_text(pairs: ChangedPairs) -> str:
     """Return the port and IP family of changed pairs as text."""
+    from netlab.policy.reasons import service_text
+
     family, protocol, port = pairs.asked
-    return f"{protocol if port is None else f'{port}/{protocol}'} IPv{family}"
+    return f"{service_text(protocol, port)} IPv{family}"
 
 
 def first_rows(result: ReachabilityDiff, most: int) -> list[tuple[ExplainedPairs, Ends]]:

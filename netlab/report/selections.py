@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
 
@@ -142,8 +142,7 @@ def _place(policy: NetworkPolicy, path: str = "") -> str:
 def _names(names: Sequence[str]) -> str:
     if not names:
         return "nothing"
-    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"
+    return few(names, _FEW)
 
 
 def _text(selector: LabelSelector | None) -> str | None:

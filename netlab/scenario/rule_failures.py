@@ -15,6 +15,7 @@ from netlab.policy.groups import Group
 from netlab.policy.outside import Outside
 from netlab.policy.port_classes import joined
 from netlab.policy.rule_results import Breach, FamilyResult, RuleResult
+from netlab.quantity import few
 from netlab.scenario.results import RuleFailure
 
 PROVES_NOTHING = "proves nothing"
@@ -94,17 +95,14 @@ class RuleFailures:
 def _places(decision: Decision) -> str:
     """Return, as text, the places of the policies that isolate a denied end; the reason has those of other rules."""
     found = [
-        f"{policy.source.file}:{policy.source.line()}"
+        policy.source.place()
         for one in decision.backends or (decision,)
         for side in one.sides
         if side.verdict == "deny"
         for policy in side.isolating
     ]
-    named = list(dict.fromkeys(found))
-    if not named:
-        return ""
-    left = f", and {len(named) - _MOST_PLACES} more" if len(named) > _MOST_PLACES else ""
-    return f" ({', '.join(named[:_MOST_PLACES])}{left})"
+    named = [place for place in dict.fromkeys(found) if place]
+    return f" ({few(named, _MOST_PLACES)})" if named else ""
 
 
 def ports_text(breach: Breach) -> str:
@@ -113,5 +111,4 @@ def ports_text(breach: Breach) -> str:
     if spans == EVERY_PORT:
         return "every port"
     texts = [f"every {s.protocol} port" if s in EVERY_PORT else str(s) for s in spans]
-    more = f" and {len(texts) - _MOST_PORTS} more ranges" if len(texts) > _MOST_PORTS else ""
-    return f"{', '.join(texts[:_MOST_PORTS])}{more}"
+    return few(texts, _MOST_PORTS)

@@ -14,7 +14,6 @@ from netlab.objects.generate_name import with_generated_names
 from netlab.objects.included import Access, included, reader_of
 from netlab.objects.invariants import (
     EVERY_PORT,
-    LAST_PORT,
     Allowed,
     EndKind,
     InvariantRule,
@@ -29,7 +28,7 @@ from netlab.objects.meta import STRICT_CLUSTER_METADATA, object_meta, open_docum
 from netlab.objects.names import dns_label
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.shapes import Shape
-from netlab.objects.types import Document
+from netlab.objects.types import LAST_PORT, Document
 from netlab.objects.usable import whole
 
 MOST_RULES = 1_000

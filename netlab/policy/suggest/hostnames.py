@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.objects.addresses import plain_address
+from netlab.objects.types import LAST_PORT
 from netlab.patterns import pattern
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?"
@@ -81,7 +82,7 @@ def hosts_in(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]
     found: dict[tuple[str, int], None] = {}
     for one in _all(name, text, beside):
         host = one.host.rstrip(".").lower()
-        if host in _LOCAL or host.startswith("127.") or one.port > 65535 or (host, one.port) in found:
+        if host in _LOCAL or host.startswith("127.") or one.port > LAST_PORT or (host, one.port) in found:
             continue
         # A name ends with letters; numbers such as 0.5:1 are no hosts.
         if host.rpartition(".")[2].isdecimal() and plain_address(host) is None:
@@ -139,6 +140,6 @@ def _port_beside(name: str, beside: Mapping[str, str]) -> int:
             for key, value in beside.items():
                 if key.lower() in (f"{stem}port", f"{lower}_port", f"{lower}-port") and value.strip().isdecimal():
                     number = int(value.strip()[:6])
-                    return number if 0 < number <= 65535 else 0
+                    return number if 0 < number <= LAST_PORT else 0
             break
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.cluster.flows import Flow, FlowSelection, declared_ports
+from netlab.cluster.services.system import DNS_LABELS
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Address, Direction
@@ -20,7 +21,7 @@ from netlab.policy.groups import Groups, groups
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods, merged
 from netlab.policy.suggest.results import Pairs, Proof
-from netlab.policy.suggest.writing import DNS_LABELS, DNS_NAMESPACE
+from netlab.policy.suggest.writing import DNS_NAMESPACE
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netlab.cluster.types import Endpoint
+from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort
 
 
@@ -22,7 +23,7 @@ class Pairs(NamedTuple):
 
     def __str__(self) -> str:
         family, protocol, port = self.service
-        what = f"{self.source.ref} -> {self.destination.ref} {port}/{protocol} IPv{family}"
+        what = f"{self.source.ref} -> {self.destination.ref} {service_text(protocol, port)} IPv{family}"
         more = f" and {self.pairs - 1} alike" if self.pairs > 1 else ""
         return f"{what}{more}{f': {self.why}' if self.why else ''}"
 

@@ -22,6 +22,7 @@ from netlab.policy.suggest.observed import observed
 from netlab.policy.suggest.proof import Comparison
 from netlab.policy.suggest.results import Pairs, Proof
 from netlab.policy.suggest.writing import end_name, touched_namespaces, written
+from netlab.quantity import few
 
 # The most policies that a note names.
 _FEW = 10
@@ -139,8 +140,7 @@ def from_today(
     left = {f"{one.namespace}/{one.name}" for one in drafts}
     empty = [policy.meta.key for policy in cluster.policies if policy.meta.key not in left]
     if empty:
-        more = f" and {len(empty) - _FEW} more" if len(empty) > _FEW else ""
-        notes.append(f"left out, as nothing changes without them: {', '.join(empty[:_FEW])}{more}")
+        notes.append(f"left out, as nothing changes without them: {few(empty, _FEW)}")
     tally = found.tallies["suggested"]
     changed = tuple(
         Pairs(source, end, one.asked, one.pairs, " became ".join(map(str, one.verdicts)))

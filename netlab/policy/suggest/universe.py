@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import DIRECTIONS, Address, Direction
+from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction
 from netlab.policy.bitsets import transpose
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 
 AskedPort = tuple[str, int | None]
-_LAST_PORT = 65535
 
 
 class Item(NamedTuple):
@@ -185,5 +184,5 @@ def asked_ports(cluster: Cluster) -> Iterator[AskedPort]:
                 if isinstance(item.port, int):
                     numbers[item.protocol] |= {item.port, (item.end_port or item.port) + 1}
     for protocol, found in numbers.items():
-        yield from ((protocol, number) for number in sorted(found) if 1 <= number <= _LAST_PORT)
+        yield from ((protocol, number) for number in sorted(found) if 1 <= number <= LAST_PORT)
     yield "ICMP", None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from netlab.cluster.services.system import DNS_LABELS
 from netlab.cluster.types import Cluster
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import Peer, PolicyPort
@@ -16,7 +17,6 @@ from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods
 DEFAULT_DENY = "default-deny"
 DNS = "allow-dns"
 DNS_NAMESPACE = "kube-system"
-DNS_LABELS = {"k8s-app": "kube-dns"}
 
 _Port = tuple[Protocol, int]
 _Rule = tuple[frozenset[End], frozenset[_Port]]

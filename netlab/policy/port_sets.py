@@ -51,7 +51,15 @@ class PortSet:
 
     def meets(self, other: PortSet) -> bool:
         """Say whether both sets have a port; neither has names."""
-        return bool(self - (self - other))
+        if self.icmp and other.icmp:
+            return True
+        ours = dict(self.ranges)
+        return any(
+            low <= last and first <= high
+            for protocol, ranges in other.ranges
+            for first, last in ranges
+            for low, high in ours.get(protocol, ())
+        )
 
     def __bool__(self) -> bool:
         return bool(self.ranges or self.icmp or self.names)
@@ -116,7 +124,7 @@ def ports_of(items: Iterable[PolicyPort], destination: Endpoint | None = None) -
             ranges[item.protocol] = [*ranges.get(item.protocol, ()), *_FULL]
         elif item.port:
             ranges.setdefault(item.protocol, []).append((item.port, item.end_port or item.port))
-    return PortSet() | _made({protocol: joined(of) for protocol, of in ranges.items()}, False, names)
+    return _made({protocol: joined(of) for protocol, of in ranges.items()}, False, names)
 
 
 def _made(ranges: dict[str, Ranges], icmp: bool, names: Iterable[tuple[str, str]]) -> PortSet:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import DIRECTIONS
-from netlab.policy.lint.covers import meaning_of
+from netlab.policy.label_sets import labels_of
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.problems import some
@@ -17,7 +17,7 @@ def _find(given: Given) -> Iterator[Found]:
     for policy in given.policies:
         if not any(policy.rules(direction) for direction in DIRECTIONS):
             continue
-        key = (policy.meta.namespace, policy.policy_types, meaning_of(policy.pod_selector))
+        key = (policy.meta.namespace, policy.policy_types, labels_of(policy.pod_selector))
         alike.setdefault(key, []).append(policy)
     for first, *others in alike.values():
         if others:

@@ -11,10 +11,10 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.ports_meet import ports_meet
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import field_of
+from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
@@ -84,7 +84,8 @@ class _Halves:
                 by[policy.meta.key] = policy
                 for rule in policy.rules(_OTHER[direction]):
                     for one in self._admitted(policy, rule, own):
-                        if ports_meet(ports, rule.ports, pod if direction == "egress" else one):
+                        destination = pod if direction == "egress" else one
+                        if ports_of(ports, destination).meets(ports_of(rule.ports, destination)):
                             return ()
         return (*by.values(),)
 

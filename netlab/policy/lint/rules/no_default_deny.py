@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
-from netlab.policy.lint.covers import meaning_of
+from netlab.policy.lint.covers import selects_all
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
@@ -25,7 +25,7 @@ def _find(given: Given) -> Iterator[Found]:
         (policy.meta.namespace, direction)
         for policy in policies_meant(given.cluster)
         for direction in given.directions
-        if policy.isolates(direction) and not meaning_of(policy.pod_selector)
+        if policy.isolates(direction) and selects_all(policy.pod_selector)
     }
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():

@@ -8,7 +8,7 @@ from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import DIRECTIONS, Direction
-from netlab.policy.lint.covers import meaning_of
+from netlab.policy.lint.covers import selects_all
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
@@ -18,15 +18,15 @@ def _find(given: Given) -> Iterator[Found]:
     denies: dict[tuple[str, Direction], NetworkPolicy] = {}
     for policy in given.policies:
         for direction in DIRECTIONS:
-            if policy.isolates(direction) and not policy.rules(direction) and _is_for_all(policy):
+            if policy.isolates(direction) and not policy.rules(direction) and selects_all(policy.pod_selector):
                 denies.setdefault((policy.meta.namespace, direction), policy)
     for policy, direction, rule in given.rules():
         deny = denies.get((policy.meta.namespace, direction))
         if deny is None or not _allows_all(given.cluster, rule):
             continue
-        if _is_for_all(policy):
+        if selects_all(policy.pod_selector):
             pods = "all pods of the namespace"
-        elif _selects_all(given.cluster, policy):
+        elif _selects_each_pod(given.cluster, policy):
             pods = "all pods that the namespace has"
         else:
             continue
@@ -35,12 +35,8 @@ def _find(given: Given) -> Iterator[Found]:
         )
 
 
-def _is_for_all(policy: NetworkPolicy) -> bool:
-    """Say whether a policy selects all pods, whatever labels they have."""
-    return not meaning_of(policy.pod_selector)
-
-
-def _selects_all(cluster: Cluster, policy: NetworkPolicy) -> bool:
+def _selects_each_pod(cluster: Cluster, policy: NetworkPolicy) -> bool:
+    """Say whether a policy selects all pods that its namespace has today."""
     here = [pod for pod in pods_by_namespace(cluster)[policy.meta.namespace] if pod.selectable]
     return len(pods_selected(cluster, policy)) == len(here) > 0
 

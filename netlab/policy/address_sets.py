@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network, summarize_address_range
@@ -44,8 +45,6 @@ class AddressSet:
         return AddressSet(self.v4) if family == 4 else AddressSet((), self.v6)
 
     def __contains__(self, address: Address) -> bool:
-        from bisect import bisect_right
-
         ranges = self.v4 if address.version == 4 else self.v6
         at = bisect_right(ranges, int(address), key=lambda one: one[0]) - 1
         return at >= 0 and int(address) <= ranges[at][1]
@@ -74,7 +73,7 @@ class AddressSet:
         return found
 
     def blocks(self, family: int) -> list[IPBlock]:
-        """Return ipBlocks with exactly these addresses: prefixes, or one block with exceptions if that is shorter."""
+        """Return ipBlocks with exactly these addresses: prefixes, or one block with ``except`` if that is shorter."""
         prefixes = self.prefixes(family)
         if len(prefixes) < 2:
             return [IPBlock(prefix) for prefix in prefixes]
@@ -122,6 +121,17 @@ def of_block(block: IPBlock) -> AddressSet:
     holes = [prefix for prefix in block.excepts if prefix.version == block.cidr.version]
     return own - address_set(holes) if holes else own
 
+
+NO_MACHINE: tuple[Prefix, ...] = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"),
+            *("::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"),
+        ),
+    )
+)
+"""Addresses that name no other machine. Metadata services have addresses of 169.254.0.0/16, so it is not among them."""
 
 ALL_ADDRESSES = address_set([IPv4Network("0.0.0.0/0"), IPv6Network("::/0")])
 

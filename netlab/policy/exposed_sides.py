@@ -11,8 +11,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.decision import Match
-from netlab.policy.doors import outside
-from netlab.policy.inside_addresses import every_pod, in_families, pod_ranges
+from netlab.policy.inside_addresses import every_pod, in_families, outside_addresses, pod_ranges
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, openings
 from netlab.policy.port_sets import EVERY_SCTP
 from netlab.policy.unread import selecting
@@ -75,11 +74,11 @@ class Side:
         They may have addresses of pods and nodes too, and have those of the cluster's IP families only.
         """
         found = [replace(one, addresses=in_families(cluster, one)) for one in self.openings.addresses]
-        return tuple(one for one in found if one.addresses & outside(cluster))
+        return tuple(one for one in found if one.addresses & outside_addresses(cluster))
 
     def is_outside(self, cluster: Cluster, one: AddressOpening) -> bool:
         """Say whether an opening has addresses outside of the cluster."""
-        return bool(in_families(cluster, one) & outside(cluster))
+        return bool(in_families(cluster, one) & outside_addresses(cluster))
 
 
 def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:

@@ -1,8 +1,8 @@
 """Exposure: what of each group of pods is open, to pods that do not exist yet too, and where it can go.
 
 Pods of a group have the same verdicts to and from all endpoints (``policy.groups``), the same openings on both sides
-(``policy.openings``), and the same doors (``policy.doors``). Two pods that no existing endpoint tells apart are in two
-groups if a pod or an address that may come does.
+(``policy.openings``), and the same entry points (``policy.entry_points``). Two pods that no existing endpoint tells
+apart are in two groups if a pod or an address that may come does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.policy.doors import Door, doors
+from netlab.policy.entry_points import EntryPoint, entry_points
 from netlab.policy.exposed_sides import LEVELS, Side, side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
@@ -25,7 +25,7 @@ from netlab.policy.stopped_pods import stopped_in
 
 @frozen
 class Exposure:
-    """One group of pods with its sides and doors.
+    """One group of pods with its sides and entry points.
 
     ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` of those that it may
     open a port of. ``unknown``: as many more, if policies allow it that netlab does not read.
@@ -34,7 +34,7 @@ class Exposure:
     group: Group
     ingress: Side
     egress: Side
-    doors: tuple[Door, ...]
+    entry_points: tuple[EntryPoint, ...]
     sources: int
     destinations: int
     unknown: tuple[int, int] = (0, 0)
@@ -132,13 +132,13 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
     reached = _Reached(found)
     exposed: list[Exposure] = []
     for group in found.groups:
-        parts: dict[Hashable, list[tuple[Pod, Side, Side, tuple[Door, ...]]]] = {}
+        parts: dict[Hashable, list[tuple[Pod, Side, Side, tuple[EntryPoint, ...]]]] = {}
         for pod in group.members:
             if isinstance(pod, Pod):
                 ingress, egress = side(cluster, pod, "ingress"), side(cluster, pod, "egress")
-                of_doors = doors(cluster, pod, ingress.openings)
-                key = (ingress.content, egress.content, of_doors, pod.ports)
-                parts.setdefault(key, []).append((pod, ingress, egress, of_doors))
+                entries = entry_points(cluster, pod, ingress.openings)
+                key = (ingress.content, egress.content, entries, pod.ports)
+                parts.setdefault(key, []).append((pod, ingress, egress, entries))
         for alike in parts.values():
             part = Group(group.number, tuple(pod for pod, *_ in alike), group.services)
             ingress, egress = united([one[1] for one in alike]), united([one[2] for one in alike])

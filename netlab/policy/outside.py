@@ -14,21 +14,11 @@ from netlab.cluster.types import Cluster, Host
 from netlab.frozen import frozen
 from netlab.objects.types import Address, Prefix
 from netlab.policy import tiers
+from netlab.policy.address_sets import NO_MACHINE
 
 _BITS = {4: 32, 6: 128}
 _MOST_NAMED = 3
 
-# Addresses that name no other machine. 169.254.0.0/16 is not among them, as metadata services have addresses of it.
-_SPECIAL: tuple[Prefix, ...] = (
-    IPv4Network("0.0.0.0/8"),
-    IPv4Network("127.0.0.0/8"),
-    IPv4Network("224.0.0.0/4"),
-    IPv4Network("255.255.255.255/32"),
-    IPv6Network("::/127"),
-    IPv6Network("::ffff:0:0/96"),
-    IPv6Network("fe80::/10"),
-    IPv6Network("ff00::/8"),
-)
 # Examples that a reader takes for an address of the internet, tried in this order.
 _EXAMPLES: tuple[Address, ...] = (
     IPv4Address("203.0.113.10"),
@@ -100,7 +90,7 @@ def covers(cidr: Prefix, host: Host) -> bool:
 def _inside(cluster: Cluster) -> list[Prefix]:
     prefixes = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
     prefixes += [prefix for node in cluster.nodes for of in node.pod_cidrs.values() for prefix in of]
-    prefixes += [*cluster.service_cidrs, *cluster.load_balancer_cidrs, *_SPECIAL]
+    prefixes += [*cluster.service_cidrs, *cluster.load_balancer_cidrs, *NO_MACHINE]
     addresses = [*cluster.by_address]
     for service in cluster.services:
         balanced = (one.address for one in service.load_balancer if one.address is not None)

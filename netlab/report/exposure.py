@@ -19,7 +19,7 @@ The document (``-o json``, ``-o yaml``) is::
              "pods": "some", "outside": true, "nodes": ["node-1"], "because": […]}],
           "unknown": []},
         "egress": {…},
-        "doors": [{"kind": "nodePort", "service": "shop/db", "protocol": "TCP", "port": 30432, "target": 5432,
+        "entryPoints": [{"kind": "nodePort", "service": "shop/db", "protocol": "TCP", "port": 30432, "target": 5432,
                    "family": 4, "ranges": […], "internet": [4], "unknown": []}]}],
      "newPods": [{"namespaces": ["shop"], "ingress": {"isolated": false, "policies": []}, "egress": {…}}],
      "summary": {"groups": 3, "pods": 5, "unprotected": 2, "internet": 1}}
@@ -34,7 +34,7 @@ The document (``-o json``, ``-o yaml``) is::
 - ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``internet``: the IP
   families whose public addresses they have.
 - ``nodes``: the nodes that have one of the addresses, or whose host-network pods the selectors match.
-- ``doors``: how outside addresses reach a pod; ``ranges`` get through, as far as they lie outside of the cluster.
+- ``entryPoints``: how outside addresses reach a pod; of ``ranges``, the addresses outside of the cluster get through.
 - ``newPods``: what isolates a new pod without labels.
 - ``unknown``: policies that netlab does not read and that could change the side.
 
@@ -179,9 +179,9 @@ class ExposureReport:
     def lines(self, one: Exposure) -> Iterator[str]:
         """Yield what is known about a group, in lines."""
         yield self.name(one)
-        for word, side, doors in (("from", one.ingress, one.doors), ("to", one.egress, ())):
+        for word, side, entries in (("from", one.ingress, one.entry_points), ("to", one.egress, ())):
             texts = [*self.side_lines(one, side)]
-            texts += [f"door: {door} for {few(door.admitted.words(), 3) or 'unknown addresses'}" for door in doors]
+            texts += [f"entry point: {of} for {few(of.admitted.words(), 3) or 'unknown addresses'}" for of in entries]
             for number, text in enumerate(texts):
                 yield f"  {word if not number else '':<4}  {text}"
 

@@ -31,19 +31,19 @@ def group_data(report: ExposureReport, name: str, one: Exposure) -> dict[str, An
         "destinations": one.destinations,
         "ingress": _side(report, one, one.ingress),
         "egress": _side(report, one, one.egress),
-        "doors": [
+        "entryPoints": [
             {
-                "kind": door.kind,
-                "service": door.service,
-                "protocol": door.protocol,
-                "port": door.port,
-                "target": door.target,
-                "family": door.family,
-                "ranges": _ranges(door.admitted),
-                "internet": list(door.admitted.internet),
-                "unknown": _ranges(door.unknown),
+                "kind": entry.kind,
+                "service": entry.service,
+                "protocol": entry.protocol,
+                "port": entry.port,
+                "target": entry.target,
+                "family": entry.family,
+                "ranges": _ranges(entry.admitted),
+                "internet": list(entry.admitted.internet),
+                "unknown": _ranges(entry.unknown),
             }
-            for door in one.doors
+            for entry in one.entry_points
         ],
     }
 

@@ -275,7 +275,7 @@ def _from_outside(finder: Finder) -> Iterator[Need]:
         targets, _ = finder.behind(service, 0)
         for end, protocol, port in targets:
             if isinstance(end, Pods):
-                kind: Kind = "door" if end.number in servers else "outside"
+                kind: Kind = "controller" if end.number in servers else "outside"
                 for block in blocks:
                     yield Need(Addresses(block, "outside"), end, protocol, port, kind, why)
 

@@ -35,7 +35,7 @@ def touched_namespaces(cluster: Cluster, classes: LabelClasses, needs: Iterable[
     for need in needs:
         if isinstance(need.source, Pods) and need.kind != "ingress":
             found.add(classes.all[need.source.number].namespace)
-        if isinstance(need.destination, Pods) and need.kind not in ("dns", "door"):
+        if isinstance(need.destination, Pods) and need.kind not in ("dns", "controller"):
             found.add(classes.all[need.destination.number].namespace)
     return frozenset(found)
 

@@ -27,7 +27,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
-from netlab.quantity import few
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -54,7 +54,7 @@ _OUTSIDE = "!"
 
 
 @frozen
-class Proof:
+class SideProof:
     """What packets said on one side: the counts, the pairs that differ from the expected verdicts, and each verdict.
 
     ``verdicts`` is by source, destination, IP family, protocol and port.
@@ -66,7 +66,7 @@ class Proof:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{self.counts[one]} {one}" for one in ("agree", "differ", "inconclusive"))
-        return f"{self.counts['pairs']} changed pairs by packets: {counts}"
+        return f"{quantity(self.counts['pairs'], 'changed pair')} by packets: {counts}"
 
 
 class ReachabilityDiff:
@@ -83,7 +83,7 @@ class ReachabilityDiff:
         causes: Causes,
         *,
         by_pairs: bool = False,
-        proofs: Mapping[str, Proof] | None = None,
+        proofs: Mapping[str, SideProof] | None = None,
         again: CommandLine | None = None,
     ) -> None:
         self.sides = sides
@@ -204,7 +204,7 @@ class ReachabilityDiff:
         for side in ("old", "new"):
             proof = self.proofs.get(side)
             every = [ends] if self.by_pairs else pairs.ends()
-            said = {proof.verdicts.get(flow_key(one, pairs)) for one in every} - {None} if proof else set()
+            said = {proof.verdicts.get(_flow_key(one, pairs)) for one in every} - {None} if proof else set()
             found.append(None if not said else said.pop() if len(said) == 1 else "mixed")
         return found[0], found[1]
 
@@ -269,7 +269,7 @@ class ReachabilityDiff:
         return GroupNames(self.found.old), GroupNames(self.found.new)
 
 
-def flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
+def _flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
     """Return what tells a question about a pair from all others."""
     return (_ref(ends[0]), _ref(ends[1]), *pairs.asked)
 

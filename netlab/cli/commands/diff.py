@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli.packet_proof import prove
 from netlab.errors import UsageError
 from netlab.report.reachability_diff import ReachabilityDiff
 
 if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.cluster.flows import Flow
     from netlab.policy.cluster_diff import ClusterDiff
     from netlab.policy.clusters_between import Version
-    from netlab.report.reachability_diff import Proof
+    from netlab.probe import Measurement
+    from netlab.report.reachability_diff import SideProof
 
-# The most wrong pairs that a side lists.
-_MOST = 10
 FailOn = Literal["opened", "closed", "any", "never"]
 
 
@@ -107,10 +109,10 @@ def diff_command(
     questions = flow_arguments.selection_of(asked, ports, family, nodes, False, system, services)
     found = cluster_diff(before.cluster, after.cluster, questions, one_sided=one_sided)
     causes = Causes(ClustersBetween(before, after, hosts), found.questions)
-    proofs: dict[str, Proof] = {}
+    proofs: dict[str, SideProof] = {}
     if prove:
         inputs.confirm(max(len(before.cluster.pods), len(after.cluster.pods)), yes)
-        proofs = {"old": _proof("old", before, found), "new": _proof("new", after, found)}
+        proofs = {"old": _side_proof("old", before, found), "new": _side_proof("new", after, found)}
     result = ReachabilityDiff((old, new), found, causes, by_pairs=by_pairs, proofs=proofs, again=options.again())
     rendering.render(result, output)
     rendering.write(result, reports)
@@ -128,36 +130,20 @@ def _fails(found: ClusterDiff, fail_on: FailOn) -> bool:
     return fail_on == "any" and bool(found.found)
 
 
-def _proof(side: str, version: Version, found: ClusterDiff) -> Proof:
+def _side_proof(side: str, version: Version, found: ClusterDiff) -> SideProof:
     """Build the lab of one side, and compare packets with its verdicts for the changed pairs."""
-    from netlab.lab.lab import temporary
-    from netlab.policy import evaluate
     from netlab.policy.clusters_between import flow_by_name
-    from netlab.report.reachability_diff import Proof
-    from netlab.report.rows import Tally, endpoints_of, row_of
-    from netlab.scenario.compare import reason_of
+    from netlab.report.reachability_diff import SideProof
 
-    tally = Tally("verify")
-    wrong: list[str] = []
     verdicts = {}
-    with (
-        temporary(version.objects, cluster=version.cluster) as lab,
-        terminal.progress(f"measuring {side}") as progress,
-    ):
-        flows = [
-            flow
-            for one in found.found
-            for ends in one.ends()
-            if (flow := flow_by_name(lab.cluster, ends, one.asked)) is not None
-        ]
-        for measurement in lab.probe(flows, progress):
-            flow = measurement.flow
-            decision = evaluate(lab.cluster, flow)
-            ends_of = endpoints_of(decision.endpoints, measurement)
-            row = row_of(flow, decision.verdict, measurement.verdict, reason_of(decision, measurement), ends_of)
-            verdicts[flow.source.ref, flow.target, flow.family, flow.protocol, flow.port] = str(measurement.verdict)
-            for one in tally.count([row]):
-                if one.outcome in ("differ", "inconclusive"):
-                    pair = f"{one.source} -> {one.destination} {one.port_text} IPv{one.family}"
-                    wrong.append(f"{pair}: expected {one.expected}, measured {one.measured}: {one.reason}")
-    return Proof(tally.data(), wrong[:_MOST], verdicts)
+
+    def flows(cluster: Cluster) -> list[Flow]:
+        pairs = ((ends, one.asked) for one in found.found for ends in one.ends())
+        return [flow for ends, asked in pairs if (flow := flow_by_name(cluster, ends, asked)) is not None]
+
+    def seen(one: Measurement) -> None:
+        flow = one.flow
+        verdicts[flow.source.ref, flow.target, flow.family, flow.protocol, flow.port] = str(one.verdict)
+
+    proof = prove(f"measuring {side}", version.objects, version.cluster, flows, seen)
+    return SideProof(proof.counts, proof.wrong, verdicts)

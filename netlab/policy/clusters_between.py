@@ -184,7 +184,7 @@ class ClustersBetween:
         cluster, problems = try_resolve(objects, self._keep, services=self._services)
         if any(one.severity == "error" for one in problems):
             return None
-        return with_hosts(cluster, self._hosts) if self._hosts else cluster
+        return with_hosts(cluster, self._hosts)
 
 
 def flow_by_name(cluster: Cluster, ends: Ends, asked: AskedPort) -> Flow | None:

@@ -1,4 +1,4 @@
-"""What the ends of an invariant's rule select in a cluster."""
+"""What the ends of a rule of invariants select in a cluster."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ def service_of(cluster: Cluster, end: RuleEnd) -> Service | None:
 
 
 def others(cluster: Cluster, rule: InvariantRule) -> tuple[Endpoint, ...]:
-    """Return what a rule with ``only`` counts as others: all pods, outside hosts and outside addresses.
+    """Return the endpoints that ``only`` of a rule is about: all pods, outside hosts and outside addresses.
 
-    Pods that netlab added are among them if the rule names their namespace.
+    Pods that netlab added count if the rule names their namespace.
     """
     system = any(end.namespace in SYSTEM_NAMESPACES for end in rule.ends)
     return (*cluster.asked_pods(system), *cluster.hosts)
 
 
 def without_match(cluster: Cluster, end: RuleEnd) -> str:
-    """Return, as text, what an end selects nothing of, with similar names."""
+    """Return why an end selects nothing, with similar names."""
     names: Sequence[str] = ()
     match end.kind:
         case "pods":

@@ -13,7 +13,7 @@ from netlab.policy.decision import Decision
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Group
 from netlab.policy.outside import Outside
-from netlab.policy.port_classes import joined
+from netlab.policy.port_classes import joined_spans
 from netlab.policy.rule_results import Breach, FamilyResult, RuleResult
 from netlab.quantity import few
 from netlab.scenario.results import RuleFailure
@@ -60,7 +60,7 @@ class RuleFailures:
             rule.line,
             ports_text(breach),
             family,
-            tuple(map(str, joined(breach.ports))),
+            tuple(map(str, joined_spans(breach.ports))),
             breach.pairs,
             (flow.source.ref, flow.target, flow.protocol, flow.port),
         )
@@ -107,7 +107,7 @@ def _places(decision: Decision) -> str:
 
 def ports_text(breach: Breach) -> str:
     """Return the ports of a breach: ``443/TCP``, ``every port``, or the first few."""
-    spans = joined(breach.ports)
+    spans = joined_spans(breach.ports)
     if spans == EVERY_PORT:
         return "every port"
     texts = [f"every {s.protocol} port" if s in EVERY_PORT else str(s) for s in spans]

@@ -89,14 +89,14 @@ class RulePackets:
         sets = self._judge.sets
         for family in self._judge.cluster.families:
             for question in self._judge.questions(rule, family):
-                among = sets.sources(question.asked, family, question.sources)
+                among = sets.sources(question.to, family, question.sources)
                 port = self._judge.asked_port(question, family)
                 for kind in members(among):
                     some = question.sources.of[kind]
-                    if question.asked.service is not None:
-                        yield some[0].ref, f"service:{question.asked.service.meta.key}", port
+                    if question.to.service is not None:
+                        yield some[0].ref, f"service:{question.to.service.meta.key}", port
                         continue
-                    found = _two(some, question.asked.members)
+                    found = _two(some, question.to.members)
                     if found is not None:
                         yield found[0].ref, found[1].ref, port
 
@@ -127,7 +127,7 @@ class RulePackets:
             self._names[one.ref] = f"host:{name}"
             hosts.append({"name": name, "addresses": [str(one.addresses[0])]})
         # The names of outside addresses that no host has are no endpoints of the lab, so their pairs are left out.
-        documents = with_hosts(self._objects.documents, hosts)
+        documents = with_topology_hosts(self._objects.documents, hosts)
         found = input_of(documents)
         cluster, more = try_resolve(found.objects, unknown=found.unknown)
         problems = [one for one in (*found.problems, *more) if one.severity == "error"]
@@ -136,7 +136,7 @@ class RulePackets:
         return found.objects, cluster
 
 
-def with_hosts(documents: Sequence[Document], hosts: Sequence[dict[str, object]]) -> list[Document]:
+def with_topology_hosts(documents: Sequence[Document], hosts: Sequence[dict[str, object]]) -> list[Document]:
     """Return documents whose Topology has more outside hosts; without a Topology, one is added."""
     if not hosts:
         return list(documents)

@@ -40,7 +40,7 @@ _MOST_LINES = 20
 
 
 class SuggestedPolicies:
-    """Suggested policies; ``packets`` is the proof by packets, with ``why_not`` if none were sent."""
+    """Suggested policies; ``packets`` is the proof by packets; its ``why_not`` says why none were sent."""
 
     def __init__(self, lab: str, found: Suggestion, packets: Measured) -> None:
         self.lab = lab
@@ -158,7 +158,7 @@ def _cut(found: Iterable[str], most: int | None) -> Iterator[str]:
     items = list(found)
     yield from items[:most]
     if most is not None and len(items) > most:
-        yield f"and {len(items) - most} more; -v prints them all"
+        yield f"and {len(items) - most:,} more; -v prints them all"
 
 
 def _connection(one: Connection) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _connection(one: Connection) -> dict[str, Any]:
 
 
 def _pairs(one: Pairs) -> dict[str, Any]:
-    family, protocol, port = one.service
+    family, protocol, port = one.asked
     return {
         "source": one.source.ref,
         "destination": one.destination.ref,

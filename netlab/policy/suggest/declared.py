@@ -88,8 +88,7 @@ class Finder:
     def service(self, host: str, namespace: str) -> Service | str | None:
         """Return the Service that a host name stands for in a namespace.
 
-        The result is the ``NAMESPACE/NAME`` of a Service that does not exist, None for a name that is none of the
-        cluster.
+        The result is its ``NAMESPACE/NAME`` if there is no such Service, and None for a name outside of the cluster.
         """
         domain = f".{self.cluster.cluster_domain}"
         inside = host.endswith(domain)
@@ -145,7 +144,7 @@ class Finder:
 
 
 def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
-    """Return the needs that manifests declare, and what may be a need and is not known."""
+    """Return the needs that manifests declare, and what may be a need."""
     cluster, classes = finder.cluster, finder.classes
     owners: dict[str, list[End]] = {}
     for pod in cluster.pods:
@@ -154,8 +153,8 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
         ends: list[End] = [Pods(of.number)] if of is not None else []
         if pod.host_network:
             ends = [end for address in pod.addresses for end in finder.as_source(finder.end_of(address))]
-        for owner in (pod.workload, f"Pod {pod.ref}"):
-            owners.setdefault(owner, []).extend(ends)
+        for name in (pod.workload, f"Pod {pod.ref}"):
+            owners.setdefault(name, []).extend(ends)
     needs: list[Need] = []
     unknown: list[Unknown] = []
     resolving: dict[End, Why] = {}
@@ -163,15 +162,15 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
         sources = list(dict.fromkeys(owners.get(one.owner, ())))
         if not sources:
             continue
-        who = one.owner.partition(" ")[2]
+        owner = one.owner.partition(" ")[2]
         if isinstance(one, NotRead):
-            unknown.append(Unknown(f"{who}: {one.message}", one.place))
+            unknown.append(Unknown(f"{owner}: {one.message}", one.place))
             continue
         for named in hosts_in(one.name, one.text, one.beside):
             targets, why_not, by_name = _targets(finder, named, one.namespace)
-            why = Why(f"{one.where} of {who} names {_text(named)}", one.place)
+            why = Why(f"{one.where} of {owner} names {_text(named)}", one.place)
             if why_not:
-                unknown.append(Unknown(f"{who}: {one.where} names {_text(named)}: {why_not}", one.place))
+                unknown.append(Unknown(f"{owner}: {one.where} names {_text(named)}: {why_not}", one.place))
             needs += [Need(source, *target, "declared", why) for source in sources for target in targets]
             if by_name:
                 for source in sources:
@@ -192,7 +191,7 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
 
 
 def _targets(finder: Finder, named: Named, namespace: str) -> tuple[list[_Target], str, bool]:
-    """Return what a host stands for, why that is unknown, and whether its name is looked up."""
+    """Return what a host stands for, why that is unknown, and whether DNS is asked for its name."""
     address = plain_address(named.host)
     protocol: Protocol = "UDP" if named.protocol == "UDP" else "TCP"
     if address is not None:

@@ -20,7 +20,7 @@ class Pods(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """An end of a need: addresses that are no pods that selectors select; ``name`` is what has them."""
+    """An end of a need: addresses of something that no selector selects; ``name`` is the name of their owner."""
 
     block: IPBlock
     name: str = ""

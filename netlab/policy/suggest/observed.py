@@ -1,7 +1,7 @@
 """Observed needs: the flows of a log that passed, as needs between workloads.
 
 The pods of a log may be gone: those of a Deployment get new names. An end is found by the pod's name, by its workload,
-by the name of the workload that the pod's name begins with, by its labels, or by its address. Replies and dropped flows
+by the workload whose name begins the pod's name, by its labels, or by its address. Replies and dropped flows
 are no needs.
 """
 
@@ -28,7 +28,7 @@ _NO_NEEDS = {
 
 
 def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[list[Need], list[Unknown], list[str]]:
-    """Return the needs that a log shows, what may be a need and is not known, and notes about the rest."""
+    """Return the needs that a log shows, what may be a need, and notes about the other flows."""
     needs: list[Need] = []
     unknown: list[Unknown] = []
     left_out: Counter[str] = Counter()
@@ -81,9 +81,9 @@ def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, in
 
 
 def _found(finder: Finder, end: FlowEnd) -> list[End]:
-    """Return what an end of a flow is in the cluster, nothing if it is not in the input.
+    """Return what an end of a flow stands for in the cluster, nothing if it is not in the input.
 
-    A host-network pod is several addresses, if its node has one of each IP family.
+    A host-network pod stands for the addresses of its node, one for each IP family.
     """
     cluster = finder.cluster
     if end.namespace and (end.pod or end.workload):

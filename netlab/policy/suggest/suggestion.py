@@ -1,4 +1,4 @@
-"""A suggestion: policies, the needs that they serve, the four lists, and the proof by the evaluator."""
+"""A suggestion: policies, the needs that they serve, what else is allowed or unknown, and the proof."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from netlab.objects.services import Service
 from netlab.objects.types import DIRECTIONS
 from netlab.policy.differences import differences
 from netlab.policy.suggest.declared import Finder, declared
-from netlab.policy.suggest.drafts import PolicyDraft, policies
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft, policies
 from netlab.policy.suggest.keeping import kept
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import End, Need, Pods, Unknown, merged
 from netlab.policy.suggest.observed import observed
 from netlab.policy.suggest.proof import Comparison
 from netlab.policy.suggest.results import Pairs, Proof
-from netlab.policy.suggest.writing import end_name, touched_namespaces, written
+from netlab.policy.suggest.universe import asked_ports
+from netlab.policy.suggest.writing import drafts_for, end_name, touched_namespaces
 from netlab.quantity import few
 
 # The most policies that a note names.
@@ -49,8 +50,8 @@ class Connection:
 class Suggestion:
     """What netlab suggests for a cluster.
 
-    ``replaced`` are the names of today's policies, in whose place the suggested ones stand. ``suggested`` is the
-    cluster with them. ``questions`` are those of the proof.
+    ``suggested`` is the cluster with the policies of ``drafts``; they replace today's policies, ``replaced``.
+    ``questions`` are those of the proof.
     """
 
     drafts: tuple[PolicyDraft, ...]
@@ -103,7 +104,7 @@ def from_needs(
         for need in needs
         if _touches(classes, need.source, touched) or _touches(classes, need.destination, touched)
     ]
-    drafts = tuple(written(classes, needs, touched))
+    drafts = tuple(drafts_for(classes, needs, touched))
     suggested = replace(cluster, policies=policies(drafts))
     shown = FlowSelection(nodes=nodes, system=system)
     compared = Comparison(cluster, suggested, classes, needs, families, ports, touched)
@@ -178,14 +179,10 @@ def _connections(classes: LabelClasses, needs: Iterable[Need], compared: Compari
 
 def _ports(cluster: Cluster) -> dict[tuple[str, int | None], None]:
     """Return a port of each range that the policies of a cluster tell apart, those that pods declare, and ICMP."""
-    from netlab.policy.suggest.universe import asked_ports
-
     return dict.fromkeys((*asked_ports(cluster), ("TCP", 80)))
 
 
 def _as_they_are(cluster: Cluster) -> Iterable[PolicyDraft]:
-    from netlab.policy.suggest.drafts import RuleDraft
-
     for policy in cluster.policies:
         rules = {
             direction: tuple(RuleDraft(rule.peers, rule.ports) for rule in policy.rules(direction))

@@ -1,4 +1,4 @@
-"""Needs to NetworkPolicies: a default deny for each namespace, and a policy for each workload that needs something."""
+"""Writes NetworkPolicies for needs: a default deny for each namespace, and a policy for each workload with needs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _Port = tuple[Protocol, int]
 _Rule = tuple[frozenset[End], frozenset[_Port]]
 _Rules = dict[Direction, list[_Rule]]
 _Side = dict[_Port, dict[End, list[str]]]
-"""By port: the other ends, each with the reasons."""
+"""The other ends of a side by port, each with the reasons."""
 
 
 def touched_namespaces(cluster: Cluster, classes: LabelClasses, needs: Iterable[Need]) -> frozenset[str]:
     """Return the namespaces that get policies: those with needs of their own, and those with policies today.
 
-    A namespace that only answers DNS, or only has the ingress controller, is left alone: these pods have needs that no
-    manifest declares.
+    A namespace is left alone if it only answers DNS or only has the ingress controller: no manifest declares the needs
+    of these pods.
     """
     found = {policy.meta.namespace for policy in cluster.policies}
     for need in needs:
@@ -40,7 +40,7 @@ def touched_namespaces(cluster: Cluster, classes: LabelClasses, needs: Iterable[
     return frozenset(found)
 
 
-def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str]) -> list[PolicyDraft]:
+def drafts_for(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str]) -> list[PolicyDraft]:
     """Return the policies that allow the needs and nothing else to and from the pods of the touched namespaces."""
     sides: dict[int, dict[Direction, _Side]] = {}
     lookups: dict[int, dict[Direction, _Side]] = {}
@@ -170,7 +170,7 @@ def _free_name(members: Sequence[LabelClass], selector: LabelSelector, names: se
 
 
 def _rules(side: _Side) -> list[_Rule]:
-    """Return the fewest of two ways to write a side: ports with the same ends, or ends with the same ports."""
+    """Return the rules of a side: by ports with the same ends or by ends with the same ports, whichever are fewer."""
     ends_of = {port: frozenset(ends) for port, ends in side.items()}
     by_ends: dict[frozenset[End], set[_Port]] = {}
     for port, ends in ends_of.items():

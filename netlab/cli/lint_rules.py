@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from netlab.cli import terminal
 from netlab.policy.lint import all_rules
-from netlab.policy.lint.rule import Rule
+from netlab.policy.lint.rule import Rule, sentence
 
 HEAD = """\
 # Rules of netlab lint
@@ -37,7 +37,7 @@ def lines() -> Iterator[str]:
 
 def _rule(rule: Rule) -> Iterator[str]:
     yield f"\n## {rule.id}\n"
-    yield f"{rule.title[0].upper()}{rule.title[1:]}. Severity: {rule.severity}."
+    yield f"{sentence(rule.title)} Severity: {rule.severity}."
     for paragraph in rule.page():
         yield f"\n{paragraph}"
     if rule.checks:

@@ -78,17 +78,17 @@ class AddressSet:
         if len(prefixes) < 2:
             return [IPBlock(prefix) for prefix in prefixes]
         around = _around(prefixes)
-        holes = (address_set([around]) - self).prefixes(family)
-        if 1 + len(holes) < len(prefixes):
-            return [IPBlock(around, tuple(holes))]
+        excepts = (address_set([around]) - self).prefixes(family)
+        if 1 + len(excepts) < len(prefixes):
+            return [IPBlock(around, tuple(excepts))]
         return [IPBlock(prefix) for prefix in prefixes]
 
     def words(self) -> list[str]:
         """Return the addresses as words: ``0.0.0.0/0 except 10.0.0.0/8``."""
         found = []
         for block in (*self.blocks(4), *self.blocks(6)):
-            holes = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
-            found.append(f"{block.cidr}{holes}")
+            excepts = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
+            found.append(f"{block.cidr}{excepts}")
         return found
 
     @property
@@ -118,8 +118,8 @@ def address_set(prefixes: Iterable[Prefix]) -> AddressSet:
 def of_block(block: IPBlock) -> AddressSet:
     """Return the addresses that an ipBlock matches."""
     own = address_set([block.cidr])
-    holes = [prefix for prefix in block.excepts if prefix.version == block.cidr.version]
-    return own - address_set(holes) if holes else own
+    excepts = [prefix for prefix in block.excepts if prefix.version == block.cidr.version]
+    return own - address_set(excepts) if excepts else own
 
 
 NO_MACHINE: tuple[Prefix, ...] = tuple(
@@ -139,5 +139,5 @@ ALL_ADDRESSES = address_set([IPv4Network("0.0.0.0/0"), IPv6Network("::/0")])
 @cache
 def public(family: int) -> AddressSet:
     """Return the public addresses of a family."""
-    whole, holes = ("0.0.0.0/0", _NOT_PUBLIC) if family == 4 else ("2000::/3", _NOT_PUBLIC_6)
-    return address_set([ip_network(whole)]) - address_set(map(ip_network, holes))
+    whole, excepts = ("0.0.0.0/0", _NOT_PUBLIC) if family == 4 else ("2000::/3", _NOT_PUBLIC_6)
+    return address_set([ip_network(whole)]) - address_set(map(ip_network, excepts))

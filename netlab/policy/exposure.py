@@ -1,4 +1,4 @@
-"""Exposure: what of each group of pods is open, to pods that do not exist yet too, and where it can go.
+"""Exposure: what each group of pods admits, also from pods that do not exist yet, and what it may reach.
 
 Pods of a group have the same verdicts to and from all endpoints (``policy.groups``), the same openings on both sides
 (``policy.openings``), and the same entry points (``policy.entry_points``). Two pods that no existing endpoint tells
@@ -27,8 +27,8 @@ from netlab.policy.stopped_pods import stopped_in
 class Exposure:
     """One group of pods with its sides and entry points.
 
-    ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` of those that it may
-    open a port of. ``unknown``: as many more, if policies allow it that netlab does not read.
+    ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` the number of those
+    that it may open a port of. ``unknown`` has the numbers of those whose verdict is unknown.
     """
 
     group: Group
@@ -47,7 +47,7 @@ class Exposure:
 
 @frozen
 class NewPods:
-    """Namespaces in which a new pod without labels has the same policies, ``ingress`` and ``egress``."""
+    """Namespaces in which a new pod without labels admits the same on both sides."""
 
     namespaces: tuple[str, ...]
     ingress: Side
@@ -65,7 +65,7 @@ class Exposures:
 
     @cached_property
     def new_pods(self) -> tuple[NewPods, ...]:
-        """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
+        """What a new pod without labels admits in each namespace of the input, the widest first."""
         alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
         for name in self.cluster.namespaces:
             sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))

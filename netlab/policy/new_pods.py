@@ -1,4 +1,4 @@
-"""New pods: what a pod would admit that starts in a namespace."""
+"""What a pod would admit if it started in a namespace."""
 
 from __future__ import annotations
 

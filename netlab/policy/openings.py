@@ -1,4 +1,4 @@
-"""What one side of a pod admits: which pods, also such that do not exist, which addresses, on which ports.
+"""What one side of a pod admits: pods, also those that do not exist yet, and addresses; and on which ports.
 
 A side is the ingress or the egress of a pod. It admits a flow of a pod if one of ``pods`` has the pod's labels, or if
 one of ``addresses`` has its address. So the openings hold for every pod and address that may come. They are the rules
@@ -139,7 +139,7 @@ def _openings(cluster: Cluster, pod: Pod, direction: Direction, policies: tuple[
                     if not (peers.pods.empty or peers.namespaces.empty):
                         add_pods(peers, ports, Match(policy, rule, number))
     if cluster.policy.icmp != "rules-without-ports":
-        # Then no policy judges ICMP.
+        # No policy judges ICMP.
         before, rules = by_peers.get(EVERY_POD, (PortSet(), []))
         by_peers[EVERY_POD] = (before | ICMP_ONLY, rules)
         by_ports[ICMP_ONLY] = (ALL_ADDRESSES, [])

@@ -144,21 +144,21 @@ def joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(found)
 
 
-def without(ranges: Ranges, holes: Ranges) -> Iterator[tuple[int, int]]:
-    """Yield the parts of ranges that are in no hole."""
+def without(ranges: Ranges, others: Ranges) -> Iterator[tuple[int, int]]:
+    """Yield the parts of ranges that are in none of the others."""
     at = 0
     for low, high in ranges:
-        while at < len(holes) and holes[at][1] < low:
+        while at < len(others) and others[at][1] < low:
             at += 1
         number = at
-        while number < len(holes) and holes[number][0] <= high:
-            if holes[number][0] > low:
-                yield low, holes[number][0] - 1
-            low = max(low, holes[number][1] + 1)
+        while number < len(others) and others[number][0] <= high:
+            if others[number][0] > low:
+                yield low, others[number][0] - 1
+            low = max(low, others[number][1] + 1)
             number += 1
         if low <= high:
             yield low, high
 
 
-def _left(ranges: Ranges, holes: Ranges) -> Ranges:
-    return tuple(without(ranges, holes))
+def _left(ranges: Ranges, others: Ranges) -> Ranges:
+    return tuple(without(ranges, others))

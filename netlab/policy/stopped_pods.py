@@ -1,7 +1,8 @@
 """New pods that their own namespace's egress policies stop.
 
-Most namespaces have the same egress policies but for peers in the namespace itself. So namespaces are asked about once
-for each set of other openings; a namespace whose openings name the destination's namespace is asked alone.
+Most namespaces have the same egress policies, except for peers in the namespace itself. So the openings that name no
+namespace are asked once for all namespaces that have them. A namespace with an opening that names the destination's
+namespace is asked by itself.
 """
 
 from __future__ import annotations

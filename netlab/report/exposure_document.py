@@ -101,7 +101,7 @@ def _selector(text: str) -> str:
 
 def _ranges(addresses: AddressSet) -> list[dict[str, Any]]:
     return [
-        {"cidr": str(block.cidr), "except": [str(hole) for hole in block.excepts]}
+        {"cidr": str(block.cidr), "except": [str(one) for one in block.excepts]}
         for family in (4, 6)
         for block in addresses.blocks(family)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netlab.errors import place_text
-from netlab.policy.lint.rule import SEVERITIES
+from netlab.policy.lint.rule import SEVERITIES, without_marks
 from netlab.quantity import quantity
 from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Number, Numbers, Paragraph, Rows
 from netlab.report.comments import head
@@ -31,7 +31,9 @@ def comment_of(result: Lint, again: CommandLine | None) -> Iterator[Block]:
     yield Paragraph(result.summary())
     rules = _rules_of(result)[:MOST_ROWS]
     if rules:
-        yield Details("What these rules say", [Bullets([_plain(f"{one.id}: {one.what} {one.why}") for one in rules])])
+        yield Details(
+            "What these rules say", [Bullets([without_marks(f"{one.id}: {one.what} {one.why}") for one in rules])]
+        )
     if again is not None:
         yield Details("Commands that show it again", [Code(again.command, "sh")])
 
@@ -55,7 +57,7 @@ def report_of(result: Lint) -> Iterator[Block]:
         yield Heading("The rules of these findings")
         for one in rules:
             example, repaired = one.examples()
-            inside: list[Block] = [Paragraph(_plain(text)) for text in (one.what, one.why, f"Fix: {one.fix}.")]
+            inside: list[Block] = [Paragraph(without_marks(text)) for text in (one.what, one.why, f"Fix: {one.fix}.")]
             inside += [Code(example, "yaml"), Paragraph("Repaired:"), Code(repaired, "yaml")]
             yield Details(f"{one.id} ({one.severity}): {one.title}", inside)
 
@@ -84,8 +86,3 @@ def _row(one: Finding) -> tuple[str, ...]:
 def _rules_of(result: Lint) -> list[Rule]:
     fired = {one.rule for one in result.findings.found}
     return [rule for rule in result.rules if rule.id in fired]
-
-
-def _plain(text: str) -> str:
-    """Return a text of a rule without marks of code: blocks are text, and formats mark it themselves."""
-    return text.replace("`", "")

@@ -24,7 +24,7 @@ class Given:
     """An input without errors, as rules read it.
 
     ``problems`` has the warnings of ``netlab check``. ``asked`` says which ports, families and endpoints rules about
-    verdicts ask about. Values that several rules need are kept in ``cluster.memo``.
+    verdicts ask about. ``cluster.memo`` keeps values that several rules need.
     """
 
     objects: Objects
@@ -48,8 +48,8 @@ class Given:
     def policies(self) -> tuple[NetworkPolicy, ...]:
         """The policies that rules ask about: those in force, in namespaces with pods.
 
-        Of a policy in a namespace without pods everything else follows; ``no-pods-in-namespace`` finds it. Where
-        nothing enforces policies there are none.
+        Policies of other namespaces are left out, as ``no-pods-in-namespace`` finds them. Where nothing enforces
+        policies, there are none.
         """
         if self.cluster.policy.enforcement != "all":
             return ()

@@ -40,8 +40,8 @@ _Denied = tuple[NetworkPolicy, ...]
 """The policies that deny all of some connections; none if one connection is allowed."""
 
 
-class _Halves:
-    """Finds what the other end of a rule denies."""
+class _OtherEnds:
+    """Finds what the policies of the other ends of rules deny."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -100,10 +100,10 @@ class _Halves:
         return [
             pod
             for pod in pods.pods
-            if mask >> self._number[id(pod)] & 1 or any(self._may(policy, peer, pod) for peer in rule.peers)
+            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in rule.peers)
         ]
 
-    def _may(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
+    def _may_match(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
         """Say whether a peer may match a pod whose labels or addresses are not all in the input."""
         block = peer.ip_block
         if block is None:
@@ -119,7 +119,7 @@ class _Halves:
 def _find(given: Given) -> Iterator[Found]:
     if not given.decided_by_policies:
         return
-    halves = _Halves(given.cluster)
+    other_ends = _OtherEnds(given.cluster)
     for policy, direction, rule in given.rules():
         own = pods_selected(given.cluster, policy)
         for number, peer in enumerate(rule.peers):
@@ -129,7 +129,7 @@ def _find(given: Given) -> Iterator[Found]:
             # A pod always reaches itself.
             if not there or (len(own) == 1 == len(there) and own[0] is there[0]):
                 continue
-            by = halves.denied(policy, direction, rule, peer)
+            by = other_ends.denied(policy, direction, rule, peer)
             if by:
                 yield found(policy, f"{rule.path}.{field_of(rule)}[{number}]", _message(direction, there, own, by))
 

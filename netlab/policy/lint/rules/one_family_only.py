@@ -34,11 +34,11 @@ def _find(given: Given) -> Iterator[Found]:
                 continue
             number, block = one
             path, other = f"{rule.path}.{field_of(rule)}[{number}].ipBlock", 10 - version
-            twins = [*_twins(policy, rule, beside, other)]
-            if not twins:
+            counterparts = [*_counterparts(policy, rule, beside, other)]
+            if not counterparts:
                 if block.cidr.num_addresses > 1:
                     yield found(policy, path, f"{block.cidr} is IPv{version}, and no rule allows IPv{other} beside it")
-            elif _is_whole(block) and block.excepts and _no_excepts(twins):
+            elif _is_whole(block) and block.excepts and _no_excepts(counterparts):
                 message = f"except has IPv{version} ranges, and all of IPv{other} is allowed beside it"
                 yield found(policy, path, message, "write the ranges of the other family into its except")
 
@@ -62,7 +62,7 @@ def _first(rule: PolicyRule, version: int) -> tuple[int, IPBlock] | None:
     return min(blocks, key=lambda one: one[1].cidr.prefixlen, default=None)
 
 
-def _twins(policy: NetworkPolicy, rule: PolicyRule, beside: _Rules, version: int) -> Iterator[IPBlock | None]:
+def _counterparts(policy: NetworkPolicy, rule: PolicyRule, beside: _Rules, version: int) -> Iterator[IPBlock | None]:
     """Yield the blocks of a family that the same pods are allowed on the same ports; None for every address."""
     for other, candidate in ((policy, rule), *islice(beside, _MOST)):
         if not ports_cover(candidate.ports, rule.ports):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from netlab.cluster.types import Cluster
 from netlab.objects.changed_policies import ChangedRule, settings_text
 from netlab.objects.policies import IPBlock
+from netlab.policy.lint.covers import is_inside
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matching import field_of
@@ -28,11 +29,7 @@ def _find(given: Given) -> Iterator[Found]:
 
 def _is_of_pods(cluster: Cluster, block: IPBlock) -> bool:
     """Say whether all addresses of a block are those of a pod network."""
-    return any(
-        own.version == block.cidr.version and block.cidr.subnet_of(own)  # type: ignore[arg-type]
-        for network in cluster.networks
-        for own in network.pod_cidrs
-    )
+    return any(is_inside(block.cidr, own) for network in cluster.networks for own in network.pod_cidrs)
 
 
 RULE = Rule(

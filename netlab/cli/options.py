@@ -341,9 +341,9 @@ def again() -> CommandLine:
     read += ["--lab", given["lab"]] if given.get("lab") else []
     if not any(map(assumed, ("without", "with", "label"))):
         return CommandLine(words, read)
-    from netlab.cli.inputs import what_if as changes
+    from netlab.cli.what_if import wanted_changes
 
-    return CommandLine(words, read, str(changes()))
+    return CommandLine(words, read, str(wanted_changes()))
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

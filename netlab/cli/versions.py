@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli import inputs, terminal
+from netlab.cli import inputs, terminal, what_if
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -46,7 +46,7 @@ def versions(
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
         raise InputError(errors)
-    running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
+    running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
@@ -58,15 +58,6 @@ def versions(
     elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
         terminal.say("ipBlocks change and the input has no outside host: --outside adds one for each range")
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
-
-
-def _lab_of(side: str) -> str | None:
-    """Return the name of the running lab that a side names, None if it names something else."""
-    if ":" not in side:
-        return None
-    from netlab.sources.running_lab import name_of
-
-    return name_of(side)
 
 
 def _running(name: str) -> Cluster:

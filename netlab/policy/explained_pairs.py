@@ -27,7 +27,8 @@ class ExplainedPairs:
 def merged(rows: Iterable[ExplainedPairs]) -> list[ExplainedPairs]:
     """Return the same pairs in fewer rows.
 
-    Rows with the same destination and cause are merged, then rows with the same source and cause. Rows without a cause stay as they are. A merged row stands where its first one stood, and has its text.
+    Rows with the same destination and cause are merged, then rows with the same source and cause. Rows without a cause
+    stay as they are. A merged row has the place and the text of its first one.
     """
     found = list(rows)
     for end in (0, 1):

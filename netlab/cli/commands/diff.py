@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.packet_proof import prove
 from netlab.errors import UsageError
 from netlab.report.reachability_diff import ReachabilityDiff
@@ -94,7 +94,7 @@ def diff_command(
     reports = options.wanted_reports()
     for port in ports:
         flow_arguments.parse_port(port)
-    if not new and inputs.what_if() is None:
+    if not new and what_if.wanted_changes() is None:
         raise UsageError("name NEW, or say what would be with --with, --without or --label")
     new = new or old
     if [old, new, *files].count("-") > 1 or ("-" in files and old):

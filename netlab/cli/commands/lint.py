@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.whole_input import WholeInput, whole_input
 from netlab.errors import UsageError
 from netlab.report.lint import Lint, RuleList
@@ -104,8 +104,8 @@ def lint_command(
         strict=strict,
         ignore=ignore,
         system=system,
-        change=inputs.change(),
-        sources=inputs.sources(files),
+        change=what_if.change(),
+        sources=what_if.sources(files),
     )
     found = whole_input(read)
     wrong = any(one.severity == "error" for one in found.problems)

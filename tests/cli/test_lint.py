@@ -239,7 +239,7 @@ def test_a_configuration_above_the_repository_does_not_count(
 def test_an_error_of_the_configuration_has_file_and_line(
     netlab: Call, folder: Path, file: str, text: str, message: str
 ) -> None:
-    """A misspelt key would hide nothing, and nobody would know."""
+    """A misspelt key would hide nothing, without a word."""
     (folder / file).write_text(text)
     done = netlab("lint", "-f", "set")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
@@ -137,7 +137,9 @@ class RuleJudge:
             ends = example = first.to.service
             source = sources[0]
         else:
-            source, example = _example(sources, first.to.members)
+            pair = pair_of(sources, first.to.members)
+            assert pair is not None
+            source, example = pair
         # A port that the destination declares is the best example.
         port = min(ports, key=lambda span: not _declares(example, span))
         asked = (family, *self._ports.example(port))
@@ -268,9 +270,9 @@ def _wrong_pairs(alike: _Alike) -> int:
     return _pairs(alike.sources, alike.to, alike.kinds)
 
 
-def _example(sources: Iterable[Endpoint], destinations: Sequence[Endpoint]) -> tuple[Endpoint, Endpoint]:
-    """Return a pair of two different endpoints."""
-    return next((s, d) for s in sources for d in destinations if s is not d)
+def pair_of(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> tuple[Endpoint, Endpoint] | None:
+    """Return a source and another endpoint as destination, None if there is no such pair."""
+    return next(((s, d) for s in sources[:2] for d in destinations[:2] if s is not d), None)
 
 
 def _declares(end: Endpoint | Service, span: PortSpan) -> bool:

@@ -1,4 +1,4 @@
-"""What is exposed, as a result: a row for each group of pods, the widest first.
+"""The exposure of groups of pods as a result: a row for each group, the widest first.
 
 The document (``-o json``, ``-o yaml``) is::
 
@@ -27,9 +27,9 @@ The document (``-o json``, ``-o yaml``) is::
 - ``level``: how wide a side is open to pods: ``everything`` (no policy isolates it), ``cluster`` (every pod of every
   namespace that may come), ``new namespaces`` (pods of namespaces that do not exist yet), ``new pods`` (pods of certain
   namespaces, by their labels), ``nothing``.
-- ``sources``, ``destinations``: existing endpoints that may open a port of a pod of the group, and of those that it may
-  open a port of.
-- ``pods`` of an opening: how many existing pods it has; 0 means that nothing bears such labels yet.
+- ``sources``: the number of existing endpoints that may open a port of a pod of the group. ``destinations``: the number
+  of those that a pod of the group may open a port of.
+- ``pods`` of an opening: how many existing pods it has; 0 means that no pod has such labels yet.
 - ``stopped``: existing namespaces whose own egress policies stop a new pod with the labels of the opening; on ingress.
 - ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``internet``: the IP
   families whose public addresses they have.
@@ -107,7 +107,7 @@ class ExposureReport:
         if rows:
             yield from columns(("#", *(name.upper() for name in CELLS)), rows)
             yield ""
-        yield from self._to_come()
+        yield from self._open_to_new()
         yield self.summary()
 
     def wide(self, page: Page) -> Iterator[str]:
@@ -147,7 +147,7 @@ class ExposureReport:
         """Return the name of a group with the number of its pods."""
         return self._names.name(one.group).counted
 
-    def _to_come(self) -> Iterator[str]:
+    def _open_to_new(self) -> Iterator[str]:
         """Yield the openings to pods and namespaces that do not exist yet, with the numbers of their rows."""
         alike: dict[str, list[int]] = {}
         for number, one in enumerate(self.rows, start=1):
@@ -197,7 +197,7 @@ class ExposureReport:
             return
         for opening in side.openings.pods:
             number = self.found.pods_of(opening.peers)
-            now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
+            now = f"{quantity(number, 'pod')} now" if number else "no pod has such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
             by_own = f"; own egress policies stop a new one in {few(stopped, _FEW)}" if stopped else ""
             nodes = nodes_matched(cluster, opening.peers)

@@ -13,7 +13,7 @@ from netlab.objects.similar_names import did_you_mean, similar
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
-from netlab.policy.matching import field_of, peer_mismatch_text
+from netlab.policy.matching import ANY_PEER, peer_mismatch_text, peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.port_sets import PortSet, ports_of
 from netlab.policy.tiers.networkpolicy import isolating
@@ -24,7 +24,7 @@ from netlab.policy.unread import selecting
 class SelectedPeers:
     """One item of ``from`` or ``to``, with the existing endpoints that it matches. ``namespaces`` are those of pods.
 
-    The number -1 stands for a rule without peers, which matches everything; then ``peer`` is None.
+    ``number`` is ``ANY_PEER`` and ``peer`` None for a rule without peers, which matches everything.
     """
 
     number: int
@@ -45,7 +45,7 @@ class SelectedRule:
 
     def path(self, peer: SelectedPeers) -> str:
         """Return the field path of a peer."""
-        return self.rule.path if peer.number < 0 else f"{self.rule.path}.{field_of(self.rule)}[{peer.number}]"
+        return peer_path(self.rule, peer.number)
 
 
 @frozen
@@ -102,7 +102,7 @@ def _rules(cluster: Cluster, policy: NetworkPolicy) -> Iterator[SelectedRule]:
         for rule in policy.rules(direction):
             peers = [_peers(cluster, policy, number, peer) for number, peer in enumerate(rule.peers)]
             if not rule.peers:
-                peers = [SelectedPeers(-1, None, tuple(cluster.namespaces), cluster.pods, _others(cluster))]
+                peers = [SelectedPeers(ANY_PEER, None, tuple(cluster.namespaces), cluster.pods, _others(cluster))]
             yield SelectedRule(direction, rule, ports_of(rule.ports), tuple(peers))
 
 

@@ -22,7 +22,7 @@ from netlab.policy.matched_pods import (
     pods_matched,
     pods_selected,
 )
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
@@ -83,7 +83,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
     hosts_match = cluster.policy.host_network_peers == "match"
     for _, rule in _rules(policy):
         for i, peer in enumerate(rule.peers):
-            path = f"{rule.path}.{field_of(rule)}[{i}]"
+            path = peer_path(rule, i)
             if peer.ip_block is not None:
                 if [*collapse_addresses(peer.ip_block.excepts)] == [peer.ip_block.cidr]:  # type: ignore[type-var]
                     message = "matches no address: its excepts are all of its cidr"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
+from netlab.policy.matching import peer_path
 from netlab.report.exposure import port_data
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ def _ranges(addresses: AddressSet) -> list[dict[str, Any]]:
 def _because(rules: Iterable[Match]) -> list[dict[str, Any]]:
     found = []
     for match in rules:
-        path = match.rule.path
-        if match.peer >= 0:
-            path = f"{path}.{'to' if path.startswith('spec.egress') else 'from'}[{match.peer}]"
+        path = peer_path(match.rule, match.peer)
         found.append({**policy_data(match.policy), "line": match.policy.source.line(path), "path": path})
     return found
 

@@ -12,7 +12,7 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 # The two ways to write a peer that has every pod.
 _EVERY_POD = {Peer(None, LabelSelector()), Peer(LabelSelector(), LabelSelector())}
@@ -38,7 +38,7 @@ def _find(given: Given) -> Iterator[Found]:
                 continue
             pod, address, pods = inside
             more = f" and of {pods - 1} more pods" if pods > 1 else ""
-            path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock"
+            path = f"{peer_path(rule, number)}.ipBlock"
             yield found(policy, path, f"{block.cidr} covers {address} of pod {pod.ref}{more}")
 
 

@@ -12,7 +12,7 @@ from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, found
 from netlab.policy.lint.rule import Rule as LintRule
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import ANY_PEER, peer_path
 
 # Candidates that are compared with one range. More are only in inputs that are made for it.
 _MOST = 200
@@ -28,7 +28,7 @@ class _Allowing(NamedTuple):
 
     @property
     def name(self) -> str:
-        place = self.rule.path if self.block is None else f"{self.rule.path}.{field_of(self.rule)}[{self.number}]"
+        place = peer_path(self.rule, ANY_PEER if self.block is None else self.number)
         return f"{place} of {self.policy.meta.name}"
 
 
@@ -46,7 +46,7 @@ def _find(given: Given) -> Iterator[Found]:
                 assert peer.ip_block is not None
                 if allowing is None:
                     allowing = _allowing(given)
-                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock.except[{at}]"
+                path = f"{peer_path(rule, number)}.ipBlock.except[{at}]"
                 others = [other for place, other in enumerate(peer.ip_block.excepts) if place != at and other != one]
                 wider = next((other for other in others if is_inside(one, other)), None)
                 if wider is not None:

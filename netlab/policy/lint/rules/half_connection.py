@@ -13,7 +13,7 @@ from netlab.objects.types import Direction
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.tiers.networkpolicy import isolating
@@ -131,7 +131,7 @@ def _find(given: Given) -> Iterator[Found]:
                 continue
             by = other_ends.denied(policy, direction, rule, peer)
             if by:
-                yield found(policy, f"{rule.path}.{field_of(rule)}[{number}]", _message(direction, there, own, by))
+                yield found(policy, peer_path(rule, number), _message(direction, there, own, by))
 
 
 def _message(direction: Direction, there: Sequence[Pod], own: Sequence[Pod], by: Sequence[NetworkPolicy]) -> str:

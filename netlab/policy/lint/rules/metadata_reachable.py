@@ -10,7 +10,7 @@ from netlab.objects.types import Address
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of, ports_mismatch_text
+from netlab.policy.matching import peer_path, ports_mismatch_text
 
 # All large clouds have the first one, AWS the second one too.
 _METADATA: tuple[Address, ...] = (ip_address("169.254.169.254"), ip_address("fd00:ec2::254"))
@@ -37,7 +37,7 @@ def _allows(rule: PolicyRule, address: Address) -> str:
     for number, peer in enumerate(rule.peers):
         block = peer.ip_block
         if block is not None and block.contains(address) and block.cidr.num_addresses > 1:
-            return f"{rule.path}.{field_of(rule)}[{number}].ipBlock"
+            return f"{peer_path(rule, number)}.ipBlock"
     return ""
 
 

@@ -12,7 +12,7 @@ from netlab.policy.lint.covers import ports_cover, selector_covers
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 _FAMILIES = (4, 6)
 # Rules that are compared with one.
@@ -33,7 +33,7 @@ def _find(given: Given) -> Iterator[Found]:
             if one is None:
                 continue
             number, block = one
-            path, other = f"{rule.path}.{field_of(rule)}[{number}].ipBlock", 10 - version
+            path, other = f"{peer_path(rule, number)}.ipBlock", 10 - version
             counterparts = [*_counterparts(policy, rule, beside, other)]
             if not counterparts:
                 if block.cidr.num_addresses > 1:

@@ -10,7 +10,7 @@ from netlab.objects.policies import Rule as PolicyRule
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.service_ports import pods_of
@@ -40,7 +40,7 @@ def _world(rule: PolicyRule) -> tuple[str, str] | None:
         if whole and not whole[0].prefixlen:
             number = next((number for number, block in of if not block.cidr.prefixlen), of[0][0])
             but = " but those of except" if all(block.excepts for _, block in of) else ""
-            return f"{rule.path}.{field_of(rule)}[{number}].ipBlock", f"every IPv{version} address{but}"
+            return f"{peer_path(rule, number)}.ipBlock", f"every IPv{version} address{but}"
     return None
 
 

@@ -11,7 +11,7 @@ from netlab.policy.almost import almost_selects
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 # Sets of labels that are compared with one peer.
 _MOST = 500
@@ -36,7 +36,7 @@ def _peers(given: Given) -> Mapping[tuple[str, str, str], tuple[NetworkPolicy, P
     known: dict[tuple[str, str, str], tuple[NetworkPolicy, Peer]] | None = given.cluster.memo.get("policy.lint.peers")
     if known is None:
         known = given.cluster.memo["policy.lint.peers"] = {
-            (policy.source.file, f"NetworkPolicy {policy.meta.key}", f"{rule.path}.{field_of(rule)}[{at}]"): (
+            (policy.source.file, f"NetworkPolicy {policy.meta.key}", peer_path(rule, at)): (
                 policy,
                 peer,
             )

@@ -10,7 +10,7 @@ from netlab.objects.policies import IPBlock
 from netlab.policy.lint.covers import is_inside
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 
 def _find(given: Given) -> Iterator[Found]:
@@ -22,7 +22,7 @@ def _find(given: Given) -> Iterator[Found]:
             yield found(policy, rule.path, message)
         for number, peer in enumerate(rule.peers if ignored else ()):
             if peer.ip_block is not None and _is_of_pods(given.cluster, peer.ip_block):
-                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock"
+                path = f"{peer_path(rule, number)}.ipBlock"
                 message = f"{peer.ip_block.cidr} has addresses of pods only, and matches none (ipBlockPods: ignore)"
                 yield found(policy, path, message)
 

@@ -14,7 +14,7 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.policy.entry_points import EntryPoint, entry_points
-from netlab.policy.exposed_sides import LEVELS, Side, side, united
+from netlab.policy.exposed_sides import LEVELS, ExposedSide, exposed_side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.new_pods import of_new_pod
@@ -32,8 +32,8 @@ class Exposure:
     """
 
     group: Group
-    ingress: Side
-    egress: Side
+    ingress: ExposedSide
+    egress: ExposedSide
     entry_points: tuple[EntryPoint, ...]
     sources: int
     destinations: int
@@ -50,8 +50,8 @@ class NewPods:
     """Namespaces in which a new pod without labels admits the same on both sides."""
 
     namespaces: tuple[str, ...]
-    ingress: Side
-    egress: Side
+    ingress: ExposedSide
+    egress: ExposedSide
 
 
 @frozen_with_cache
@@ -66,9 +66,12 @@ class Exposures:
     @cached_property
     def new_pods(self) -> tuple[NewPods, ...]:
         """What a new pod without labels admits in each namespace of the input, the widest first."""
-        alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
+        alike: dict[Hashable, list[tuple[str, ExposedSide, ExposedSide]]] = {}
         for name in self.cluster.namespaces:
-            sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))
+            sides = (
+                ExposedSide(of_new_pod(self.cluster, name, "ingress")),
+                ExposedSide(of_new_pod(self.cluster, name, "egress")),
+            )
             alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
@@ -132,10 +135,10 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
     reached = _Reached(found)
     exposed: list[Exposure] = []
     for group in found.groups:
-        parts: dict[Hashable, list[tuple[Pod, Side, Side, tuple[EntryPoint, ...]]]] = {}
+        parts: dict[Hashable, list[tuple[Pod, ExposedSide, ExposedSide, tuple[EntryPoint, ...]]]] = {}
         for pod in group.members:
             if isinstance(pod, Pod):
-                ingress, egress = side(cluster, pod, "ingress"), side(cluster, pod, "egress")
+                ingress, egress = exposed_side(cluster, pod, "ingress"), exposed_side(cluster, pod, "egress")
                 entries = entry_points(cluster, pod, ingress.openings)
                 key = (ingress.content, egress.content, entries, pod.ports)
                 parts.setdefault(key, []).append((pod, ingress, egress, entries))

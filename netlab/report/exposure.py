@@ -56,7 +56,7 @@ from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.cluster.types import Pod
-    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposed_sides import ExposedSide
     from netlab.policy.exposure import Exposure, Exposures
     from netlab.policy.hops import ReachedPods
     from netlab.report.again import CommandLine
@@ -124,7 +124,7 @@ class ExposureReport:
         """Return a group's name, and in short what is open to pods and to the outside, in both directions."""
         return (self.name(one), *self._short(one.ingress), *self._short(one.egress))
 
-    def _short(self, side: Side) -> tuple[str, str]:
+    def _short(self, side: ExposedSide) -> tuple[str, str]:
         """Return in short what a side admits: pods, and addresses outside of the cluster."""
         cluster = self.found.cluster
         outside = side.outside(cluster)
@@ -185,7 +185,7 @@ class ExposureReport:
             for number, text in enumerate(texts):
                 yield f"  {word if not number else '':<4}  {text}"
 
-    def side_lines(self, one: Exposure, side: Side) -> Iterator[str]:
+    def side_lines(self, one: Exposure, side: ExposedSide) -> Iterator[str]:
         """Yield what a side admits, in lines."""
         from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
 

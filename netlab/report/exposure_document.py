@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netlab.objects.policies import NetworkPolicy
     from netlab.policy.address_sets import AddressSet
     from netlab.policy.decision import Match
-    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposed_sides import ExposedSide
     from netlab.policy.exposure import Exposure, NewPods
     from netlab.policy.hops import ReachedPods
     from netlab.report.exposure import ExposureReport
@@ -49,7 +49,7 @@ def group_data(report: ExposureReport, name: str, one: Exposure) -> dict[str, An
     }
 
 
-def _side(report: ExposureReport, one: Exposure, side: Side) -> dict[str, Any]:
+def _side(report: ExposureReport, one: Exposure, side: ExposedSide) -> dict[str, Any]:
     cluster = report.found.cluster
     found: dict[str, Any] = {
         "isolated": side.openings.isolated,
@@ -122,7 +122,7 @@ def policy_data(policy: NetworkPolicy) -> dict[str, Any]:
     return {"object": f"NetworkPolicy {policy.meta.key}", "file": of.file, "line": of.line()}
 
 
-def _policies(side: Side) -> list[dict[str, Any]]:
+def _policies(side: ExposedSide) -> list[dict[str, Any]]:
     return [policy_data(policy) for policy in side.openings.policies]
 
 

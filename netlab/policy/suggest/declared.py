@@ -37,7 +37,7 @@ _DNS_PORTS: tuple[tuple[Protocol, int], ...] = (("UDP", 53), ("TCP", 53))
 _Target = tuple[End, Protocol, int]
 
 
-class Finder:
+class EndFinder:
     """Finds what hosts and Services stand for in a cluster."""
 
     def __init__(self, cluster: Cluster, classes: LabelClasses) -> None:
@@ -143,7 +143,7 @@ class Finder:
                 yield self.end_of(one.address), protocol, one.port or port.port
 
 
-def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
+def declared(finder: EndFinder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
     """Return the needs that manifests declare, and what may be a need."""
     cluster, classes = finder.cluster, finder.classes
     owners: dict[str, list[End]] = {}
@@ -190,7 +190,7 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
     return list(dict.fromkeys(needs)), list(dict.fromkeys(unknown))
 
 
-def _targets(finder: Finder, named: Named, namespace: str) -> tuple[list[_Target], str, bool]:
+def _targets(finder: EndFinder, named: Named, namespace: str) -> tuple[list[_Target], str, bool]:
     """Return what a host stands for, why that is unknown, and whether DNS is asked for its name."""
     address = plain_address(named.host)
     protocol: Protocol = "UDP" if named.protocol == "UDP" else "TCP"
@@ -225,7 +225,7 @@ def is_controller(one: LabelClass) -> bool:
     return INGRESS_LABELS.items() <= one.labels.items() or one.labels.get(_NAME_LABEL) in _CONTROLLERS
 
 
-def _of_ingresses(finder: Finder) -> Iterator[Need | Unknown]:
+def _of_ingresses(finder: EndFinder) -> Iterator[Need | Unknown]:
     controllers = [Pods(one.number) for one in finder.classes.all if is_controller(one)]
     services = {one.meta.key: one for one in finder.cluster.services}
     for ingress in finder.cluster.ingresses:
@@ -250,7 +250,7 @@ def _of_ingresses(finder: Finder) -> Iterator[Need | Unknown]:
                 yield from (Need(source, *target, "ingress", Why(what, place)) for target in targets)
 
 
-def _from_outside(finder: Finder) -> Iterator[Need]:
+def _from_outside(finder: EndFinder) -> Iterator[Need]:
     """Yield the needs of Services that sources outside of the cluster use."""
     cluster = finder.cluster
     servers = {one.number for one in finder.classes.all if is_controller(one)}

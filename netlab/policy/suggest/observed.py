@@ -14,7 +14,7 @@ from netlab.cluster.types import Node, Pod
 from netlab.objects.controllers import KEYS
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.types import Protocol
-from netlab.policy.suggest.declared import Finder, is_controller
+from netlab.policy.suggest.declared import EndFinder, is_controller
 from netlab.policy.suggest.needs import DnsServers, End, Kind, Need, Pods, Unknown, Why
 from netlab.quantity import quantity
 
@@ -27,7 +27,9 @@ _NO_NEEDS = {
 }
 
 
-def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[list[Need], list[Unknown], list[str]]:
+def observed(
+    finder: EndFinder, flows: Iterable[ObservedFlow], file: str
+) -> tuple[list[Need], list[Unknown], list[str]]:
     """Return the needs that a log shows, what may be a need, and notes about the other flows."""
     needs: list[Need] = []
     unknown: list[Unknown] = []
@@ -63,7 +65,7 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
     return needs, list(dict.fromkeys(unknown)), notes
 
 
-def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) -> Kind:
+def _kind(finder: EndFinder, source: End, destination: End, dns: frozenset[End]) -> Kind:
     if destination in dns or isinstance(destination, DnsServers):
         return "dns"
     if isinstance(source, Pods) and is_controller(finder.classes.all[source.number]):
@@ -71,7 +73,7 @@ def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) ->
     return "observed"
 
 
-def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
+def _targets(finder: EndFinder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
     protocol: Protocol = "UDP" if flow.protocol == "UDP" else "SCTP" if flow.protocol == "SCTP" else "TCP"
     address = flow.destination.address
     if address is not None and not flow.destination.namespace:
@@ -80,7 +82,7 @@ def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, in
     return [(end, protocol, flow.port) for end in _found(finder, flow.destination)]
 
 
-def _found(finder: Finder, end: FlowEnd) -> list[End]:
+def _found(finder: EndFinder, end: FlowEnd) -> list[End]:
     """Return what an end of a flow stands for in the cluster, nothing if it is not in the input.
 
     A host-network pod stands for the addresses of its node, one for each IP family.
@@ -105,7 +107,7 @@ def _stems(pod: str) -> tuple[str, ...]:
     return (first.rpartition("-")[0], first)
 
 
-def _by_labels(finder: Finder, end: FlowEnd) -> list[End]:
+def _by_labels(finder: EndFinder, end: FlowEnd) -> list[End]:
     labels = dict(label.partition("=")[::2] for label in end.labels)
     own = {key: value for key, value in labels.items() if key not in KEYS}
     alike = [

@@ -26,7 +26,7 @@ from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
 
-class Comparison:
+class NeedsCheck:
     """Compares needs with two readings of one cluster: with today's policies, and with the suggested ones.
 
     ``touched`` are the namespaces that get policies. ``more_ports`` are asked about, as those of pods and needs are.

@@ -13,13 +13,13 @@ from netlab.objects.mentions import Mention, NotRead
 from netlab.objects.services import Service
 from netlab.objects.types import DIRECTIONS
 from netlab.policy.differences import differences
-from netlab.policy.suggest.declared import Finder, declared
+from netlab.policy.suggest.declared import EndFinder, declared
 from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft, policies
 from netlab.policy.suggest.keeping import kept
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import End, Need, Pods, Unknown, merged
 from netlab.policy.suggest.observed import observed
-from netlab.policy.suggest.proof import Comparison
+from netlab.policy.suggest.proof import NeedsCheck
 from netlab.policy.suggest.results import Pairs, Proof
 from netlab.policy.suggest.universe import asked_ports
 from netlab.policy.suggest.writing import drafts_for, end_name, touched_namespaces
@@ -93,7 +93,7 @@ def from_needs(
     nodes and system pods in any case; ``nodes`` and ``system`` add them to the list of what is not needed.
     """
     classes = LabelClasses(cluster)
-    finder = Finder(cluster, classes)
+    finder = EndFinder(cluster, classes)
     needs, unknown = declared(finder, texts)
     more, unsure, notes = observed(finder, flows, log)
     needs += more
@@ -107,7 +107,7 @@ def from_needs(
     drafts = tuple(drafts_for(classes, needs, touched))
     suggested = replace(cluster, policies=policies(drafts))
     shown = FlowSelection(nodes=nodes, system=system)
-    compared = Comparison(cluster, suggested, classes, needs, families, ports, touched)
+    compared = NeedsCheck(cluster, suggested, classes, needs, families, ports, touched)
     return Suggestion(
         drafts,
         suggested,
@@ -167,7 +167,7 @@ def _touches(classes: LabelClasses, end: End, touched: frozenset[str]) -> bool:
     return isinstance(end, Pods) and classes.all[end.number].namespace in touched
 
 
-def _connections(classes: LabelClasses, needs: Iterable[Need], compared: Comparison) -> Iterable[Connection]:
+def _connections(classes: LabelClasses, needs: Iterable[Need], compared: NeedsCheck) -> Iterable[Connection]:
     for (source, destination, protocol, port), same in merged(needs).items():
         today = compared.today(same[0])
         yield Connection(

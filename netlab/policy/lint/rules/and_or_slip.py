@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.cluster.types import Cluster
-from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.policies import NetworkPolicy, Peer
+from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.selectors import LabelSelector
 from netlab.policy.dns import only_dns
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.rule import Found, found
-from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
 from netlab.policy.matching import field_of
 
@@ -30,7 +30,7 @@ def _find(given: Given) -> Iterator[Found]:
                 yield found(policy, f"{rule.path}.{field}[{at}]", message)
 
 
-def _why(cluster: Cluster, policy: NetworkPolicy, rule: Rule, spaces: Peer, pods: Peer) -> str:
+def _why(cluster: Cluster, policy: NetworkPolicy, rule: PolicyRule, spaces: Peer, pods: Peer) -> str:
     """Return why one peer with the selectors of both was likely meant, "" if it was not."""
     own, selector = policy.meta.namespace, pods.pod_selector
     both = pods_matched(cluster, policy, Peer(selector, spaces.namespace_selector))
@@ -60,7 +60,7 @@ def _is_pods(peer: Peer) -> bool:
     return peer.namespace_selector is None and selector is not None and selector != _EVERYTHING
 
 
-RULE = LintRule(
+RULE = Rule(
     "and-or-slip",
     "warning",
     "two peers where one with both selectors was likely meant",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from netlab.objects.policies import IPBlock, NetworkPolicy, Rule
+from netlab.objects.policies import IPBlock, NetworkPolicy
+from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Prefix
 from netlab.policy.lint.covers import block_covers, is_inside, ports_cover
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.rule import Found, found
-from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.matching import ANY_PEER, peer_path
 
@@ -22,7 +22,7 @@ class _Allowing(NamedTuple):
     """A peer that may allow what an except excludes; ``block`` is None for a rule without peers."""
 
     policy: NetworkPolicy
-    rule: Rule
+    rule: PolicyRule
     number: int
     block: IPBlock | None
 
@@ -103,7 +103,7 @@ def _selects_all(given: Given, wide: NetworkPolicy, narrow: NetworkPolicy) -> bo
     return bool(pods) and all(wide.pod_selector.matches(pod.labels) for pod in pods)
 
 
-RULE = LintRule(
+RULE = Rule(
     "except-excludes-nothing",
     "warning",
     "an except that excludes nothing",

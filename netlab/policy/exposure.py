@@ -13,6 +13,7 @@ from functools import cached_property
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.entry_points import EntryPoint, entry_points
 from netlab.policy.exposed_sides import LEVELS, ExposedSide, exposed_side, united
 from netlab.policy.groups import Group, Groups, groups
@@ -68,11 +69,8 @@ class Exposures:
         """What a new pod without labels admits in each namespace of the input, the widest first."""
         alike: dict[Hashable, list[tuple[str, ExposedSide, ExposedSide]]] = {}
         for name in self.cluster.namespaces:
-            sides = (
-                ExposedSide(of_new_pod(self.cluster, name, "ingress")),
-                ExposedSide(of_new_pod(self.cluster, name, "egress")),
-            )
-            alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
+            ingress, egress = (ExposedSide(of_new_pod(self.cluster, name, one)) for one in DIRECTIONS)
+            alike.setdefault((ingress.content, egress.content), []).append((name, ingress, egress))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
 

@@ -29,6 +29,7 @@ _MANY_PAIRS = 20_000
 @click.command("suggest")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports

@@ -49,7 +49,10 @@ _INVALID = "invalid-input"
     "--baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Hide the findings that are in this file."
 )
 @click.option(
-    "--write-baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Write the findings to this file, for --baseline."
+    "--write-baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the findings to this file, for --baseline.",
 )
 @click.option("--no-config", is_flag=True, help="Do not read .netlab.toml or pyproject.toml.")
 @options.output(Lint)

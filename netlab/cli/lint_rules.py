@@ -16,9 +16,9 @@ HEAD = """\
 
 <!-- proven by tests/policy/lint/test_rules.py -->
 
-Every rule of `netlab lint`: what it finds, why it matters, how to fix it, an example that it finds, and the same example
-repaired. [lint.md](lint.md) says how to use the rules. `netlab lint --list` prints the list. `python -m
-netlab.cli.lint_rules` writes this page.
+Every rule of `netlab lint`: what it finds, why it matters, how to fix it, and an example, wrong and repaired.
+[lint.md](lint.md) says how to use the rules. `netlab lint --list` prints the list. `python -m netlab.cli.lint_rules`
+writes this page.
 
 - `error`: what is written certainly has no effect, or certainly breaks something.
 - `warning`: what is written is probably not meant.

@@ -156,7 +156,7 @@ class ExposureReport:
                 if new or not self.found.pods_of(opening.peers):
                     alike.setdefault(f"{opening.peers} on {opening.ports}", []).append(number)
         if alike:
-            yield "Open to what does not exist yet:"
+            yield "Open to pods that do not exist yet:"
             for text, numbers in list(alike.items())[:_MOST]:
                 yield f"  {_few([f'#{number}' for number in numbers])}: {text}"
             if len(alike) > _MOST:
@@ -174,7 +174,7 @@ class ExposureReport:
                 for name in one.namespaces
             ]
             if names and self.radius is None:
-                yield f"Nothing isolates a new pod without labels on {direction} in: {_few(sorted(names))}"
+                yield f"A new pod without labels is not isolated for {direction} in: {_few(sorted(names))}"
 
     def lines(self, one: Exposure) -> Iterator[str]:
         """Yield what is known about a group, in lines."""
@@ -197,9 +197,9 @@ class ExposureReport:
             return
         for opening in side.openings.pods:
             number = self.found.pods_of(opening.peers)
-            now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
+            now = f"{quantity(number, 'pod')} now" if number else "no pod has such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
-            by_own = f"; own egress policies stop a new one in {_few(stopped)}" if stopped else ""
+            by_own = f"; egress policies stop a new pod in {_few(stopped)}" if stopped else ""
             nodes = nodes_matched(cluster, opening.peers)
             by_pods = f"; nodes {_few(nodes)}" if nodes else ""
             yield f"{opening.peers} on {opening.ports} ({now}{by_own}{by_pods})"
@@ -220,7 +220,8 @@ class ExposureReport:
         """Yield the pods that the pod reaches, each with a shortest path."""
         radius = self.radius
         assert radius is not None
-        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over {quantity(radius.hops, 'connection')}:"
+        most = quantity(radius.hops, "connection")
+        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over at most {most}:"
         for one in radius.reached:
             steps = " -> ".join(f"{step.pod.ref}:{_port(step.pod, step.asked)}" for step in one.steps)
             more = f" (and {len(one.pods) - 1} alike: {_few([p.ref for p in one.pods[1:]])})" if one.pods[1:] else ""

@@ -70,7 +70,7 @@ def test_wide_has_selectors_ranges_and_ports(netlab: Call, shop: Path) -> None:
     text = netlab("exposure", "-f", shop, "-o", "wide").stdout
 
     assert "any pod with app=web in namespace shop on 5432/TCP (1 pod now)" in text
-    assert "any pod with app=mon in any namespace with team=x on 9090/TCP (nothing bears such labels yet)" in text
+    assert "any pod with app=mon in any namespace with team=x on 9090/TCP (no pod has such labels yet)" in text
     assert "the whole internet: 0.0.0.0/0 except 10.0.0.0/8 on 443/TCP" in text
 
 
@@ -149,7 +149,7 @@ def test_a_policy_is_printed_with_the_place_of_each_rule(netlab: Call, shop: Pat
     assert f"any pod with app=web in namespace shop ({shop}:17): shop/web" in text
     assert f"any pod with app=mon in any namespace with team=x ({shop}:19): nothing" in text
     assert f"0.0.0.0/0 except 10.0.0.0/8 ({shop}:21)" in text
-    assert "egress: it does not isolate" in text
+    assert "egress: the policy does not isolate its pods" in text
 
 
 def test_selections_have_documents(netlab: Call, shop: Path) -> None:

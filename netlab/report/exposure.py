@@ -131,7 +131,7 @@ class ExposureReport:
         unknown = " (unknown)" if side.unread else ""
         level = side.level(cluster)
         if level == "everything":
-            return f"everything{unknown}", "every address"
+            return f"everything{unknown}", f"every address{unknown}"
         pods: str = {"new namespaces": "pods of new namespaces", "new pods": "some pods"}.get(level, level)
         if level == "cluster":
             every = [one.ports for one in side.openings.pods if one.peers.everything]
@@ -139,9 +139,9 @@ class ExposureReport:
             pods = f"every pod on {_few(reduce(or_, every).words(), 2)}"
         internet = [one.ports for one in outside if one.addresses.internet]
         if internet:
-            return f"{pods}{unknown}", f"the internet on {_few(reduce(or_, internet).words(), 2)}"
+            return f"{pods}{unknown}", f"the internet on {_few(reduce(or_, internet).words(), 2)}{unknown}"
         ranges = [word for one in outside for word in one.addresses.words()]
-        return f"{pods}{unknown}", _few(ranges, 2) or "nothing"
+        return f"{pods}{unknown}", f"{_few(ranges, 2) or 'nothing'}{unknown}"
 
     def name(self, one: Exposure) -> str:
         """Return the name of a group with the number of its pods."""

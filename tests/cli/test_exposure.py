@@ -65,6 +65,19 @@ def test_the_table_has_unprotected_groups_first_and_what_may_come(netlab: Call, 
     assert lines[-1] == "2 groups of 2 pods: 1 open to everything, 1 open to the internet by policy"
 
 
+def test_an_unread_policy_makes_both_columns_of_its_direction_unknown(netlab: Call, shop: Path) -> None:
+    """It may deny pods and outside addresses."""
+    other = shop.with_name("cilium.yaml")
+    other.write_text(
+        "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: db, namespace: shop},"
+        " spec: {endpointSelector: {matchLabels: {app: db}}, ingressDeny: [{fromEntities: [world]}]}}\n"
+    )
+    line = next(one for one in netlab("exposure", "-f", shop, "-f", other).stdout.splitlines() if "shop/db" in one)
+
+    assert 2 == line.count("(unknown)")
+    assert "the internet on 443/TCP (unknown)" in line
+
+
 def test_wide_has_selectors_ranges_and_ports(netlab: Call, shop: Path) -> None:
     """With how many pods a selector has today."""
     text = netlab("exposure", "-f", shop, "-o", "wide").stdout

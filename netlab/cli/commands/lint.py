@@ -125,7 +125,8 @@ def lint_command(
 
         gone = len(known - {one.fingerprint for one in findings.found})
         if gone and not (chosen or wrong):
-            terminal.say(f"{gone} of {len(known)} findings of {baseline} are gone: --write-baseline writes the others")
+            left = f"{gone} of {len(known)} findings of {baseline} are no longer found"
+            terminal.say(f"{left}: --write-baseline FILE writes the rest")
         findings = without_known(findings, known)
     result = _result(findings, rules)
     if wrong:

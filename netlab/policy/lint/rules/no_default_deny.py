@@ -43,8 +43,8 @@ def _find(given: Given) -> Iterator[Found]:
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
     """Return the directions as text, and the pods that no policy isolates in one of them today."""
     free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
-    pods = f"{some(free)} or a new pod" if free else "a new pod"
-    return f"{' and '.join(missing)}: no policy isolates {pods} without labels"
+    who = f"{some(free)} or a new pod" if free else "a new pod"
+    return f"{' and '.join(missing)}: no policy isolates {who} without labels"
 
 
 RULE = Rule(

@@ -16,10 +16,11 @@ HEAD = """\
 
 <!-- proven by tests/policy/lint/test_rules.py -->
 
-`python -m netlab.cli.lint_rules > docs/lint-rules.md` writes this page from the rules. [lint.md](lint.md) says how to
-use them. `netlab lint --list` prints the list.
+Every rule of `netlab lint`: what it finds, why it matters, how to fix it, and an example, wrong and repaired.
+[lint.md](lint.md) says how to use the rules. `netlab lint --list` prints the list. `python -m netlab.cli.lint_rules`
+writes this page.
 
-- `error`: what is written has no effect, or breaks something, for certain.
+- `error`: what is written certainly has no effect, or certainly breaks something.
 - `warning`: what is written is probably not meant.
 - `info`: good to know."""
 

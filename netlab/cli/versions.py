@@ -56,7 +56,7 @@ def versions(
         hosts = outside_hosts((before, after))
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
     elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
-        terminal.say("ipBlocks change and the input has no outside host: --outside adds one for each range")
+        terminal.say("ipBlocks changed, and the input has no outside host: --outside adds one for each range")
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
 
 

@@ -45,7 +45,7 @@ class WhatIf:
 
     def __str__(self) -> str:
         parts = [*(f"without {one}" for one in self.without), *(f"with {one}" for one in self.files)]
-        parts += [f"with {_written(one)} on {one.kind} {one.name}" for one in self.labels]
+        parts += [f"{_written(one)} on {one.kind} {one.name}" for one in self.labels]
         return ", ".join(parts)
 
     def changed(
@@ -149,4 +149,5 @@ def _named(change: LabelChange) -> str:
 
 
 def _written(change: LabelChange) -> str:
-    return " ".join(f"{key}-" if value is None else f"{key}={value}" for key, value in change.labels.items())
+    of = change.labels.items()
+    return " and ".join(f"without label {key}" if new is None else f"with label {key}={new}" for key, new in of)

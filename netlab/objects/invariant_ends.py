@@ -41,7 +41,8 @@ class EndShape(Shape, strict=True):
     nodes = Flag("nodes", "`true`: all nodes.")
     service = Text("service", "The Service of this name, as `NAMESPACE/NAME`; only in `to`.")
     cidr = Text(
-        "cidr", "What is outside of the cluster in this range: outside hosts, and addresses that no endpoint has."
+        "cidr",
+        "Everything in this range that is outside of the cluster: outside hosts, and addresses that no endpoint has.",
     )
 
 

@@ -43,7 +43,7 @@ def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
     for labels, (pod, *_) in _by_labels(_selectable(cluster, policy.meta.namespace)).items():
         why = almost_selects(policy.pod_selector, dict(labels))
         if why:
-            return f"{pod.ref} is near: {why}"
+            return f"{pod.ref} almost matches: {why}"
     return ""
 
 

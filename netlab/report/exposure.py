@@ -131,7 +131,7 @@ class ExposureReport:
         unknown = " (unknown)" if side.unread else ""
         level = side.level(cluster)
         if level == "everything":
-            return f"everything{unknown}", "every address"
+            return f"everything{unknown}", f"every address{unknown}"
         pods: str = {"new namespaces": "pods of new namespaces", "new pods": "some pods"}.get(level, level)
         if level == "cluster":
             every = [one.ports for one in side.openings.pods if one.peers.everything]
@@ -139,9 +139,9 @@ class ExposureReport:
             pods = f"every pod on {few(reduce(or_, every).words(), 2)}"
         internet = [one.ports for one in outside if one.addresses.internet]
         if internet:
-            return f"{pods}{unknown}", f"the internet on {few(reduce(or_, internet).words(), 2)}"
+            return f"{pods}{unknown}", f"the internet on {few(reduce(or_, internet).words(), 2)}{unknown}"
         ranges = [word for one in outside for word in one.addresses.words()]
-        return f"{pods}{unknown}", few(ranges, 2) or "nothing"
+        return f"{pods}{unknown}", f"{few(ranges, 2) or 'nothing'}{unknown}"
 
     def name(self, one: Exposure) -> str:
         """Return the name of a group with the number of its pods."""
@@ -156,7 +156,7 @@ class ExposureReport:
                 if new or not self.found.pods_of(opening.peers):
                     alike.setdefault(f"{opening.peers} on {opening.ports}", []).append(number)
         if alike:
-            yield "Open to what does not exist yet:"
+            yield "Open to pods that do not exist yet:"
             for text, numbers in list(alike.items())[:_MOST]:
                 yield f"  {few([f'#{number}' for number in numbers], _FEW)}: {text}"
             if len(alike) > _MOST:
@@ -174,7 +174,7 @@ class ExposureReport:
                 for name in one.namespaces
             ]
             if names and self.radius is None:
-                yield f"Nothing isolates a new pod without labels on {direction} in: {few(sorted(names), _FEW)}"
+                yield f"A new pod without labels is not isolated for {direction} in: {few(sorted(names), _FEW)}"
 
     def lines(self, one: Exposure) -> Iterator[str]:
         """Yield what is known about a group, in lines."""
@@ -199,7 +199,7 @@ class ExposureReport:
             number = self.found.pods_of(opening.peers)
             now = f"{quantity(number, 'pod')} now" if number else "no pod has such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
-            by_own = f"; own egress policies stop a new one in {few(stopped, _FEW)}" if stopped else ""
+            by_own = f"; egress policies stop a new pod in {few(stopped, _FEW)}" if stopped else ""
             nodes = nodes_matched(cluster, opening.peers)
             by_pods = f"; nodes {few(nodes, _FEW)}" if nodes else ""
             yield f"{opening.peers} on {opening.ports} ({now}{by_own}{by_pods})"
@@ -220,7 +220,8 @@ class ExposureReport:
         """Yield the pods that the pod reaches, each with a shortest path."""
         radius = self.radius
         assert radius is not None
-        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over {quantity(radius.hops, 'connection')}:"
+        most = quantity(radius.hops, "connection")
+        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over at most {most}:"
         for one in radius.reached:
             steps = " -> ".join(f"{step.pod.ref}:{_port(step.pod, step.asked)}" for step in one.steps)
             alike = [pod.ref for pod in one.pods[1:]]

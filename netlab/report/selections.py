@@ -78,13 +78,13 @@ def _policy_lines(found: PolicySelection) -> Iterator[str]:
         yield f"  {found.why}"
     for direction, word in (("ingress", "from"), ("egress", "to")):
         if direction not in policy.policy_types:
-            yield f"  {direction}: it does not isolate"
+            yield f"  {direction}: the policy does not isolate its pods"
             continue
         rules = [rule for rule in found.rules if rule.direction == direction]
         if not rules:
-            yield f"  {direction}: it allows nothing"
+            yield f"  {direction}: no rules, so the policy allows nothing"
         for rule in rules:
-            yield f"  {direction}: {rule.ports} {word}  {rule.rule.path}{_place(policy, rule.rule.path)}"
+            yield f"  {direction}: {rule.rule.path}{_place(policy, rule.rule.path)}: {rule.ports} {word}"
             yield from (f"    {_peer_line(policy, rule, peer)}" for peer in rule.peers)
 
 
@@ -120,12 +120,12 @@ def _pod_lines(found: PodSelection) -> Iterator[str]:
     for direction in ("ingress", "egress"):
         free = [pod.ref for pod in found.free(direction)]
         if free and found.policies:
-            yield f"no policy isolates {_names(free)} on {direction}"
+            yield f"no policy isolates {_names(free)} for {direction}"
     for unread in found.unread:
         yield f"may be selected by {unread}, which netlab does not read"
     hidden = [pod.ref for pod in found.pods if not pod.selectable]
     if hidden:
-        yield f"policies select no pod in its node's network namespace or without one: {_names(hidden)}"
+        yield f"policies do not select host-network pods and pods without a network: {_names(hidden)}"
 
 
 def _part(number: int, of: int) -> str:

@@ -67,7 +67,7 @@ class RuleFailures:
 
     def _nothing(self, rule: InvariantRule, why: str, family: int | None) -> RuleFailure:
         source, destination = (str(end) if end is not None else "others" for end in (rule.source, rule.destination))
-        reason = f"{why}; say vacuous: ok if that is meant"
+        reason = f"{why}; write vacuous: ok if this is meant"
         return RuleFailure(
             *("rule", source, destination, rule.verdict, PROVES_NOTHING, reason, self._file, rule.line),
             family=family,

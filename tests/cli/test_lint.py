@@ -170,7 +170,7 @@ def test_a_baseline_with_findings_that_are_gone_is_told(netlab: Call, folder: Pa
     done = netlab("lint", "-f", "set", "--baseline", "known.json")
 
     assert 0 == done.exit_code
-    assert re.search(r"^\d+ of \d+ findings of known.json are gone: --write-baseline", done.stderr, re.MULTILINE)
+    assert re.search(r"^\d+ of \d+ findings of known.json are no longer found: --write", done.stderr, re.MULTILINE)
     assert "" == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").stderr
 
 

@@ -44,20 +44,20 @@ FailOn = Literal["opened", "closed", "any", "never"]
 @options.nodes
 @options.system
 @options.services
-@click.option("--pairs", "by_pairs", is_flag=True, help="A row for each pair, in place of groups of pods.")
-@click.option("--new", "one_sided", is_flag=True, help="Add rows of pods that only one side has.")
+@click.option("--pairs", "by_pairs", is_flag=True, help="Print a row for each pair, not for groups of pods.")
+@click.option("--new", "one_sided", is_flag=True, help="Add rows for pods that are on one side only.")
 @click.option(
     "--outside",
     is_flag=True,
-    help="Add machines outside of the cluster: one for each range that ipBlocks tell apart, one for all others.",
+    help="Add hosts outside of the cluster: one for each range that ipBlocks tell apart, one for all other addresses.",
 )
-@click.option("--prove", is_flag=True, help="Build both labs, one after the other, and send packets for what changes.")
+@click.option("--prove", is_flag=True, help="Build a lab of each side, and send packets for the changed pairs.")
 @click.option(
     "--fail-on",
     type=click.Choice(["opened", "closed", "any", "never"]),
     default="any",
     show_default=True,
-    help="Exit with code 1 if a connection may be opened, or closed, or if any verdict changes.",
+    help="Exit with code 1 if a connection may be opened, if one may be closed, or if any verdict changes.",
 )
 @options.output(ReachabilityDiff)
 @options.reports(ReachabilityDiff)
@@ -85,11 +85,12 @@ def diff_command(
     """Print which connections a change opens and closes.
 
     OLD and NEW are what -f takes: a file, a directory, - for standard input, REV:PATH for a git revision, lab:NAME for
-    a running lab. --with, --without and --label change NEW; with these, NEW may be left out and is OLD. netlab compares
-    the expected verdicts of all pairs that both have, and needs no kernel. Pods that both have keep their addresses.
+    a running lab. --with, --without and --label change NEW. With one of these, NEW may be left out: it is OLD with the
+    changes. netlab compares the expected verdicts of all pairs that are on both sides, and needs no kernel. Pods that
+    are on both sides keep their addresses.
 
-    Below each change stands its cause: the smallest part of the change of objects without which the verdict would be
-    the old one. With --prove, packets measure the changed pairs in a lab of each side.
+    Below each change is its cause: the smallest part of the change without which the pair would have its old verdict.
+    With --prove, netlab builds a lab of each side and sends packets for the changed pairs.
     """
     reports = options.wanted_reports()
     for port in ports:

@@ -39,13 +39,13 @@ _MANY_PAIRS = 20_000
 @click.option(
     "--observed",
     metavar="FILE|-",
-    help="Also allow the flows of this log: Hubble's JSON lines, the text of conntrack -L or -E, or CSV.",
+    help="Also allow the flows of this log: JSON lines of Hubble, text of conntrack -L or -E, or CSV.",
 )
 @click.option("--keep", is_flag=True, help="Allow all that is allowed today, with as few rules as possible.")
 @click.option(
     "--packets/--no-packets",
     default=None,
-    help="Prove it with packets in a lab.  [default: if this host can build it, up to 60 pods]",
+    help="Prove the policies with packets in a lab.  [default: up to 60 pods, if this host can build labs]",
 )
 @options.output(SuggestedPolicies)
 @options.yes
@@ -66,12 +66,12 @@ def suggest_command(
 ) -> None:
     """Print the smallest NetworkPolicies that allow what is needed, and nothing else.
 
-    Needed is what the manifests declare: Services that env, args and ConfigMaps name, backends of Ingresses, DNS; and
-    with --observed what a flow log shows. With --keep it is all that is allowed today.
+    Needed is what the manifests declare: Services that env, args and ConfigMaps name, backends of Ingresses, and DNS.
+    --observed adds what a flow log shows. With --keep, needed is all that is allowed today.
 
-    The policies go to standard output as YAML. Standard error has four lists: needed and allowed today, needed and
-    missing, allowed and not needed, unknown; and the proof that all that is needed passes and nothing else does. Exit
-    code 1 means that the proof fails.
+    The policies go to standard output as YAML. Standard error has four lists (needed and allowed today; needed and
+    missing; allowed today and not needed; unknown) and the proof: all that is needed passes, and nothing else does.
+    Exit code 1 means that the proof fails.
     """
     if keep and observed is not None:
         raise UsageError("--keep and --observed: what is allowed today needs no flow log; leave one out")

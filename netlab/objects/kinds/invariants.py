@@ -20,11 +20,11 @@ MOST_RULES = 1_000
 
 
 class _Allowed(Shape, strict=True, any_of=[("from",), ("to",)]):
-    """An end that may get through."""
+    """An exception of `only`: an end that may connect."""
 
-    source = Part("from", "The end that may get through, in a rule with `to`.", shape=EndShape)
-    destination = Part("to", "The end that may be reached, in a rule with `from`.", shape=EndShape)
-    ports = Raw("ports", "The ports on which it may; by default all ports of the rule.", type=port_items)
+    source = Part("from", "The sources that may connect, in a rule with `to`.", shape=EndShape)
+    destination = Part("to", "The destinations that may be reached, in a rule with `from`.", shape=EndShape)
+    ports = Raw("ports", "The ports on which they may connect; by default all ports of the rule.", type=port_items)
 
 
 class _Rule(Shape, strict=True, any_of=[("from",), ("to",)]):
@@ -40,17 +40,19 @@ class _Rule(Shape, strict=True, any_of=[("from",), ("to",)]):
     )
     listed = Parts(
         "only",
-        "In place of a verdict: nothing but these gets through. All other pods, and everything outside of the cluster,"
-        " are denied.",
+        "In place of a verdict: only these may connect. All other pods, and everything outside of the cluster, are"
+        " denied.",
         shape=_Allowed,
     )
     ports = Raw(
         "ports",
         "The ports that the rule is about, as `443/TCP`, `8000-8100/UDP` or `ICMP`; by default every port of TCP, UDP"
-        " and SCTP, declared or not.",
+        " and SCTP, also ports that no pod declares.",
         type=port_items,
     )
-    vacuous = OneOf("vacuous", "`ok`: the rule may prove nothing. Otherwise it fails then.", values=("ok",))
+    vacuous = OneOf(
+        "vacuous", "`ok`: the rule may prove nothing. Without it, a rule that proves nothing fails.", values=("ok",)
+    )
 
 
 class _Spec(Shape, strict=True):

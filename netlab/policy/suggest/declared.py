@@ -176,7 +176,7 @@ def declared(finder: EndFinder, found: Iterable[Mention | NotRead]) -> tuple[lis
                 for source in sources:
                     resolving.setdefault(source, why)
     needs += [
-        Need(source, *target, "dns", Why(f"names are looked up: {why.text}", why.place))
+        Need(source, *target, "dns", Why(f"resolves names: {why.text}", why.place))
         for source, why in resolving.items()
         for target in finder.dns()
         if target[0] != source

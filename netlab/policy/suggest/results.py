@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netlab.cluster.types import Endpoint
 from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 
 
 class Pairs(NamedTuple):
@@ -24,7 +25,7 @@ class Pairs(NamedTuple):
     def __str__(self) -> str:
         family, protocol, port = self.asked
         what = f"{self.source.ref} -> {self.destination.ref} {service_text(protocol, port)} IPv{family}"
-        more = f" and {self.pairs - 1} alike" if self.pairs > 1 else ""
+        more = f" and {quantity(self.pairs - 1, 'similar pair')}" if self.pairs > 1 else ""
         return f"{what}{more}{f': {self.why}' if self.why else ''}"
 
 

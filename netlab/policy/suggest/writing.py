@@ -61,7 +61,7 @@ def drafts_for(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[
         drafts.append(
             PolicyDraft(
                 *(namespace, DEFAULT_DENY, LabelSelector(), DIRECTIONS),
-                comments=(f"All pods of namespace {namespace}: nothing passes that no other policy allows.",),
+                comments=(f"All pods of namespace {namespace} are isolated. Other policies allow what is needed.",),
             )
         )
         drafts += _dns_policy(classes, [one for one in classes.all if one.namespace == namespace], sides, lookups)

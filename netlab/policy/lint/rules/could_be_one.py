@@ -32,8 +32,8 @@ RULE = Rule(
     "policies that could be one",
     what="Policies of a namespace select the same pods, whatever labels pods have, and have the same `policyTypes`."
     " Policies without rules do not count: a default deny is often kept apart.",
-    why="Rules are a union, so one policy with all rules means the same. A reader sees in one place what the pods may"
-    " do. Policies may be apart for a reason, such as two teams that own them.",
+    why="Policies are a union, so one policy with all rules means the same, and a reader finds all rules in one"
+    " place. There may be a reason for several policies, such as two teams.",
     fix="write the rules of all of them into one policy",
     objects="""\
 apiVersion: v1

@@ -107,10 +107,11 @@ RULE = Rule(
     "except-excludes-nothing",
     "warning",
     "an except that excludes nothing",
-    what="All addresses of an item of `except` are allowed in the same direction on the same ports all the same: by"
-    " another peer or rule of the policy, or by other policies that select all of its pods. Or another item of the"
-    " same `except` has all of them.",
-    why="`except` does not deny. It only means that this one peer does not match, and rules are a union.",
+    what="Each address of an item of `except` is still allowed in the same direction on the same ports: by another"
+    " peer or rule of the policy, or by other policies that select all of its pods. Or another item of the same"
+    " `except` contains all addresses of the item.",
+    why="`except` does not deny. It only means that this one peer does not match, and policies are a union of their"
+    " rules.",
     fix="remove the range from the other peer, rule or policy, or remove it from except",
     objects="""\
 apiVersion: v1

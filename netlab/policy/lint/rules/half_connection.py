@@ -150,10 +150,11 @@ RULE = Rule(
     "warning",
     "one half of a connection is missing",
     what="A rule allows egress to pods by selectors, and the policies that isolate these pods for ingress deny all of"
-    " it; or a rule allows ingress from pods, and the policies of those deny all of it. An item of `from` or `to` is"
-    " found if no pod of it can talk to a pod of the policy on a port of the rule. An ipBlock of the other end counts"
-    " as allowing if it has private addresses or IPv6 addresses, as few inputs say which addresses pods have. Where"
-    " policies of other APIs decide too, nothing is found.",
+    " it. Or a rule allows ingress from pods by selectors, and the policies that isolate these pods for egress"
+    " deny all of it. An item of `from` or `to` is a finding if no pod of it can connect with a pod of the policy"
+    " on a port of the rule. An ipBlock at the other end counts as allowing if it has private addresses or IPv6"
+    " addresses, as few inputs say which addresses pods have. If policies of other APIs decide too, there is no"
+    " finding.",
     why="A connection needs both: egress at its source and ingress at its destination.",
     fix="add the missing rule to a policy of the other end, or remove the item",
     objects="""\

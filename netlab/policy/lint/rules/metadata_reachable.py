@@ -45,10 +45,10 @@ RULE = Rule(
     "metadata-reachable",
     "warning",
     "an egress rule allows a cloud's metadata service",
-    what="An egress rule allows 169.254.169.254 on port 80 of TCP, by an ipBlock or as it has no `to`; where pods have"
-    " IPv6 addresses, fd00:ec2::254 too. A block of this one address is meant and does not count. Pods that no policy"
-    " isolates for egress reach it as well; `no-default-deny` finds these.",
-    why="The service gives out credentials of the node. A request that an attacker makes a pod send is enough.",
+    what="An egress rule allows 169.254.169.254 on port 80 of TCP, by an ipBlock or because the rule has no `to`. If"
+    " pods have IPv6 addresses, fd00:ec2::254 counts too. An ipBlock with this address only is meant, and is no"
+    " finding. Pods that no policy isolates for egress reach the address too; `no-default-deny` finds these.",
+    why="The service returns credentials of the node. One request that an attacker makes a pod send is enough.",
     fix="add 169.254.169.254/32 (or fd00:ec2::254/128) to except, or list the destinations",
     objects="""\
 apiVersion: v1

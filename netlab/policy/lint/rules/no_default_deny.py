@@ -43,18 +43,20 @@ def _find(given: Given) -> Iterator[Found]:
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
     """Return the directions as text, and the pods that no policy isolates in one of them today."""
     free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
-    today = f"{some(free)} today, and new pods" if free else "new pods"
-    return f"{' and '.join(missing)}: no policy isolates {today}"
+    who = f"{some(free)} or a new pod" if free else "a new pod"
+    return f"{' and '.join(missing)}: no policy isolates {who} without labels"
 
 
 RULE = Rule(
     "no-default-deny",
     "info",
     "a namespace without a default deny",
-    what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A policy"
-    " with an empty `podSelector` does, also if it has rules. `kube-system`, `kube-public` and `kube-node-lease` do not"
-    " count, nor namespaces without pods. Where policies of other APIs decide too, nothing is found.",
-    why="A pod that no policy selects talks to everything. That is every new workload whose labels no selector has.",
+    what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A"
+    " policy with an empty `podSelector` isolates all of them, also if it has rules. `kube-system`,"
+    " `kube-public`, `kube-node-lease` and namespaces without pods are left out. If policies of other APIs decide"
+    " too, there is no finding.",
+    why="A pod that no policy selects can connect to everything, and everything to it. This includes each new"
+    " workload that no selector matches.",
     fix="add a policy with podSelector {} and both policyTypes, and DNS in its egress rules",
     objects="""\
 apiVersion: v1

@@ -58,10 +58,11 @@ RULE = Rule(
     "open-to-world",
     "info",
     "a rule that lets every address in",
-    what="An ingress rule has no `from`, or its ipBlocks have every address of a family (`0.0.0.0/0`, `::/0`), with or"
-    " without `except`. Pods behind a Service of type NodePort or LoadBalancer, or one with externalIPs, are meant to"
-    " be open and do not count; ingress controllers have one.",
-    why="The port is open to whatever can reach the pod network: every pod, every node and perhaps the Internet.",
+    what="An ingress rule has no `from`, or its ipBlocks have every address of a family (`0.0.0.0/0`, `::/0`), with"
+    " or without `except`. Pods behind a Service of type NodePort or LoadBalancer, or with externalIPs, are meant"
+    " to be open and are left out. Ingress controllers usually have such a Service.",
+    why="The port is open to everything that can reach the pod network: every pod, every node and perhaps the"
+    " internet.",
     fix="list the peers that need the port",
     objects="""\
 apiVersion: v1

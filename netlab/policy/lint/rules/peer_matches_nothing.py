@@ -52,11 +52,11 @@ def _near(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> Iterator[str]:
     if not spaces and peer.namespace_selector is not None:
         for name, labels in islice(cluster.namespaces.items(), _MOST):
             if why := almost_selects(peer.namespace_selector, labels):
-                yield f"namespace {name} is near: {why}"
+                yield f"namespace {name} almost matches: {why}"
     if peer.pod_selector is not None:
         for ref, labels in islice(_labels(cluster, spaces), _MOST):
             if why := almost_selects(peer.pod_selector, labels):
-                yield f"{ref} is near: {why}"
+                yield f"{ref} almost matches: {why}"
 
 
 def _labels(cluster: Cluster, spaces: Iterable[str]) -> Iterator[tuple[str, Mapping[str, str]]]:

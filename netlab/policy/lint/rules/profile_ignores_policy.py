@@ -37,9 +37,9 @@ RULE = Rule(
     "warning",
     "the CNI ignores a policy or a part of it",
     what="With the profile of the lab (`--as NAME`, or `profile` of a Topology), a policy or a part of it has no"
-    " effect or another meaning: nothing is enforced, egress is not judged, SCTP is dropped, only the first port of"
-    " a range counts, an ipBlock matches no pods. With the default profile, networks that bypass the nodes' rules"
-    " count.",
+    " effect or another meaning: nothing is enforced, egress is not enforced, SCTP is dropped, only the first"
+    " port of a range counts, an ipBlock matches no pods. With the default profile, this is found for networks"
+    " that bypass the rules of nodes.",
     why="The policy allows or denies something else than it says.",
     fix="write what the CNI enforces, or use another CNI",
     objects="""\

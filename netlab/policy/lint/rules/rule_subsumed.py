@@ -34,10 +34,10 @@ def _in(policy: NetworkPolicy, direction: Direction) -> Iterator[Found]:
 RULE = Rule(
     "rule-subsumed",
     "warning",
-    "a rule that another rule of the policy has in full",
+    "a rule that another rule of the policy contains",
     what="Another rule of the same policy and direction allows every peer of the rule on every port of the rule,"
     " whatever labels pods have. A rule without peers has every peer, and a rule without ports has every port.",
-    why="The rule does nothing. Either it can go, or the other one is wider than it was meant to be.",
+    why="The rule does nothing. It can be removed, or the other rule is wider than it was meant to be.",
     fix="remove the rule, or narrow the other one",
     objects="""\
 apiVersion: v1

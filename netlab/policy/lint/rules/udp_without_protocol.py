@@ -65,11 +65,11 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer | None) -> _Dec
 RULE = Rule(
     "udp-without-protocol",
     "warning",
-    "a port of UDP without a protocol",
-    what="An item of `ports` has no `protocol`, which means TCP, and its number is one that UDP uses: the pods of"
-    " the rule declare it for UDP only, or it is well known as such (53, 123, 161, 514, 4789 and others) and no pod"
-    " of the rule declares it for TCP. Rules that also list the number for UDP are left out.",
-    why="The rule allows TCP only. With port 53, pods resolve no names.",
+    "a UDP port without a protocol",
+    what="An item of `ports` has no `protocol`, which means TCP, and UDP was probably meant: the pods of the rule"
+    " declare the number for UDP only, or the number is well known for UDP (53, 123, 161, 514, 4789 and others)"
+    " and no pod of the rule declares it for TCP. Rules that also list the number for UDP are no finding.",
+    why="The rule allows TCP only. If the port is 53, pods cannot resolve names.",
     fix="write protocol: UDP, or for DNS both protocols",
     objects="""\
 apiVersion: v1

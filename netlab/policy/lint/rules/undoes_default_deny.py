@@ -31,7 +31,7 @@ def _find(given: Given) -> Iterator[Found]:
         else:
             continue
         yield found(
-            policy, rule.path, f"allows all {direction} of {pods}, so the default deny {deny.meta.key} is undone"
+            policy, rule.path, f"allows all {direction} of {pods}, so the default deny {deny.meta.key} has no effect"
         )
 
 
@@ -58,10 +58,11 @@ def _allows_all(cluster: Cluster, rule: PolicyRule) -> bool:
 RULE = Rule(
     "undoes-default-deny",
     "warning",
-    "a policy that undoes a default deny",
-    what="A namespace has a default deny: a policy without rules for all pods. Another policy allows everything in the"
-    " same direction, to all pods of the namespace. `no-effect` finds the default deny, this rule the cause.",
-    why="Rules are a union. The namespace looks closed, and nothing is denied.",
+    "a policy that makes a default deny useless",
+    what="A namespace has a default deny: a policy without rules for all pods. Another policy allows everything in"
+    " the same direction, to all pods of the namespace. `no-effect` finds the default deny. This rule finds the"
+    " other policy.",
+    why="Policies are a union. The namespace looks isolated, and nothing is denied.",
     fix="list the peers and ports that are needed, or narrow spec.podSelector",
     objects="""\
 apiVersion: v1

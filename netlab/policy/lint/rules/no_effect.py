@@ -83,7 +83,8 @@ RULE = Rule(
     "a policy that changes nothing",
     what="Without the policy every verdict is the same. The message says for which pods this is true. For the pods of"
     " the input: every pod that the policy selects is also selected by policies that allow everything in the same"
-    " direction. This is said of each direction by itself, and the other one may have an effect. Whatever labels pods have: other policies of the namespace isolate all pods that the policy selects,"
+    " direction. This is said of each direction by itself, and the other one may have an effect."
+    " Whatever labels pods have: other policies of the namespace isolate all pods that the policy selects,"
     " and have a rule that allows all that each of its rules allows. A default deny for all pods of a namespace is left"
     " out there, as it is meant to stay when other policies go.",
     why="Policies are a union. One that allows more undoes every other, default denies too.",

@@ -35,7 +35,7 @@ def versions(
       UsageError: for a lab that does not run.
     """
     from netlab.cluster import resolve_input
-    from netlab.cluster.outside import outside_hosts, with_hosts
+    from netlab.cluster.outside import MOST_RANGES, outside_hosts, ranges, with_hosts
     from netlab.errors import InputError
     from netlab.policy.clusters_between import Version, placements
 
@@ -54,6 +54,12 @@ def versions(
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
+        for family in (4, 6):
+            more = len(ranges((before, after), family)) - MOST_RANGES
+            if more > 0:
+                terminal.say(
+                    f"Warning: --outside: {more:,} ranges of IPv{family} have no host: no change there is found"
+                )
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
     elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
         terminal.say("ipBlocks changed, and the input has no outside host: --outside adds one for each range")

@@ -102,11 +102,11 @@ def _text(written: Fields) -> str:
     return cut("{" + ", ".join(parts) + "}")
 
 
-def ports_of(fields: Fields, declared: Raw) -> tuple[PortSpan, ...]:
-    """Decode a list of ports; without one, every port."""
+def ports_of(fields: Fields, declared: Raw, default: tuple[PortSpan, ...] = EVERY_PORT) -> tuple[PortSpan, ...]:
+    """Decode a list of ports; return the default if the field is absent."""
     written = declared.read(fields)
     if written is None:
-        return EVERY_PORT
+        return default
     if not isinstance(written, list):
         declared.error(fields, invalid(written, mistyped(written, "a list")))
         return EVERY_PORT

@@ -9,7 +9,7 @@ from netlab.objects.fields import Fields, duplicate, forbidden, invalid, require
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.included import Access, included, reader_of
 from netlab.objects.invariant_ends import MOST_LISTED, EndShape, end_of, port_items, ports_of
-from netlab.objects.invariants import Allowed, InvariantRule, Invariants, RuleEnd, RuleVerdict
+from netlab.objects.invariants import Allowed, InvariantRule, Invariants, PortSpan, RuleEnd, RuleVerdict
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.meta import STRICT_CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.shapes import Shape
@@ -115,9 +115,10 @@ def _rule(fields: Fields) -> InvariantRule:
         _Rule.name.error(fields, invalid(name, "must be one line of text"))
     source, destination = end_of(fields, _Rule.source), end_of(fields, _Rule.destination)
     verdict = _Rule.verdict.read(fields)
+    ports = ports_of(fields, _Rule.ports)
     only = None
     if _Rule.listed.has(fields):
-        only = _allowed(fields, source, destination)
+        only = _allowed(fields, source, destination, ports)
     elif verdict is None and not _Rule.verdict.has(fields):
         _Rule.verdict.error(fields, required("a rule has either `verdict` or `only`"))
     if only is None:
@@ -125,14 +126,15 @@ def _rule(fields: Fields) -> InvariantRule:
             if not declared.has(fields):
                 declared.error(fields, required("a rule with a verdict has `from` and `to`; `{}` selects all pods"))
     chosen: RuleVerdict = "some" if verdict == "some" else "allow" if verdict == "allow" else "deny"
-    ports = ports_of(fields, _Rule.ports)
     vacuous = _Rule.vacuous.read(fields) == "ok"
     line = fields.report.source.line(fields.path)
     return InvariantRule(name, source, destination, chosen, only, ports, vacuous, fields.path, line)
 
 
-def _allowed(fields: Fields, source: RuleEnd | None, destination: RuleEnd | None) -> tuple[Allowed, ...]:
-    """Decode ``only``; the rule has one end, and each item the other one."""
+def _allowed(
+    fields: Fields, source: RuleEnd | None, destination: RuleEnd | None, ports: tuple[PortSpan, ...]
+) -> tuple[Allowed, ...]:
+    """Decode ``only``; the rule has one end, and each item the other one. ``ports`` are those of the rule."""
     if _Rule.verdict.has(fields):
         _Rule.verdict.error(fields, forbidden("may not be specified beside `only`, which denies all others"))
     if (source is None) == (destination is None):
@@ -153,9 +155,9 @@ def _allowed(fields: Fields, source: RuleEnd | None, destination: RuleEnd | None
             mine.error(item, required())
         decoded = {one.name: end_of(item, one) for one in ends}
         end = decoded[mine.name]
-        ports = ports_of(item, _Allowed.ports)
+        own = ports_of(item, _Allowed.ports, ports)
         if end is not None:
-            found.append(Allowed(end, ports))
+            found.append(Allowed(end, own))
     return tuple(found)
 
 

@@ -84,11 +84,12 @@ RULE = Rule(
     "a policy that changes nothing",
     what="Without the policy every verdict is the same. The message says which of two cases it is. For the pods of"
     " the input: other policies that allow everything in the same direction select every pod that the policy"
-    " selects. For all labels that pods may have: other policies of the namespace isolate all pods that the"
-    " policy selects, and for each of its rules they have one that allows the same or more. In the second case, a"
-    " default deny for all pods of a namespace is no finding, as it must stay if other policies are removed.",
+    " selects. Each direction is judged by itself, and the other one may have an effect. For all labels that"
+    " pods may have: other policies of the namespace isolate all pods that the policy selects, and for each of"
+    " its rules they have one that allows the same or more. In the second case, a default deny for all pods of"
+    " a namespace is no finding, as it must stay if other policies are removed.",
     why="Policies are a union. A policy that allows everything makes all others useless, also a default deny.",
-    fix="remove this policy, or narrow the one that allows more",
+    fix="remove the policy or the direction that the message names, or narrow what allows more",
     objects="""\
 apiVersion: v1
 kind: Pod

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man verify-suggest
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -59,6 +59,12 @@ BROWSER_ARGS ?=
 
 test-browser:  ## the tests of HTML reports in Chromium; network at first
 	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
+
+# Other options for its pytest: make test-control-plane CONTROL_PLANE_ARGS='-k forbidden'
+CONTROL_PLANE_ARGS ?=
+
+test-control-plane:  ## the tests of -f cluster:CONTEXT with a real kube-apiserver, built once in 15 minutes; network at first
+	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
 
 test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
 	@scripts/run dev scripts/test-capture

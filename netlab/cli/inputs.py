@@ -31,6 +31,7 @@ _CHANGES_VERDICTS = frozenset(
         "address-moved",
         "kind-not-read",
         "list-cut-off",
+        "not-listed",
         "passed-by",
         "links-not-followed",
     }

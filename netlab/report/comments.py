@@ -184,7 +184,7 @@ def of_tests(results: Sequence[ScenarioResult], again: CommandLine | None) -> It
     if failures:
         cells = []
         for result, step, one in failures[:MOST_ROWS]:
-            where = f"{one.file}:{one.line}"
+            where = f"{one.file}:{one.line}" if one.line else one.file
             cells.append(
                 (where, f"{result.name}: {step.name}", question_of(one), one.expected, one.measured, one.reason)
             )

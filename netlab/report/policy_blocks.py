@@ -47,7 +47,10 @@ def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[
 
 def warning_rows(warnings: Sequence[Problem]) -> Rows:
     """Return the warnings as a table."""
-    rows = [(f"{one.file}:{one.line}", one.object, one.path, one.message) for one in warnings[:_WARNINGS]]
+    rows = [
+        (f"{one.file}:{one.line}" if one.line else one.file, one.object, one.path, one.message)
+        for one in warnings[:_WARNINGS]
+    ]
     return Rows(("place", "object", "field", "warning"), rows, max(0, len(warnings) - _WARNINGS))
 
 

@@ -95,7 +95,7 @@ class RuleFailures:
 def _places(decision: Decision) -> str:
     """Return, as text, the places of the policies that isolate a denied end; the reason has those of other rules."""
     found = [
-        policy.source.place()
+        policy.source.place() or policy.source.file
         for one in decision.backends or (decision,)
         for side in one.sides
         if side.verdict == "deny"

@@ -5,7 +5,7 @@ So nothing compares each selector with each object. Sets are integers (``policy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.policy.bitsets import set_of
@@ -39,13 +39,30 @@ class LabelIndex:
             found &= self._satisfying(requirement)
         return found
 
+    def failing_one(self, selector: LabelSelector) -> Iterator[tuple[Requirement, int]]:
+        """Yield each requirement of a selector with the set of the objects that satisfy all but this one."""
+        requirements = [*(Requirement(key, "In", (value,)) for key, value in selector.match_labels)]
+        requirements += selector.match_expressions
+        satisfying = [self._satisfying(one) for one in requirements]
+        for number, one in enumerate(requirements):
+            found = self.all & ~satisfying[number]
+            for other, having in enumerate(satisfying):
+                found &= having if other != number else -1
+            yield one, found
+
+    def having_key(self, key: str) -> int:
+        """Return the set of the objects that have a label with a key."""
+        if key not in self._known_keys:
+            self._known_keys[key] = set_of(self._by_key.get(key, ()), self._size)
+        return self._known_keys[key]
+
     def _satisfying(self, requirement: Requirement) -> int:
         key = requirement.key
         match requirement.operator:
             case "Exists":
-                return self._having_key(key)
+                return self.having_key(key)
             case "DoesNotExist":
-                return self.all & ~self._having_key(key)
+                return self.all & ~self.having_key(key)
         found = 0
         for value in requirement.values:
             found |= self._having((key, value))
@@ -55,11 +72,6 @@ class LabelIndex:
         if label not in self._known:
             self._known[label] = set_of(self._by_label.get(label, ()), self._size)
         return self._known[label]
-
-    def _having_key(self, key: str) -> int:
-        if key not in self._known_keys:
-            self._known_keys[key] = set_of(self._by_key.get(key, ()), self._size)
-        return self._known_keys[key]
 
 
 class _OfKey:

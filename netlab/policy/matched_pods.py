@@ -69,13 +69,13 @@ def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[P
 class PodSets:
     """Sets of the pods that commands ask about, as integers (``policy.bitsets``): the bit ``1 << place`` for each.
 
-    ``selectable`` are the pods that policies apply to.
+    ``selectable`` are the pods that policies apply to. ``labels`` is the index of all of them.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._pods = cluster.asked_pods()
-        self._labels = LabelIndex([pod.labels for pod in self._pods])
+        self.labels = LabelIndex([pod.labels for pod in self._pods])
         self.selectable = self.having(lambda pod: pod.selectable)
         numbers: dict[str, list[int]] = {}
         for number, pod in enumerate(self._pods):
@@ -105,9 +105,13 @@ class PodSets:
             self._known_pods[found] = self.pods(found)
         return self._known_pods[found]
 
+    def of_namespace(self, namespace: str) -> int:
+        """Return the set of the pods of a namespace that policies apply to."""
+        return self.selectable & self._spaces.get(namespace, 0)
+
     def labelled(self, namespace: str, selector: LabelSelector) -> int:
         """Return the set of the pods of a namespace that a selector matches, including host-network pods."""
-        return self._spaces.get(namespace, 0) & self._labels.matching(selector)
+        return self._spaces.get(namespace, 0) & self.labels.matching(selector)
 
     def selected(self, policy: NetworkPolicy) -> int:
         """Return the set of ``pods_selected``."""
@@ -116,7 +120,7 @@ class PodSets:
     def matched(self, policy: NetworkPolicy, peer: Peer) -> int:
         """Return the set of ``pods_matched``."""
         found = self._in(namespaces_matched(self._cluster, policy, peer))
-        return found if peer.pod_selector is None else found & self._labels.matching(peer.pod_selector)
+        return found if peer.pod_selector is None else found & self.labels.matching(peer.pod_selector)
 
     def _in(self, namespaces: tuple[str, ...]) -> int:
         found = self._known_spaces.get(namespaces)

@@ -129,7 +129,6 @@ WRONG = {
     ("exposure", "host:x"): "no host 'x'",
     ("exposure", "node:n1"): "'node:n1' is no pod",
     ("selects", "shop/nobody"): "no policy, pod or workload 'shop/nobody'",
-    ("selects", "shop/db"): "write networkpolicy/shop/db or pod/shop/db",
 }
 
 
@@ -164,3 +163,13 @@ def test_selections_have_documents(netlab: Call, shop: Path) -> None:
         pod["notIsolated"]["ingress"],
         pod["notIsolated"]["egress"],
     )
+
+
+def test_a_policy_and_a_pod_of_one_name_are_both_printed(netlab: Call, shop: Path) -> None:
+    """A kind picks one. The document of both is a List."""
+    text = netlab("selects", "shop/db", "-f", shop).stdout
+
+    assert "NetworkPolicy shop/db" in text
+    assert "\nshop/db is selected by" in text
+    items = document(netlab, "selects", "shop/db", "-f", shop)["items"]
+    assert ["PolicySelection", "PodSelection"] == [item["kind"] for item in items]

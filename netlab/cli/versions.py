@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli import inputs, terminal
+from netlab.cli import inputs
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -55,8 +55,6 @@ def versions(
     if outside:
         hosts = outside_hosts((before, after))
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
-    elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
-        terminal.say("ipBlocks change and the input has no outside host: --outside adds one for each range")
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
 
 
@@ -84,10 +82,30 @@ def _services(*clusters: Cluster) -> dict[str, Service]:
     return {one.meta.key: one for cluster in clusters for one in cluster.services}
 
 
-def _blocks(cluster: Cluster) -> set[object]:
-    """Return the ipBlocks of a cluster's policies."""
-    rules = (rule for policy in cluster.policies for rule in (*policy.ingress, *policy.egress))
-    return {peer.ip_block for rule in rules for peer in rule.peers if peer.ip_block is not None}
+def outside_notes(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Yield a note if policies change what they say about addresses outside, and no side has an outside host."""
+    if not before.hosts and not after.hosts and _outward(before) != _outward(after):
+        yield (
+            "policies change what they say about addresses outside of the cluster, and the input has no outside host:"
+            " --outside adds one for each range of ipBlocks"
+        )
+
+
+def _outward(cluster: Cluster) -> set[object]:
+    """Return what policies say about addresses outside: ipBlocks, and what isolates or opens pods for egress."""
+    from netlab.policy.selections import DIRECTIONS
+
+    found: set[object] = set()
+    for policy in cluster.policies:
+        for direction in DIRECTIONS:
+            blocks = tuple(
+                (tuple(peer.ip_block for peer in rule.peers), rule.ports)
+                for rule in policy.rules(direction)
+                if (not rule.peers and direction == "egress") or any(peer.ip_block for peer in rule.peers)
+            )
+            if blocks or (direction == "egress" and policy.isolates(direction)):
+                found.add((policy.meta.namespace, policy.pod_selector, direction, blocks))
+    return found
 
 
 def _warn(found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:

@@ -17,6 +17,7 @@ from netlab.policy.decision import Decision, Match, Miss, Side
 from netlab.policy.evaluate import evaluate, misses_of
 from netlab.policy.reasons import named, where
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 
 _LONGEST = 80
 _RULE = re.compile(r"spec\.(ingress|egress)\[\d+\]")
@@ -129,6 +130,8 @@ def _field_text(field: FieldChange) -> str:
     selected = _SELECTED.fullmatch(path)
     if selected is not None:
         return _selected_text(selected["selector"], selected["key"], field)
+    if path in ("spec.ingress", "spec.egress") and word != "changed" and isinstance(value, list):
+        return f"{quantity(len(value), f'{path[5:]} rule')} {word}"
     for shape, what in ((_RULE, "rule"), (_PEER, "peer"), (_PORT, "port")):
         if shape.fullmatch(path) and word != "changed":
             return f"{what} {'' if what == 'rule' else f'{_short(value)} '}{word}"

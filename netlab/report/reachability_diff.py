@@ -9,14 +9,14 @@ The document (``-o json``, ``-o yaml``) is::
                   "family": 4, "protocol": "TCP", "port": 5432, "pairs": 2, "old": "deny", "new": "allow",
                   "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 7,
                                "path": "spec.ingress[0].ports[0].port", "message": "port 5433 changed to 5432: …"}]}],
-     "appeared": ["shop/new-0"], "vanished": [],
+     "appeared": ["shop/new-0"], "vanished": [], "notes": [],
      "summary": {"opened": 2, "closed": 0, "changed": 0, "unchanged": 28, "appeared": 1, "vanished": 0,
                  "rows": 1, "unexplained": 0}}
 
 The summary counts pairs; ``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes.
-With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names. ``old`` or ``new`` of a row is
-null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with what packets said on each
-side, and the document has ``measured`` with the counts of each side.
+``notes`` say what was not asked. With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names.
+``old`` or ``new`` of a row is null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with
+what packets said on each side, and the document has ``measured`` with the counts of each side.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ReachabilityDiff:
     """The changed pairs between two inputs; ``by_pairs`` makes each pair a row.
 
     ``sides`` are the names of the inputs, as the user gave them. ``proofs`` has what packets said on the sides ``old``
-    and ``new``.
+    and ``new``. ``hints`` say what was not asked.
     """
 
     def __init__(
@@ -83,12 +83,14 @@ class ReachabilityDiff:
         *,
         by_pairs: bool = False,
         proofs: Mapping[str, Proof] | None = None,
+        hints: Sequence[str] = (),
         again: CommandLine | None = None,
     ) -> None:
         self.sides = sides
         self.found = found
         self.by_pairs = by_pairs
         self.proofs = proofs or {}
+        self.hints = hints
         self.again = again
         self._causes = causes
         self._named: dict[tuple[int, ...], GroupName] = {}
@@ -178,7 +180,7 @@ class ReachabilityDiff:
         return self._name(of).counted
 
     def notes(self) -> Iterator[str]:
-        """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause."""
+        """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause, hints."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
                 more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
@@ -188,6 +190,7 @@ class ReachabilityDiff:
         for side, proof in self.proofs.items():
             yield f"{side}: {proof}"
             yield from (f"  {line}" for line in proof.wrong)
+        yield from (f"note: {hint}" for hint in self.hints)
 
     def summary(self) -> str:
         """Return the counts as a line."""
@@ -240,6 +243,7 @@ class ReachabilityDiff:
         alone = self._alone()
         return {
             **{what: list(of) for what, of in alone.items()},
+            "notes": list(self.hints),
             **({"measured": proofs} if proofs else {}),
             "summary": {
                 **self.found.tally(),

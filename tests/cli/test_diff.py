@@ -219,8 +219,21 @@ def test_the_outside_is_added_by_range(netlab: Netlab, sides: Path) -> None:
     rows = document(netlab, "none.yaml", "world.yaml", "--outside")["changes"]
 
     outside = [one["destination"]["members"] for one in rows if one["destination"]["group"].startswith("host:")]
-    assert [["host:outside"]] == outside
-    assert "--outside" in netlab("diff", "none.yaml", "world.yaml").stderr
+    assert [["host:outside"], ["host:outside"]] == outside
+    assert "note: policies change" in netlab("diff", "none.yaml", "world.yaml").stdout
+    (note,) = document(netlab, "none.yaml", "world.yaml")["notes"]
+    assert "--outside" in note
+
+
+def test_the_outside_is_asked_about_the_ports_of_rules_for_addresses(netlab: Netlab, sides: Path) -> None:
+    """Beside 80 and 443."""
+    world = "[Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 8443}]}]}"
+    (sides / "none.yaml").write_text(PODS + DENY.replace("Ingress", "Egress"))
+    (sides / "world.yaml").write_text(PODS + DENY.replace("[Ingress]}", world))
+
+    rows = document(netlab, "none.yaml", "world.yaml", "--outside")["changes"]
+
+    assert {("host:outside", 8443)} == {(one["destination"]["group"], one["port"]) for one in rows}
 
 
 @pytest.mark.kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netlab.cli import inputs
@@ -50,7 +50,7 @@ def versions(
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
-    _warn(read[1], made, known)
+    _warn(read[1], made, known, read[0].objects.skipped)
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
@@ -108,10 +108,12 @@ def _outward(cluster: Cluster) -> set[object]:
     return found
 
 
-def _warn(found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
-    """Print the warnings of a side but for known ones, and return all."""
+def _warn(
+    found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]], skipped: Mapping[str, int] | None = None
+) -> set[tuple[str, str, str]]:
+    """Print the warnings of a side but for known ones, and what it skipped unless the other side did; return all."""
     every = found.problems_and(made)
     inputs.warn(one for one in every if (one.object, one.path, one.message) not in known)
-    if not known:
+    if found.objects.skipped != skipped:
         inputs.print_skipped(found.objects.skipped)
     return {(one.object, one.path, one.message) for one in every}

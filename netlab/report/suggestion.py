@@ -40,12 +40,16 @@ _MOST_LINES = 20
 
 
 class SuggestedPolicies:
-    """Suggested policies; ``packets`` is the proof by packets, with ``why_not`` if none were sent."""
+    """Suggested policies; ``packets`` is the proof by packets, with ``why_not`` if none were sent.
 
-    def __init__(self, lab: str, found: Suggestion, packets: Measured) -> None:
+    ``assumed`` says how the question changes the input.
+    """
+
+    def __init__(self, lab: str, found: Suggestion, packets: Measured, assumed: str = "") -> None:
         self.lab = lab
         self.found = found
         self.packets = packets
+        self._assumed = assumed
 
     @property
     def proven(self) -> bool:
@@ -60,6 +64,8 @@ class SuggestedPolicies:
             yield "# nothing to suggest: no needs and no policies were found"
             return
         yield _comment("Suggested by netlab. They allow what is needed, and nothing else.")
+        if self._assumed:
+            yield _comment(f"What if: {self._assumed}.")
         if found.replaced:
             names = f"{', '.join(found.replaced[:5])}{', …' if len(found.replaced) > 5 else ''}"
             yield _comment(f"They stand in place of {quantity(len(found.replaced), 'policy', 'policies')}: {names}.")

@@ -208,6 +208,15 @@ def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: 
     assert "policy deleted" in (sides / "note.md").read_text()
 
 
+def test_what_both_sides_skip_is_printed_once(netlab: Netlab, sides: Path) -> None:
+    """As are warnings."""
+    secret = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n"
+    for name in ("old.yaml", "new.yaml"):
+        (sides / name).write_text(PODS + DENY + secret)
+
+    assert 1 == netlab("diff", "old.yaml", "new.yaml").stderr.count("skipped 1 object")
+
+
 def test_the_outside_is_added_by_range(netlab: Netlab, sides: Path) -> None:
     """A range of an ipBlock and its exception are hosts of their own."""
     world = DENY.replace(

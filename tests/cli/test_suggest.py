@@ -69,6 +69,14 @@ def test_keep_changes_no_verdict(netlab: Call, tmp_path: Path) -> None:
     assert "every pair has the verdict that it has today" in kept.stderr
 
 
+def test_a_question_of_what_would_be_changes_the_input(netlab: Call) -> None:
+    """The policies say so, as they may be applied."""
+    found = netlab("suggest", *STORE, "--without", "networkpolicy/records/db")
+
+    assert "# What if: without networkpolicy/records/db." in found.stdout.splitlines()
+    assert "in place of" not in found.stdout
+
+
 def test_a_log_adds_needs(netlab: Call) -> None:
     """The third flow of the example leaves the cluster."""
     found = netlab("suggest", *STORE, "--observed", "examples/suggest/flows.jsonl")

@@ -30,6 +30,7 @@ _MOST = 10
 @click.command("suggest")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports
@@ -94,7 +95,7 @@ def suggest_command(
         texts = mentions(objects.documents)
         found = from_needs(cluster, texts, flows, log, families, asked, nodes=nodes, system=system)
     measured = _measured(objects, cluster, found, packets, yes)
-    result = SuggestedPolicies(cluster.name, found, measured)
+    result = SuggestedPolicies(cluster.name, found, measured, str(inputs.what_if() or ""))
     rendering.render(result, output)
     for line in result.lists(whole=verbose()):
         terminal.say(line)

@@ -272,18 +272,19 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
 
 
 def keep_manifests(file: str, option: str) -> None:
-    """Raise UsageError where a report or a picture would replace a file that may be a manifest."""
-    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_proof(file):
+    """Raise UsageError where a report, a picture or a baseline would replace a file that may be a manifest."""
+    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_kept(file):
         raise UsageError(f"{option} {file}: this file exists and may be a manifest, which is not replaced")
 
 
-def _is_proof(file: str) -> bool:
-    """Say whether a file is a proof that netlab wrote before, which a new one replaces."""
+def _is_kept(file: str) -> bool:
+    """Say whether a file is a proof or a baseline that netlab wrote before, which a new one replaces."""
     try:
         with open(file, encoding="utf-8", errors="replace") as opened:
-            return '"kind": "InvariantsProof"' in opened.read(200) if os.path.isfile(file) else False
+            head = opened.read(200) if os.path.isfile(file) else ""
     except OSError:
         return False
+    return '"kind": "InvariantsProof"' in head or '"kind": "LintBaseline"' in head
 
 
 def wanted_reports() -> list[tuple[str, str]]:

@@ -248,6 +248,8 @@ class Reader:
                 skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
             elif skipped_files.is_template(file, text, tree, broken=read.broken is not None):
                 skipped.templates.append(file)
+            elif skipped_files.is_result(read.documents):
+                continue
             elif _without_object(read, file, text):
                 skipped.others.append(file)
             else:

@@ -210,9 +210,9 @@ def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: 
 
 def test_what_both_sides_skip_is_printed_once(netlab: Netlab, sides: Path) -> None:
     """As are warnings."""
-    secret = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n"
+    skipped = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n"
     for name in ("old.yaml", "new.yaml"):
-        (sides / name).write_text(PODS + DENY + secret)
+        (sides / name).write_text(PODS + DENY + skipped)
 
     assert 1 == netlab("diff", "old.yaml", "new.yaml").stderr.count("skipped 1 object")
 

@@ -65,9 +65,16 @@ class Exposures:
 
     @cached_property
     def new_pods(self) -> tuple[NewPods, ...]:
-        """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
+        """What a new pod without labels has in each namespace, those alike as one; the widest first.
+
+        Namespaces that have only pods that netlab added are left out, unless these are asked about.
+        """
         alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
+        asked = {pod.namespace for pod in self.cluster.asked_pods(self.asked.system)}
+        added = {pod.namespace for pod in self.cluster.pods} - asked
         for name in self.cluster.namespaces:
+            if name in added:
+                continue
             sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))
             alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]

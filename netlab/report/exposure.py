@@ -151,7 +151,10 @@ class ExposureReport:
         """Yield the openings to pods and namespaces that do not exist yet, with the numbers of their rows."""
         alike: dict[str, list[int]] = {}
         for number, one in enumerate(self.rows, start=1):
-            for opening in one.ingress.openings.pods if one.ingress.openings.isolated else ():
+            if not one.ingress.openings.isolated:
+                alike.setdefault("everything", []).append(number)
+                continue
+            for opening in one.ingress.openings.pods:
                 new = opening.peers.new_namespaces(self.found.cluster)
                 if new or not self.found.pods_of(opening.peers):
                     alike.setdefault(f"{opening.peers} on {opening.ports}", []).append(number)
@@ -220,7 +223,7 @@ class ExposureReport:
         """Yield the pods that the pod reaches, each with a shortest path."""
         radius = self.radius
         assert radius is not None
-        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over {quantity(radius.hops, 'connection')}:"
+        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} within {quantity(radius.hops, 'connection')}:"
         for one in radius.reached:
             steps = " -> ".join(f"{step.pod.ref}:{_port(step.pod, step.asked)}" for step in one.steps)
             more = f" (and {len(one.pods) - 1} alike: {_few([p.ref for p in one.pods[1:]])})" if one.pods[1:] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cli import inputs
@@ -45,7 +46,7 @@ def versions(
     ]
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
-        raise InputError(errors)
+        raise InputError([_advised(one, (old, new)) for one in errors])
     running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
@@ -56,6 +57,14 @@ def versions(
         hosts = outside_hosts((before, after))
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
+
+
+def _advised(problem: Problem, sides: Sequence[str]) -> Problem:
+    """Return a problem; if a side is no file, with the other forms of a side: it may be the name of a branch."""
+    if problem.file not in sides or ":" in problem.file or not problem.message.startswith("No such file"):
+        return problem
+    more = f"a git revision is {problem.file}:PATH, a running lab lab:{problem.file}"
+    return replace(problem, message=f"{problem.message}; {more}")
 
 
 def _lab_of(side: str) -> str | None:

@@ -208,6 +208,14 @@ def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: 
     assert "policy deleted" in (sides / "note.md").read_text()
 
 
+def test_a_side_that_is_no_file_may_be_meant_as_a_branch(netlab: Netlab, sides: Path) -> None:
+    """The message has the other forms."""
+    done = netlab("diff", "main", "deny.yaml")
+
+    assert 2 == done.exit_code
+    assert "main: No such file or directory; a git revision is main:PATH, a running lab lab:main" in done.stderr
+
+
 def test_what_both_sides_skip_is_printed_once(netlab: Netlab, sides: Path) -> None:
     """As are warnings."""
     skipped = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n"

@@ -198,6 +198,15 @@ def test_a_comment_has_at_most_20_rows_and_escapes_names(netlab: Netlab, sides: 
 
 
 @pytest.mark.usefixtures("sides")
+@pytest.mark.parametrize("output", ["markdown", "html"])
+def test_a_report_says_what_is_assumed(netlab: Netlab, output: str) -> None:
+    """Else both sides have one name."""
+    text = netlab("diff", "deny.yaml", "--without", "networkpolicy/x/deny", "-o", output).stdout
+
+    assert "What if: without" in text
+
+
+@pytest.mark.usefixtures("sides")
 def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: Path) -> None:
     """It is written beside the table."""
     netlab("diff", "deny.yaml", "open.yaml", "--html", "page.html", "--markdown", "note.md")

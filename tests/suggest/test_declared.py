@@ -311,5 +311,7 @@ def test_a_range_of_pods_that_nobody_wrote_has_a_note() -> None:
     _, assumed = read(API[0], door)
     _, stated = read(API[0], door, written)
 
-    assert ["except 10.244.0.0/16: netlab takes this range for pods"] == [n.partition(" if")[0] for n in assumed.notes]
+    assert ["note: except 10.244.0.0/16: netlab takes this range for pods"] == [
+        note.partition(" if")[0] for note in assumed.notes
+    ]
     assert () == stated.notes

@@ -128,8 +128,8 @@ def _assumed_ranges(drafts: Iterable[PolicyDraft]) -> Iterator[str]:
     holes = {hole for rule in rules for peer in rule.peers if peer.ip_block for hole in peer.ip_block.excepts}
     for hole in sorted(holes & usual, key=lambda prefix: prefix.version):
         yield (
-            f"except {hole}: netlab takes this range for pods if the input states none; if your cluster has another"
-            " one, write it into a Topology (spec.networks[].podCIDRs)"
+            f"note: except {hole}: netlab takes this range for pods if the input states none; if your cluster has"
+            " another one, write it into a Topology (spec.networks[].podCIDRs)"
         )
 
 

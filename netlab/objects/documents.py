@@ -89,6 +89,10 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
     if ignore_comments.MARK in text:
         found.documents = list(ignore_comments.with_ignored(found.documents, text))
+        message = "a comment silences rules only on the first line of an object, or directly above it"
+        # Comments behind a syntax error may be those of objects that were not read.
+        lines_in_vain = [] if found.broken else ignore_comments.in_vain(found.documents, text)[:MOST_OF_AN_OBJECT]
+        found.problems += [Problem(file, at, "", "", message, "warning", "comment-in-vain") for at in lines_in_vain]
     return found
 
 

@@ -11,9 +11,11 @@ The document (``-o json``, ``-o yaml``) is::
                                "path": "spec.ingress[0].ports[0].port", "message": "port 5433 changed to 5432: …"}]}],
      "appeared": ["shop/new-0"], "vanished": [], "notes": [],
      "summary": {"opened": 2, "closed": 0, "changed": 0, "unchanged": 28, "appeared": 1, "vanished": 0,
-                 "rows": 1, "unexplained": 0}}
+                 "unknown": 0, "rows": 1, "unexplained": 0, "vacuous": 0}}
 
-The summary counts pairs; ``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes.
+The summary counts pairs; ``unknown`` those of the new input that a policy could change that netlab does not read.
+``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes; ``vacuous`` counts the
+policies that changed and are in no cause, and is 0 if a row has none.
 ``notes`` say what was not asked. With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names.
 ``old`` or ``new`` of a row is null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with
 what packets said on each side, and the document has ``measured`` with the counts of each side.
@@ -27,6 +29,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
+from netlab.quantity import quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
 NONE = "-"
 """The cell of a side that lacks an end of the pair."""
 
-# The most endpoints that a line names.
+# The most names of a line.
 _FEW = 8
 # The most rows that are laid out together.
 _BLOCK = 10_000
@@ -107,6 +110,23 @@ class ReachabilityDiff:
     def unexplained(self) -> int:
         """The number of rows without a cause."""
         return sum(not one.because for one in self.explained)
+
+    @cached_property
+    def unknown(self) -> int:
+        """The number of pairs of the new input whose verdict is unknown."""
+        if not self.found.new.unread:
+            return 0
+        from netlab.policy.groups import groups
+
+        return groups(self.found.new, self.found.questions).tally()["unknown"]
+
+    @cached_property
+    def vacuous(self) -> list[str]:
+        """The policies that changed and are in no cause; none if there are rows without a cause."""
+        if self.unexplained:
+            return []
+        named = {part.object for row in self.explained for part in row.parts}
+        return [name for number, name in self._causes.changed_policies().items() if number not in named]
 
     def rows(self) -> Iterator[tuple[ExplainedPairs, Ends]]:
         """Yield each row: pairs with one cause, and the pair or the first one of the pairs."""
@@ -180,11 +200,15 @@ class ReachabilityDiff:
         return self._name(of).counted
 
     def notes(self) -> Iterator[str]:
-        """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause, hints."""
+        """Yield what the rows do not say: endpoints that came or went, policies without effect, proofs, hints."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
-                more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-                yield f"{what}: {', '.join(names[:_FEW])}{more}"
+                yield f"{what}: {_few(names)}"
+        if self.vacuous:
+            yield f"policies that changed and caused no row: {_few(self.vacuous)}"
+        if self.unknown:
+            pairs = quantity(self.unknown, "pair")
+            yield f"unknown in {self.sides[1]}: {pairs}, as a policy that netlab does not read could change them"
         if self.unexplained:
             yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
         for side, proof in self.proofs.items():
@@ -249,8 +273,10 @@ class ReachabilityDiff:
                 **self.found.tally(),
                 "unchanged": self.found.unchanged,
                 **{what: len(of) for what, of in alone.items()},
+                "unknown": self.unknown,
                 "rows": self.number,
                 "unexplained": self.unexplained,
+                "vacuous": len(self.vacuous),
             },
         }
 
@@ -271,6 +297,10 @@ class ReachabilityDiff:
         from netlab.policy.group_names import GroupNames
 
         return GroupNames(self.found.old), GroupNames(self.found.new)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW:,} more" if len(names) > _FEW else "")
 
 
 def flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:

@@ -79,7 +79,7 @@ def test_the_document_has_groups_causes_and_counts(netlab: Netlab) -> None:
         {"object": "NetworkPolicy x/deny", "file": "deny.yaml", "line": 20, "path": "", "message": message}
     ] == because
     counts = {"opened": 2, "closed": 0, "changed": 0, "unchanged": 4, "appeared": 0, "vanished": 0}
-    assert {**counts, "rows": 1, "unexplained": 0} == found["summary"]
+    assert {**counts, "unknown": 0, "rows": 1, "unexplained": 0, "vacuous": 0} == found["summary"]
 
 
 @pytest.mark.usefixtures("sides")
@@ -125,7 +125,8 @@ def test_an_unread_policy_changes_verdicts_to_unknown(netlab: Netlab) -> None:
 
     assert {("changed", "deny", "unknown")} == {(one["change"], one["old"], one["new"]) for one in found["changes"]}
     assert {"CiliumNetworkPolicy x/other"} == {cause["object"] for one in found["changes"] for cause in one["because"]}
-    assert 2 == found["summary"]["changed"]
+    assert (2, 2) == (found["summary"]["changed"], found["summary"]["unknown"])
+    assert "unknown in unread.yaml: 2 pairs" in netlab("diff", "unread.yaml", "unread.yaml").stdout
     assert [] == document(netlab, "deny.yaml", "unread.yaml", "--ignore", "CiliumNetworkPolicy")["changes"]
 
 
@@ -215,6 +216,14 @@ def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: 
     assert "NetworkPolicy x/deny (deny.yaml:20): policy deleted" in page
     assert 2 == page.count("<svg")
     assert "policy deleted" in (sides / "note.md").read_text()
+
+
+def test_a_changed_policy_that_no_cause_names_is_listed(netlab: Netlab, sides: Path) -> None:
+    """It changes no verdict, as another policy does the same."""
+    (sides / "twice.yaml").write_text(f"{PODS}{DENY}\n---\n{DENY.replace('name: deny', 'name: deny-2')}")
+
+    assert "caused no row: NetworkPolicy x/deny-2" in netlab("diff", "deny.yaml", "twice.yaml").stdout
+    assert 1 == document(netlab, "deny.yaml", "twice.yaml")["summary"]["vacuous"]
 
 
 def test_a_side_that_is_no_file_may_be_meant_as_a_branch(netlab: Netlab, sides: Path) -> None:

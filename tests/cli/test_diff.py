@@ -138,6 +138,7 @@ def test_pods_that_come_and_go_are_listed_and_decide_nothing(netlab: Netlab) -> 
 
     assert ([], ["z/d"], ["z/c"]) == (found["changes"], found["appeared"], found["vanished"])
     assert (1, 1) == (found["summary"]["appeared"], found["summary"]["vanished"])
+    assert ["pods that only one side has are not compared: --new adds their rows"] == found["notes"]
     assert 0 == netlab("diff", "open.yaml", "other.yaml").exit_code
     assert {("opened", None, "allow", "Pod z/d"), ("closed", "allow", None, "Pod z/c")} == {
         (one["change"], one["old"], one["new"], one["because"][0]["object"]) for one in rows

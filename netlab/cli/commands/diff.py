@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -122,7 +122,7 @@ def diff_command(
         causes,
         by_pairs=by_pairs,
         proofs=proofs,
-        hints=tuple(outside_notes(before.cluster, after.cluster)),
+        hints=(*_alone(found, one_sided), *outside_notes(before.cluster, after.cluster)),
         again=options.again(),
     )
     rendering.render(result, output)
@@ -131,6 +131,11 @@ def diff_command(
         terminal.say(result.summary())
     if any(one.wrong for one in proofs.values()) or _fails(found, fail_on):
         raise SystemExit(1)
+
+
+def _alone(found: ClusterDiff, one_sided: bool) -> Iterator[str]:
+    if (found.appeared or found.vanished) and not one_sided:
+        yield "pods that only one side has are not compared: --new adds their rows"
 
 
 def _fails(found: ClusterDiff, fail_on: FailOn) -> bool:

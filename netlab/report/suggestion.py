@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 # The most comments of a rule, and the most characters of one.
 _MOST_COMMENTS = 8
 _MOST_CHARACTERS = 200
+# The most names in a command.
+_NAMES = 5
 # The most lines of a list, unless all are asked for.
 _MOST_LINES = 20
 
@@ -69,9 +71,29 @@ class SuggestedPolicies:
         if found.replaced:
             names = f"{', '.join(found.replaced[:5])}{', …' if len(found.replaced) > 5 else ''}"
             yield _comment(f"They stand in place of {quantity(len(found.replaced), 'policy', 'policies')}: {names}.")
+            yield from self._deletions()
         for draft in found.drafts:
             yield "---"
             yield from _lines(draft)
+
+    def _deletions(self) -> Iterator[str]:
+        """Yield the commands that delete the policies of the input for which no suggested one has the name."""
+        kept = {f"{draft.namespace}/{draft.name}" for draft in self.found.drafts}
+        old: dict[str, list[str]] = {}
+        for key in self.found.replaced:
+            namespace, _, name = key.partition("/")
+            if key not in kept:
+                old.setdefault(namespace, []).append(name)
+        commands = [
+            f"kubectl delete networkpolicy -n {namespace} {' '.join(names[at : at + _NAMES])}"
+            for namespace, names in old.items()
+            for at in range(0, len(names), _NAMES)
+        ]
+        if commands:
+            yield _comment("After applying them, delete the old ones:")
+            yield from (f"#   {command}" for command in commands[:_MOST_LINES])
+        if len(commands) > _MOST_LINES:
+            yield _comment("  and more; -o json lists them all under replaced")
 
     def document(self) -> dict[str, Any]:
         """Return the Suggestion document."""

@@ -271,20 +271,22 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
     found.append((name, file))
 
 
-def keep_manifests(file: str, option: str) -> None:
-    """Raise UsageError where a report, a picture or a baseline would replace a file that may be a manifest."""
-    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_kept(file):
+def keep_manifests(file: str, option: str, kind: str = "InvariantsProof") -> None:
+    """Raise UsageError where a report or a picture would replace a file that may be a manifest.
+
+    A file of ``kind``, which netlab wrote before, is replaced.
+    """
+    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_own(file, kind):
         raise UsageError(f"{option} {file}: this file exists and may be a manifest, which is not replaced")
 
 
-def _is_kept(file: str) -> bool:
-    """Say whether a file is a proof or a baseline that netlab wrote before, which a new one replaces."""
+def _is_own(file: str, kind: str) -> bool:
+    """Say whether a file is one of a kind that netlab writes."""
     try:
         with open(file, encoding="utf-8", errors="replace") as opened:
-            head = opened.read(200) if os.path.isfile(file) else ""
+            return f'"kind": "{kind}"' in opened.read(200) if os.path.isfile(file) else False
     except OSError:
         return False
-    return '"kind": "InvariantsProof"' in head or '"kind": "LintBaseline"' in head
 
 
 def wanted_reports() -> list[tuple[str, str]]:

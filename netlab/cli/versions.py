@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import inputs
+from netlab.cli import inputs, terminal
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -36,7 +36,7 @@ def versions(
       UsageError: for a lab that does not run.
     """
     from netlab.cluster import resolve_input
-    from netlab.cluster.outside import outside_hosts, with_hosts
+    from netlab.cluster.outside import MOST_RANGES, outside_hosts, ranges, with_hosts
     from netlab.errors import InputError
     from netlab.policy.clusters_between import Version, placements
 
@@ -55,6 +55,12 @@ def versions(
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
+        for family in (4, 6):
+            more = len(ranges((before, after), family)) - MOST_RANGES
+            if more > 0:
+                terminal.say(
+                    f"Warning: --outside: {more:,} ranges of IPv{family} have no host: no change there is found"
+                )
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
 

@@ -80,7 +80,8 @@ def written_wiring(objects: Objects) -> tuple[str, ...]:
 
 
 def _reading(objects: Objects, topology: Topology, pinned: Topology, base: Cluster, name: str) -> Reading:
-    keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in base.pods if pod.selectable}
+    # A host-network pod has its node's addresses, which are not its own to keep.
+    keep = {pod.ref: Placement(pod.node, pod.addresses if pod.selectable else ()) for pod in base.pods}
     services = {one.meta.key: one for one in base.services}
     # Nodes may state ranges outside of those that the defaults make: then the second Topology fits.
     for one in (pinned, topology):

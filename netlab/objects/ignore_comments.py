@@ -17,7 +17,8 @@ MARK = "netlab:"
 ANNOTATION = "netlab/ignore"
 """The annotation that silences rules, in JSON and elsewhere."""
 
-_COMMENT = pattern(r"(?:^|\s)#\s*netlab:\s*ignore=([A-Za-z0-9-]+(?:\s*,\s*[A-Za-z0-9-]+)*)")
+# Names of any form: lint says that there is no such rule.
+_COMMENT = pattern(r"(?:^|\s)#\s*netlab:\s*ignore\s*=\s*([^\s,]+(?:\s*,\s*[^\s,]+)*)")
 _MOST_LINES = 50
 
 

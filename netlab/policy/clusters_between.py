@@ -65,8 +65,8 @@ def placements(*clusters: Cluster) -> dict[str, Placement]:
     found: dict[str, Placement] = {}
     for cluster in clusters:
         for pod in cluster.pods:
-            if pod.selectable:
-                found.setdefault(pod.ref, Placement(pod.node, pod.addresses))
+            # A host-network pod has its node's addresses, which are no other pod's to keep.
+            found.setdefault(pod.ref, Placement(pod.node, pod.addresses if pod.selectable else ()))
     return found
 
 

@@ -14,10 +14,11 @@ SYSTEM_NAMESPACES = ("kube-system", "ingress-nginx")
 """The namespaces of the pods that netlab adds."""
 
 
-def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
+def selected(cluster: Cluster, end: RuleEnd, family: int = 0) -> tuple[Endpoint, ...]:
     """Return the endpoints that an end selects, in the cluster's order.
 
-    Pods that netlab added are selected only if the end states their namespace.
+    Pods that netlab added are selected only if the end states their namespace. A range has no address of the other IP
+    ``family``, so it selects no host there, whatever other address the host has; 0 stands for both.
     """
     match end.kind:
         case "pods":
@@ -29,7 +30,9 @@ def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
         case "nodes":
             return cluster.nodes
         case "cidr":
-            return tuple(host for host in cluster.hosts if end.cidr is not None and covers(end.cidr, host))
+            if end.cidr is None or end.cidr.version == 10 - family:
+                return ()
+            return tuple(host for host in cluster.hosts if covers(end.cidr, host))
         case "service":
             return ()
 

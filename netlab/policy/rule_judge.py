@@ -56,7 +56,7 @@ class RuleJudge:
 
     def questions(self, rule: InvariantRule, family: int) -> Iterator[Question]:
         """Yield what a rule asks about in an IP family."""
-        yield from self._questions_of(_Chosen(self.cluster, rule, self.sets), rule, family)
+        yield from self._questions_of(_Chosen(self.cluster, rule, self.sets, family), rule, family)
 
     def _questions_of(self, chosen: _Chosen, rule: InvariantRule, family: int) -> Iterator[Question]:
         for machine in (False, True):
@@ -77,7 +77,7 @@ class RuleJudge:
     def _of_family(self, rule: InvariantRule, family: int) -> FamilyResult:
         found: dict[tuple[object, ...], tuple[_Alike, list[PortSpan]]] = {}
         open_somewhere = unknown_somewhere = False
-        chosen = _Chosen(self.cluster, rule, self.sets)
+        chosen = _Chosen(self.cluster, rule, self.sets, family)
         for question in self._questions_of(chosen, rule, family):
             among = self.sets.sources(question.asked, family, question.sources)
             if not among:
@@ -195,22 +195,21 @@ class _Alike(NamedTuple):
 
 
 class _Chosen:
-    """The endpoints of a rule's two ends by kind; with ``only`` they depend on the port."""
+    """The endpoints of a rule's two ends by kind in an IP family; with ``only`` they depend on the port."""
 
-    def __init__(self, cluster: Cluster, rule: InvariantRule, sets: VerdictSets) -> None:
+    def __init__(self, cluster: Cluster, rule: InvariantRule, sets: VerdictSets, family: int = 0) -> None:
         self._rule = rule
         self._sets = sets
         self.service: Service | None = None
-        self._fixed = {side: self._of(cluster, end) for side, end in _sides(rule) if end is not None}
-        self._listed = [(one.ports, {id(end) for end in selected(cluster, one.end)}) for one in rule.only or ()]
+        self._fixed = {
+            side: sets.selected(selected(cluster, end, family)) for side, end in _sides(rule) if end is not None
+        }
+        self._listed = [(one.ports, {id(end) for end in selected(cluster, one.end, family)}) for one in rule.only or ()]
         self._others = others(cluster, rule) if rule.only is not None else ()
         self._known: dict[tuple[int, ...], Selected] = {}
         for _, end in _sides(rule):
             if end is not None and end.kind == "service":
                 self.service = service_of(cluster, end)
-
-    def _of(self, cluster: Cluster, end: RuleEnd) -> Selected:
-        return self._sets.selected(selected(cluster, end))
 
     def ends(self, span: PortSpan) -> tuple[Selected, Selected]:
         """Return the sources and the destinations on a class of ports."""

@@ -171,7 +171,7 @@ def _has_address(pods: Mapping[str, Sequence[Pod]], block: IPBlock) -> bool:
 
 
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of a policy without effect: other policies allow everything to every pod that it selects."""
+    """Warn of a direction without effect: other policies allow everything to every pod that the policy selects."""
     for direction in DIRECTIONS:
         pods = pods_selected(cluster, policy)
         if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
@@ -179,9 +179,12 @@ def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
         openers = [_opener(cluster, pod, direction) for pod in pods]
         names = sorted(set(openers))
         if "" not in openers:
+            # The other direction may be a default deny that must stay.
+            both = all(policy.isolates(one) for one in DIRECTIONS)
+            remove = f"take {direction.capitalize()} out of its policyTypes" if both else "remove this"
             message = (
                 f"has no effect: {some(names)} allows all {direction} of every pod that it selects; "
-                "narrow that, or remove this"
+                f"narrow that, or {remove}"
             )
             yield warning(policy, f"spec.{direction}", message, "no-effect")
 

@@ -307,3 +307,23 @@ def test_packets_that_differ_fail(netlab: Netlab, monkeypatch: pytest.MonkeyPatc
 
     assert 1 == done.exit_code
     assert "old: 2 changed pairs by packets: 1 agree, 1 differ, 0 inconclusive" in done.stdout
+
+
+def test_a_host_network_pod_stays_on_its_node(netlab: Netlab, tmp_path: Path) -> None:
+    """A pod that vanishes moves no other pod, so no verdict changes."""
+    topology = (
+        "apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {name: t}\n"
+        "spec: {nodes: [{name: n0}, {name: n1}], networks: [{name: default, mode: routed}]}\n---\n"
+    )
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: NAME}\nspec: {containers: [{name: c, image: c}]HOST}\n---\n"
+    first, second = (pod.replace("NAME", name).replace("HOST", "") for name in "ab")
+    last = pod.replace("NAME", "c").replace("HOST", ", hostNetwork: true")
+    deny = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny}\nspec: {podSelector: {}}\n"
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(topology + first + second + last + deny)
+    new.write_text(topology + first + last + deny)
+
+    found = document(netlab, str(old), str(new), "--port", "80")
+
+    assert [] == found["changes"]
+    assert ["default/b"] == found["vanished"]

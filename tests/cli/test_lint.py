@@ -256,7 +256,8 @@ def test_a_configuration_is_a_regular_file_of_the_repository(netlab: Call, folde
     done = netlab("lint", "-f", "set")
 
     assert 2 == done.exit_code
-    assert ".netlab.toml: " in done.stderr
+    assert ".netlab.toml: is a link to what is outside of" in done.stderr
+    assert "--no-config" in done.stderr
 
 
 def test_a_working_directory_that_is_gone_has_no_configuration(
@@ -281,3 +282,37 @@ def test_lint_asks_what_would_be(netlab: Call, folder: Path) -> None:
     assert "0 errors" in netlab("lint", "-f", "set", *ONLY, "--without", "networkpolicy/shop/web").stdout
     ignored = ("--rule", "profile-ignores-policy", "--as", "flannel")
     assert "(enforcement: none)" in netlab("lint", "-f", "set", *ignored).stdout
+
+
+def test_a_baseline_does_not_replace_a_manifest(netlab: Call, folder: Path) -> None:
+    """A baseline that netlab wrote before is replaced."""
+    manifest = next((folder / "set").glob("*.yaml"))
+    before = manifest.read_bytes()
+
+    done = netlab("lint", "-f", "set", "--write-baseline", str(manifest))
+
+    assert 2 == done.exit_code
+    assert "may be a manifest, which is not replaced" in done.stderr
+    assert before == manifest.read_bytes()
+    for _ in range(2):
+        assert 0 == netlab("lint", "-f", "set", *ONLY, "--write-baseline", "known.json").exit_code
+
+
+def test_a_baseline_and_a_report_have_files_of_their_own(netlab: Call) -> None:
+    """One file cannot be both."""
+    done = netlab("lint", "-f", "set", "--write-baseline", "x", "--sarif", "./x")
+
+    assert 2 == done.exit_code
+    assert "--sarif and --write-baseline name one file, x" in done.stderr
+
+
+def test_a_baseline_with_a_number_that_python_does_not_read_is_a_problem_of_the_file(
+    netlab: Call, folder: Path
+) -> None:
+    """It is named, and no error of netlab."""
+    (folder / "known.json").write_text(f'{{"kind": {"1" * 5000}}}')
+
+    done = netlab("lint", "-f", "set", "--baseline", "known.json")
+
+    assert 2 == done.exit_code
+    assert "known.json: not JSON that netlab reads: a number is too long" in done.stderr

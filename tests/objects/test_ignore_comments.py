@@ -27,6 +27,8 @@ def ignored(text: str, file: str = "a.yaml") -> list[set[str]]:
         (POD, set()),
         (f"# netlab: ignore=a-b\n{POD}", {"a-b"}),
         (f"# netlab: ignore=a-b, c\n{POD}", {"a-b", "c"}),
+        (f"# netlab: ignore = a-b\n{POD}", {"a-b"}),
+        (f"# netlab: ignore=*\n{POD}", {"*"}),
         (f"#netlab:ignore=a because of that\n{POD}", {"a"}),
         (POD.replace("v1\n", "v1  # netlab: ignore=a\n"), {"a"}),
         (f"# why\n# netlab: ignore=a\n# and why\n{POD}", {"a"}),

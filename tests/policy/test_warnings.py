@@ -116,6 +116,12 @@ WARNED = [
         id="shadowed egress",
     ),
     pytest.param(
+        [policy("x/all", egress=[rule()]), policy("x/deny", ingress=[], egress=[])],
+        "NetworkPolicy x/deny: spec.egress: has no effect: x/all allows all egress of every pod that it selects; "
+        "narrow that, or take Egress out of its policyTypes",
+        id="a direction without effect beside one with an effect",
+    ),
+    pytest.param(
         [topology(mode="macvlan"), policy("x/p", "app=web", ingress=[])],
         "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: "
         "packets of a macvlan network bypass the node's rules",

@@ -54,6 +54,24 @@ def test_a_text_names_a_service_of_another_namespace(text: str) -> None:
     assert TO_DB == needs_of(workload("shop/web", env(DSN=text)), *DB)
 
 
+@pytest.mark.parametrize("text", ["http://svc:80", "http://svc.shop:80", "http://svc.shop.svc.cluster.local:80"])
+def test_a_service_may_have_the_name_svc(text: str) -> None:
+    """The word is a part of the names of all Services."""
+    own = (workload("shop/svc", ports=[80]), service("shop/svc", 80, "p80"))
+
+    assert {"shop/web -> shop/svc 80/TCP"} == needs_of(workload("shop/web", env(API=text)), *own)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://svc.cluster.local:80", "http://a.cluster.local", "http://a-1.pod.cluster.local"]
+)
+def test_a_name_of_the_cluster_that_is_no_service_is_no_need(text: str) -> None:
+    """Only names below svc are those of Services."""
+    own = (workload("shop/a", ports=[80]), service("shop/a", 80, "p80"))
+
+    assert set() == needs_of(workload("shop/web", env(API=text)), *own)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -94,10 +94,9 @@ def lint_command(
 
         known = read_baseline(baseline)
     if write_baseline is not None:
-        from netlab.kernel import output as kernel_output
+        from netlab.cli.lint_baseline import check_file
 
-        options.keep_manifests(write_baseline, "--write-baseline")
-        kernel_output.check(write_baseline, "--write-baseline")
+        check_file(write_baseline, reports)
     from netlab.objects import read_input
 
     read = read_input(

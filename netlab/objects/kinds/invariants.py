@@ -154,9 +154,10 @@ def _rule(fields: Fields) -> InvariantRule:
         _Rule.name.error(fields, invalid(name, "must be one line of text"))
     source, destination = _end(fields, _Rule.source, "from"), _end(fields, _Rule.destination, "to")
     verdict = _Rule.verdict.read(fields)
+    ports = _ports(fields, _Rule.ports)
     only = None
     if _Rule.listed.has(fields):
-        only = _allowed(fields, source, destination)
+        only = _allowed(fields, source, destination, ports)
     elif verdict is None and not _Rule.verdict.has(fields):
         _Rule.verdict.error(fields, required("a rule has either `verdict` or `only`"))
     if only is None:
@@ -164,14 +165,15 @@ def _rule(fields: Fields) -> InvariantRule:
             if not declared.has(fields):
                 declared.error(fields, required("a rule with a verdict has `from` and `to`; `{}` selects all pods"))
     chosen: RuleVerdict = "some" if verdict == "some" else "allow" if verdict == "allow" else "deny"
-    ports = _ports(fields, _Rule.ports)
     vacuous = _Rule.vacuous.read(fields) == "ok"
     line = fields.report.source.line(fields.path)
     return InvariantRule(name, source, destination, chosen, only, ports, vacuous, fields.path, line)
 
 
-def _allowed(fields: Fields, source: RuleEnd | None, destination: RuleEnd | None) -> tuple[Allowed, ...]:
-    """Decode ``only``; the rule has one end, and each item the other one."""
+def _allowed(
+    fields: Fields, source: RuleEnd | None, destination: RuleEnd | None, ports: tuple[PortSpan, ...]
+) -> tuple[Allowed, ...]:
+    """Decode ``only``; the rule has one end, and each item the other one. ``ports`` are those of the rule."""
     if _Rule.verdict.has(fields):
         _Rule.verdict.error(fields, forbidden("may not be specified beside `only`, which denies all others"))
     if (source is None) == (destination is None):
@@ -198,9 +200,9 @@ def _allowed(fields: Fields, source: RuleEnd | None, destination: RuleEnd | None
             mine.error(item, required())
         ends = {one.name: _end(item, one, one.name) for one in (_Allowed.source, _Allowed.destination)}
         end = ends[mine.name]
-        ports = _ports(item, _Allowed.ports)
+        own = _ports(item, _Allowed.ports, ports)
         if end is not None:
-            found.append(Allowed(end, ports))
+            found.append(Allowed(end, own))
     return tuple(found)
 
 
@@ -260,11 +262,11 @@ def _text(written: Fields) -> str:
     return cut("{" + ", ".join(parts) + "}")
 
 
-def _ports(fields: Fields, declared: Raw) -> tuple[PortSpan, ...]:
-    """Decode a list of ports; without one, every port."""
+def _ports(fields: Fields, declared: Raw, default: tuple[PortSpan, ...] = EVERY_PORT) -> tuple[PortSpan, ...]:
+    """Decode a list of ports; without one, the default."""
     written = declared.read(fields)
     if written is None:
-        return EVERY_PORT
+        return default
     if not isinstance(written, list):
         declared.error(fields, invalid(written, mistyped(written, "a list")))
         return EVERY_PORT

@@ -94,8 +94,11 @@ class Finder:
         domain = f".{self.cluster.cluster_domain}"
         inside = host.endswith(domain)
         labels = host.removesuffix(domain).split(".")
-        if labels[-1] == "svc":
+        # A Service may have the name svc.
+        if labels[-1] == "svc" and len(labels) > 1:
             labels, inside = labels[:-1], True
+        elif inside:
+            return None
         if len(labels) == 1:
             key = f"{namespace}/{labels[0]}"
             return self._services.get(key) or (key if inside else None)

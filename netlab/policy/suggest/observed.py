@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from netlab.cluster.types import Node, Pod
+from netlab.cluster.unowned import special_purpose
 from netlab.objects.controllers import KEYS
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.types import Protocol
@@ -23,6 +24,7 @@ _NO_NEEDS = {
     "dropped": "dropped flows",
     "unanswered": "flows without a reply, which may have been dropped",
     "node": "flows from nodes that are not in the input, such as probes of the kubelet",
+    "special": "flows with loopback, multicast and broadcast addresses, which policies do not decide about",
     "other": "flows without a port of TCP, UDP or SCTP",
 }
 
@@ -36,6 +38,9 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
     for flow in flows:
         if flow.state != "passed":
             left_out[flow.state] += 1
+            continue
+        if _is_special(flow.source) or _is_special(flow.destination):
+            left_out["special"] += 1
             continue
         place = f"{file}:{flow.line}"
         sources, destination = _found(finder, flow.source), _targets(finder, flow)
@@ -61,6 +66,14 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
         ]
     notes = [f"no needs: {_NO_NEEDS[state]} ({quantity(count, 'distinct flow')})" for state, count in left_out.items()]
     return needs, list(dict.fromkeys(unknown)), notes
+
+
+def _is_special(end: FlowEnd) -> bool:
+    """Say whether an end is an address that names no machine. Link-local IPv4 addresses may be those of servers."""
+    address = end.address
+    if address is None or end.namespace or (address.version == 4 and address.is_link_local):
+        return False
+    return bool(special_purpose(address))
 
 
 def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) -> Kind:

@@ -83,11 +83,12 @@ RULE = Rule(
     "a policy that changes nothing",
     what="Without the policy every verdict is the same. The message says for which pods this is true. For the pods of"
     " the input: every pod that the policy selects is also selected by policies that allow everything in the same"
-    " direction. Whatever labels pods have: other policies of the namespace isolate all pods that the policy selects,"
+    " direction. This is said of each direction by itself, and the other one may have an effect."
+    " Whatever labels pods have: other policies of the namespace isolate all pods that the policy selects,"
     " and have a rule that allows all that each of its rules allows. A default deny for all pods of a namespace is left"
     " out there, as it is meant to stay when other policies go.",
     why="Policies are a union. One that allows more undoes every other, default denies too.",
-    fix="remove this policy, or narrow the one that allows more",
+    fix="remove the policy or the direction that the message names, or narrow what allows more",
     objects="""\
 apiVersion: v1
 kind: Pod

@@ -27,7 +27,8 @@ def read_baseline(file: str) -> frozenset[str]:
     try:
         data: Any = json.loads(text_of(file, Budget()))
     except (UnreadableError, TooLargeError) as error:
-        raise InputError([Problem(file, 0, "", "", str(error))]) from error
+        hint = "" if os.path.lexists(file) else "; --write-baseline writes one"
+        raise InputError([Problem(file, 0, "", "", f"{error}{hint}")]) from error
     except json.JSONDecodeError as error:
         raise InputError([Problem(file, error.lineno, "", "", f"not JSON: {error.msg}")]) from error
     except RecursionError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cli import inputs, terminal, what_if
@@ -45,12 +46,12 @@ def versions(
     ]
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
-        raise InputError(errors)
+        raise InputError([_advised(one, (old, new)) for one in errors])
     running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
-    _warn(read[1], made, known)
+    _warn(read[1], made, known, read[0].objects.skipped)
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
@@ -61,9 +62,15 @@ def versions(
                     f"Warning: --outside: {more:,} ranges of IPv{family} have no host: no change there is found"
                 )
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
-    elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
-        terminal.say("ipBlocks changed, and the input has no outside host: --outside adds one for each range")
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
+
+
+def _advised(problem: Problem, sides: Sequence[str]) -> Problem:
+    """Return a problem; if a side is no file, with the other forms of a side: it may be the name of a branch."""
+    if problem.file not in sides or ":" in problem.file or not problem.message.startswith("No such file"):
+        return problem
+    more = f"a git revision is {problem.file}:PATH, a running lab lab:{problem.file}"
+    return replace(problem, message=f"{problem.message}; {more}")
 
 
 def _running(name: str) -> Cluster:
@@ -81,16 +88,38 @@ def _services(*clusters: Cluster) -> dict[str, Service]:
     return {one.meta.key: one for cluster in clusters for one in cluster.services}
 
 
-def _blocks(cluster: Cluster) -> set[object]:
-    """Return the ipBlocks of a cluster's policies."""
-    rules = (rule for policy in cluster.policies for rule in (*policy.ingress, *policy.egress))
-    return {peer.ip_block for rule in rules for peer in rule.peers if peer.ip_block is not None}
+def outside_notes(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Yield a note if policies change what they say about addresses outside, and no side has an outside host."""
+    if not before.hosts and not after.hosts and _outward(before) != _outward(after):
+        yield (
+            "policies change what they say about addresses outside of the cluster, and the input has no outside host:"
+            " --outside adds one for each range of ipBlocks"
+        )
 
 
-def _warn(found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
-    """Print the warnings of a side but for known ones, and return all."""
+def _outward(cluster: Cluster) -> set[object]:
+    """Return what policies say about addresses outside: ipBlocks, and what isolates or opens pods for egress."""
+    from netlab.objects.types import DIRECTIONS
+
+    found: set[object] = set()
+    for policy in cluster.policies:
+        for direction in DIRECTIONS:
+            blocks = tuple(
+                (tuple(peer.ip_block for peer in rule.peers), rule.ports)
+                for rule in policy.rules(direction)
+                if (not rule.peers and direction == "egress") or any(peer.ip_block for peer in rule.peers)
+            )
+            if blocks or (direction == "egress" and policy.isolates(direction)):
+                found.add((policy.meta.namespace, policy.pod_selector, direction, blocks))
+    return found
+
+
+def _warn(
+    found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]], skipped: Mapping[str, int] | None = None
+) -> set[tuple[str, str, str]]:
+    """Print the warnings of a side but for known ones, and what it skipped unless the other side did; return all."""
     every = found.problems_and(made)
     inputs.warn(one for one in every if (one.object, one.path, one.message) not in known)
-    if not known:
+    if found.objects.skipped != skipped:
         inputs.print_skipped(found.objects.skipped)
     return {(one.object, one.path, one.message) for one in every}

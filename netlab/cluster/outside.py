@@ -22,6 +22,8 @@ _EVERYTHING: dict[int, Prefix] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network(":
 _EXAMPLES = {4: ("192.0.2.1", "198.51.100.1", "203.0.113.1"), 6: ("2001:db8::1",)}
 # The most ranges of an IP family that get a host, and the most addresses that are tried in a range.
 MOST_RANGES, _TRIED = 2_000, 1_000
+# The most ports that the hosts are asked about.
+_MOST_PORTS = 50
 _LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
@@ -49,6 +51,22 @@ def outside_hosts(clusters: Sequence[Cluster]) -> tuple[Host, ...]:
             if address is not None:
                 found.append(Host(_name(block, everything), (address,)))
     return tuple(found)
+
+
+def outside_ports(clusters: Sequence[Cluster]) -> tuple[tuple[str, int | None], ...]:
+    """Return the ports that the hosts are asked about: 80, 443, and those of egress rules for addresses.
+
+    A range of ports stands for its first one.
+    """
+    rules = (
+        rule
+        for cluster in clusters
+        for policy in cluster.policies
+        for rule in policy.rules("egress")
+        if not rule.peers or any(peer.ip_block is not None for peer in rule.peers)
+    )
+    named = {(item.protocol, item.port) for rule in rules for item in rule.ports if isinstance(item.port, int)}
+    return tuple(dict.fromkeys((("TCP", 80), ("TCP", 443), *sorted(named)[:_MOST_PORTS])))
 
 
 def ranges(clusters: Sequence[Cluster], family: int) -> list[Prefix]:

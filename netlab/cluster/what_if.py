@@ -107,7 +107,8 @@ def _kind(name: str, keys: Iterable[Key]) -> tuple[str, bool | None]:
             return kind.name, kind.namespaced
     present = {key.kind.lower(): key for key in keys}
     if lower not in present:
-        raise UsageError(f"no kind {name!r} here; it is one of {', '.join(one.names[1] for one in deletable())}")
+        known = ", ".join(one.names[1] for one in deletable())
+        raise UsageError(f"no kind {name!r}: write KIND/NAMESPACE/NAME; KIND is one of {known}")
     return present[lower].kind, bool(present[lower].namespace)
 
 

@@ -89,6 +89,12 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
     if ignore_comments.MARK in text:
         found.documents = list(ignore_comments.with_ignored(found.documents, text))
+        message = "a comment silences rules only on the first line of an object, or directly above it"
+        # Comments behind a syntax error may be those of objects that were not read.
+        lines_in_vain = (
+            [] if found.broken else ignore_comments.without_effect(found.documents, text)[:MOST_OF_AN_OBJECT]
+        )
+        found.problems += [Problem(file, at, "", "", message, "warning", "comment-in-vain") for at in lines_in_vain]
     return found
 
 
@@ -248,6 +254,8 @@ class Reader:
                 skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
             elif skipped_files.is_template(file, text, tree, broken=read.broken is not None):
                 skipped.templates.append(file)
+            elif skipped_files.is_result(read.documents):
+                continue
             elif _without_object(read, file, text):
                 skipped.others.append(file)
             else:

@@ -55,6 +55,11 @@ class Causes:
         self._rows = 0
         self.unexplained = 0
 
+    def changed_policies(self) -> dict[int, str]:
+        """Return the policies that the change adds, removes or changes: the name of each by its number in a part."""
+        keys = ((number, one.key) for number, one in enumerate(self._between.changed))
+        return {number: str(key) for number, key in keys if key.kind.endswith("Policy")}
+
     def explained(self, changed: ChangedPairs) -> Iterator[ExplainedPairs]:
         """Yield changed pairs, divided by their causes. Without its cause, each pair has its old verdict."""
         divided = self._divided(changed) if self._rows < _MOST_ROWS else [(changed, None)]

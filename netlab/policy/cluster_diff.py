@@ -130,7 +130,7 @@ def cluster_diff(old: Cluster, new: Cluster, questions: FlowSelection, *, one_si
       questions: which flows are asked about.
       one_sided: also return the pairs with an end that only one cluster has, unless they are denied.
     """
-    questions = replace(questions, also=_also(old, new, questions), self_pairs=False)
+    questions = replace(questions, also={**questions.also, **_also(old, new, questions)}, self_pairs=False)
     found = differences({"new": new, "old": old}, questions)
     pairs = [
         ChangedPairs(one.source, one.destination, one.asked, one.verdicts[1], one.verdicts[0]) for one in found.found

@@ -66,9 +66,16 @@ class Exposures:
 
     @cached_property
     def new_pods(self) -> tuple[NewPods, ...]:
-        """What a new pod without labels admits in each namespace of the input, the widest first."""
+        """What a new pod without labels admits in each namespace, the widest first. Namespaces that are alike are one.
+
+        Namespaces that have only pods that netlab added are left out, unless the question includes them.
+        """
         alike: dict[Hashable, list[tuple[str, ExposedSide, ExposedSide]]] = {}
+        asked = {pod.namespace for pod in self.cluster.asked_pods(self.asked.system)}
+        added = {pod.namespace for pod in self.cluster.pods} - asked
         for name in self.cluster.namespaces:
+            if name in added:
+                continue
             ingress, egress = (ExposedSide(of_new_pod(self.cluster, name, one)) for one in DIRECTIONS)
             alike.setdefault((ingress.content, egress.content), []).append((name, ingress, egress))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]

@@ -146,14 +146,14 @@ _POLICIES = ("networkpolicy", "networkpolicies", "netpol")
 _PODS = ("pod", "pods", "po")
 
 
-def find_selection(cluster: Cluster, text: str, namespace: str = "default") -> PolicySelection | PodSelection:
-    """Return what a policy selects, or which policies select a pod or the pods of a workload.
+def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> list[PolicySelection | PodSelection]:
+    """Return the selections of all that have a name: of a policy, and of a pod or the pods of a workload.
 
     ``text`` is ``NAMESPACE/NAME``, ``NAME`` in ``namespace``, or either with a kind before it, as ``pod/shop/web`` and
-    ``networkpolicy/web``.
+    ``networkpolicy/web``. Without a kind it may name a policy and a workload.
 
     Raises:
-      UsageError: if nothing has the name, or several objects have it. The message lists them.
+      UsageError: if nothing has the name.
     """
     parts = text.split("/")
     kinds = _kinds(cluster)
@@ -171,9 +171,7 @@ def find_selection(cluster: Cluster, text: str, namespace: str = "default") -> P
         found = {name: make for name, make in found.items() if name.partition("/")[0] in ("pod", "networkpolicy")}
     if not found:
         raise UsageError(_missing(cluster, wanted or "policy, pod or workload", key))
-    if len(found) > 1:
-        raise UsageError(f"{text!r} is the name of several objects: write {' or '.join(found)}")
-    return next(iter(found.values()))()
+    return [make() for make in found.values()]
 
 
 def _kinds(cluster: Cluster) -> dict[str, str]:

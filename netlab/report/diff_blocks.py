@@ -47,6 +47,7 @@ def comment_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     yield Marker(f"netlab: diff {' '.join(result.sides)}")
     title = f"Connections: {', '.join(said)}" if said else "No connection changes"
     yield Heading(f"Failed: packets differ. {title}" if wrong else title, 1)
+    yield from _assumed(result)
     rows = first_rows(result, MOST_ROWS)
     for kind, heading in _HEADINGS.items():
         of_kind = [row for row in rows if row[0].pairs.kind == kind]
@@ -74,6 +75,7 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     found = result.found
     tally = found.tally()
     yield Heading(f"{result.sides[0]} → {result.sides[1]}: which connections change", 1)
+    yield from _assumed(result)
     yield Numbers(
         (
             Number(f"{tally['opened']:,}", "pairs opened", "!" if tally["opened"] else ""),
@@ -101,6 +103,11 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
         yield Bullets(notes)
     yield Heading("Pictures")
     yield from _pictures(result)
+
+
+def _assumed(result: ReachabilityDiff) -> Iterator[Block]:
+    if result.again is not None and result.again.assumed:
+        yield Paragraph(f"What if: {result.again.assumed}")
 
 
 def _cells(result: ReachabilityDiff, row: Row) -> Sequence[str]:

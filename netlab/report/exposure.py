@@ -151,7 +151,10 @@ class ExposureReport:
         """Yield the openings to pods and namespaces that do not exist yet, with the numbers of their rows."""
         alike: dict[str, list[int]] = {}
         for number, one in enumerate(self.rows, start=1):
-            for opening in one.ingress.openings.pods if one.ingress.openings.isolated else ():
+            if not one.ingress.openings.isolated:
+                alike.setdefault("everything", []).append(number)
+                continue
+            for opening in one.ingress.openings.pods:
                 new = opening.peers.new_namespaces(self.found.cluster)
                 if new or not self.found.pods_of(opening.peers):
                     alike.setdefault(f"{opening.peers} on {opening.ports}", []).append(number)

@@ -110,7 +110,15 @@ def _artifact(file: str, root: str) -> dict[str, str]:
         return {"uri": "stdin"}
     if not root:
         return {"uri": quote(os.fsencode(file))}
-    path = os.path.relpath(os.path.abspath(file), root)
+    path = os.path.relpath(os.path.abspath(_of_revision(file, root)), root)
     if path == ".." or path.startswith("../"):
         return {"uri": f"file://{quote(os.fsencode(os.path.abspath(file)))}"}
     return {"uri": quote(os.fsencode(path)), "uriBaseId": "%SRCROOT%"}
+
+
+def _of_revision(file: str, root: str) -> str:
+    """Return the path of a file of a git revision (``REV:PATH``) in the working tree; other files as they are."""
+    revision, colon, path = file.partition(":")
+    if not colon or not revision or not path or os.path.lexists(file):
+        return file
+    return path if path.startswith(("./", "../", "/")) else os.path.join(root, path)

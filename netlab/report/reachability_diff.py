@@ -9,14 +9,16 @@ The document (``-o json``, ``-o yaml``) is::
                   "family": 4, "protocol": "TCP", "port": 5432, "pairs": 2, "old": "deny", "new": "allow",
                   "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 7,
                                "path": "spec.ingress[0].ports[0].port", "message": "port 5433 changed to 5432: …"}]}],
-     "appeared": ["shop/new-0"], "vanished": [],
+     "appeared": ["shop/new-0"], "vanished": [], "notes": [],
      "summary": {"opened": 2, "closed": 0, "changed": 0, "unchanged": 28, "appeared": 1, "vanished": 0,
-                 "rows": 1, "unexplained": 0}}
+                 "unknown": 0, "rows": 1, "unexplained": 0, "vacuous": 0}}
 
-The summary counts pairs; ``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes.
-With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names. ``old`` or ``new`` of a row is
-null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with what packets said on each
-side, and the document has ``measured`` with the counts of each side.
+The summary counts pairs; ``unknown`` counts those whose verdict in the new input is unknown.
+``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes; ``vacuous`` counts the
+policies that changed and are in no cause, and is 0 if a row has none.
+``notes`` say what was not asked. With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names.
+``old`` or ``new`` of a row is null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with
+what packets said on each side, and the document has ``measured`` with the counts of each side.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 NONE = "-"
 """The cell of a side that lacks an end of the pair."""
 
-# The most endpoints that a line names.
+# The most names of a line.
 _FEW = 8
 # The most rows that are laid out together.
 _BLOCK = 10_000
@@ -73,7 +75,7 @@ class ReachabilityDiff:
     """The changed pairs between two inputs; ``by_pairs`` makes each pair a row.
 
     ``sides`` are the names of the inputs, as the user gave them. ``proofs`` has what packets said on the sides ``old``
-    and ``new``.
+    and ``new``. ``hints`` say what was not asked.
     """
 
     def __init__(
@@ -84,12 +86,14 @@ class ReachabilityDiff:
         *,
         by_pairs: bool = False,
         proofs: Mapping[str, SideProof] | None = None,
+        hints: Sequence[str] = (),
         again: CommandLine | None = None,
     ) -> None:
         self.sides = sides
         self.found = found
         self.by_pairs = by_pairs
         self.proofs = proofs or {}
+        self.hints = hints
         self.again = again
         self._causes = causes
         self._named: dict[tuple[int, ...], GroupName] = {}
@@ -106,6 +110,23 @@ class ReachabilityDiff:
     def unexplained(self) -> int:
         """The number of rows without a cause."""
         return sum(not one.because for one in self.explained)
+
+    @cached_property
+    def unknown(self) -> int:
+        """The number of pairs of the new input whose verdict is unknown."""
+        if not self.found.new.unread:
+            return 0
+        from netlab.policy.groups import groups
+
+        return groups(self.found.new, self.found.questions).tally()["unknown"]
+
+    @cached_property
+    def vacuous(self) -> list[str]:
+        """The policies that changed and are in no cause; none if there are rows without a cause."""
+        if self.unexplained:
+            return []
+        named = {part.object for row in self.explained for part in row.parts}
+        return [name for number, name in self._causes.changed_policies().items() if number not in named]
 
     def rows(self) -> Iterator[tuple[ExplainedPairs, Ends]]:
         """Yield each row: pairs with one cause, and the pair or the first one of the pairs."""
@@ -179,15 +200,21 @@ class ReachabilityDiff:
         return self._name(of).counted
 
     def notes(self) -> Iterator[str]:
-        """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause."""
+        """Yield what the rows do not say: endpoints that came or went, policies without effect, proofs, hints."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
                 yield f"{what}: {few(names, _FEW)}"
+        if self.vacuous:
+            yield f"policies that changed and caused no row: {few(self.vacuous, _FEW)}"
+        if self.unknown:
+            pairs = quantity(self.unknown, "pair")
+            yield f"unknown in {self.sides[1]}: {pairs}, as a policy that netlab does not read could change them"
         if self.unexplained:
             yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
         for side, proof in self.proofs.items():
             yield f"{side}: {proof}"
             yield from (f"  {line}" for line in proof.wrong)
+        yield from (f"note: {hint}" for hint in self.hints)
 
     def summary(self) -> str:
         """Return the counts as a line."""
@@ -240,13 +267,16 @@ class ReachabilityDiff:
         alone = self._alone()
         return {
             **{what: list(of) for what, of in alone.items()},
+            "notes": list(self.hints),
             **({"measured": proofs} if proofs else {}),
             "summary": {
                 **self.found.tally(),
                 "unchanged": self.found.unchanged,
                 **{what: len(of) for what, of in alone.items()},
+                "unknown": self.unknown,
                 "rows": self.number,
                 "unexplained": self.unexplained,
+                "vacuous": len(self.vacuous),
             },
         }
 

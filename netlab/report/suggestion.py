@@ -35,17 +35,23 @@ if TYPE_CHECKING:
 # The most comments of a rule, and the most characters of one.
 _MOST_COMMENTS = 8
 _MOST_CHARACTERS = 200
+# The most names in a command.
+_NAMES = 5
 # The most lines of a list, unless all are asked for.
 _MOST_LINES = 20
 
 
 class SuggestedPolicies:
-    """Suggested policies; ``packets`` is the proof by packets; its ``why_not`` says why none were sent."""
+    """Suggested policies; ``packets`` is the proof by packets; its ``why_not`` says why none were sent.
 
-    def __init__(self, lab: str, found: Suggestion, packets: Measured) -> None:
+    ``assumed`` says how the question changes the input.
+    """
+
+    def __init__(self, lab: str, found: Suggestion, packets: Measured, assumed: str = "") -> None:
         self.lab = lab
         self.found = found
         self.packets = packets
+        self._assumed = assumed
 
     @property
     def proven(self) -> bool:
@@ -60,12 +66,34 @@ class SuggestedPolicies:
             yield "# nothing to suggest: no needs and no policies were found"
             return
         yield _comment("Suggested by netlab. They allow what is needed, and nothing else.")
+        if self._assumed:
+            yield _comment(f"What if: {self._assumed}.")
         if found.replaced:
             names = f"{', '.join(found.replaced[:5])}{', …' if len(found.replaced) > 5 else ''}"
             yield _comment(f"They replace {quantity(len(found.replaced), 'policy', 'policies')}: {names}.")
+            yield from self._deletions()
         for draft in found.drafts:
             yield "---"
             yield from _lines(draft)
+
+    def _deletions(self) -> Iterator[str]:
+        """Yield the commands that delete the policies of the input for which no suggested one has the name."""
+        kept = {f"{draft.namespace}/{draft.name}" for draft in self.found.drafts}
+        old: dict[str, list[str]] = {}
+        for key in self.found.replaced:
+            namespace, _, name = key.partition("/")
+            if key not in kept:
+                old.setdefault(namespace, []).append(name)
+        commands = [
+            f"kubectl delete networkpolicy -n {namespace} {' '.join(names[at : at + _NAMES])}"
+            for namespace, names in old.items()
+            for at in range(0, len(names), _NAMES)
+        ]
+        if commands:
+            yield _comment("After applying them, delete the old ones:")
+            yield from (f"#   {command}" for command in commands[:_MOST_LINES])
+        if len(commands) > _MOST_LINES:
+            yield _comment("  and more; -o json lists them all under replaced")
 
     def document(self) -> dict[str, Any]:
         """Return the Suggestion document."""

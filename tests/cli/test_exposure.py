@@ -142,7 +142,6 @@ WRONG = {
     ("exposure", "host:x"): "no host 'x'",
     ("exposure", "node:n1"): "'node:n1' is no pod",
     ("selects", "shop/nobody"): "no policy, pod or workload 'shop/nobody'",
-    ("selects", "shop/db"): "write networkpolicy/shop/db or pod/shop/db",
 }
 
 
@@ -177,3 +176,27 @@ def test_selections_have_documents(netlab: Call, shop: Path) -> None:
         pod["notIsolated"]["ingress"],
         pod["notIsolated"]["egress"],
     )
+
+
+def test_a_policy_and_a_pod_of_one_name_are_both_printed(netlab: Call, shop: Path) -> None:
+    """A kind picks one. The document of both is a List."""
+    text = netlab("selects", "shop/db", "-f", shop).stdout
+
+    assert "NetworkPolicy shop/db" in text
+    assert "\nshop/db is selected by" in text
+    items = document(netlab, "selects", "shop/db", "-f", shop)["items"]
+    assert ["PolicySelection", "PodSelection"] == [item["kind"] for item in items]
+
+
+def test_a_namespace_of_pods_that_netlab_added_is_listed_with_system_only(netlab: Call, shop: Path) -> None:
+    """The cluster's DNS is there if the input has a Service."""
+    shop.write_text(
+        f"{shop.read_text()}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: db, namespace: shop}}\n"
+        "spec: {selector: {app: db}, ports: [{port: 5432}]}\n"
+    )
+
+    def spaces(*more: str) -> set[str]:
+        found = document(netlab, "exposure", "-f", shop, *more)["newPods"]
+        return {name for one in found for name in one["namespaces"]}
+
+    assert ({"shop"}, {"shop", "kube-system"}) == (spaces(), spaces("--system"))

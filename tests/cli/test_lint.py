@@ -113,6 +113,7 @@ def test_the_list_has_every_rule(netlab: Call) -> None:
         (("-f", "set", "--baseline", "missing.json"), "missing.json"),
         (("-f", "set", "--baseline", "set/a.yaml"), "set/a.yaml:1: not JSON"),
         (("-f", "set", "--write-baseline", "no/dir.json"), "no directory no"),
+        (("-f", "set", "--write-baseline", "set/a.yaml"), "may be a manifest, which is not replaced"),
     ],
 )
 def test_wrong_arguments_are_one_line(netlab: Call, arguments: tuple[str, ...], message: str) -> None:
@@ -145,6 +146,7 @@ def test_a_baseline_hides_what_was_known(netlab: Call, folder: Path) -> None:
     done = netlab("lint", "-f", "set", *ONLY, "--write-baseline", "known.json")
 
     assert (0, "0 errors, 0 warnings, 0 info; hidden: 1 by baseline\n") == (done.exit_code, done.stdout)
+    assert "known.json: 1 finding written; --baseline known.json hides it\n" == done.stderr
     (folder / "set" / "a.yaml").write_text(f"# moved\n{POD}{POLICY}")
     assert 0 == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").exit_code
     (folder / "set" / "b.yaml").write_text(POLICY.replace("name: web", "name: new"))

@@ -148,6 +148,8 @@ def test_a_container_that_names_a_host_gets_dns() -> None:
         str(one) for one in found.needed if "kube-dns" in one.destination
     }
     assert {"shop"} == {draft.namespace for draft in found.drafts}
+    (rule,) = [one for draft in found.drafts for one in draft.egress if one.ports[0].port == 53]
+    assert ["kube-system/kube-dns 53/UDP, 53/TCP"] == [comment.partition(": ")[0] for comment in rule.comments]
 
 
 INGRESS = """\
@@ -314,3 +316,20 @@ def test_pods_that_share_a_label_and_a_rule_share_the_rule() -> None:
         (str(draft.selector), len(draft.egress)) for draft in found.drafts if draft.egress and draft.name != "allow-dns"
     ]
     assert found.proof.holds
+
+
+def test_a_range_of_pods_that_nobody_wrote_has_a_note() -> None:
+    """The cluster's own range may be another one."""
+    door = service("shop/api", 8080, "p9090", type="LoadBalancer")
+    written = (
+        "apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {name: lab}\n"
+        "spec: {networks: [{name: default, podCIDRs: [10.42.0.0/16]}]}\n"
+    )
+
+    _, assumed = read(API[0], door)
+    _, stated = read(API[0], door, written)
+
+    assert ["note: except 10.244.0.0/16: netlab takes this range for pods"] == [
+        note.partition(" if")[0] for note in assumed.notes
+    ]
+    assert () == stated.notes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -100,7 +101,8 @@ def diff_command(
     new = new or old
     if [old, new, *files].count("-") > 1 or ("-" in files and old):
         raise UsageError("standard input is read once: name files for the others")
-    from netlab.cli.versions import versions
+    from netlab.cli.versions import outside_notes, versions
+    from netlab.cluster.outside import outside_ports
     from netlab.policy.causes import Causes
     from netlab.policy.cluster_diff import cluster_diff
     from netlab.policy.clusters_between import ClustersBetween
@@ -108,19 +110,35 @@ def diff_command(
     before, after, hosts = versions(old, new, files, strict, ignore, system=system, outside=outside)
     asked = after.cluster if family is None or int(family) in after.cluster.families else before.cluster
     questions = flow_arguments.selection_of(asked, ports, family, nodes, False, system, services)
+    if hosts:
+        ports_outside = outside_ports((before.cluster, after.cluster))
+        questions = replace(questions, also={host.ref: ports_outside for host in hosts})
     found = cluster_diff(before.cluster, after.cluster, questions, one_sided=one_sided)
     causes = Causes(ClustersBetween(before, after, hosts), found.questions)
     proofs: dict[str, SideProof] = {}
     if prove:
         inputs.confirm(max(len(before.cluster.pods), len(after.cluster.pods)), yes)
         proofs = {"old": _side_proof("old", before, found), "new": _side_proof("new", after, found)}
-    result = ReachabilityDiff((old, new), found, causes, by_pairs=by_pairs, proofs=proofs, again=options.again())
+    result = ReachabilityDiff(
+        (old, new),
+        found,
+        causes,
+        by_pairs=by_pairs,
+        proofs=proofs,
+        hints=(*_alone(found, one_sided), *outside_notes(before.cluster, after.cluster)),
+        again=options.again(),
+    )
     rendering.render(result, output)
     rendering.write(result, reports)
     if not rendering.is_text(output):
         terminal.say(result.summary())
     if any(one.wrong for one in proofs.values()) or _fails(found, fail_on):
         raise SystemExit(1)
+
+
+def _alone(found: ClusterDiff, one_sided: bool) -> Iterator[str]:
+    if (found.appeared or found.vanished) and not one_sided:
+        yield "pods that only one side has are not compared: --new adds their rows"
 
 
 def _fails(found: ClusterDiff, fail_on: FailOn) -> bool:

@@ -187,11 +187,17 @@ def _findings(
 
 def _written(findings: Findings, file: str) -> Findings:
     """Write a baseline of findings; return what it does not hide, which is nothing."""
+    import shlex
+
     from netlab.cli.lint_baseline import baseline_lines
     from netlab.kernel import output
     from netlab.policy.lint.findings import without_known
+    from netlab.quantity import quantity
 
     output.write(file, baseline_lines(findings))
+    number = len(findings.found)
+    hides = f"; --baseline {shlex.quote(file)} hides {'it' if number == 1 else 'them'}" if number else ""
+    terminal.say(f"{file}: {quantity(number, 'finding')} written{hides}")
     return without_known(findings, frozenset(one.fingerprint for one in findings.found))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.failures import verbose
 from netlab.cli.packet_proof import prove
 from netlab.errors import HostError, KernelError, UsageError
@@ -94,7 +94,7 @@ def suggest_command(
         texts = mentions(objects.documents)
         found = from_needs(cluster, texts, flows, log, families, asked, nodes=nodes, system=system)
     measured = _measured(objects, cluster, found, packets, yes)
-    result = SuggestedPolicies(cluster.name, found, measured)
+    result = SuggestedPolicies(cluster.name, found, measured, str(what_if.wanted_changes() or ""))
     rendering.render(result, output)
     for line in result.lists(whole=verbose()):
         terminal.say(line)

@@ -220,7 +220,7 @@ def _targets(finder: EndFinder, named: Named, namespace: str) -> tuple[list[_Tar
         return [], "", False
     if "." not in named.host:
         return [], f"no Service {named.host} in namespace {namespace}", True
-    return [], "it is outside of the cluster and no host of the Topology has its name", True
+    return [], "it is outside of the cluster; add a host with its name in hostnames to spec.hosts of a Topology", True
 
 
 def is_controller(one: LabelClass) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netlab.cluster.flows import FlowSelection
@@ -105,6 +105,7 @@ def from_needs(
         if _touches(classes, need.source, touched) or _touches(classes, need.destination, touched)
     ]
     drafts = tuple(drafts_for(classes, needs, touched))
+    notes += _assumed_ranges(drafts)
     suggested = replace(cluster, policies=policies(drafts))
     shown = FlowSelection(nodes=nodes, system=system)
     compared = NeedsCheck(cluster, suggested, classes, needs, families, ports, touched)
@@ -119,6 +120,20 @@ def from_needs(
         compared.proof(shown),
         compared.questions,
     )
+
+
+def _assumed_ranges(drafts: Iterable[PolicyDraft]) -> Iterator[str]:
+    """Yield a note if ipBlocks leave out the pods' range and that is one that netlab takes by default."""
+    from netlab.cluster.ranges import POD_DEFAULTS
+
+    usual = {prefixes[0] for prefixes in POD_DEFAULTS.values()}
+    rules = (rule for draft in drafts for direction in DIRECTIONS for rule in draft.rules(direction))
+    holes = {hole for rule in rules for peer in rule.peers if peer.ip_block for hole in peer.ip_block.excepts}
+    for hole in sorted(holes & usual, key=lambda prefix: prefix.version):
+        yield (
+            f"note: except {hole}: netlab takes this range for pods if the input states none; if your cluster has"
+            " another one, write it into a Topology (spec.networks[].podCIDRs)"
+        )
 
 
 def from_today(

@@ -21,7 +21,9 @@ DNS_NAMESPACE = "kube-system"
 _Port = tuple[Protocol, int]
 _Rule = tuple[frozenset[End], frozenset[_Port]]
 _Rules = dict[Direction, list[_Rule]]
-_Side = dict[_Port, dict[End, list[str]]]
+_Reason = tuple[str, str]
+"""The name of the other end, and why it is needed."""
+_Side = dict[_Port, dict[End, list[_Reason]]]
 """The other ends of a side by port, each with the reasons."""
 
 
@@ -54,7 +56,7 @@ def drafts_for(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[
                 of = lookups if need.kind == "dns" and direction == "egress" else sides
                 side = of.setdefault(subject.number, {}).setdefault(direction, {})
                 reasons = side.setdefault((need.protocol, need.port), {}).setdefault(other, [])
-                reasons.append(f"{end_name(classes, other)} {need.port}/{need.protocol}: {need.why}")
+                reasons.append((end_name(classes, other), str(need.why)))
     drafts: list[PolicyDraft] = []
     for namespace in sorted(touched):
         names = {DEFAULT_DENY, DNS}
@@ -189,19 +191,22 @@ def _rules(side: _Side) -> list[_Rule]:
 
 def _rule(classes: LabelClasses, namespace: str, rule: _Rule, sides: Iterable[_Side]) -> RuleDraft:
     ends, ports = rule
-    reasons = [
-        reason
-        for side in sides
-        for port, found in side.items()
-        for end, of_end in found.items()
-        if port in ports and end in ends
-        for reason in of_end
-    ]
+    served: dict[_Reason, list[_Port]] = {}
+    for side in sides:
+        for port, found in side.items():
+            for end, reasons in found.items():
+                if port in ports and end in ends:
+                    for reason in dict.fromkeys(reasons):
+                        served.setdefault(reason, []).append(port)
     return RuleDraft(
         tuple(_peers(classes, namespace, ends)),
         tuple(PolicyPort(protocol, port) for protocol, port in sorted(ports)),
-        tuple(dict.fromkeys(reasons)),
+        tuple(_comment(name, of, why) for (name, why), of in served.items()),
     )
+
+
+def _comment(name: str, ports: Iterable[_Port], why: str) -> str:
+    return f"{name} {', '.join(f'{port}/{protocol}' for protocol, port in dict.fromkeys(ports))}: {why}"
 
 
 def _peers(classes: LabelClasses, namespace: str, ends: Iterable[End]) -> Iterator[Peer]:

@@ -1,4 +1,4 @@
-"""A comment silences a rule that does not exist."""
+"""A comment that silences nothing."""
 
 from __future__ import annotations
 
@@ -23,12 +23,17 @@ def _find(given: Given) -> Iterator[Found]:
             yield Found(source.file, source.line(), "", str(key_of(document)), message)
 
 
+def _at_the_head(given: Given, found: Found) -> str:
+    return "move the comment to the line above the first line of the object"
+
+
 RULE = Rule(
     "ignores-unknown-rule",
     "warning",
-    "a comment silences a rule that does not exist",
-    what="A comment `# netlab: ignore=RULE`, or the annotation `netlab/ignore`, names a rule that does not exist.",
-    why="It silences nothing. The name is misspelt, or the rule has gone.",
+    "a comment that silences nothing",
+    what="A comment `# netlab: ignore=RULE`, or the annotation `netlab/ignore`, names a rule that does not exist. Or"
+    " the comment is neither on the first line of an object nor directly above it: beside a field it does not count.",
+    why="It silences nothing. The name is misspelt, the rule has gone, or the comment is at the wrong place.",
     fix="write the id of a rule, as netlab lint --list prints it",
     objects="",
     fires="""\
@@ -43,5 +48,7 @@ apiVersion: v1
 kind: Pod
 metadata: {name: web, namespace: shop}
 """,
+    checks=("comment-in-vain",),
+    hint=_at_the_head,
     find=_find,
 )

@@ -41,10 +41,15 @@ def _find(given: Given) -> Iterator[Found]:
 
 
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
-    """Return the directions as text, and the pods that no policy isolates in one of them today."""
-    free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
-    who = f"{some(free)} or a new pod" if free else "a new pod"
-    return f"{' and '.join(missing)}: no policy isolates {who} without labels"
+    """Return the directions as text, and the pods that no policy isolates in each of them today."""
+    free: dict[str, list[Direction]] = {}
+    for direction in missing:
+        names = [pod.ref for pod in pods if not isolating(given.cluster, pod, direction)]
+        if names:
+            free.setdefault(some(names), []).append(direction)
+    today = [names if found == missing else f"{names} for {' and '.join(found)}" for names, found in free.items()]
+    now = f"; today none isolates {', '.join(today)}" if today else ""
+    return f"{' and '.join(missing)}: no policy isolates new pods{now}"
 
 
 RULE = Rule(

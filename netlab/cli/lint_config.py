@@ -15,6 +15,7 @@ from netlab.errors import InputError, Problem
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.fields import quoted, unsupported
 from netlab.objects.files import UnreadableError, home_of, is_inside, text_of
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.policy.lint.findings import Config
 from netlab.policy.lint.rule import SEVERITIES
 
@@ -136,10 +137,7 @@ def _problems(text: str, data: Any, table: tuple[str, ...], rules: Sequence[str]
 
 
 def _no_rule(rule: str, rules: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(rule, rules, 1)
-    return f"no rule {quoted(rule)}{f'; did you mean {quoted(near[0])}?' if near else ''}"
+    return f"no rule {quoted(rule)}{did_you_mean(similar(rule, rules))}"
 
 
 def _line(text: str, keys: Sequence[str]) -> int:

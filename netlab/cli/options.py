@@ -91,7 +91,7 @@ _with = click.option(
     expose_value=False,
     callback=_assume,
     shell_complete=completed("files"),
-    help="Ask what would be with these objects too: they are added, or replace those of their names; repeatable.",
+    help="Ask what would be with these objects too; repeatable. An object of the same kind and name is replaced.",
 )
 _without = click.option(
     "--without",
@@ -100,7 +100,7 @@ _without = click.option(
     metavar="KIND/[NAMESPACE/]NAME",
     expose_value=False,
     callback=_assume,
-    help="Ask what would be without this object; repeatable. Removal comes before --with.",
+    help="Ask what would be without this object; repeatable. Objects are removed before --with adds any.",
 )
 _label = click.option(
     "--label",
@@ -110,7 +110,7 @@ _label = click.option(
     metavar="NAMESPACE/POD|namespace:NAME KEY=VALUE|KEY-",
     expose_value=False,
     callback=_assume,
-    help="Ask what would be if a pod or a namespace had this label, or had it not; repeatable.",
+    help="Ask what would be if a pod or a namespace had this label, or did not have it; repeatable.",
 )
 
 
@@ -344,9 +344,9 @@ def again() -> CommandLine:
     read += ["--lab", given["lab"]] if given.get("lab") else []
     if not any(map(assumed, ("without", "with", "label"))):
         return CommandLine(words, read)
-    from netlab.cli.inputs import what_if as changes
+    from netlab.cli.what_if import wanted_changes
 
-    return CommandLine(words, read, str(changes()))
+    return CommandLine(words, read, str(wanted_changes()))
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

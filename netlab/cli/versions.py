@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import inputs, terminal
+from netlab.cli import inputs, terminal, what_if
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -47,7 +47,7 @@ def versions(
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
         raise InputError([_advised(one, (old, new)) for one in errors])
-    running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
+    running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
@@ -71,15 +71,6 @@ def _advised(problem: Problem, sides: Sequence[str]) -> Problem:
         return problem
     more = f"a git revision is {problem.file}:PATH, a running lab lab:{problem.file}"
     return replace(problem, message=f"{problem.message}; {more}")
-
-
-def _lab_of(side: str) -> str | None:
-    """Return the name of the running lab that a side names, None if it names something else."""
-    if ":" not in side:
-        return None
-    from netlab.sources.running_lab import name_of
-
-    return name_of(side)
 
 
 def _running(name: str) -> Cluster:
@@ -108,7 +99,7 @@ def outside_notes(before: Cluster, after: Cluster) -> Iterator[str]:
 
 def _outward(cluster: Cluster) -> set[object]:
     """Return what policies say about addresses outside: ipBlocks, and what isolates or opens pods for egress."""
-    from netlab.policy.selections import DIRECTIONS
+    from netlab.objects.types import DIRECTIONS
 
     found: set[object] = set()
     for policy in cluster.policies:

@@ -1,7 +1,7 @@
-"""Machines outside of the cluster that policies can tell apart: one address for each range of ipBlocks.
+"""Outside hosts that ``diff --outside`` adds: one address for each range of ipBlocks.
 
-A cluster whose input has no outside host says nothing about what opens to the world. All addresses whose smallest
-range of an ipBlock is the same are alike to every ipBlock, so one of them stands for all.
+An input without outside hosts does not say what opens to the world. If the smallest range of an ipBlock around two
+addresses is the same, every ipBlock has both or neither. So one address stands for all of them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
 def outside_hosts(clusters: Sequence[Cluster]) -> tuple[Host, ...]:
-    """Return a host for each range of addresses that ipBlocks of the clusters tell apart, and one for all others.
+    """Return an outside host for each range of an ipBlock of the clusters, and one for all other addresses.
 
-    A host is named after its range, as ``outside-10-0-0-0-8``. ``outside`` is in no ipBlock but that of all addresses.
-    Ranges without an address outside of the clusters have no host. Of many ranges, those that not all clusters have
-    come first, and ``MOST_RANGES`` of an IP family have a host.
+    A host is named after its range, as ``outside-10-0-0-0-8``. The one for all other addresses is ``outside``. A range
+    without an address outside of the clusters has no host. At most ``MOST_RANGES`` of an IP family have a host; ranges
+    that not all clusters have come first.
     """
     found: list[Host] = []
     taken = {address for cluster in clusters for address in cluster.by_address}
@@ -81,10 +81,10 @@ def ranges(clusters: Sequence[Cluster], family: int) -> list[Prefix]:
 
 
 def with_hosts(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:
-    """Return a cluster with further outside hosts, but for those whose names it has."""
+    """Return a cluster with more outside hosts after its own; a host whose name it has is left out."""
     own = {host.name for host in cluster.hosts}
-    every = (*cluster.hosts, *(host for host in hosts if host.name not in own))
-    return replace(cluster, hosts=tuple(sorted(every, key=lambda host: host.name)))
+    more = tuple(host for host in hosts if host.name not in own)
+    return replace(cluster, hosts=(*cluster.hosts, *more)) if more else cluster
 
 
 def _name(block: Prefix, everything: Prefix) -> str:

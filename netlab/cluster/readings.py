@@ -13,6 +13,7 @@ from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document
+from netlab.quantity import few
 
 # The most pods that a note names.
 _FEW = 3
@@ -130,5 +131,4 @@ def _notes(base: Cluster, cluster: Cluster) -> Iterable[str]:
 
 
 def _some(refs: Sequence[str]) -> str:
-    more = f" and {len(refs) - _FEW} more" if len(refs) > _FEW else ""
-    return f"{', '.join(refs[:_FEW])}{more}"
+    return few(refs, _FEW)

@@ -148,10 +148,10 @@ class Reader:
     _spent: bool = False
 
     def read(self, paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-        """Return the documents of files, of directories (recursively, sorted), of other sources and of ``-``, stdin.
+        """Return the documents of paths, and the problems.
 
-        The problems are second.
-        A file that cannot be read, is not YAML or holds no object is one. The other documents are returned.
+        A path is a file, a directory (read recursively, sorted), ``-`` for stdin, or a text that a source claims. A
+        file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned.
         """
         found: list[Document] = []
         problems: list[Problem] = []

@@ -16,7 +16,7 @@ from netlab.errors import InputError, Problem
 from netlab.objects.addresses import plain_address
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.files import UnreadableError, standard_input, text_of
-from netlab.objects.types import Address
+from netlab.objects.types import LAST_PORT, Address
 from netlab.patterns import pattern
 
 State = Literal["passed", "reply", "dropped", "unanswered", "other"]
@@ -275,7 +275,7 @@ def _address(text: str) -> Address | None:
 
 def _port(value: object) -> int:
     text = str(value if value is not None else "")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= 65535:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= LAST_PORT:
         raise ValueError(f"no port {text[:20]!r}")
     return int(text[:6])
 

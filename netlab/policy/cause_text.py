@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netlab.cluster.types import Cluster
+from netlab.errors import place_text
 from netlab.frozen import frozen
 from netlab.objects.changed_objects import MISSING, ChangedObject, FieldChange
-from netlab.objects.types import Direction, Document
+from netlab.objects.types import DIRECTIONS, Direction, Document
 from netlab.policy.cluster_diff import Ends
 from netlab.policy.clusters_between import ClustersBetween, Part, flow_by_name
 from netlab.policy.decision import Decision, Match, Miss, Side
@@ -33,7 +34,7 @@ class Cause:
     """A part of a change that a verdict depends on.
 
     ``object`` is the object's kind and name. ``file``, ``line`` and ``path`` are in the new input, or in the old one if
-    the object or the field was removed. ``message`` says what changed, ``what``, and what follows.
+    the object or the field was removed. ``what`` says what changed; ``message`` also says what follows.
     """
 
     object: str
@@ -51,7 +52,7 @@ class Cause:
     @property
     def place(self) -> str:
         """The file and the line, if it is known."""
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return place_text(self.file, self.line)
 
     def __str__(self) -> str:
         return f"{self._where}: {self.message}"
@@ -106,13 +107,10 @@ def _changed(changed: ChangedObject, field: FieldChange | None, effect: _Effect)
 
 def _path_in(changed: ChangedObject, match: Match | None) -> str:
     """Return the path of a rule if it is the changed object's, else ""."""
-    key = changed.key
-    own = match is not None and (key.kind, key.namespace, key.name) == (
-        "NetworkPolicy",
-        match.policy.meta.namespace,
-        match.policy.meta.name,
-    )
-    return match.rule.path if own and match is not None else ""
+    if match is None or changed.key.kind != "NetworkPolicy":
+        return ""
+    own = f"{changed.key.namespace}/{changed.key.name}" == match.policy.meta.key
+    return match.rule.path if own else ""
 
 
 def _field_text(field: FieldChange) -> str:
@@ -173,14 +171,14 @@ def _effect(between: ClustersBetween, parts: frozenset[Part], ends: Ends, asked:
     reverted = between.cluster(parts)
     without = was if reverted is None or flows[2] is None else evaluate(reverted, flows[2])
     # The sides that these parts decide about; another part may decide about the other side.
-    sides = [one for one in ("egress", "ingress") if _verdict(without, one) != _verdict(now, one)]
+    sides = [one for one in DIRECTIONS if _verdict(without, one) != _verdict(now, one)]
     if now.verdict == "allow":
         return _opened(was, now, sides)
     return _closed(new, was, now, sides)
 
 
-def _verdict(decision: Decision, direction: str) -> str:
-    side = next((side for side in decision.sides if side.direction == direction), None)
+def _verdict(decision: Decision, direction: Direction) -> str:
+    side = _side(decision, direction)
     return "allow" if side is None else side.verdict
 
 
@@ -218,11 +216,11 @@ def _closed(cluster: Cluster, was: Decision, now: Decision, sides: Sequence[str]
 
 
 def _side(decision: Decision, direction: Direction) -> Side | None:
-    return next((side for side in decision.sides if side.direction == direction), None)
+    return decision.ingress if direction == "ingress" else decision.egress
 
 
 def _nearest(missed: Sequence[Miss], before: Match | None) -> str:
-    """Return the rule that nearly matches, and why it does not.
+    """Return the rule that comes closest to a match, and why it does not match.
 
     That is the rule that allowed the pair before, else one whose peer matches, else one with the fewest mismatches.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from netlab.quantity import quantity
 from netlab.report.blocks import (
     MOST_ROWS,
     Answer,
@@ -131,8 +132,7 @@ def _matrix(result: ReachabilityDiff, rows: Sequence[Row]) -> Matrix:
         source, destination, port = (result.name((one, ends), 0), result.name((one, ends), 1), port_text(one.pairs))
         groups = (one.pairs.source, one.pairs.destination)
         spaces = {end.namespace for of in groups for end in getattr(of, "members", ()) if hasattr(end, "namespace")}
-        number = one.pairs.pairs
-        lines = (f"{number:,} pair{'s'[: number != 1]}", *map(str, one.because))
+        lines = (quantity(one.pairs.pairs, "pair"), *map(str, one.because))
         units.append(Header(f"{source} → {destination} {port}", tuple(sorted(spaces)), (), lines, one.pairs.kind))
         line = []
         for side, cluster, verdict in (

@@ -29,7 +29,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -56,7 +56,7 @@ _OUTSIDE = "!"
 
 
 @frozen
-class Proof:
+class SideProof:
     """What packets said on one side: the counts, the pairs that differ from the expected verdicts, and each verdict.
 
     ``verdicts`` is by source, destination, IP family, protocol and port.
@@ -68,7 +68,7 @@ class Proof:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{self.counts[one]} {one}" for one in ("agree", "differ", "inconclusive"))
-        return f"{self.counts['pairs']} changed pairs by packets: {counts}"
+        return f"{quantity(self.counts['pairs'], 'changed pair')} by packets: {counts}"
 
 
 class ReachabilityDiff:
@@ -85,7 +85,7 @@ class ReachabilityDiff:
         causes: Causes,
         *,
         by_pairs: bool = False,
-        proofs: Mapping[str, Proof] | None = None,
+        proofs: Mapping[str, SideProof] | None = None,
         hints: Sequence[str] = (),
         again: CommandLine | None = None,
     ) -> None:
@@ -203,9 +203,9 @@ class ReachabilityDiff:
         """Yield what the rows do not say: endpoints that came or went, policies without effect, proofs, hints."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
-                yield f"{what}: {_few(names)}"
+                yield f"{what}: {few(names, _FEW)}"
         if self.vacuous:
-            yield f"policies that changed and caused no row: {_few(self.vacuous)}"
+            yield f"policies that changed and caused no row: {few(self.vacuous, _FEW)}"
         if self.unknown:
             pairs = quantity(self.unknown, "pair")
             yield f"unknown in {self.sides[1]}: {pairs}, as a policy that netlab does not read could change them"
@@ -231,7 +231,7 @@ class ReachabilityDiff:
         for side in ("old", "new"):
             proof = self.proofs.get(side)
             every = [ends] if self.by_pairs else pairs.ends()
-            said = {proof.verdicts.get(flow_key(one, pairs)) for one in every} - {None} if proof else set()
+            said = {proof.verdicts.get(_flow_key(one, pairs)) for one in every} - {None} if proof else set()
             found.append(None if not said else said.pop() if len(said) == 1 else "mixed")
         return found[0], found[1]
 
@@ -299,19 +299,17 @@ class ReachabilityDiff:
         return GroupNames(self.found.old), GroupNames(self.found.new)
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW:,} more" if len(names) > _FEW else "")
-
-
-def flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
+def _flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
     """Return what tells a question about a pair from all others."""
     return (_ref(ends[0]), _ref(ends[1]), *pairs.asked)
 
 
 def port_text(pairs: ChangedPairs) -> str:
     """Return the port and IP family of changed pairs as text."""
+    from netlab.policy.reasons import service_text
+
     family, protocol, port = pairs.asked
-    return f"{protocol if port is None else f'{port}/{protocol}'} IPv{family}"
+    return f"{service_text(protocol, port)} IPv{family}"
 
 
 def first_rows(result: ReachabilityDiff, most: int) -> list[tuple[ExplainedPairs, Ends]]:

@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
 
@@ -81,11 +81,11 @@ def _policy_lines(found: PolicySelection) -> Iterator[str]:
         yield f"  {found.why}"
     for direction, word in (("ingress", "from"), ("egress", "to")):
         if direction not in policy.policy_types:
-            yield f"  {direction}: it does not isolate"
+            yield f"  {direction}: the policy does not isolate its pods"
             continue
         rules = [rule for rule in found.rules if rule.direction == direction]
         if not rules:
-            yield f"  {direction}: it allows nothing"
+            yield f"  {direction}: no rules, so the policy allows nothing"
         for rule in rules:
             yield f"  {rule.rule.path}{_place(policy, rule.rule.path)}: {rule.ports} {word}"
             yield from (f"    {_peer_line(policy, rule, peer)}" for peer in rule.peers)
@@ -123,12 +123,12 @@ def _pod_lines(found: PodSelection) -> Iterator[str]:
     for direction in ("ingress", "egress"):
         free = [pod.ref for pod in found.free(direction)]
         if free and found.policies:
-            yield f"no policy isolates {_names(free)} on {direction}"
+            yield f"no policy isolates {_names(free)} for {direction}"
     for unread in found.unread:
         yield f"may be selected by {unread}, which netlab does not read"
     hidden = [pod.ref for pod in found.pods if not pod.selectable]
     if hidden:
-        yield f"policies select no pod in its node's network namespace or without one: {_names(hidden)}"
+        yield f"policies do not select host-network pods and pods without a network: {_names(hidden)}"
 
 
 def _part(number: int, of: int) -> str:
@@ -145,8 +145,7 @@ def _place(policy: NetworkPolicy, path: str = "") -> str:
 def _names(names: Sequence[str]) -> str:
     if not names:
         return "nothing"
-    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"
+    return few(names, _FEW)
 
 
 def _text(selector: LabelSelector | None) -> str | None:

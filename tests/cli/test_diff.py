@@ -298,10 +298,10 @@ def test_a_running_lab_is_a_side(program: Callable[..., Any], sides: Path) -> No
 def test_packets_that_differ_fail(netlab: Netlab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever --fail-on says."""
     from netlab.cli.commands import diff
-    from netlab.report.reachability_diff import Proof
+    from netlab.report.reachability_diff import SideProof
 
-    wrong = Proof({"pairs": 2, "agree": 1, "differ": 1, "inconclusive": 0}, ["x/b -> x/a"], {})
-    monkeypatch.setattr(diff, "_proof", lambda *_: wrong)
+    wrong = SideProof({"pairs": 2, "agree": 1, "differ": 1, "inconclusive": 0}, ["x/b -> x/a"], {})
+    monkeypatch.setattr(diff, "_side_proof", lambda *_: wrong)
 
     done = netlab("diff", "deny.yaml", "open.yaml", "--prove", "--fail-on", "never")
 

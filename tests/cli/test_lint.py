@@ -172,7 +172,7 @@ def test_a_baseline_with_findings_that_are_gone_is_told(netlab: Call, folder: Pa
     done = netlab("lint", "-f", "set", "--baseline", "known.json")
 
     assert 0 == done.exit_code
-    assert re.search(r"^\d+ of \d+ findings of known.json are gone: --write-baseline", done.stderr, re.MULTILINE)
+    assert re.search(r"^\d+ of \d+ findings of known.json are no longer found: --write", done.stderr, re.MULTILINE)
     assert "" == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").stderr
 
 
@@ -241,7 +241,7 @@ def test_a_configuration_above_the_repository_does_not_count(
 def test_an_error_of_the_configuration_has_file_and_line(
     netlab: Call, folder: Path, file: str, text: str, message: str
 ) -> None:
-    """A misspelt key would hide nothing, and nobody would know."""
+    """A misspelt key would hide nothing, without a word."""
     (folder / file).write_text(text)
     done = netlab("lint", "-f", "set")
 

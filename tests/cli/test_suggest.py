@@ -38,7 +38,7 @@ def test_standard_error_has_the_four_lists_and_the_proof(netlab: Call) -> None:
 
     assert [
         "Needed and allowed today",
-        "Needed and missing",
+        "Needed and missing (denied today)",
         "Allowed today and not needed (19 pairs)",
         "Unknown",
         "7 policies with 8 rules",
@@ -125,7 +125,7 @@ def test_nothing_is_suggested_without_needs_and_policies(netlab: Call, tmp_path:
     found = netlab("suggest", "-f", str(tmp_path))
 
     assert (0, "# nothing to suggest: no needs and no policies were found\n") == (found.exit_code, found.stdout)
-    assert "none sent: nothing is suggested" in found.stderr
+    assert "no packets sent: nothing is suggested" in found.stderr
 
 
 def test_names_of_strangers_stay_in_their_comments(netlab: Call, tmp_path: Path) -> None:

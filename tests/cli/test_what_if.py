@@ -137,8 +137,8 @@ def test_what_is_assumed_is_said(netlab: Call, folder: Path) -> None:
         *("--label", "x/b", "tier=front", "--label", "namespace:x", "team-"),
     )
 
-    expected = f"what if: without netpol/x/deny, with {folder / 'allow.yaml'}, with tier=front on pod x/b, "
-    assert f"{expected}with team- on namespace x" in done.stderr.splitlines()
+    expected = f"what if: without netpol/x/deny, with {folder / 'allow.yaml'}, with label tier=front on pod x/b, "
+    assert f"{expected}without label team on namespace x" in done.stderr.splitlines()
 
 
 def test_a_report_says_what_was_assumed(netlab: Call, folder: Path) -> None:

@@ -44,7 +44,7 @@ def of_pod(text: str) -> PodSelection:
 
 
 def test_a_policy_selects_pods_and_its_rules_match_peers() -> None:
-    """By item: pods with their namespaces, addresses with who has them, everything."""
+    """By item: pods with their namespaces, addresses with their hosts, everything."""
     found = of_policy("networkpolicy/shop/web")
     first, second = found.rules
 

@@ -29,7 +29,7 @@ WARNED = [
     pytest.param(
         [policy("x/p", "app=wbe", ingress=[])],
         "NetworkPolicy x/p: spec.podSelector: app=wbe matches no pod of namespace 'x'; "
-        "x/web is near: app=wbe, found app=web",
+        "x/web almost matches: app=wbe, found app=web",
         id="selector that matches nothing",
     ),
     pytest.param(

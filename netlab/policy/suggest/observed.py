@@ -1,7 +1,7 @@
 """Observed needs: the flows of a log that passed, as needs between workloads.
 
 The pods of a log may be gone: those of a Deployment get new names. An end is found by the pod's name, by its workload,
-by the name of the workload that the pod's name begins with, by its labels, or by its address. Replies and dropped flows
+by the workload whose name begins the pod's name, by its labels, or by its address. Replies and dropped flows
 are no needs.
 """
 
@@ -15,7 +15,7 @@ from netlab.cluster.unowned import special_purpose
 from netlab.objects.controllers import KEYS
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.types import Protocol
-from netlab.policy.suggest.declared import Finder, is_controller
+from netlab.policy.suggest.declared import EndFinder, is_controller
 from netlab.policy.suggest.needs import DnsServers, End, Kind, Need, Pods, Unknown, Why
 from netlab.quantity import quantity
 
@@ -29,8 +29,10 @@ _NO_NEEDS = {
 }
 
 
-def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[list[Need], list[Unknown], list[str]]:
-    """Return the needs that a log shows, what may be a need and is not known, and notes about the rest."""
+def observed(
+    finder: EndFinder, flows: Iterable[ObservedFlow], file: str
+) -> tuple[list[Need], list[Unknown], list[str]]:
+    """Return the needs that a log shows, what may be a need, and notes about the other flows."""
     needs: list[Need] = []
     unknown: list[Unknown] = []
     left_out: Counter[str] = Counter()
@@ -76,7 +78,7 @@ def _is_special(end: FlowEnd) -> bool:
     return bool(special_purpose(address))
 
 
-def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) -> Kind:
+def _kind(finder: EndFinder, source: End, destination: End, dns: frozenset[End]) -> Kind:
     if destination in dns or isinstance(destination, DnsServers):
         return "dns"
     if isinstance(source, Pods) and is_controller(finder.classes.all[source.number]):
@@ -84,7 +86,7 @@ def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) ->
     return "observed"
 
 
-def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
+def _targets(finder: EndFinder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
     protocol: Protocol = "UDP" if flow.protocol == "UDP" else "SCTP" if flow.protocol == "SCTP" else "TCP"
     address = flow.destination.address
     if address is not None and not flow.destination.namespace:
@@ -93,10 +95,10 @@ def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, in
     return [(end, protocol, flow.port) for end in _found(finder, flow.destination)]
 
 
-def _found(finder: Finder, end: FlowEnd) -> list[End]:
-    """Return what an end of a flow is in the cluster, nothing if it is not in the input.
+def _found(finder: EndFinder, end: FlowEnd) -> list[End]:
+    """Return what an end of a flow stands for in the cluster, nothing if it is not in the input.
 
-    A host-network pod is several addresses, if its node has one of each IP family.
+    A host-network pod stands for the addresses of its node, one for each IP family.
     """
     cluster = finder.cluster
     if end.namespace and (end.pod or end.workload):
@@ -118,7 +120,7 @@ def _stems(pod: str) -> tuple[str, ...]:
     return (first.rpartition("-")[0], first)
 
 
-def _by_labels(finder: Finder, end: FlowEnd) -> list[End]:
+def _by_labels(finder: EndFinder, end: FlowEnd) -> list[End]:
     labels = dict(label.partition("=")[::2] for label in end.labels)
     own = {key: value for key, value in labels.items() if key not in KEYS}
     alike = [

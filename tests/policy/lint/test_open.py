@@ -1,4 +1,4 @@
-"""What is open: namespaces and pods without policies, rules for the outside, and holes of one IP family."""
+"""What is open: namespaces and pods without policies, rules for the outside, and ipBlocks of one IP family."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_the_metadata_service_is_found_where_a_rule_allows_it_on_port_80(rule: s
     ],
 )
 @pytest.mark.parametrize(("direction", "field"), [("ingress", "from"), ("egress", "to")])
-def test_a_block_of_one_family_needs_a_twin_of_the_other(
+def test_a_block_of_one_family_needs_one_of_the_other_family(
     peers: str, beside: str, message: str, direction: str, field: str
 ) -> None:
     """On the same ports and for the same pods, in this policy or another; only where pods have both families."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.objects.meta import key_of
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.places import ignored_by
 from netlab.policy.lint.rule import Found, Rule
 
 
 def _find(given: Given) -> Iterator[Found]:
-    from difflib import get_close_matches
-
     from netlab.policy.lint import ids
 
     known = ids()
     for document in given.objects.documents:
         for name in sorted(ignored_by(document).difference(known))[:10]:
-            near = get_close_matches(name[:100], known, 1)
-            message = f"no rule {name[:100]!r}{f'; did you mean {near[0]!r}?' if near else ''}"
+            shown = name[:100]
+            message = f"no rule {shown!r}{did_you_mean(similar(shown, known))}"
             source = document.source
             yield Found(source.file, source.line(), "", str(key_of(document)), message)
 

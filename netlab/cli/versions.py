@@ -45,7 +45,8 @@ def versions(
     ]
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
-        raise InputError(errors)
+        # Both sides have the problems of what is read on both.
+        raise InputError(list(dict.fromkeys(errors)))
     running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())

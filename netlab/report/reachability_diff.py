@@ -184,7 +184,7 @@ class ReachabilityDiff:
                 more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
                 yield f"{what}: {', '.join(names[:_FEW])}{more}"
         if self.unexplained:
-            yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
+            yield f"rows without a cause: {self.unexplained:,}: netlab did not find a part of the change that suffices"
         for side, proof in self.proofs.items():
             yield f"{side}: {proof}"
             yield from (f"  {line}" for line in proof.wrong)

@@ -46,7 +46,8 @@ def versions(
     ]
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
-        raise InputError([_advised(one, (old, new)) for one in errors])
+        # Both sides have the problems of what is read on both.
+        raise InputError([_advised(one, (old, new)) for one in dict.fromkeys(errors)])
     running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from itertools import chain, islice
@@ -22,8 +22,8 @@ _EVERYTHING: dict[int, Prefix] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network(":
 _EXAMPLES = {4: ("192.0.2.1", "198.51.100.1", "203.0.113.1"), 6: ("2001:db8::1",)}
 # The most ranges of an IP family that get a host, and the most addresses that are tried in a range.
 MOST_RANGES, _TRIED = 2_000, 1_000
-# The most ports that the hosts are asked about.
-_MOST_PORTS = 50
+# The most ports of rules that the hosts are asked about.
+MOST_PORTS = 200
 _LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
@@ -53,20 +53,24 @@ def outside_hosts(clusters: Sequence[Cluster]) -> tuple[Host, ...]:
     return tuple(found)
 
 
-def outside_ports(clusters: Sequence[Cluster]) -> tuple[tuple[str, int | None], ...]:
-    """Return the ports that the hosts are asked about: 80, 443, and those of egress rules for addresses.
+def outside_ports(clusters: Sequence[Cluster]) -> list[tuple[str, int | None]]:
+    """Return the ports to ask outside hosts about: 80, 443, and those of egress rules for addresses.
 
-    A range of ports stands for its first one.
+    Those of rules that not all clusters have come first. A range of ports stands for its first one.
     """
-    rules = (
-        rule
-        for cluster in clusters
-        for policy in cluster.policies
-        for rule in policy.rules("egress")
-        if not rule.peers or any(peer.ip_block is not None for peer in rule.peers)
-    )
-    named = {(item.protocol, item.port) for rule in rules for item in rule.ports if isinstance(item.port, int)}
-    return tuple(dict.fromkeys((("TCP", 80), ("TCP", 443), *sorted(named)[:_MOST_PORTS])))
+    of = [set(_rules_for_addresses(cluster)) for cluster in clusters]
+    known = set.intersection(*of)
+    every = sorted(set().union(*of), key=lambda one: (one in known, one[1:]))
+    return list(dict.fromkeys((("TCP", 80), ("TCP", 443), *((protocol, port) for _, protocol, port in every))))
+
+
+def _rules_for_addresses(cluster: Cluster) -> Iterator[tuple[Hashable, str, int]]:
+    """Yield each port by number of egress rules for addresses, with what tells the rule from others."""
+    for policy in cluster.policies:
+        for rule in policy.rules("egress"):
+            if not rule.peers or any(peer.ip_block is not None for peer in rule.peers):
+                of = (policy.meta.key, policy.pod_selector, rule.peers, rule.ports)
+                yield from ((of, item.protocol, item.port) for item in rule.ports if isinstance(item.port, int))
 
 
 def ranges(clusters: Sequence[Cluster], family: int) -> list[Prefix]:

@@ -91,10 +91,8 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
         found.documents = list(ignore_comments.with_ignored(found.documents, text))
         message = "a comment silences rules only on the first line of an object, or directly above it"
         # Comments behind a syntax error may be those of objects that were not read.
-        lines_in_vain = (
-            [] if found.broken else ignore_comments.without_effect(found.documents, text)[:MOST_OF_AN_OBJECT]
-        )
-        found.problems += [Problem(file, at, "", "", message, "warning", "comment-in-vain") for at in lines_in_vain]
+        places = [] if found.broken else ignore_comments.without_effect(found.documents, text)[:MOST_OF_AN_OBJECT]
+        found.problems += [Problem(file, at, "", "", message, "warning", "comment-in-vain") for at in places]
     return found
 
 

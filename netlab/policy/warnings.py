@@ -111,6 +111,10 @@ def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
     ):
         return ""
     spaces = namespaces_matched(cluster, policy, peer)
+    # Pods that netlab adds count too: each cluster has such pods.
+    added = (pod for pod in _added(cluster) if pod.namespace in spaces)
+    if any(peer.pod_selector is None or peer.pod_selector.matches(pod.labels) for pod in added):
+        return ""
     if not spaces:
         return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}"
     if peer.pod_selector is None:
@@ -119,6 +123,14 @@ def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
     if peer.namespace_selector is None and (others := pods_elsewhere(cluster, peer.pod_selector)):
         message += f"; {others[0].ref} has, and needs a namespaceSelector in the same item"
     return message
+
+
+def _added(cluster: Cluster) -> Sequence[Pod]:
+    """Return the pods that netlab added."""
+    known: Sequence[Pod] | None = cluster.memo.get("policy.added")
+    if known is None:
+        known = cluster.memo["policy.added"] = [pod for pod in cluster.pods if pod.system]
+    return known
 
 
 def _unknown_port_names(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

@@ -210,7 +210,7 @@ class ReachabilityDiff:
             pairs = quantity(self.unknown, "pair")
             yield f"unknown in {self.sides[1]}: {pairs}, as a policy that netlab does not read could change them"
         if self.unexplained:
-            yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
+            yield f"rows without a cause: {self.unexplained:,}: netlab did not find a part of the change that suffices"
         for side, proof in self.proofs.items():
             yield f"{side}: {proof}"
             yield from (f"  {line}" for line in proof.wrong)

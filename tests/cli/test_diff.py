@@ -327,3 +327,15 @@ def test_a_host_network_pod_stays_on_its_node(netlab: Netlab, tmp_path: Path) ->
 
     assert [] == found["changes"]
     assert ["default/b"] == found["vanished"]
+
+
+def test_a_problem_of_what_both_sides_read_is_printed_once(netlab: Netlab, sides: Path) -> None:
+    """As are the problems of one input that both sides are."""
+    (sides / "wrong.yaml").write_text(DENY.replace("[Ingress]", "[In]"))
+
+    for words in (("deny.yaml", "open.yaml", "-f", "wrong.yaml"), ("wrong.yaml", "wrong.yaml")):
+        done = netlab("diff", *words)
+        lines = done.stderr.splitlines()
+        assert 2 == done.exit_code
+        assert lines
+        assert len({*lines}) == len(lines)

@@ -10,7 +10,7 @@ import pytest
 from builders import cluster, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster, outside
-from netlab.cluster.outside import outside_hosts, with_hosts
+from netlab.cluster.outside import outside_hosts, outside_ports, with_hosts
 
 
 def of(*blocks: tuple[str, tuple[str, ...]], hosts: dict[str, list[str]] | None = None, both: bool = False) -> Cluster:
@@ -90,3 +90,15 @@ def test_hosts_are_added_to_a_cluster_once() -> None:
     two = with_hosts(one, outside_hosts([one]))
 
     assert [("outside", "203.0.113.9")] == [(host.name, str(host.addresses[0])) for host in two.hosts]
+
+
+def test_hosts_are_asked_about_ports_of_rules_for_addresses_those_that_change_first() -> None:
+    """Ports of rules for pods are left out."""
+
+    def having(*ports: str) -> Cluster:
+        rules = [rule(peer(cidr="0.0.0.0/0"), ports=[port]) for port in ports]
+        return cluster(pod("x/a"), policy("x/p", egress=[*rules, rule(peer("app=a"), ports=["9000"])]))
+
+    asked = outside_ports([having("25", "53/UDP", "8443"), having("25")])
+
+    assert [("TCP", 80), ("TCP", 443), ("TCP", 8443), ("UDP", 53), ("TCP", 25)] == asked

@@ -181,6 +181,18 @@ def test_a_rule_for_dns_without_matching_peers_does_not_allow_dns() -> None:
     ] == told(policy("x/p", egress=[rule(peer("app=nobody"))]))
 
 
+def test_a_peer_may_match_pods_that_netlab_adds() -> None:
+    """Each cluster has pods of DNS, though the input does not."""
+    service = Service(meta("x/web"), {"app": "web"}, (ServicePort(80, 8080),))
+    to_system = rule(peer(ns="kubernetes.io/metadata.name=kube-system"), ports=["9153"])
+    from_nothing = rule(peer("app=no", "kubernetes.io/metadata.name=kube-system"), ports=["9153"])
+
+    assert [] == told(service, policy("x/p", egress=[DNS, to_system]))
+    assert [
+        "NetworkPolicy x/p: spec.egress[1].to[0]: matches no pod of the lab: none of namespace kube-system has app=no"
+    ] == told(service, policy("x/p", egress=[DNS, from_nothing]))
+
+
 def test_host_network_pods_are_peers_if_the_topology_says_so() -> None:
     """With ``hostNetworkPeers: match`` a selector that matches only them matches their node."""
     chosen = replace(topology(), policy=TopologyPolicy(host_network_peers="match"))

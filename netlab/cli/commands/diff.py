@@ -16,6 +16,7 @@ from netlab.report.reachability_diff import ReachabilityDiff
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.cluster.flows import Flow
+    from netlab.cluster.types import Host
     from netlab.policy.cluster_diff import ClusterDiff
     from netlab.policy.clusters_between import Version
     from netlab.probe import Measurement
@@ -102,7 +103,6 @@ def diff_command(
     if [old, new, *files].count("-") > 1 or ("-" in files and old):
         raise UsageError("standard input is read once: name files for the others")
     from netlab.cli.versions import outside_notes, versions
-    from netlab.cluster.outside import outside_ports
     from netlab.policy.causes import Causes
     from netlab.policy.cluster_diff import cluster_diff
     from netlab.policy.clusters_between import ClustersBetween
@@ -111,8 +111,7 @@ def diff_command(
     asked = after.cluster if family is None or int(family) in after.cluster.families else before.cluster
     questions = flow_arguments.selection_of(asked, ports, family, nodes, False, system, services)
     if hosts:
-        ports_outside = outside_ports((before.cluster, after.cluster))
-        questions = replace(questions, also={host.ref: ports_outside for host in hosts})
+        questions = replace(questions, also=_asked_outside(hosts, before.cluster, after.cluster))
     found = cluster_diff(before.cluster, after.cluster, questions, one_sided=one_sided)
     causes = Causes(ClustersBetween(before, after, hosts), found.questions)
     proofs: dict[str, SideProof] = {}
@@ -134,6 +133,18 @@ def diff_command(
         terminal.say(result.summary())
     if any(one.wrong for one in proofs.values()) or _fails(found, fail_on):
         raise SystemExit(1)
+
+
+def _asked_outside(
+    hosts: Sequence[Host], before: Cluster, after: Cluster
+) -> dict[str, tuple[tuple[str, int | None], ...]]:
+    """Return the ports that outside hosts are asked about, by the host's name; print how many are left out."""
+    from netlab.cluster.outside import MOST_PORTS, outside_ports
+
+    every = outside_ports((before, after))
+    if len(every) > MOST_PORTS:
+        terminal.say(f"Warning: --outside: {len(every) - MOST_PORTS:,} ports of rules are not asked: use --port")
+    return {host.ref: tuple(every[:MOST_PORTS]) for host in hosts}
 
 
 def _alone(found: ClusterDiff, one_sided: bool) -> Iterator[str]:

@@ -34,8 +34,8 @@ def selects_command(
 ) -> None:
     """Print which pods a policy selects and which peers its rules match, or which policies select a pod.
 
-    The name is NAMESPACE/NAME of a NetworkPolicy, a pod or a workload. A workload stands for all its pods. All that
-    have the name are printed. A kind before it picks one: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME.
+    The name is NAMESPACE/NAME of a NetworkPolicy, a pod or a workload. A workload stands for all its pods. All objects
+    with the name are printed. A kind before the name picks one: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     from netlab.policy.selections import find_selections

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from netlab.objects.kind import NETLAB_VERSION, Kind, written
 
 SECRET = "Secret"  # noqa: S105  # the name of a kind
-_SLICES, _ENDPOINTS = "EndpointSlice", "Endpoints"
+_SLICES = "EndpointSlice"
+_ENDPOINTS = "Endpoints"
 # Plurals of policy kinds that end otherwise. A server states them; the role is printed without one.
 _PLURALS = {
     "MultiNetworkPolicy": "multi-networkpolicies",

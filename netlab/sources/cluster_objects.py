@@ -23,7 +23,10 @@ from netlab.sources.cluster_kinds import SECRET, Resource, policies, served
 
 NOT_LISTED = "not-listed"
 """The rule name of warnings about what may not be listed."""
-_NAMESPACE, _POD, _POLICY, _INGRESS = "Namespace", "Pod", "NetworkPolicy", "Ingress"
+_NAMESPACE = "Namespace"
+_POD = "Pod"
+_POLICY = "NetworkPolicy"
+_INGRESS = "Ingress"
 _FEW = 5
 
 

@@ -70,6 +70,11 @@ def field_of(rule: Rule) -> str:
     return "to" if rule.path.startswith("spec.egress") else "from"
 
 
+def peer_path(rule: Rule, number: int) -> str:
+    """Return the field path of an item of a rule's ``from`` or ``to``; that of the rule for ``ANY_PEER``."""
+    return rule.path if number == ANY_PEER else f"{rule.path}.{field_of(rule)}[{number}]"
+
+
 def _full_mismatch_text(
     cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
 ) -> str:

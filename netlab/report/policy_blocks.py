@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
-from netlab.pictures.isolation import DIRECTIONS
+from netlab.objects.types import DIRECTIONS
 from netlab.pictures.policy_lines import rule_text
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.meaning import policies_meant

@@ -20,6 +20,7 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Address, Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling
+from netlab.policy.label_index import LabelIndex
 from netlab.policy.matched_pods import namespaces_matched
 from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_mismatch_text
 from netlab.policy.meaning import is_changed, selection_text, settings_of
@@ -46,6 +47,7 @@ class NetworkPolicySets:
         self._sets = sets
         self._cluster = sets.cluster
         self._known_peers: dict[tuple[int, str, Peer, str], int] = {}
+        self._labels: LabelIndex | None = None
         self._known_places: dict[tuple[int, str], list[tuple[Endpoint, int, Address]]] = {}
         self._known_lookups: dict[tuple[int, str, int, str], int] = {}
         self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], KindsByAction] = {}
@@ -264,19 +266,29 @@ class NetworkPolicySets:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
         key = (family, own, peer, network if peer.ip_block is not None else "")
         if key not in self._known_peers:
-            found = 0
-            for example, alike, address in self._candidates(policy, peer, family, network):
+            found = self._pods_matched(policy, peer) if peer.ip_block is None else 0
+            for example, alike, address in self._candidates(peer, family, network):
                 if not peer_mismatch_text(self._cluster, policy, peer, example, address):
                     found |= alike
             self._known_peers[key] = found
         return self._known_peers[key]
 
-    def _candidates(
-        self, policy: NetworkPolicy, peer: Peer, family: int, network: str
-    ) -> Iterator[tuple[Endpoint, int, Address]]:
+    def _pods_matched(self, policy: NetworkPolicy, peer: Peer) -> int:
+        """Return the kinds of pods that a peer's selectors match."""
+        spaces = 0
+        for namespace in namespaces_matched(self._cluster, policy, peer):
+            spaces |= self._sets.pods_of.get(namespace, 0)
+        if not spaces or peer.pod_selector is None:
+            return spaces
+        if self._labels is None:
+            labels = [example.labels if isinstance(example, Pod) else {} for example, *_ in self._sets.kinds]
+            self._labels = LabelIndex(labels)
+        return spaces & self._labels.matching(peer.pod_selector)
+
+    def _candidates(self, peer: Peer, family: int, network: str) -> Iterator[tuple[Endpoint, int, Address]]:
         """Yield the examples of kinds that a peer may match, with their addresses.
 
-        Of pods, these are only those of namespaces that it matches; for an ipBlock, those in its range.
+        For an ipBlock, these are those in its range; for selectors, those that are not pods on a network.
         """
         block = peer.ip_block
         if block is not None:
@@ -285,9 +297,6 @@ class NetworkPolicySets:
             last = bisect_right(places, int(block.cidr.broadcast_address), key=_number)
             yield from places[first:last]
             return
-        for space in namespaces_matched(self._cluster, policy, peer):
-            for pod, alike in self._sets.pods.get(space, ()):
-                yield pod, alike, address_of(pod, family) or pod.addresses[0]
         for other, alike in self._sets.others:
             yield other, alike, address_of(other, family) or other.addresses[0]
 

@@ -11,10 +11,10 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.ports_meet import ports_meet
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
+from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
@@ -40,8 +40,8 @@ _Denied = tuple[NetworkPolicy, ...]
 """The policies that deny all of some connections; none if one connection is allowed."""
 
 
-class _Halves:
-    """Finds what the other end of a rule denies."""
+class _OtherEnds:
+    """Finds what the policies of the other ends of rules deny."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -84,7 +84,8 @@ class _Halves:
                 by[policy.meta.key] = policy
                 for rule in policy.rules(_OTHER[direction]):
                     for one in self._admitted(policy, rule, own):
-                        if ports_meet(ports, rule.ports, pod if direction == "egress" else one):
+                        destination = pod if direction == "egress" else one
+                        if ports_of(ports, destination).meets(ports_of(rule.ports, destination)):
                             return ()
         return (*by.values(),)
 
@@ -99,10 +100,10 @@ class _Halves:
         return [
             pod
             for pod in pods.pods
-            if mask >> self._number[id(pod)] & 1 or any(self._may(policy, peer, pod) for peer in rule.peers)
+            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in rule.peers)
         ]
 
-    def _may(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
+    def _may_match(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
         """Say whether a peer may match a pod whose labels or addresses are not all in the input."""
         block = peer.ip_block
         if block is None:
@@ -118,7 +119,7 @@ class _Halves:
 def _find(given: Given) -> Iterator[Found]:
     if not given.decided_by_policies:
         return
-    halves = _Halves(given.cluster)
+    other_ends = _OtherEnds(given.cluster)
     for policy, direction, rule in given.rules():
         own = pods_selected(given.cluster, policy)
         for number, peer in enumerate(rule.peers):
@@ -128,9 +129,9 @@ def _find(given: Given) -> Iterator[Found]:
             # A pod always reaches itself.
             if not there or (len(own) == 1 == len(there) and own[0] is there[0]):
                 continue
-            by = halves.denied(policy, direction, rule, peer)
+            by = other_ends.denied(policy, direction, rule, peer)
             if by:
-                yield found(policy, f"{rule.path}.{field_of(rule)}[{number}]", _message(direction, there, own, by))
+                yield found(policy, peer_path(rule, number), _message(direction, there, own, by))
 
 
 def _message(direction: Direction, there: Sequence[Pod], own: Sequence[Pod], by: Sequence[NetworkPolicy]) -> str:
@@ -149,10 +150,11 @@ RULE = Rule(
     "warning",
     "one half of a connection is missing",
     what="A rule allows egress to pods by selectors, and the policies that isolate these pods for ingress deny all of"
-    " it; or a rule allows ingress from pods, and the policies of those deny all of it. An item of `from` or `to` is"
-    " found if no pod of it can talk to a pod of the policy on a port of the rule. An ipBlock of the other end counts"
-    " as allowing if it has private addresses or IPv6 addresses, as few inputs say which addresses pods have. Where"
-    " policies of other APIs decide too, nothing is found.",
+    " it. Or a rule allows ingress from pods by selectors, and the policies that isolate these pods for egress"
+    " deny all of it. An item of `from` or `to` is a finding if no pod of it can connect with a pod of the policy"
+    " on a port of the rule. An ipBlock at the other end counts as allowing if it has private addresses or IPv6"
+    " addresses, as few inputs say which addresses pods have. If policies of other APIs decide too, there is no"
+    " finding.",
     why="A connection needs both: egress at its source and ingress at its destination.",
     fix="add the missing rule to a policy of the other end, or remove the item",
     objects="""\

@@ -428,3 +428,11 @@ def test_the_kubeconfig_stays_as_it_is(server: ApiServer, tmp_path: Path) -> Non
     read_input(["cluster:"], sources=SOURCES)
 
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_what_a_server_says_is_escaped(server: ApiServer, netlab: Call) -> None:
+    """No escape sequence of its message reaches the terminal."""
+    server.before = lambda path, query: status(500, "\x1b[2J\u202e") if path == PODS else None
+    said = failed(netlab, 3, "pods cannot be listed")
+
+    assert said.rstrip("\n").isprintable()

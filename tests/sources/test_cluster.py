@@ -18,6 +18,8 @@ from netlab.objects import read_input
 from netlab.sources import SOURCES
 from netlab.sources.cluster_kinds import Resource, cluster_role
 
+# The server has threads, and Python 3.12 warns of a fork beside them. The process that netlab forks needs none of them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 Call = Callable[..., Result]
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 DOCS = Path(__file__).parents[2] / "docs" / "tasks" / "live-cluster.md"

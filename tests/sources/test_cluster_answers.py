@@ -21,6 +21,8 @@ from netlab.objects import bounds, read_input
 from netlab.sources import SOURCES, cluster_api
 from netlab.sources.cluster_api import _memory
 
+# The server has threads, and Python 3.12 warns of a fork beside them. The process that netlab forks needs none of them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 Call = Callable[..., Result]
 Query = Mapping[str, list[str]]
 PODS = "/api/v1/pods"

@@ -42,8 +42,17 @@ def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterat
 
 def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
     """Return, as text, a pod that a policy almost selects and the mismatch; "" if there is no such pod."""
+    # Many policies have equal selectors.
+    known: dict[tuple[str, LabelSelector], str] = cluster.memo.setdefault("policy.nearest", {})
+    key = (policy.meta.namespace, policy.pod_selector)
+    if key not in known:
+        known[key] = _nearest(cluster, *key)
+    return known[key]
+
+
+def _nearest(cluster: Cluster, namespace: str, selector: LabelSelector) -> str:
     sets = pod_sets(cluster)
-    here, selector = sets.of_namespace(policy.meta.namespace), policy.pod_selector
+    here = sets.of_namespace(namespace)
     several = len(selector.match_labels) + len(selector.match_expressions) > 1
     first: Pod | None = None
     if several:
@@ -51,9 +60,26 @@ def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
         first = next(iter(sets.pods(failing & -failing)), None)
     else:
         for requirement, found in sets.labels.failing_one(selector):
-            alike = _by_labels(sets.pods(found & here))
-            first = next((pod for labels, (pod, *_) in alike.items() if _similar(requirement, dict(labels))), None)
+            first = next(
+                (
+                    pod
+                    for pod in _differing(sets.pods(found & here), requirement.key)
+                    if _similar(requirement, pod.labels)
+                ),
+                None,
+            )
     return f"{first.ref} almost matches: {selector_mismatch_texts(selector, first.labels)[0]}" if first else ""
+
+
+def _differing(pods: Iterable[Pod], key: str) -> Iterator[Pod]:
+    """Yield the first of the pods that have the same value of a key; of those without it, that have the same labels."""
+    seen: set[object] = set()
+    for pod in pods:
+        of = pod.labels.get(key)
+        alike = frozenset(pod.labels.items()) if of is None else of
+        if alike not in seen:
+            seen.add(alike)
+            yield pod
 
 
 def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
+from netlab.objects.controllers import is_known
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
@@ -46,6 +47,8 @@ class _OtherEnds:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._kinds: dict[tuple[object, ...], int] = {}
+        # The keys of labels that some pod has with a value that is not known.
+        self._unknown_keys: set[str] = set()
         self._number: dict[int, int] = {}
         self._of_pods: dict[int, tuple[tuple[Pod, ...], _Kinds]] = {}
         self._known: dict[tuple[Direction, int, int, tuple[PolicyPort, ...]], _Denied] = {}
@@ -53,6 +56,7 @@ class _OtherEnds:
             if pod.selectable:
                 key = (pod.namespace, frozenset(pod.labels.items()), pod.ports, pod.traits.attachment.enforced)
                 self._number[id(pod)] = self._kinds.setdefault(key, len(self._kinds))
+                self._unknown_keys.update(name for name, value in pod.labels.items() if not is_known(name, value))
 
     def kinds(self, pods: tuple[Pod, ...]) -> _Kinds:
         """Return the kinds of some pods, which are a value that ``matched_pods`` keeps."""
@@ -76,6 +80,7 @@ class _OtherEnds:
 
     def _denied(self, direction: Direction, own: _Kinds, there: _Kinds, ports: tuple[PolicyPort, ...]) -> _Denied:
         by: dict[str, NetworkPolicy] = {}
+        named = any(isinstance(item.port, str) for item in ports)
         for pod in there.pods:
             policies = isolating(self.cluster, pod, _OTHER[direction])
             if not policies or not pod.traits.attachment.enforced:
@@ -87,21 +92,38 @@ class _OtherEnds:
                         destination = pod if direction == "egress" else one
                         if ports_of(ports, destination).meets(ports_of(rule.ports, destination)):
                             return ()
+                        if direction == "egress" or not (named or _has_names(rule)):
+                            break  # The answer is the same for all others.
         return (*by.values(),)
 
-    def _admitted(self, policy: NetworkPolicy, rule: PolicyRule, pods: _Kinds) -> Sequence[Pod]:
-        """Return the pods, one of each kind, that the peers of a rule match or may match."""
+    def _admitted(self, policy: NetworkPolicy, rule: PolicyRule, pods: _Kinds) -> Iterator[Pod]:
+        """Yield the pods, one of each kind, that the peers of a rule match or may match."""
         if not rule.peers:
-            return pods.pods
+            yield from pods.pods
+            return
         mask = 0
+        unsure: list[Peer] = []
         for peer in rule.peers:
             if peer.ip_block is None:
                 mask |= self.kinds(pods_matched(self.cluster, policy, peer)).mask
-        return [
-            pod
-            for pod in pods.pods
-            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in rule.peers)
-        ]
+                if self._is_unsure(peer):
+                    unsure.append(peer)
+            else:
+                unsure.append(peer)
+        if not unsure and not mask & pods.mask:
+            return
+        for pod in pods.pods:
+            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in unsure):
+                yield pod
+
+    def _is_unsure(self, peer: Peer) -> bool:
+        """Say whether a peer reads labels that are not known, of some namespace or pod."""
+        if peer.namespace_selector is not None and self.cluster.undeclared:
+            return True
+        selector = peer.pod_selector
+        return selector is not None and not self._unknown_keys.isdisjoint(
+            [*(key for key, _ in selector.match_labels), *(one.key for one in selector.match_expressions)]
+        )
 
     def _may_match(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
         """Say whether a peer may match a pod whose labels or addresses are not all in the input."""
@@ -114,6 +136,10 @@ class _OtherEnds:
         if block.cidr.version == 6 or any(block.cidr.overlaps(one) for one in _PRIVATE):
             return True
         return any(block.contains(one) for one in pod.addresses)
+
+
+def _has_names(rule: PolicyRule) -> bool:
+    return any(isinstance(item.port, str) for item in rule.ports)
 
 
 def _find(given: Given) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-action test-lessons man verify-suggest
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -13,7 +13,7 @@ demo:  ## build the example shop, prove its policies with packets, explain one d
 # All samples of the tests that draw some; see tests/sizes.py.
 ALL_SAMPLES = --hypothesis-profile=full
 
-test:  ## all tests, then all scenarios; as root, since the kernel tests make network namespaces
+test:  ## all tests, then all scenarios and invariants; as root, since the kernel tests make network namespaces
 	@scripts/run dev python -m pytest $(ALL_SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev netlab test scenarios/ examples/invariants --packets
 
@@ -27,7 +27,7 @@ verify-services:  ## packets through every door of random clusters with Services
 	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/services/test_random_clusters.py
 	@scripts/run dev netlab conformance 'random/*' --services --random $(CLUSTERS)
 
-verify-suggest:  ## suggest --keep on random clusters: every pair keeps its verdict, with no more rules
+verify-suggest:  ## netlab suggest on random clusters: every pair has the verdict that it must have, with no more rules
 	@NETLAB_CLUSTERS=$(CLUSTERS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/suggest/test_keep.py tests/suggest/test_observed_tables.py
 
 # How many for each: make verify-profiles SETS=1000
@@ -39,7 +39,7 @@ verify-profiles:  ## evaluator, ruleset and packets on random policy sets under 
 # How many pairs of inputs: make verify-diff DIFFS=5000
 DIFFS ?= 500
 
-verify-diff:  ## netlab diff on random pairs of inputs: changes are those of each pair, and causes taken back undo them
+verify-diff:  ## netlab diff on random pairs of inputs: equal to pair by pair, and without its cause each change is gone
 	@NETLAB_DIFFS=$(DIFFS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_cluster_diff.py tests/policy/test_causes.py
 
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
@@ -59,6 +59,12 @@ BROWSER_ARGS ?=
 
 test-browser:  ## the tests of HTML reports in Chromium; network at first
 	@scripts/run dev scripts/test-browser $(BROWSER_ARGS)
+
+# Other options for its pytest: make test-control-plane CONTROL_PLANE_ARGS='-k forbidden'
+CONTROL_PLANE_ARGS ?=
+
+test-control-plane:  ## the tests of -f cluster:CONTEXT with a real kube-apiserver, built once in 15 minutes; network at first
+	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
 
 test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
 	@scripts/run dev scripts/test-capture

@@ -68,8 +68,13 @@ class Problem:
     together: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}" if self.line else self.file
+        where = place_text(self.file, self.line)
         return printable(": ".join(part for part in (where, self.object, self.path, self.message) if part))
+
+
+def place_text(file: str, line: int) -> str:
+    """Return ``FILE:LINE``, or the file alone if its line is not known (0)."""
+    return f"{file}:{line}" if line else file
 
 
 def in_order(problems: Iterable[Problem], files: Sequence[str] = ()) -> list[Problem]:

@@ -4,8 +4,7 @@
 in the ini file (``netlab_scenarios = policies/*.yaml``) do the same without the option.
 
 A scenario and each of its steps is a collector; each expectation is a test. Each rule of invariants is a test that
-builds no lab unless an option says so. pytest loads the plugin in every run, so
-slow imports are inside functions.
+builds no lab unless an option says so. pytest loads the plugin in every run, so slow imports are inside functions.
 """
 
 from __future__ import annotations

@@ -13,6 +13,9 @@ A test has the marker ``ingress`` if it stands in ``ingress``, or says so itself
 A test has the marker ``action`` if it stands in ``action``: it needs shells, podman or what pip brings. It runs by
 ``make test-action`` only.
 
+A test has the marker ``control_plane`` if it stands in ``control_plane``: it needs kube-apiserver and etcd. It runs by
+``make test-control-plane`` only.
+
 A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
 ``make test-docs`` only.
 
@@ -63,6 +66,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "action": ("NETLAB_ACTION", "runs by make test-action only"),
+    "control_plane": ("NETLAB_CONTROL_PLANE", "runs by make test-control-plane only"),
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),

@@ -35,6 +35,8 @@ KEPT = {
     ("lab/notices.py", "_show"): "set on a terminal only, which no test has in its own process",
     ("modes/cni.py", "of_plugins"): _PURE,
     ("modes/__init__.py", "wired"): _PURE,
+    ("policy/label_sets.py", "labels_of"): _PURE,
+    ("policy/lint/covers.py", "_ports"): _PURE,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import click
 
 # Names of strangers go into a command line: only those that a shell takes as they are.
-_WORD = pattern(r"[A-Za-z0-9][A-Za-z0-9_./:-]*")
+_WORD = pattern(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*")
+_CLUSTER = "cluster:"
 _LAB = pattern("[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RECORD = "record.json"
 # Bytes of a record's first line, of the files that -f names, and names: more are not worth the wait.
@@ -36,7 +37,9 @@ def _offered(words: Iterable[str], incomplete: str) -> list[CompletionItem[str]]
 
 
 def files(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-    """Let the shell offer files and folders."""
+    """Let the shell offer files and folders, or after ``cluster:`` the contexts of the kubeconfig."""
+    if incomplete.startswith(_CLUSTER):
+        return _offered((f"{_CLUSTER}{name}" for name in _contexts()), incomplete)
     return [CompletionItem(incomplete, type="file")]
 
 
@@ -177,6 +180,19 @@ def _endpoints_of_files(named: Sequence[str]) -> Iterator[str]:
     yield from cluster.by_workload
 
 
+def _contexts() -> Iterator[str]:
+    """Yield the contexts of the kubeconfig, without the package that reads a cluster."""
+    from yaml import YAMLError, safe_load
+
+    for path in (os.environ.get("KUBECONFIG") or "~/.kube/config").split(os.pathsep):
+        try:
+            with open(os.path.expanduser(path), encoding="utf-8") as file:
+                value = safe_load(file.read(_MOST_OF_FILES))
+            yield from (str(one["name"]) for one in value["contexts"])
+        except (OSError, ValueError, YAMLError, KeyError, TypeError):
+            continue
+
+
 def _size(path: str) -> int:
     try:
         if not os.path.isdir(path):
@@ -189,24 +205,27 @@ def _size(path: str) -> int:
 # --- bash -----------------------------------------------------------------------------------------------------------
 
 
-class Bash(BashComplete):
-    """click's completion for bash, also of words with a colon, such as ``node:NAME``.
+_BREAKS = (":", "@")
 
-    bash ends words at colons (COMP_WORDBREAKS), and replaces only what stands after the last one.
+
+class Bash(BashComplete):
+    """click's completion for bash, also of words with a colon or an at sign, such as ``node:NAME``.
+
+    bash ends words at these (COMP_WORDBREAKS), and replaces only what stands after the last one.
     """
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the arguments before the cursor and the word at it, joined at their colons."""
+        """Return the arguments before the cursor and the word at it, joined where bash ended them."""
         typed = os.environ["COMP_WORDS"].split("\n")
         words = typed[1 : int(os.environ["COMP_CWORD"]) + 1]
         joined: list[str] = []
         for at, word in enumerate(words):
-            if at and (word.startswith(":") or words[at - 1].endswith(":")):
+            if at and (word.startswith(_BREAKS) or words[at - 1].endswith(_BREAKS)):
                 joined[-1] += word
             else:
                 joined.append(word)
         incomplete = joined.pop() if joined else ""
-        self._before = incomplete[: incomplete.rfind(":") + 1]
+        self._before = incomplete[: max(map(incomplete.rfind, _BREAKS)) + 1]
         return joined, incomplete
 
     def format_completion(self, item: CompletionItem[str]) -> str:

@@ -7,18 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import options, terminal
+from netlab.cli import options, terminal, what_if
 from netlab.cli.failures import verbose
 from netlab.errors import Problem, UsageError, together
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
-    from netlab.cluster.what_if import WhatIf
     from netlab.lab.lab import Lab
     from netlab.objects import Document, Input, Objects
-    from netlab.objects.documents import Reader
-    from netlab.objects.file_trees import InputSource
-    from netlab.objects.input import Change
 
 # The most warnings, and the most kinds in a line, that commands other than ``check`` print.
 _FEW = 3
@@ -35,6 +31,7 @@ _CHANGES_VERDICTS = frozenset(
         "address-moved",
         "kind-not-read",
         "list-cut-off",
+        "not-listed",
         "passed-by",
         "links-not-followed",
     }
@@ -179,91 +176,12 @@ def examined(
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    edit = change(of_lab, assume=assume)
+    edit = what_if.change(of_lab, assume=assume)
     found = read_input(
-        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=sources(files)
+        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=what_if.sources(files)
     )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found
-
-
-def change(of_lab: Sequence[Document] = (), *, assume: bool = True) -> Change | None:
-    """Return the function that changes documents as ``--with``, ``--without``, ``--label`` and ``--as`` say.
-
-    It is None without these options. ``of_lab`` has the documents of the running lab. ``assume``: read the first three.
-
-    Raises:
-      UsageError: if a label has a wrong form.
-    """
-    assumed, profile = what_if() if assume else None, options.wanted_profile()
-    if not assumed and not profile:
-        return None
-
-    def changed(documents: list[Document], reader: Reader) -> tuple[list[Document], list[Problem]]:
-        problems: list[Problem] = []
-        if assumed:
-            terminal.say(f"what if: {assumed}")
-            added, problems = reader.read(assumed.files)
-            documents, more = assumed.changed(documents, added)
-            problems = [*problems, *more]
-        if profile:
-            from netlab.profiles.documents import with_profile
-
-            documents = with_profile(documents, profile, of_lab)
-        return documents, problems
-
-    return changed
-
-
-def sources(files: Sequence[str] = ()) -> Sequence[InputSource]:
-    """Return the sources that files and ``--with`` may name, () if no text has a colon, as every form has one."""
-    if not any(":" in text for text in (*files, *options.assumed("with"))):
-        return ()
-    from netlab.sources import SOURCES
-
-    return SOURCES
-
-
-def _lab_of(files: Sequence[str]) -> str | None:
-    """Return the running lab that is the whole input, as ``lab:NAME``; None for another input."""
-    if len(files) != 1 or ":" not in files[0]:
-        return None
-    from netlab.sources import running_lab
-
-    return running_lab.name_of(files[0])
-
-
-def what_if() -> WhatIf | None:
-    """Return the changes of ``--with``, ``--without`` and ``--label``, None without these.
-
-    Raises:
-      UsageError: if a label has a wrong form.
-    """
-    without, files, labels = map(options.assumed, ("without", "with", "label"))
-    if not (without or files or labels):
-        return None
-    from netlab.cli.commands.label import parse_labels
-    from netlab.cluster.what_if import WhatIf
-    from netlab.objects.meta import DEFAULT_NAMESPACE
-    from netlab.objects.scenarios import LabelChange
-
-    changes = []
-    for name, text in labels:
-        kind, colon, namespace = name.partition(":")
-        if colon and kind in ("namespace", "ns"):
-            changes.append(LabelChange("namespace", namespace, parse_labels([text])))
-        else:
-            full = name if "/" in name or colon else f"{_namespace() or DEFAULT_NAMESPACE}/{name}"
-            changes.append(LabelChange("pod", full, parse_labels([text])))
-    return WhatIf(tuple(without), tuple(files), tuple(changes))
-
-
-def _namespace() -> str:
-    """Return the namespace of names that have none, "" where the command has no option for it."""
-    import click
-
-    namespace: str = click.get_current_context().params.get("namespace", "")
-    return namespace
 
 
 def warn_unused(ignore: Sequence[str], found: Input) -> None:
@@ -321,7 +239,7 @@ def read_cluster(
     """
     options.check_one_input(files)
     # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
-    named = _lab_of(files)
+    named = what_if.lab_of(files[0]) if len(files) == 1 else None
     if not files or named:
         from netlab.lab.lab import Lab
 
@@ -338,14 +256,14 @@ def read_cluster(
 
 def _cluster_of(lab: Lab, *, system: bool) -> Cluster:
     """Return the cluster of a running lab, changed as the options say; the lab stays as it is."""
-    edit = change()
+    edit = what_if.change()
     if edit is None:
         return lab.cluster_with_system() if system else lab.cluster
     from netlab.errors import InputError
     from netlab.objects.documents import Reader
 
     def edited(documents: Sequence[Document]) -> list[Document]:
-        found, problems = edit([*documents], Reader(sources=sources()))
+        found, problems = edit([*documents], Reader(sources=what_if.sources()))
         if any(one.severity == "error" for one in problems):
             raise InputError(problems)
         warn(problems)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from netlab.errors import InputError, Problem
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.fields import quoted, unsupported
-from netlab.objects.files import UnreadableError, home_of, text_of
+from netlab.objects.files import UnreadableError, home_of, is_inside, text_of
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.policy.lint.findings import Config
 from netlab.policy.lint.rule import SEVERITIES
 
@@ -69,6 +70,9 @@ def find_config(rules: Sequence[str]) -> Found:
 
 def _read(path: str, home: str, table: tuple[str, ...], rules: Sequence[str]) -> Config | None:
     """Return the configuration of a file, None if the file has none."""
+    if not is_inside(path, home):
+        message = f"is a link to what is outside of {home}, which is not read; --no-config reads no configuration"
+        raise InputError([Problem(path, 0, "", "", message)])
     try:
         text = text_of(path, Budget(bytes=_MOST_BYTES), pipes=False, home=home)
     except (UnreadableError, TooLargeError) as error:
@@ -133,10 +137,7 @@ def _problems(text: str, data: Any, table: tuple[str, ...], rules: Sequence[str]
 
 
 def _no_rule(rule: str, rules: Sequence[str]) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(rule, rules, 1)
-    return f"no rule {quoted(rule)}{f'; did you mean {quoted(near[0])}?' if near else ''}"
+    return f"no rule {quoted(rule)}{did_you_mean(similar(rule, rules))}"
 
 
 def _line(text: str, keys: Sequence[str]) -> int:

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 
 from netlab.cli import terminal
 from netlab.policy.lint import all_rules
-from netlab.policy.lint.rule import Rule
+from netlab.policy.lint.rule import Rule, sentence
 
 HEAD = """\
 # Rules of netlab lint
 
 <!-- proven by tests/policy/lint/test_rules.py -->
 
-`python -m netlab.cli.lint_rules > docs/lint-rules.md` writes this page from the rules. [lint.md](lint.md) says how to
-use them. `netlab lint --list` prints the list.
+Every rule of `netlab lint`: what it finds, why it matters, how to fix it, and an example, wrong and repaired.
+[lint.md](lint.md) says how to use the rules. `netlab lint --list` prints the list. `python -m netlab.cli.lint_rules`
+writes this page.
 
-- `error`: what is written has no effect, or breaks something, for certain.
+- `error`: what is written certainly has no effect, or certainly breaks something.
 - `warning`: what is written is probably not meant.
 - `info`: good to know."""
 
@@ -37,7 +38,7 @@ def lines() -> Iterator[str]:
 
 def _rule(rule: Rule) -> Iterator[str]:
     yield f"\n## {rule.id}\n"
-    yield f"{rule.title[0].upper()}{rule.title[1:]}. Severity: {rule.severity}."
+    yield f"{sentence(rule.title)} Severity: {rule.severity}."
     for paragraph in rule.page():
         yield f"\n{paragraph}"
     if rule.checks:

@@ -155,8 +155,7 @@ def networkpolicies(cluster: Cluster, documents: Sequence[Document]) -> Listing:
                 for pod in cluster.pods
                 if pod.namespace == meta.namespace
             )
-            line = policy.source.line()
-            where = f"{policy.source.file}:{line}" if line else policy.source.file
+            where = policy.source.place() or policy.source.file
             cells = (meta.namespace, meta.name, str(policy.pod_selector))
             wide = (types, str(isolated), where)
             yield Item(meta.namespace, meta.name, written[meta.namespace, meta.name], cells, wide)

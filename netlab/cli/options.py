@@ -44,7 +44,7 @@ files = click.option(
     metavar="FILE|DIR|-",
     shell_complete=completed("files"),
     help="Read objects from here; repeatable. A directory is read recursively, - is standard input. REV:PATH is a file"
-    " or directory of a git revision, lab:NAME a running lab.",
+    " or directory of a git revision, lab:NAME a running lab, cluster:CONTEXT a live cluster of your kubeconfig.",
 )
 
 
@@ -91,7 +91,7 @@ _with = click.option(
     expose_value=False,
     callback=_assume,
     shell_complete=completed("files"),
-    help="Ask what would be with these objects too: they are added, or replace those of their names; repeatable.",
+    help="Ask what would be with these objects too; repeatable. An object of the same kind and name is replaced.",
 )
 _without = click.option(
     "--without",
@@ -100,7 +100,7 @@ _without = click.option(
     metavar="KIND/[NAMESPACE/]NAME",
     expose_value=False,
     callback=_assume,
-    help="Ask what would be without this object; repeatable. Removal comes before --with.",
+    help="Ask what would be without this object; repeatable. Objects are removed before --with adds any.",
 )
 _label = click.option(
     "--label",
@@ -110,7 +110,7 @@ _label = click.option(
     metavar="NAMESPACE/POD|namespace:NAME KEY=VALUE|KEY-",
     expose_value=False,
     callback=_assume,
-    help="Ask what would be if a pod or a namespace had this label, or had it not; repeatable.",
+    help="Ask what would be if a pod or a namespace had this label, or did not have it; repeatable.",
 )
 
 
@@ -271,17 +271,20 @@ def _report(ctx: click.Context, parameter: click.Parameter, file: str | None) ->
     found.append((name, file))
 
 
-def keep_manifests(file: str, option: str) -> None:
-    """Raise UsageError where a report or a picture would replace a file that may be a manifest."""
-    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_proof(file):
+def keep_manifests(file: str, option: str, kind: str = "InvariantsProof") -> None:
+    """Raise UsageError where a report or a picture would replace a file that may be a manifest.
+
+    A file of ``kind``, which netlab wrote before, is replaced.
+    """
+    if file.lower().endswith((".yaml", ".yml", ".json")) and os.path.lexists(file) and not _is_own(file, kind):
         raise UsageError(f"{option} {file}: this file exists and may be a manifest, which is not replaced")
 
 
-def _is_proof(file: str) -> bool:
-    """Say whether a file is a proof that netlab wrote before, which a new one replaces."""
+def _is_own(file: str, kind: str) -> bool:
+    """Say whether a file is one of a kind that netlab writes."""
     try:
         with open(file, encoding="utf-8", errors="replace") as opened:
-            return '"kind": "InvariantsProof"' in opened.read(200) if os.path.isfile(file) else False
+            return f'"kind": "{kind}"' in opened.read(200) if os.path.isfile(file) else False
     except OSError:
         return False
 
@@ -341,9 +344,9 @@ def again() -> CommandLine:
     read += ["--lab", given["lab"]] if given.get("lab") else []
     if not any(map(assumed, ("without", "with", "label"))):
         return CommandLine(words, read)
-    from netlab.cli.inputs import what_if as changes
+    from netlab.cli.what_if import wanted_changes
 
-    return CommandLine(words, read, str(changes()))
+    return CommandLine(words, read, str(wanted_changes()))
 
 
 def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:

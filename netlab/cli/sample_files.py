@@ -41,7 +41,8 @@ def names() -> list[str]:
 
 def about(name: str) -> str:
     """Return one line about what a name stands for: its first comment, or the description of its Scenario."""
-    *_, path = files([name])
+    # The last file of the folder itself; those in folders below are parts of it.
+    path = max(files([name]), key=lambda one: (-one.count("/"), one))
     for line in (root() / path).read_text().splitlines():
         if line.startswith("# "):
             return line.removeprefix("# ")

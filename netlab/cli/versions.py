@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from netlab.cli import inputs, terminal
+from netlab.cli import inputs, terminal, what_if
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
@@ -35,7 +36,7 @@ def versions(
       UsageError: for a lab that does not run.
     """
     from netlab.cluster import resolve_input
-    from netlab.cluster.outside import outside_hosts, with_hosts
+    from netlab.cluster.outside import MOST_RANGES, outside_hosts, ranges, with_hosts
     from netlab.errors import InputError
     from netlab.policy.clusters_between import Version, placements
 
@@ -45,28 +46,32 @@ def versions(
     ]
     errors = [one for found in read if found.wrong for one in found.problems]
     if errors:
-        raise InputError(errors)
-    running = [_running(name) for side in (old, new) if (name := _lab_of(side)) is not None]
+        # Both sides have the problems of what is read on both.
+        raise InputError([_advised(one, (old, new)) for one in dict.fromkeys(errors)])
+    running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
     known = _warn(read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
-    _warn(read[1], made, known)
+    _warn(read[1], made, known, read[0].objects.skipped)
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
+        for family in (4, 6):
+            more = len(ranges((before, after), family)) - MOST_RANGES
+            if more > 0:
+                terminal.say(
+                    f"Warning: --outside: {more:,} ranges of IPv{family} have no host: no change there is found"
+                )
         before, after = with_hosts(before, hosts), with_hosts(after, hosts)
-    elif not before.hosts and not after.hosts and _blocks(before) != _blocks(after):
-        terminal.say("ipBlocks change and the input has no outside host: --outside adds one for each range")
     return Version(read[0].objects, before), Version(read[1].objects, after), hosts
 
 
-def _lab_of(side: str) -> str | None:
-    """Return the name of the running lab that a side names, None if it names something else."""
-    if ":" not in side:
-        return None
-    from netlab.sources.running_lab import name_of
-
-    return name_of(side)
+def _advised(problem: Problem, sides: Sequence[str]) -> Problem:
+    """Return a problem; if a side is no file, with the other forms of a side: it may be the name of a branch."""
+    if problem.file not in sides or ":" in problem.file or not problem.message.startswith("No such file"):
+        return problem
+    more = f"a git revision is {problem.file}:PATH, a running lab lab:{problem.file}"
+    return replace(problem, message=f"{problem.message}; {more}")
 
 
 def _running(name: str) -> Cluster:
@@ -84,16 +89,38 @@ def _services(*clusters: Cluster) -> dict[str, Service]:
     return {one.meta.key: one for cluster in clusters for one in cluster.services}
 
 
-def _blocks(cluster: Cluster) -> set[object]:
-    """Return the ipBlocks of a cluster's policies."""
-    rules = (rule for policy in cluster.policies for rule in (*policy.ingress, *policy.egress))
-    return {peer.ip_block for rule in rules for peer in rule.peers if peer.ip_block is not None}
+def outside_notes(before: Cluster, after: Cluster) -> Iterator[str]:
+    """Yield a note if policies change what they say about addresses outside, and no side has an outside host."""
+    if not before.hosts and not after.hosts and _outward(before) != _outward(after):
+        yield (
+            "policies change what they say about addresses outside of the cluster, and the input has no outside host:"
+            " --outside adds one for each range of ipBlocks"
+        )
 
 
-def _warn(found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
-    """Print the warnings of a side but for known ones, and return all."""
+def _outward(cluster: Cluster) -> set[object]:
+    """Return what policies say about addresses outside: ipBlocks, and what isolates or opens pods for egress."""
+    from netlab.objects.types import DIRECTIONS
+
+    found: set[object] = set()
+    for policy in cluster.policies:
+        for direction in DIRECTIONS:
+            blocks = tuple(
+                (tuple(peer.ip_block for peer in rule.peers), rule.ports)
+                for rule in policy.rules(direction)
+                if (not rule.peers and direction == "egress") or any(peer.ip_block for peer in rule.peers)
+            )
+            if blocks or (direction == "egress" and policy.isolates(direction)):
+                found.add((policy.meta.namespace, policy.pod_selector, direction, blocks))
+    return found
+
+
+def _warn(
+    found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]], skipped: Mapping[str, int] | None = None
+) -> set[tuple[str, str, str]]:
+    """Print the warnings of a side but for known ones, and what it skipped unless the other side did; return all."""
     every = found.problems_and(made)
     inputs.warn(one for one in every if (one.object, one.path, one.message) not in known)
-    if not known:
+    if found.objects.skipped != skipped:
         inputs.print_skipped(found.objects.skipped)
     return {(one.object, one.path, one.message) for one in every}

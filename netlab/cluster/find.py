@@ -9,6 +9,7 @@ from netlab.cluster.unowned import own_gateway, special_purpose
 from netlab.errors import UsageError
 from netlab.objects.addresses import plain_address
 from netlab.objects.services import Service, ServicePort
+from netlab.objects.similar_names import did_you_mean, known_names, similar
 from netlab.objects.types import Address
 
 _SERVICE = "service:"
@@ -53,13 +54,10 @@ def find_service(cluster: Cluster, ref: str, namespace: str = "default") -> Serv
     full = name if "/" in name else f"{namespace}/{name}"
     found = next((service for service in cluster.services if service.meta.key == full), None)
     if found is None:
-        from difflib import get_close_matches
-
         known = [service.meta.key for service in cluster.services]
-        near = _elsewhere(full, known) or get_close_matches(full, known, n=3)
+        near = similar(full, known)
         names = [f"{_SERVICE}{key}" for key in near or known]
-        hint = f"; did you mean {' or '.join(names)}?" if near else _known(names)
-        raise UsageError(f"no Service {full!r}{hint}")
+        raise UsageError(f"no Service {full!r}{did_you_mean(names) if near else known_names(names)}")
     return found
 
 
@@ -136,11 +134,7 @@ def _missing(cluster: Cluster, ref: str) -> str:
         known = [one for one in known if one.startswith(f"{kind}:")]
         if not known:
             return f"no {what}; the input has no {kind}s: add it to spec.{kind}s of a Topology"
-    from difflib import get_close_matches
-
-    near = _elsewhere(ref, known) or get_close_matches(ref, known, n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else _known(known)
-    return f"no {what}{hint}"
+    return f"no {what}{did_you_mean(similar(ref, known)) or known_names(known)}"
 
 
 def _services_named(cluster: Cluster, ref: str) -> list[str]:
@@ -155,15 +149,3 @@ def _services_named(cluster: Cluster, ref: str) -> list[str]:
         if ref == meta.key or by_kind or (first == meta.name and rest in names):
             found.append(f"{_SERVICE}{meta.key}")
     return found[:3]
-
-
-def _elsewhere(ref: str, known: list[str]) -> list[str]:
-    """Return the first three endpoints that have the same name in another namespace."""
-    name = ref.rpartition("/")[2]
-    return [other for other in known if other.rpartition("/")[2] == name][:3]
-
-
-def _known(known: list[str]) -> str:
-    if not known:
-        return ""
-    return f" (known: {', '.join(known[:6])}{', …' if len(known) > 6 else ''})"

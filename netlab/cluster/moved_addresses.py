@@ -12,6 +12,7 @@ from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address
+from netlab.quantity import few
 
 _MOST = 5
 
@@ -119,8 +120,7 @@ def _change(move: _MovedAddress) -> str:
 
 
 def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - _MOST} more" if len(items) > _MOST else ""
-    return ", ".join(items[:_MOST]) + more
+    return few(items, _MOST)
 
 
 def _blocks(moves: Sequence[_MovedAddress], policies: Sequence[NetworkPolicy]) -> Iterator[str]:

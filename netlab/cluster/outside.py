@@ -1,15 +1,17 @@
-"""Machines outside of the cluster that policies can tell apart: one address for each range of ipBlocks.
+"""Outside hosts that ``diff --outside`` adds: one address for each range of ipBlocks.
 
-A cluster whose input has no outside host says nothing about what opens to the world. All addresses whose smallest
-range of an ipBlock is the same are alike to every ipBlock, so one of them stands for all.
+An input without outside hosts does not say what opens to the world. If the smallest range of an ipBlock around two
+addresses is the same, every ipBlock has both or neither. So one address stands for all of them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from itertools import chain, islice
 
 from netlab.cluster.types import Cluster, Host
 from netlab.cluster.unowned import special_purpose
@@ -18,37 +20,71 @@ from netlab.objects.types import Address, Prefix
 _EVERYTHING: dict[int, Prefix] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 # Addresses that documents use as examples (RFC 5737, RFC 3849), before any others.
 _EXAMPLES = {4: ("192.0.2.1", "198.51.100.1", "203.0.113.1"), 6: ("2001:db8::1",)}
-# The most ranges of an IP family, and the most addresses that are tried in a range.
-_MOST, _TRIED = 200, 1_000
+# The most ranges of an IP family that get a host, and the most addresses that are tried in a range.
+MOST_RANGES, _TRIED = 2_000, 1_000
+# The most ports of rules that the hosts are asked about.
+MOST_PORTS = 200
+_LINK_LOCAL = IPv4Network("169.254.0.0/16")
 
 
 def outside_hosts(clusters: Sequence[Cluster]) -> tuple[Host, ...]:
-    """Return a host for each range of addresses that ipBlocks of the clusters tell apart, and one for all others.
+    """Return an outside host for each range of an ipBlock of the clusters, and one for all other addresses.
 
-    A host is named after its range, as ``outside-10-0-0-0-8``. ``outside`` is in no ipBlock but that of all addresses.
-    Ranges without an address outside of the clusters have no host.
+    A host is named after its range, as ``outside-10-0-0-0-8``. The one for all other addresses is ``outside``. A range
+    without an address outside of the clusters has no host. At most ``MOST_RANGES`` of an IP family have a host; ranges
+    that not all clusters have come first.
     """
     found: list[Host] = []
     taken = {address for cluster in clusters for address in cluster.by_address}
     for family in sorted({family for cluster in clusters for family in cluster.families}):
         inside = [prefix for cluster in clusters for prefix in _inside(cluster, family)]
-        blocks = sorted({one for cluster in clusters for one in _blocks(cluster) if one.version == family})[:_MOST]
         everything = _EVERYTHING[family]
-        for block in dict.fromkeys((everything, *blocks)):
-            smaller = [one for one in (*blocks, *inside) if one != block and one.subnet_of(block)]  # type: ignore[arg-type]
+        blocks = {everything, *ranges(clusters, family)[:MOST_RANGES]}
+        nested = sorted({*blocks, *inside}, key=_order)
+        starts = [int(one.network_address) for one in nested]
+        for block in sorted(blocks):
             if any(block.subnet_of(one) for one in inside):  # type: ignore[arg-type]
                 continue
+            at, end = bisect_left(nested, _order(block), key=_order), int(block.broadcast_address)
+            smaller = nested[at + 1 : bisect_right(starts, end)]
             address = next((one for one in _candidates(block, smaller) if one not in taken), None)
             if address is not None:
                 found.append(Host(_name(block, everything), (address,)))
     return tuple(found)
 
 
+def outside_ports(clusters: Sequence[Cluster]) -> list[tuple[str, int | None]]:
+    """Return the ports to ask outside hosts about: 80, 443, and those of egress rules for addresses.
+
+    Those of rules that not all clusters have come first. A range of ports stands for its first one.
+    """
+    of = [set(_rules_for_addresses(cluster)) for cluster in clusters]
+    known = set.intersection(*of)
+    every = sorted(set().union(*of), key=lambda one: (one in known, one[1:]))
+    return list(dict.fromkeys((("TCP", 80), ("TCP", 443), *((protocol, port) for _, protocol, port in every))))
+
+
+def _rules_for_addresses(cluster: Cluster) -> Iterator[tuple[Hashable, str, int]]:
+    """Yield each port by number of egress rules for addresses, with what tells the rule from others."""
+    for policy in cluster.policies:
+        for rule in policy.rules("egress"):
+            if not rule.peers or any(peer.ip_block is not None for peer in rule.peers):
+                of = (policy.meta.key, policy.pod_selector, rule.peers, rule.ports)
+                yield from ((of, item.protocol, item.port) for item in rule.ports if isinstance(item.port, int))
+
+
+def ranges(clusters: Sequence[Cluster], family: int) -> list[Prefix]:
+    """Return the ranges of all ipBlocks in an IP family; those that not all clusters have come first."""
+    of = [{one for one in _blocks(cluster) if one.version == family} for cluster in clusters]
+    every = sorted(set().union(*of), key=_order)
+    return sorted(every, key=lambda one: all(one in own for own in of))
+
+
 def with_hosts(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:
-    """Return a cluster with further outside hosts, but for those whose names it has."""
+    """Return a cluster with more outside hosts after its own; a host whose name it has is left out."""
     own = {host.name for host in cluster.hosts}
-    every = (*cluster.hosts, *(host for host in hosts if host.name not in own))
-    return replace(cluster, hosts=tuple(sorted(every, key=lambda host: host.name)))
+    more = tuple(host for host in hosts if host.name not in own)
+    return replace(cluster, hosts=(*cluster.hosts, *more)) if more else cluster
 
 
 def _name(block: Prefix, everything: Prefix) -> str:
@@ -57,24 +93,38 @@ def _name(block: Prefix, everything: Prefix) -> str:
     return f"outside{'' if block == everything else f'-{of_block}'}{'-ipv6' if block.version == 6 else ''}"
 
 
+def _order(prefix: Prefix) -> tuple[int, int]:
+    """Sort by the first address, outer ranges before those inside of them."""
+    return int(prefix.network_address), prefix.prefixlen
+
+
 def _candidates(block: Prefix, smaller: Sequence[Prefix]) -> Iterator[Address]:
     """Yield addresses of a block that are in no smaller range, and can be those of a machine."""
-    left = _TRIED
-    for address in (*map(ip_address, _EXAMPLES[block.version]), *_starts(block, smaller)):
-        left -= 1
-        if left < 0:
-            return
-        if address in block and not special_purpose(address) and not any(address in one for one in smaller):
+    gaps = list(_gaps(block, smaller))
+    examples = (ip_address(one) for one in _EXAMPLES[block.version])
+    found = [one for one in examples if any(first <= int(one) <= last for first, last in gaps)]
+    for address in islice(chain(found, _first_of(block, gaps)), _TRIED):
+        # Metadata services have link-local IPv4 addresses.
+        if address in _LINK_LOCAL or not special_purpose(address):
             yield address
 
 
-def _starts(block: Prefix, smaller: Iterable[Prefix]) -> Iterator[Address]:
-    """Yield the first addresses of a block, and those after each smaller range."""
-    ends = sorted({int(block.network_address), *(int(one.broadcast_address) + 1 for one in smaller)})
-    last = int(block.broadcast_address)
-    for end in ends:
+def _gaps(block: Prefix, smaller: Sequence[Prefix]) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last address of each part of a block that is in no smaller range; these are sorted."""
+    begin = int(block.network_address)
+    for one in smaller:
+        if int(one.network_address) > begin:
+            yield begin, int(one.network_address) - 1
+        begin = max(begin, int(one.broadcast_address) + 1)
+    if begin <= int(block.broadcast_address):
+        yield begin, int(block.broadcast_address)
+
+
+def _first_of(block: Prefix, gaps: Iterable[tuple[int, int]]) -> Iterator[Address]:
+    """Yield the first addresses of parts of a block."""
+    for first, last in gaps:
         # The first address of a range names the network, and is no machine's in most of them.
-        for at in (end + 1, end, end + 2):
+        for at in (first + 1, first, first + 2):
             if at <= last:
                 yield type(block.network_address)(at)
 

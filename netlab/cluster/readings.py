@@ -13,6 +13,7 @@ from netlab.frozen import frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document
+from netlab.quantity import few
 
 # The most pods that a note names.
 _FEW = 3
@@ -80,7 +81,8 @@ def written_wiring(objects: Objects) -> tuple[str, ...]:
 
 
 def _reading(objects: Objects, topology: Topology, pinned: Topology, base: Cluster, name: str) -> Reading:
-    keep = {pod.ref: Placement(pod.node, pod.addresses) for pod in base.pods if pod.selectable}
+    # A host-network pod has its node's addresses, which are not its own to keep.
+    keep = {pod.ref: Placement(pod.node, pod.addresses if pod.selectable else ()) for pod in base.pods}
     services = {one.meta.key: one for one in base.services}
     # Nodes may state ranges outside of those that the defaults make: then the second Topology fits.
     for one in (pinned, topology):
@@ -129,5 +131,4 @@ def _notes(base: Cluster, cluster: Cluster) -> Iterable[str]:
 
 
 def _some(refs: Sequence[str]) -> str:
-    more = f" and {len(refs) - _FEW} more" if len(refs) > _FEW else ""
-    return f"{', '.join(refs[:_FEW])}{more}"
+    return few(refs, _FEW)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 from netlab.cluster.find import find, pod_of
 from netlab.cluster.resolve import try_resolve
@@ -20,6 +19,7 @@ from netlab.objects.input import input_of
 from netlab.objects.kind import deletable
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
 from netlab.objects.scenarios import LabelChange, ObjectRef
+from netlab.objects.similar_names import did_you_mean, known_names, similar
 from netlab.objects.types import Document
 
 _NAMESPACE = "namespace"
@@ -45,7 +45,7 @@ class WhatIf:
 
     def __str__(self) -> str:
         parts = [*(f"without {one}" for one in self.without), *(f"with {one}" for one in self.files)]
-        parts += [f"with {_written(one)} on {one.kind} {one.name}" for one in self.labels]
+        parts += [f"{_written(one)} on {one.kind} {one.name}" for one in self.labels]
         return ", ".join(parts)
 
     def changed(
@@ -107,17 +107,14 @@ def _kind(name: str, keys: Iterable[Key]) -> tuple[str, bool | None]:
             return kind.name, kind.namespaced
     present = {key.kind.lower(): key for key in keys}
     if lower not in present:
-        raise UsageError(f"no kind {name!r} here; it is one of {', '.join(one.names[1] for one in deletable())}")
+        known = ", ".join(one.names[1] for one in deletable())
+        raise UsageError(f"no kind {name!r}: write KIND/NAMESPACE/NAME; KIND is one of {known}")
     return present[lower].kind, bool(present[lower].namespace)
 
 
 def _hint(wanted: str, same: Iterable[Key]) -> str:
     known = [_full(key.namespace, key.name) for key in same]
-    name = wanted.rpartition("/")[2]
-    near = [one for one in known if one.rpartition("/")[2] == name][:3] or get_close_matches(wanted, known, 3)
-    if near:
-        return f"; did you mean {' or '.join(near)}?"
-    return f" (known: {', '.join(known[:6])}{', …' if len(known) > 6 else ''})" if known else ""
+    return did_you_mean(similar(wanted, known)) or known_names(known)
 
 
 def _full(namespace: str, name: str) -> str:
@@ -153,4 +150,5 @@ def _named(change: LabelChange) -> str:
 
 
 def _written(change: LabelChange) -> str:
-    return " ".join(f"{key}-" if value is None else f"{key}={value}" for key, value in change.labels.items())
+    of = change.labels.items()
+    return " and ".join(f"without label {key}" if new is None else f"with label {key}={new}" for key, new in of)

@@ -21,7 +21,7 @@ _FOLDER = "cluster-resources"
 
 
 def items_of(value: list[Any], file: str) -> list[dict[str, Any]] | None:
-    """Return the objects of an array of a support bundle; None if the file is none of a bundle, or holds no objects."""
+    """Return the objects of an array in a file of a support bundle; None for another file, or other items."""
     *folders, name = file.split("/")
     if _FOLDER not in folders or not value or not all(isinstance(item, dict) for item in value):
         return None
@@ -36,7 +36,7 @@ def items_of(value: list[Any], file: str) -> list[dict[str, Any]] | None:
 
 
 def without_policies(files: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield each namespace of which a dump has pods and no list of NetworkPolicies, with the file of its pods."""
+    """Yield each namespace whose pods a dump has without a list of NetworkPolicies, with the file of the pods."""
     known = frozenset(files)
     for file in files:
         folder, name = os.path.split(file)

@@ -68,6 +68,8 @@ def _content(name: str, file: str, budget: Budget, tree: FileTree) -> Any:
         raise UnreadableError(f"is not JSON: line {error.lineno}: {error.msg}") from None
     except RecursionError:
         raise UnreadableError("is nested too deep") from None
+    except ValueError:
+        raise UnreadableError("has a number that is too long") from None
 
 
 def _networks(data: Mapping[str, Any]) -> list[Any]:

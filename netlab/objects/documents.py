@@ -89,6 +89,10 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
     if ignore_comments.MARK in text:
         found.documents = list(ignore_comments.with_ignored(found.documents, text))
+        message = "a comment silences rules only on the first line of an object, or directly above it"
+        # Comments behind a syntax error may be those of objects that were not read.
+        places = [] if found.broken else ignore_comments.without_effect(found.documents, text)[:MOST_OF_AN_OBJECT]
+        found.problems += [Problem(file, at, "", "", message, "warning", "comment-in-vain") for at in places]
     return found
 
 
@@ -144,10 +148,10 @@ class Reader:
     _spent: bool = False
 
     def read(self, paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-        """Return the documents of files, of directories (recursively, sorted), of other sources and of ``-``, stdin.
+        """Return the documents of paths, and the problems.
 
-        The problems are second.
-        A file that cannot be read, is not YAML or holds no object is one. The other documents are returned.
+        A path is a file, a directory (read recursively, sorted), ``-`` for stdin, or a text that a source claims. A
+        file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned.
         """
         found: list[Document] = []
         problems: list[Problem] = []
@@ -248,6 +252,8 @@ class Reader:
                 skipped.kustomization(file, [*read.bare, *(d.data for d in read.documents)])
             elif skipped_files.is_template(file, text, tree, broken=read.broken is not None):
                 skipped.templates.append(file)
+            elif skipped_files.is_result(read.documents):
+                continue
             elif _without_object(read, file, text):
                 skipped.others.append(file)
             else:

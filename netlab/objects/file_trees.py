@@ -32,10 +32,10 @@ class FileTree(Protocol):
         """Return the path of a file that another file names; ``name`` is that other file's own name."""
 
     def around(self, name: str) -> FileTree:
-        """Return the files that a file may name. The file may be a stranger's."""
+        """Return the files that a file of a name may name; it may be a stranger's."""
 
     def holds(self, path: str) -> bool:
-        """Say whether a path is in the home, after links are resolved. There need not be anything."""
+        """Say whether a path is in the home, after links are resolved. It need not exist."""
 
     def exists(self, path: str) -> bool:
         """Say whether there is a file or a folder."""

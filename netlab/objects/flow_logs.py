@@ -9,13 +9,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address
 from typing import Any, Literal, NamedTuple
 
 from netlab.errors import InputError, Problem
 from netlab.objects.addresses import plain_address
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.files import UnreadableError, standard_input, text_of
-from netlab.objects.types import Address
+from netlab.objects.types import LAST_PORT, Address
 from netlab.patterns import pattern
 
 State = Literal["passed", "reply", "dropped", "unanswered", "other"]
@@ -79,7 +80,8 @@ def read_flows(path: str) -> list[ObservedFlow]:
 
 def parse_flows(text: str, file: str) -> list[ObservedFlow]:
     """Return the flows of the text of a log; raises InputError as ``read_flows`` does."""
-    rows = text.splitlines()
+    # Not splitlines: other characters that end a line may be inside a value.
+    rows = text.split("\n")
     first = next((line.strip() for line in rows if line.strip() and not line.lstrip().startswith("#")), "")
     if not first:
         raise InputError([Problem(file, 0, "", "", "no flows in it")])
@@ -118,6 +120,8 @@ def _hubble(line: str) -> ObservedFlow | None:
         data = json.loads(line)
     except json.JSONDecodeError as error:
         raise ValueError(f"invalid JSON: {error.msg}") from None
+    except (ValueError, RecursionError):
+        raise ValueError("JSON that is nested too deep, or has a number that is too long") from None
     if not isinstance(data, dict):
         raise ValueError("a line of Hubble is a JSON object")  # noqa: TRY004 - as for other wrong lines
     # `hubble observe -o jsonpb` and the exporter write {"flow": …}; `-o json` wrote the flow itself.
@@ -163,7 +167,7 @@ def _hubble_end(flow: Mapping[str, Any], ip: Mapping[str, Any], name: str) -> Fl
         _word(_first(end, "pod_name", "podName")),
         _word(first.get("name")),
         tuple(label for label in labels if isinstance(label, str)) if isinstance(labels, list) else (),
-        plain_address(address) if isinstance(address, str) else None,
+        _address(address) if isinstance(address, str) else None,
     )
 
 
@@ -192,16 +196,16 @@ def _conntrack(line: str) -> ObservedFlow | None:
     reply: dict[str, str] = {}
     for key, value in pairs:
         (reply if key in original else original).setdefault(key, value)
-    addresses = {key: plain_address(value) for key, value in original.items() if key in ("src", "dst")}
+    addresses = {key: _address(value) for key, value in original.items() if key in ("src", "dst")}
     if addresses.get("src") is None or addresses.get("dst") is None:
         raise ValueError("src= and dst= are addresses")
     if found is None or "dport" not in original:
         return ObservedFlow(FlowEnd(address=addresses["src"]), FlowEnd(address=addresses["dst"]), "", 0, "other", 0)
     # The reply comes from the endpoint of a translated connection, and from its own port.
-    to = plain_address(reply.get("src", "")) or addresses["dst"]
+    to = _address(reply.get("src", "")) or addresses["dst"]
     port = _port(reply.get("sport", original["dport"]))
     state: State = "unanswered" if "[UNREPLIED]" in line or "SYN_SENT" in line else "passed"
-    seen = plain_address(reply.get("dst", ""))
+    seen = _address(reply.get("dst", ""))
     source, seen = FlowEnd(address=addresses["src"]), None if seen == addresses["src"] else seen
     return ObservedFlow(source, FlowEnd(address=to), found[1].upper(), port, state, 0, seen_as=seen)
 
@@ -247,7 +251,7 @@ def _csv_reader(header: str, file: str, line: int) -> Callable[[str], ObservedFl
 
 
 def _csv_end(text: str) -> FlowEnd:
-    address = plain_address(text)
+    address = _address(text)
     if address is not None:
         return FlowEnd(address=address)
     namespace, slash, name = text.rpartition("/")
@@ -259,9 +263,19 @@ def _csv_end(text: str) -> FlowEnd:
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
+def _address(text: str) -> Address | None:
+    """Return the address that a text is, None for another text.
+
+    A program with one socket for both IP families logs ``::ffff:192.0.2.1`` for an IPv4 address.
+    """
+    found = plain_address(text)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
+
+
 def _port(value: object) -> int:
     text = str(value if value is not None else "")
-    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= 65535:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:6]) <= LAST_PORT:
         raise ValueError(f"no port {text[:20]!r}")
     return int(text[:6])
 

@@ -86,8 +86,8 @@ def without_tests(root: Fields, document: Document, path: str, found: Iterable[D
         file = one.source.file
         if file not in reported:
             itself = tree_of(document.source).is_same(file, document.source.file)
-            owner = "the file includes itself" if document.kind == INVARIANTS else "the scenario includes itself"
-            a = "Invariants" if one.kind == INVARIANTS else f"a {one.kind}"
-            what = owner if itself else f"{quoted(file)} holds {a}"
+            owner = "file" if document.kind == INVARIANTS else "scenario"
+            object_ = one.kind if one.kind == INVARIANTS else f"a {one.kind}"
+            what = f"the {owner} includes itself" if itself else f"{quoted(file)} holds {object_}"
             root.report.error(path, f"{what}; only objects can be included")
         reported.add(file)

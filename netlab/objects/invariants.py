@@ -7,12 +7,10 @@ from typing import Literal, NamedTuple
 
 from netlab.frozen import frozen
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Document, Meta, Prefix, Source
+from netlab.objects.types import LAST_PORT, Document, Meta, Prefix, Source
 
 EndKind = Literal["pods", "hosts", "host", "nodes", "service", "cidr"]
 RuleVerdict = Literal["allow", "deny", "some"]
-
-LAST_PORT = 65535
 
 
 class PortSpan(NamedTuple):

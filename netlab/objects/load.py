@@ -202,4 +202,4 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
 
 
 def _place(source: Source) -> str:
-    return f"{source.file}:{source.line()}"
+    return source.place() or source.file

@@ -95,7 +95,10 @@ _WORDS = {"object": "mapping", "array": "list"}
 
 
 def _several(schema: dict[str, Any]) -> str:
-    return " or ".join(f"{name}s" for name in _type(schema).split(" or ")) if "enum" not in schema else _type(schema)
+    if "enum" in schema:
+        return _type(schema)
+    kinds, comma, bounds = _type(schema).partition(", ")
+    return " or ".join(f"{name}s" for name in kinds.split(" or ")) + comma + bounds
 
 
 if __name__ == "__main__":

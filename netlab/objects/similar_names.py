@@ -1,8 +1,11 @@
-"""Kinds and field names that are similar to those that netlab reads. To skip them could let more traffic through."""
+"""Names that are similar to known ones, for messages; and kinds and field names that are similar to those netlab reads.
+
+To skip such a kind or field could let more traffic through.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from netlab.objects.kind import derived, written_names
@@ -10,6 +13,30 @@ from netlab.objects.kind import derived, written_names
 # The least ratio of difflib: "Deploymnet" is close to "Deployment", "AdminNetworkPolicy" is not to "NetworkPolicy".
 _CLOSE = 0.85
 _LONGEST = 60
+# The most names in a message: similar ones, and known ones.
+_MOST_SIMILAR, _MOST_KNOWN = 3, 6
+
+
+def similar(name: str, known: Iterable[str]) -> list[str]:
+    """Return known names that may be meant: those with the same last part, as in another namespace, or similar ones."""
+    from difflib import get_close_matches
+
+    names = list(dict.fromkeys(known))
+    last = name.rpartition("/")[2]
+    elsewhere = [one for one in names if "/" in one and one.rpartition("/")[2] == last]
+    return elsewhere[:_MOST_SIMILAR] or get_close_matches(name, names, _MOST_SIMILAR)
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return the end of a message that asks whether one of some names is meant, "" without names."""
+    listed = list(names)
+    return f"; did you mean {' or '.join(listed)}?" if listed else ""
+
+
+def known_names(names: Sequence[str]) -> str:
+    """Return the end of a message that lists the first of some names, "" without names."""
+    more = ", …" if len(names) > _MOST_KNOWN else ""
+    return f" (known: {', '.join(names[:_MOST_KNOWN])}{more})" if names else ""
 
 
 def _normal(name: str) -> str:

@@ -11,12 +11,21 @@ from typing import Any
 
 from netlab.errors import Problem
 from netlab.objects.file_trees import FileTree
+from netlab.objects.kind import NETLAB_VERSION
 from netlab.objects.types import Document
 from netlab.patterns import pattern
 
 TEMPLATE = "{{"
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml")
 _KUSTOMIZE = "kustomize.config.k8s.io/"
+# Kinds of documents that netlab prints: results, and what lint and test write for later. People keep them in folders.
+_RESULTS = frozenset(
+    {
+        *("Reachability", "ReachabilityGroups", "ReachabilityDiff", "Comparison", "Exposure", "Suggestion", "Trace"),
+        *("PolicySelection", "PodSelection", "Problems", "Lint", "LintBaseline", "LintRules", "TestReport"),
+        *("InvariantsProof", "Modes", "Features", "Profiles", "ConformanceReport"),
+    }
+)
 _NAMED = 5
 _MESSAGES = ("error from server", "error: ", "unable to connect to the server", "no resources found")
 # An unterminated string or comment matches to the end of the text. Else each of its quotes would start a new search,
@@ -64,6 +73,13 @@ def is_kustomization(file: str, documents: Sequence[Document] = ()) -> bool:
     if os.path.basename(file) in _KUSTOMIZATIONS:
         return True
     return bool(documents) and all(str(d.data.get("apiVersion")).startswith(_KUSTOMIZE) for d in documents)
+
+
+def is_result(documents: Sequence[Document]) -> bool:
+    """Say whether a file has only what netlab itself printed, such as a baseline of ``lint``."""
+    return bool(documents) and all(
+        d.data.get("apiVersion") == NETLAB_VERSION and d.data.get("kind") in _RESULTS for d in documents
+    )
 
 
 def _patches(data: Mapping[str, Any]) -> Iterator[str]:

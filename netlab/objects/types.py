@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 Direction = Literal["ingress", "egress"]
+DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
+
+LAST_PORT = 65535
 Protocol = Literal["TCP", "UDP", "SCTP"]
 DnsPolicy = Literal["ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"]
 

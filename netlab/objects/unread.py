@@ -18,6 +18,9 @@ RULE = "unread-policy"
 UNLISTED = "UnlistedNetworkPolicies"
 """The kind of policies that a cluster has and the input lacks (``objects.unlisted``)."""
 
+UNLISTED_NAME = "networkpolicies"
+"""The name of such an object if the input lacks NetworkPolicies; else it names the kind of the policies."""
+
 EVERY = LabelSelector()
 _NO_DIRECTION: frozenset[Direction] = frozenset()
 
@@ -83,6 +86,7 @@ def warning(policy: UnreadPolicy) -> Problem:
         f" unknown; to leave all policies of this kind out: {policy.option}"
     )
     if policy.kind == UNLISTED:
-        message = "the input lacks the NetworkPolicies of this namespace, so verdicts of its pods are unknown; to judge"
-        message += f" without them: {policy.option}"
+        lacks = "NetworkPolicies" if policy.meta.name == UNLISTED_NAME else printable(policy.meta.name)
+        of = " of this namespace, so verdicts of its pods" if policy.meta.namespace else ", so verdicts"
+        message = f"the input lacks the {lacks}{of} are unknown; to judge without them: {policy.option}"
     return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)

@@ -37,6 +37,11 @@ def is_cluster_wide(kind: str) -> bool:
     return kind in _CLUSTER_WIDE
 
 
+def known_kinds() -> tuple[tuple[str, str], ...]:
+    """Return kind and API group of the policies in the table, without netlab's own."""
+    return tuple(pair for pair in _KINDS if pair[1] != unlisted.GROUP)
+
+
 def _kubernetes_own(group: str) -> bool:
     """Say whether the API group of a NetworkPolicy is one of Kubernetes: current, retired or misspelt."""
     from difflib import SequenceMatcher
@@ -57,7 +62,8 @@ def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
     namespace = key.namespace if (known is not None and key.kind != unlisted.KIND) or stated else ""
     policy = readers.WrittenPolicy(namespace, key.kind, document.data)
     reading = (known.read if known is not None else readers.unknown)(policy)
-    found = UnreadPolicy(key.kind, group, Meta(key.name, key.namespace), *reading, source=document.source)
+    meta = Meta(key.name, key.namespace if key.kind != unlisted.KIND else namespace)
+    found = UnreadPolicy(key.kind, group, meta, *reading, source=document.source)
     return found, [warning(found)]
 
 

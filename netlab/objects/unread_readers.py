@@ -12,14 +12,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import Subject
 from netlab.objects.unread_selectors import EVERY, calico_selector, cilium_selector, items, labels, mapping
 
 _INGRESS: frozenset[Direction] = frozenset(("ingress",))
 _EGRESS: frozenset[Direction] = frozenset(("egress",))
 _BOTH = _INGRESS | _EGRESS
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _TCP = frozenset(("TCP",))
 
 
@@ -71,10 +70,10 @@ def cilium(policy: WrittenPolicy) -> Reading:
 
 def _cilium_rule(policy: WrittenPolicy, rule: Mapping[str, Any]) -> Iterator[Subject]:
     default = mapping(rule.get("enableDefaultDeny"))
-    isolated = {d for d in _DIRECTIONS if default.get(d) is True}
-    isolated |= {d for d in _DIRECTIONS if rule.get(d) and default.get(d) is not False}
-    denied = {d for d in _DIRECTIONS if rule.get(f"{d}Deny")}
-    allows = frozenset(d for d in _DIRECTIONS if rule.get(d))
+    isolated = {d for d in DIRECTIONS if default.get(d) is True}
+    isolated |= {d for d in DIRECTIONS if rule.get(d) and default.get(d) is not False}
+    denied = {d for d in DIRECTIONS if rule.get(f"{d}Deny")}
+    allows = frozenset(d for d in DIRECTIONS if rule.get(d))
     # The directions that a rule without directions isolates depend on Cilium's version.
     denies = frozenset(isolated | denied) or (_BOTH if not allows else frozenset())
     own = replace(policy.everything, denies=denies, allows=allows)
@@ -91,7 +90,7 @@ def calico(policy: WrittenPolicy) -> Reading:
     namespaceSelector selects host endpoints too, and with ``applyOnForward`` applies to traffic that a host forwards.
     """
     spec = policy.spec
-    allows = frozenset(d for d in _DIRECTIONS if any(_may_allow(rule) for rule in items(spec.get(d))))
+    allows = frozenset(d for d in DIRECTIONS if any(_may_allow(rule) for rule in items(spec.get(d))))
     own = replace(policy.everything, denies=_calico_types(spec), allows=allows & _calico_types(spec))
     if policy.namespace:
         return Reading((_selected(own, *calico_selector(spec.get("selector"))),))
@@ -108,7 +107,7 @@ def calico(policy: WrittenPolicy) -> Reading:
 def _calico_types(spec: Mapping[str, Any]) -> frozenset[Direction]:
     written = {str(one).lower() for one in items(spec.get("types"))}
     if written:
-        return frozenset(d for d in _DIRECTIONS if d in written) if written <= _BOTH else _BOTH
+        return frozenset(d for d in DIRECTIONS if d in written) if written <= _BOTH else _BOTH
     if not spec.get("egress"):
         return _INGRESS
     return _BOTH if spec.get("ingress") else _EGRESS
@@ -156,11 +155,11 @@ def tiers(policy: WrittenPolicy) -> Reading:
     """Cluster-wide policies of Kubernetes' network policy API: tier Admin before NetworkPolicy, Baseline after it."""
     spec = policy.spec
     baseline = policy.kind == "BaselineAdminNetworkPolicy" or spec.get("tier") == "Baseline"
-    actions = {d: {str(mapping(rule).get("action")) for rule in items(spec.get(d))} - {"Pass"} for d in _DIRECTIONS}
+    actions = {d: {str(mapping(rule).get("action")) for rule in items(spec.get(d))} - {"Pass"} for d in DIRECTIONS}
     own = replace(
         policy.everything,
-        denies=frozenset(d for d in _DIRECTIONS if actions[d] - {"Allow", "Accept"}),
-        allows=frozenset(d for d in _DIRECTIONS if actions[d] - {"Deny"} and not baseline),
+        denies=frozenset(d for d in DIRECTIONS if actions[d] - {"Allow", "Accept"}),
+        allows=frozenset(d for d in DIRECTIONS if actions[d] - {"Deny"} and not baseline),
     )
     subject = mapping(spec.get("subject"))
     if {*subject} == {"namespaces"}:
@@ -174,7 +173,7 @@ def tiers(policy: WrittenPolicy) -> Reading:
 def _isolating(policy: WrittenPolicy, *, opens: bool) -> Reading:
     """Policies with the fields of NetworkPolicy. ``opens``: their rules may allow what NetworkPolicy denies."""
     spec = policy.spec
-    types = frozenset(d for d in _DIRECTIONS if d.capitalize() in items(spec.get("policyTypes")))
+    types = frozenset(d for d in DIRECTIONS if d.capitalize() in items(spec.get("policyTypes")))
     types = types or (_BOTH if spec.get("egress") else _INGRESS)
     allows = frozenset(d for d in types if opens and spec.get(d))
     own = replace(policy.everything, denies=types, allows=allows)

@@ -12,12 +12,11 @@ from types import MappingProxyType
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.pictures.model import Isolation
 from netlab.policy.reasons import where
 from netlab.policy.tiers import NETWORK_POLICY
 
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _BY_DIRECTIONS: Mapping[tuple[bool, bool], Isolation] = MappingProxyType(
     {(False, False): "none", (True, False): "ingress", (False, True): "egress", (True, True): "both"}
 )

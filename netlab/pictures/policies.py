@@ -12,8 +12,8 @@ from typing import Literal
 
 from netlab.cluster.types import Cluster
 from netlab.errors import UsageError, printable
+from netlab.objects.types import DIRECTIONS
 from netlab.objects.unread import UnreadPolicy
-from netlab.pictures.isolation import DIRECTIONS
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
 from netlab.pictures.policy_spaces import EVERY, NOT_READ, PolicyNamespace, SelectedPods, policy_namespaces

@@ -8,8 +8,7 @@ from netlab.cluster.types import Cluster
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction
-from netlab.pictures.isolation import DIRECTIONS
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.matched_pods import pods_matched
 
 _WORDS = {"ingress": ("in", "from"), "egress": ("out", "to")}

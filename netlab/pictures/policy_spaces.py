@@ -10,9 +10,9 @@ from netlab.cluster.policies_in_force import policies_in_force, policies_without
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
-from netlab.pictures.isolation import DIRECTIONS, isolation_of, not_enforced
+from netlab.pictures.isolation import isolation_of, not_enforced
 from netlab.pictures.merged import part_lines
 from netlab.pictures.model import Isolation
 from netlab.pictures.policy_lines import rule_lines, selects_line

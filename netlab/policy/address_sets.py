@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network, summarize_address_range
@@ -44,8 +45,6 @@ class AddressSet:
         return AddressSet(self.v4) if family == 4 else AddressSet((), self.v6)
 
     def __contains__(self, address: Address) -> bool:
-        from bisect import bisect_right
-
         ranges = self.v4 if address.version == 4 else self.v6
         at = bisect_right(ranges, int(address), key=lambda one: one[0]) - 1
         return at >= 0 and int(address) <= ranges[at][1]
@@ -74,22 +73,22 @@ class AddressSet:
         return found
 
     def blocks(self, family: int) -> list[IPBlock]:
-        """Return ipBlocks with exactly these addresses: prefixes, or one block with exceptions if that is shorter."""
+        """Return ipBlocks with exactly these addresses: prefixes, or one block with ``except`` if that is shorter."""
         prefixes = self.prefixes(family)
         if len(prefixes) < 2:
             return [IPBlock(prefix) for prefix in prefixes]
         around = _around(prefixes)
-        holes = (address_set([around]) - self).prefixes(family)
-        if 1 + len(holes) < len(prefixes):
-            return [IPBlock(around, tuple(holes))]
+        excepts = (address_set([around]) - self).prefixes(family)
+        if 1 + len(excepts) < len(prefixes):
+            return [IPBlock(around, tuple(excepts))]
         return [IPBlock(prefix) for prefix in prefixes]
 
     def words(self) -> list[str]:
         """Return the addresses as words: ``0.0.0.0/0 except 10.0.0.0/8``."""
         found = []
         for block in (*self.blocks(4), *self.blocks(6)):
-            holes = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
-            found.append(f"{block.cidr}{holes}")
+            excepts = f" except {', '.join(map(str, block.excepts))}" if block.excepts else ""
+            found.append(f"{block.cidr}{excepts}")
         return found
 
     @property
@@ -119,9 +118,20 @@ def address_set(prefixes: Iterable[Prefix]) -> AddressSet:
 def of_block(block: IPBlock) -> AddressSet:
     """Return the addresses that an ipBlock matches."""
     own = address_set([block.cidr])
-    holes = [prefix for prefix in block.excepts if prefix.version == block.cidr.version]
-    return own - address_set(holes) if holes else own
+    excepts = [prefix for prefix in block.excepts if prefix.version == block.cidr.version]
+    return own - address_set(excepts) if excepts else own
 
+
+NO_MACHINE: tuple[Prefix, ...] = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32"),
+            *("::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"),
+        ),
+    )
+)
+"""Addresses that name no other machine. Metadata services have addresses of 169.254.0.0/16, so it is not among them."""
 
 ALL_ADDRESSES = address_set([IPv4Network("0.0.0.0/0"), IPv6Network("::/0")])
 
@@ -129,5 +139,5 @@ ALL_ADDRESSES = address_set([IPv4Network("0.0.0.0/0"), IPv6Network("::/0")])
 @cache
 def public(family: int) -> AddressSet:
     """Return the public addresses of a family."""
-    whole, holes = ("0.0.0.0/0", _NOT_PUBLIC) if family == 4 else ("2000::/3", _NOT_PUBLIC_6)
-    return address_set([ip_network(whole)]) - address_set(map(ip_network, holes))
+    whole, excepts = ("0.0.0.0/0", _NOT_PUBLIC) if family == 4 else ("2000::/3", _NOT_PUBLIC_6)
+    return address_set([ip_network(whole)]) - address_set(map(ip_network, excepts))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import or_
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector, Requirement
-from netlab.objects.types import Direction
-from netlab.policy.matched_pods import pods_by_namespace, pods_selected
+from netlab.objects.types import DIRECTIONS, Direction
+from netlab.policy.matched_pods import pod_sets, pods_selected
 from netlab.policy.matching import selector_mismatch_texts
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _Labels = frozenset[tuple[str, str]]
 
 
@@ -41,11 +42,44 @@ def almost_selecting(cluster: Cluster, pod: Pod, direction: Direction) -> Iterat
 
 def nearest(cluster: Cluster, policy: NetworkPolicy) -> str:
     """Return, as text, a pod that a policy almost selects and the mismatch; "" if there is no such pod."""
-    for labels, (pod, *_) in _by_labels(_selectable(cluster, policy.meta.namespace)).items():
-        why = almost_selects(policy.pod_selector, dict(labels))
-        if why:
-            return f"{pod.ref} is near: {why}"
-    return ""
+    # Many policies have equal selectors.
+    known: dict[tuple[str, LabelSelector], str] = cluster.memo.setdefault("policy.nearest", {})
+    key = (policy.meta.namespace, policy.pod_selector)
+    if key not in known:
+        known[key] = _nearest(cluster, *key)
+    return known[key]
+
+
+def _nearest(cluster: Cluster, namespace: str, selector: LabelSelector) -> str:
+    sets = pod_sets(cluster)
+    here = sets.of_namespace(namespace)
+    several = len(selector.match_labels) + len(selector.match_expressions) > 1
+    first: Pod | None = None
+    if several:
+        failing = reduce(or_, (found for _, found in sets.labels.failing_one(selector))) & here
+        first = next(iter(sets.pods(failing & -failing)), None)
+    else:
+        for requirement, found in sets.labels.failing_one(selector):
+            first = next(
+                (
+                    pod
+                    for pod in _differing(sets.pods(found & here), requirement.key)
+                    if _similar(requirement, pod.labels)
+                ),
+                None,
+            )
+    return f"{first.ref} almost matches: {selector_mismatch_texts(selector, first.labels)[0]}" if first else ""
+
+
+def _differing(pods: Iterable[Pod], key: str) -> Iterator[Pod]:
+    """Yield the first of the pods that have the same value of a key; of those without it, that have the same labels."""
+    seen: set[object] = set()
+    for pod in pods:
+        of = pod.labels.get(key)
+        alike = frozenset(pod.labels.items()) if of is None else of
+        if alike not in seen:
+            seen.add(alike)
+            yield pod
 
 
 def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -58,10 +92,10 @@ def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pr
         return
     found: dict[str, dict[str, None]] = {}
     directions: dict[str, list[str]] = {}
-    for direction in _DIRECTIONS if policy.policy_types else ():
+    for direction in DIRECTIONS if policy.policy_types else ():
         if not policy.isolates(direction):
             continue
-        for labels, pods in _open(cluster, policy.meta.namespace, direction).items():
+        for labels, pods in _by_labels(_failing_one(cluster, policy, direction)).items():
             have = dict(labels)
             failing = _only_failing(policy.pod_selector, have)
             if failing is None or not (_is_missing(failing, have) or _similar(failing, have)):
@@ -76,10 +110,6 @@ def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Pr
         yield warning(policy, "spec.podSelector", f"{text}; if it should, add the label", "almost-selects")
 
 
-def _selectable(cluster: Cluster, namespace: str) -> list[Pod]:
-    return [pod for pod in pods_by_namespace(cluster).get(namespace, ()) if pod.selectable]
-
-
 def _by_labels(pods: Iterable[Pod]) -> dict[_Labels, list[Pod]]:
     found: dict[_Labels, list[Pod]] = {}
     for pod in pods:
@@ -87,20 +117,25 @@ def _by_labels(pods: Iterable[Pod]) -> dict[_Labels, list[Pod]]:
     return found
 
 
-def _open(cluster: Cluster, namespace: str, direction: Direction) -> dict[_Labels, list[Pod]]:
-    """Return the pods of a namespace that no policy selects in a direction, by their labels."""
-    known: dict[tuple[str, Direction], dict[_Labels, list[Pod]]] | None = cluster.memo.get("policy.open")
-    if known is None:
-        known = cluster.memo["policy.open"] = {}
-        selected: dict[Direction, set[int]] = {"ingress": set(), "egress": set()}
-        for policy in policies_meant(cluster):
-            for way in policy.policy_types:
-                selected[way].update(map(id, pods_selected(cluster, policy)))
-        for name in dict.fromkeys(policy.meta.namespace for policy in policies_meant(cluster)):
-            pods = _selectable(cluster, name)
-            for way in _DIRECTIONS:
-                known[name, way] = _by_labels(pod for pod in pods if id(pod) not in selected[way])
-    return known[namespace, direction]
+def _failing_one(cluster: Cluster, policy: NetworkPolicy, direction: Direction) -> tuple[Pod, ...]:
+    """Return the pods that no policy selects in a direction and that fail only a label that this policy requires."""
+    sets = pod_sets(cluster)
+    # Most often there is none, and no requirement needs a look.
+    here = sets.of_namespace(policy.meta.namespace) & ~_selected(cluster, direction)
+    found = 0
+    for requirement, failing in sets.labels.failing_one(policy.pod_selector) if here else ():
+        if requirement.operator in ("In", "Exists"):
+            found |= failing & here
+    return sets.pods(found)
+
+
+def _selected(cluster: Cluster, direction: Direction) -> int:
+    """Return the set of the pods that some policy selects in a direction."""
+    known: dict[Direction, int] = cluster.memo.setdefault("policy.selected_pods", {})
+    if direction not in known:
+        sets = pod_sets(cluster)
+        known[direction] = reduce(or_, (sets.selected(p) for p in policies_meant(cluster) if p.isolates(direction)), 0)
+    return known[direction]
 
 
 def _only_failing(selector: LabelSelector, labels: Mapping[str, str]) -> Requirement | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # Columns per block: the text of a block of this width fits into the processor's cache.
 _BLOCK = 512
@@ -17,6 +17,14 @@ def members(found: int) -> list[int]:
         numbers.append(at)
         at = text.find("1", at + 1)
     return numbers
+
+
+def set_of(numbers: Iterable[int], width: int) -> int:
+    """Return the set of some numbers below ``width``."""
+    text = bytearray(b"0") * (width or 1)
+    for number in numbers:
+        text[-1 - number] = 49
+    return int(text, 2)
 
 
 def transpose(rows: Sequence[int], width: int) -> list[int]:

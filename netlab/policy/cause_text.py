@@ -8,21 +8,25 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from netlab.cluster.types import Cluster
+from netlab.errors import place_text
 from netlab.frozen import frozen
 from netlab.objects.changed_objects import MISSING, ChangedObject, FieldChange
-from netlab.objects.types import Direction, Document
+from netlab.objects.types import DIRECTIONS, Direction, Document
 from netlab.policy.cluster_diff import Ends
 from netlab.policy.clusters_between import ClustersBetween, Part, flow_by_name
 from netlab.policy.decision import Decision, Match, Miss, Side
 from netlab.policy.evaluate import evaluate, misses_of
 from netlab.policy.reasons import named, where
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 
 _LONGEST = 80
 _RULE = re.compile(r"spec\.(ingress|egress)\[\d+\]")
 _PEER = re.compile(r"spec\.(ingress|egress)\[\d+\]\.(from|to)\[\d+\]")
 _PORT = re.compile(r"spec\.(ingress|egress)\[\d+\]\.ports\[\d+\]")
 _LABELS = re.compile(r"(?:metadata|spec\..*template\.metadata)\.labels(?:\.(?P<key>.*))?|labels(?:\.(?P<own>.*))?")
+# The matchLabels of a selector, or one of them.
+_SELECTED = re.compile(r"(?:.*\.)?(?P<selector>podSelector|namespaceSelector)\.matchLabels(?:\.(?P<key>.*))?")
 
 
 @frozen
@@ -30,7 +34,7 @@ class Cause:
     """A part of a change that a verdict depends on.
 
     ``object`` is the object's kind and name. ``file``, ``line`` and ``path`` are in the new input, or in the old one if
-    the object or the field was removed. ``message`` says what changed, ``what``, and what follows.
+    the object or the field was removed. ``what`` says what changed; ``message`` also says what follows.
     """
 
     object: str
@@ -48,7 +52,7 @@ class Cause:
     @property
     def place(self) -> str:
         """The file and the line, if it is known."""
-        return f"{self.file}:{self.line}" if self.line else self.file
+        return place_text(self.file, self.line)
 
     def __str__(self) -> str:
         return f"{self._where}: {self.message}"
@@ -103,13 +107,10 @@ def _changed(changed: ChangedObject, field: FieldChange | None, effect: _Effect)
 
 def _path_in(changed: ChangedObject, match: Match | None) -> str:
     """Return the path of a rule if it is the changed object's, else ""."""
-    key = changed.key
-    own = match is not None and (key.kind, key.namespace, key.name) == (
-        "NetworkPolicy",
-        match.policy.meta.namespace,
-        match.policy.meta.name,
-    )
-    return match.rule.path if own and match is not None else ""
+    if match is None or changed.key.kind != "NetworkPolicy":
+        return ""
+    own = f"{changed.key.namespace}/{changed.key.name}" == match.policy.meta.key
+    return match.rule.path if own else ""
 
 
 def _field_text(field: FieldChange) -> str:
@@ -124,6 +125,11 @@ def _field_text(field: FieldChange) -> str:
             return f"label {key}={_short(old)} changed to {key}={_short(new)}"
         if key:
             return f"label {key}={_short(value)} {word}"
+    selected = _SELECTED.fullmatch(path)
+    if selected is not None:
+        return _selected_text(selected["selector"], selected["key"], field)
+    if path in ("spec.ingress", "spec.egress") and word != "changed" and isinstance(value, list):
+        return f"{quantity(len(value), f'{path[5:]} rule')} {word}"
     for shape, what in ((_RULE, "rule"), (_PEER, "peer"), (_PORT, "port")):
         if shape.fullmatch(path) and word != "changed":
             return f"{what} {'' if what == 'rule' else f'{_short(value)} '}{word}"
@@ -131,6 +137,21 @@ def _field_text(field: FieldChange) -> str:
     if word == "changed":
         return f"{name} {_short(old)} changed to {_short(new)}"
     return f"{name} {_short(value)} {word}"
+
+
+def _selected_text(selector: str, key: str | None, field: FieldChange) -> str:
+    """Return what happened to matchLabels, or to one of them, as text."""
+
+    def text(value: Any) -> str:
+        labels = {key: value} if key else value if isinstance(value, dict) else {}
+        return _short(",".join(f"{name}={one}" for name, one in labels.items()))
+
+    noun = "label" if key else "labels"
+    if field.old is MISSING:
+        return f"{noun} {text(field.new)} added to {selector}"
+    if field.new is MISSING:
+        return f"{noun} {text(field.old)} removed from {selector}"
+    return f"{noun} {text(field.old)} of {selector} changed to {text(field.new)}"
 
 
 def _short(value: Any) -> str:
@@ -150,14 +171,14 @@ def _effect(between: ClustersBetween, parts: frozenset[Part], ends: Ends, asked:
     reverted = between.cluster(parts)
     without = was if reverted is None or flows[2] is None else evaluate(reverted, flows[2])
     # The sides that these parts decide about; another part may decide about the other side.
-    sides = [one for one in ("egress", "ingress") if _verdict(without, one) != _verdict(now, one)]
+    sides = [one for one in DIRECTIONS if _verdict(without, one) != _verdict(now, one)]
     if now.verdict == "allow":
         return _opened(was, now, sides)
     return _closed(new, was, now, sides)
 
 
-def _verdict(decision: Decision, direction: str) -> str:
-    side = next((side for side in decision.sides if side.direction == direction), None)
+def _verdict(decision: Decision, direction: Direction) -> str:
+    side = _side(decision, direction)
     return "allow" if side is None else side.verdict
 
 
@@ -182,29 +203,36 @@ def _closed(cluster: Cluster, was: Decision, now: Decision, sides: Sequence[str]
             continue
         before = _side(was, side.direction)
         missed = misses_of(cluster, now)[side.direction]
-        nearest = _nearest(missed)
+        first = before.allowing[0] if before is not None and before.allowing else None
+        nearest = _nearest(missed, first)
         admits = f"no rule admits it{f'; nearest: {nearest}' if nearest else ''}"
         if not side.isolating:
             return _Effect(now.reason)
         if before is None or not before.isolating:
             verb = "isolates" if len(side.isolating) == 1 else "isolate"
             return _Effect(f"{named(*side.isolating)} {verb} {side.subject.ref} for {side.direction}, and {admits}")
-        first = before.allowing[0] if before.allowing else None
         return _Effect(f"{first} allowed it; now {admits}" if first else admits, before=first)
     return _Effect(now.reason)
 
 
 def _side(decision: Decision, direction: Direction) -> Side | None:
-    return next((side for side in decision.sides if side.direction == direction), None)
+    return decision.ingress if direction == "ingress" else decision.egress
 
 
-def _nearest(missed: Sequence[Miss]) -> str:
-    """Return the rule that nearly matches, and why it does not: its peer matches, else a part of its peer."""
+def _nearest(missed: Sequence[Miss], before: Match | None) -> str:
+    """Return the rule that comes closest to a match, and why it does not match.
 
-    def rank(miss: Miss) -> int:
+    That is the rule that allowed the pair before, else one whose peer matches, else one with the fewest mismatches.
+    """
+    allowed = None if before is None else (before.policy.meta.key, before.rule.path)
+
+    def rank(miss: Miss) -> tuple[int, int]:
         if miss.rule is None:
-            return 3
-        return 0 if miss.why.startswith("port") else 1 if "match" in miss.why and "requirement" in miss.why else 2
+            return 4, 0
+        if (miss.policy.meta.key, miss.rule.path) == allowed:
+            return 0, 0
+        partly = "match" in miss.why and "requirement" in miss.why
+        return (1 if miss.why.startswith("port") else 2 if partly else 3), miss.why.count(" and ")
 
     if not missed:
         return ""

@@ -2,7 +2,7 @@
 
 The evaluator is asked about clusters between the two inputs (``clusters_between``), so a change of text that means
 nothing is no cause. Of several parts of the same size the first is taken: policies first, then in the order of the
-input. If there are few, all sets of parts are tried. Else the set is one that no part can be left out of.
+input. If there are few parts, all sets of them are tried. If there are many, each part of the set is needed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
-from netlab.objects.services import Service
-from netlab.objects.types import Direction
+from netlab.objects.services import Endpoints, EndpointSlice, Service
+from netlab.objects.types import DIRECTIONS
 from netlab.objects.unread_kinds import is_policy
 from netlab.policy.cause_text import causes_text
 from netlab.policy.cluster_diff import ChangedPairs, Ends
@@ -30,12 +30,12 @@ from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
-# The most sets of one size that are tried, with so many documents in all. The most kinds of pairs of a row that are
-# asked about, the most rows, and the most causes that are tried again for later rows.
+# The most sets of one size that are tried, and the most documents of all their clusters.
 _MOST_SETS, _DOCUMENTS = 500, 100_000
+# The most kinds of pairs of a row that are asked about, the most rows with a cause, and the most causes of earlier rows
+# that are tried first.
 _MOST_PAIRS, _MOST_ROWS, _MOST_AGAIN = 4_000, 20_000, 50
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
-_ABOUT_SERVICES = ("Service", "Endpoints", "EndpointSlice")
+_ABOUT_SERVICES = (Service, Endpoints, EndpointSlice)
 
 _Kind = Sequence[Endpoint] | Sequence[Service]
 
@@ -55,8 +55,13 @@ class Causes:
         self._rows = 0
         self.unexplained = 0
 
+    def changed_policies(self) -> dict[int, str]:
+        """Return the policies that the change adds, removes or changes: the name of each by its number in a part."""
+        keys = ((number, one.key) for number, one in enumerate(self._between.changed))
+        return {number: str(key) for number, key in keys if key.kind.endswith("Policy")}
+
     def explained(self, changed: ChangedPairs) -> Iterator[ExplainedPairs]:
-        """Yield changed pairs, divided by their causes: if the parts of a cause are taken back, so are its pairs."""
+        """Yield changed pairs, divided by their causes. Without its cause, each pair has its old verdict."""
         divided = self._divided(changed) if self._rows < _MOST_ROWS else [(changed, None)]
         for pairs, parts in divided:
             self._rows += 1
@@ -89,7 +94,7 @@ class Causes:
             for part in sorted(found, key=_place):
                 others = found - {part}
                 fields = [Part(part.object, at) for at in range(len(self._between.fields(part.object)))]
-                with_fields = partial(_with, explains, others)
+                with_fields = partial(_explain_together, explains, others)
                 of_object = _smallest(fields, with_fields, self._most)
                 found = others | of_object if of_object else found
             # Some fields of an object may do what all of them, with another object, did.
@@ -114,7 +119,7 @@ class Causes:
             for at, cause in enumerate(row):
                 columns.setdefault(cause, []).append(at)
             for cause, of_ends in columns.items():
-                pairs = _part(changed, sources, of_sources, ends, of_ends)
+                pairs = _pairs_of_kinds(changed, sources, of_sources, ends, of_ends)
                 if pairs.pairs:
                     yield pairs, cause
 
@@ -174,15 +179,16 @@ class Causes:
     def _concerns(
         self, number: int, ends: Ends, spaces: set[str], owners: set[str], selecting: set[str] | None
     ) -> bool:
-        """Say whether an object may decide about a pair: policies near it, its own objects, those of the cluster.
+        """Say whether an object may decide about a pair.
 
-        NetworkPolicies are near if ``selecting`` has them; if that is None, all of the namespaces are.
+        It may if it is the object of an end, a policy of the namespaces of the ends, or one of the whole cluster.
+        ``selecting`` has the NetworkPolicies that count; None stands for all of the namespaces.
         """
         key = self._between.changed[number].key
         if not key.namespace:
             return key.kind != "Namespace" or key.name in spaces
         service = isinstance(ends[1], Service) or not isinstance(ends[1], Pod)
-        if service and (key.kind in _ABOUT_SERVICES or key.namespace in spaces):
+        if service and (_is_about_services(key) or key.namespace in spaces):
             return True
         if selecting is not None and is_network_policy(key):
             return f"{key.namespace}/{key.name}" in selecting
@@ -191,7 +197,7 @@ class Causes:
         return str(key) in owners
 
     def _near(self, ends: Ends) -> tuple[set[str], set[str], set[str]]:
-        """Return the namespaces of the ends, the objects that make them, as text, and the policies that select them."""
+        """Return the namespaces of the ends, the objects that they are made from, and the policies that select them."""
         spaces: set[str] = set()
         owners: set[str] = set()
         selecting: set[str] = set()
@@ -204,7 +210,7 @@ class Causes:
                 if isinstance(pod, Pod):
                     spaces.add(pod.namespace)
                     owners |= {pod.workload, f"Pod {pod.ref}", f"PodLabels {pod.ref}"}
-                    for direction in _DIRECTIONS:
+                    for direction in DIRECTIONS:
                         selecting |= {one.meta.key for one in isolating(version.cluster, pod, direction)}
         return spaces, owners, selecting
 
@@ -216,19 +222,24 @@ def _place(part: Part) -> tuple[int, int]:
     return part.object, -1 if part.field is None else part.field
 
 
+def _is_about_services(key: Key) -> bool:
+    found = get(key.kind)
+    return found is not None and found.type in _ABOUT_SERVICES
+
+
 def _is_policy(key: Key) -> bool:
     group = key.api_version.rpartition("/")[0]
     return (get(key.kind) is not None and key.kind.endswith("Policy")) or is_policy(key.kind, group)
 
 
-def _with(explains: Callable[[Parts], bool], others: Parts, parts: Parts) -> bool:
+def _explain_together(explains: Callable[[Parts], bool], others: Parts, parts: Parts) -> bool:
     return explains(others | parts)
 
 
 def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool], most: int) -> Parts | None:
     """Return a smallest set of parts that explains; None if all together do not.
 
-    If there are more than ``most`` sets of a size, it is a set of which no part can be left out.
+    If there are more than ``most`` sets of a size, each part of the set is needed, and a smaller set may explain too.
     """
     if not candidates or not explains(frozenset(candidates)):
         return None
@@ -246,13 +257,13 @@ def _smallest(candidates: Sequence[Part], explains: Callable[[Parts], bool], mos
 
 
 def _thinned(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> Parts:
-    """Return a set of parts that explains and of which no part can be left out; all parts together explain.
+    """Return a set of parts that explains, in which each part is needed; all candidates together explain.
 
-    The last ones are left out first, so policies stay.
+    The last candidates are left out first, so policies stay.
     """
     left = frozenset(candidates)
     before = None
-    # What could not be left out may be, once another one is.
+    # A part that was needed may not be, once another one is left out.
     while before != left:
         before = left
         for one in reversed(candidates):
@@ -261,7 +272,7 @@ def _thinned(candidates: Sequence[Part], explains: Callable[[Parts], bool]) -> P
     return left
 
 
-def _part(
+def _pairs_of_kinds(
     changed: ChangedPairs,
     sources: Sequence[_Kind],
     of_sources: Sequence[int],

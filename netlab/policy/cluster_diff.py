@@ -130,7 +130,7 @@ def cluster_diff(old: Cluster, new: Cluster, questions: FlowSelection, *, one_si
       questions: which flows are asked about.
       one_sided: also return the pairs with an end that only one cluster has, unless they are denied.
     """
-    questions = replace(questions, also=_also(old, new, questions), self_pairs=False)
+    questions = replace(questions, also={**questions.also, **_also(old, new, questions)}, self_pairs=False)
     found = differences({"new": new, "old": old}, questions)
     pairs = [
         ChangedPairs(one.source, one.destination, one.asked, one.verdicts[1], one.verdicts[0]) for one in found.found
@@ -177,7 +177,7 @@ def _only_in(
         return
     found = groups(cluster, questions)
     own = set(alone)
-    halves: list[tuple[Group | None, Group | None]] = []
+    divided: list[tuple[Group | None, Group | None]] = []
     number = 0
     for group in found.groups:
         split = []
@@ -185,7 +185,7 @@ def _only_in(
             part = tuple(one for one in group.members if (one.ref in own) == wanted)
             split.append(Group(number, part, group.services) if part else None)
             number += 1
-        halves.append((split[0], split[1]))
+        divided.append((split[0], split[1]))
 
     def changed(source: Group, end: Group | Service, asked: AskedPort, verdict: Expected) -> ChangedPairs:
         return ChangedPairs(source, end, asked, *((None, verdict) if came else (verdict, None)))
@@ -193,8 +193,8 @@ def _only_in(
     for answer in found.answers():
         if answer.verdict == "deny" or answer.alone:
             continue
-        for source in halves[answer.source.number]:
-            for end in halves[answer.destination.number]:
+        for source in divided[answer.source.number]:
+            for end in divided[answer.destination.number]:
                 if source is None or end is None or not (source.members[0].ref in own or end.members[0].ref in own):
                     continue
                 one = changed(source, end, answer.service, answer.verdict)
@@ -205,7 +205,7 @@ def _only_in(
         lacking = _key(question) not in asked
         for verdict, sources in to_service.having.items():
             for place in members(sources) if verdict != "deny" else ():
-                for source in halves[place]:
+                for source in divided[place]:
                     if source is not None and (lacking or source.members[0].ref in own):
                         yield changed(source, question.service, question[1:], verdict)
 

@@ -1,6 +1,6 @@
 """Clusters between two inputs: the new one with some of the changes of objects and fields taken back.
 
-So the evaluator can say which changes a verdict depends on. Each cluster is resolved from documents, as any input is.
+The evaluator says with them which changes a verdict depends on. Each is resolved from documents, as any input is.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def placements(*clusters: Cluster) -> dict[str, Placement]:
     found: dict[str, Placement] = {}
     for cluster in clusters:
         for pod in cluster.pods:
-            if pod.selectable:
-                found.setdefault(pod.ref, Placement(pod.node, pod.addresses))
+            # A host-network pod has its node's addresses, which are no other pod's to keep.
+            found.setdefault(pod.ref, Placement(pod.node, pod.addresses if pod.selectable else ()))
     return found
 
 
@@ -123,11 +123,8 @@ class ClustersBetween:
 
     def documents(self, reverted: Iterable[Part]) -> list[Document]:
         """Return the documents of the new version with parts of the change taken back."""
-        by_object: dict[int, list[int | None]] = {}
-        for part in reverted:
-            by_object.setdefault(part.object, []).append(part.field)
         found: list[Document | None] = list(self._documents)
-        for number, fields in by_object.items():
+        for number, fields in _by_object(reverted).items():
             before = self._before(number, fields)
             places = self._places.get(self.changed[number].key, ())
             for at in places:
@@ -145,9 +142,7 @@ class ClustersBetween:
 
     def _with_policies(self, reverted: frozenset[Part]) -> Cluster | None:
         """Return the cluster if only valid NetworkPolicies of known namespaces differ, which needs no resolving."""
-        by_object: dict[int, list[int | None]] = {}
-        for part in reverted:
-            by_object.setdefault(part.object, []).append(part.field)
+        by_object = _by_object(reverted)
         if any(not is_network_policy(self.changed[number].key) for number in by_object):
             return None
         self._spend(len(self._documents) // _CHEAPER)
@@ -184,7 +179,15 @@ class ClustersBetween:
         cluster, problems = try_resolve(objects, self._keep, services=self._services)
         if any(one.severity == "error" for one in problems):
             return None
-        return with_hosts(cluster, self._hosts) if self._hosts else cluster
+        return with_hosts(cluster, self._hosts)
+
+
+def _by_object(parts: Iterable[Part]) -> dict[int, list[int | None]]:
+    """Return the fields of parts by the numbers of their objects."""
+    found: dict[int, list[int | None]] = {}
+    for part in parts:
+        found.setdefault(part.object, []).append(part.field)
+    return found
 
 
 def flow_by_name(cluster: Cluster, ends: Ends, asked: AskedPort) -> Flow | None:

@@ -17,7 +17,7 @@ from netlab.frozen import frozen, frozen_with_cache
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
-from netlab.policy.matching import ANY_PEER, field_of
+from netlab.policy.matching import ANY_PEER, peer_path
 from netlab.policy.reasons import (
     backends_reason,
     decided_reason,
@@ -50,7 +50,7 @@ class Match:
         """The path and line of the matching item of ``from`` or ``to``, or of the rule if it lists no peers."""
         if self.peer == ANY_PEER:
             return f"{self.rule.path}{where(self.policy, self.rule)}"
-        path = f"{self.rule.path}.{field_of(self.rule)}[{self.peer}]"
+        path = peer_path(self.rule, self.peer)
         line = self.policy.source.line(path) or self.rule.line
         return f"{path} ({self.policy.source.file}:{line})" if line else path
 

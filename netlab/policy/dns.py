@@ -7,14 +7,14 @@ allows the pods of DNS that netlab adds to a lab with Services.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.services import Service
-from netlab.policy.matched_pods import pods_matched, pods_selected
+from netlab.policy.matched_pods import pods_matched
 from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning
 from netlab.policy.service_ports import pods_of
@@ -52,10 +52,10 @@ def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
         return
     dns = _dns(cluster)
     cut_off: dict[_Ports, list[Pod]] = {}
-    for pod in pods_selected(cluster, policy):
+    for pod in _first_isolated(cluster).get(id(policy), ()):
         policies = isolating(cluster, pod, "egress")
         # Nothing enforces policies on macvlan networks, and a DNS server asks servers outside the cluster.
-        if not policies or policies[0] is not policy or not pod.traits.attachment.enforced:
+        if not pod.traits.attachment.enforced:
             continue
         if dns is not None and id(pod) in dns.all_pods:
             continue
@@ -70,6 +70,18 @@ def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
             f"allow {ports}{towards} under spec.egress"
         )
         yield warning(policy, "spec", message, "dns-cut")
+
+
+def _first_isolated(cluster: Cluster) -> Mapping[int, Sequence[Pod]]:
+    """Return the pods by the identity of the first policy that isolates them for egress."""
+    known: dict[int, list[Pod]] | None = cluster.memo.get("policy.dns.first")
+    if known is None:
+        known = cluster.memo["policy.dns.first"] = {}
+        for pod in cluster.asked_pods():
+            policies = isolating(cluster, pod, "egress")
+            if policies:
+                known.setdefault(id(policies[0]), []).append(pod)
+    return known
 
 
 def only_dns(cluster: Cluster, rule: Rule) -> bool:
@@ -96,9 +108,8 @@ def reaches_dns(cluster: Cluster, pod: Pod, protocol: str) -> bool:
 def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
     """Return the ports of DNS that no rule of these policies allows."""
     # Pods that the same policies isolate have the same result.
-    known: dict[tuple[int, ...], _Ports] = cluster.memo.setdefault("policy.dns.missing", {})
-    key = tuple(map(id, policies))
-    found = known.get(key)
+    known: dict[int, _Ports] = cluster.memo.setdefault("policy.dns.missing", {})
+    found = known.get(id(policies))
     if found is None:
         dns = _dns(cluster)
         wanted = dict((port for _, ports in dns.pods for port in ports) if dns else _FALLBACK)
@@ -106,7 +117,9 @@ def _missing(cluster: Cluster, policies: tuple[NetworkPolicy, ...]) -> _Ports:
         for policy in policies:
             for rule in policy.rules("egress"):
                 opened.update(_opened(cluster, policy, rule, dns))
-        found = known[key] = tuple((protocol, port) for protocol, port in wanted.items() if protocol not in opened)
+        found = known[id(policies)] = tuple(
+            (protocol, port) for protocol, port in wanted.items() if protocol not in opened
+        )
     return found
 
 
@@ -170,11 +183,15 @@ def _matches_port(cluster: Cluster, item: PolicyPort, protocol: str, port: int) 
     """Say whether an item of ``ports`` matches a port; a named port, whether it does on some pod."""
     if not isinstance(item.port, str):
         return port_matches(item, None, protocol, port)
-    known: dict[tuple[PolicyPort, str, int], bool] = cluster.memo.setdefault("policy.names", {})
-    key = (item, protocol, port)
-    if key not in known:
-        known[key] = any(port_matches(item, owner, protocol, port) for owner in cluster.asked_pods())
-    return known[key]
+    known: dict[tuple[str, str], set[int]] | None = cluster.memo.get("policy.names")
+    if known is None:
+        known = cluster.memo["policy.names"] = {}
+        for pod in cluster.asked_pods():
+            # The first of several ports of one name counts, see container_port().
+            first = {(p.name, p.protocol): p.port for p in reversed(pod.ports) if p.name} if pod.selectable else {}
+            for key, number in first.items():
+                known.setdefault(key, set()).add(number)
+    return item.protocol == protocol and port in known.get((item.port, protocol), ())
 
 
 def _dns(cluster: Cluster) -> Dns | None:

@@ -1,4 +1,4 @@
-"""Changed pairs with their cause, and rows of them that are as few as they can easily be."""
+"""Changed pairs with their causes, and rows that are merged where pairs have an end and a cause in common."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ class ExplainedPairs:
 
 
 def merged(rows: Iterable[ExplainedPairs]) -> list[ExplainedPairs]:
-    """Return the same pairs in fewer rows: those with one destination and cause, then those with one source and cause.
+    """Return the same pairs in fewer rows.
 
-    Rows without a cause stay as they are. A merged row stands where its first one stood, and has its text.
+    Rows with the same destination and cause are merged, then rows with the same source and cause. Rows without a cause
+    stay as they are. A merged row has the place and the text of its first one.
     """
     found = list(rows)
     for end in (0, 1):
         alike: dict[Hashable, list[ExplainedPairs]] = {}
         for number, row in enumerate(found):
             alike.setdefault(_key(row, end) if row.because else number, []).append(row)
-        found = [_one(of, end) for of in alike.values()]
+        found = [_merged_row(of, end) for of in alike.values()]
     return found
 
 
@@ -49,7 +50,7 @@ def _key(row: ExplainedPairs, end: int) -> Hashable:
     return name, type(ends[end].members[0]), pairs.asked, pairs.old, pairs.new, row.parts  # type: ignore[union-attr]
 
 
-def _one(rows: Sequence[ExplainedPairs], end: int) -> ExplainedPairs:
+def _merged_row(rows: Sequence[ExplainedPairs], end: int) -> ExplainedPairs:
     first = rows[0]
     if len(rows) == 1:
         return first

@@ -11,8 +11,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.decision import Match
-from netlab.policy.doors import outside
-from netlab.policy.inside_addresses import every_pod, in_families, pod_ranges
+from netlab.policy.inside_addresses import every_pod, in_families, outside_addresses, pod_ranges
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, openings
 from netlab.policy.port_sets import EVERY_SCTP
 from netlab.policy.unread import selecting
@@ -27,7 +26,7 @@ some pods of namespaces that do not exist yet. ``new pods``: pods of certain nam
 
 
 @frozen
-class Side:
+class ExposedSide:
     """One side of a group. ``unenforced`` says why no policy is enforced on it, "" if policies are.
 
     ``unread`` are policies that netlab does not read and that could change the side.
@@ -75,14 +74,14 @@ class Side:
         They may have addresses of pods and nodes too, and have those of the cluster's IP families only.
         """
         found = [replace(one, addresses=in_families(cluster, one)) for one in self.openings.addresses]
-        return tuple(one for one in found if one.addresses & outside(cluster))
+        return tuple(one for one in found if one.addresses & outside_addresses(cluster))
 
     def is_outside(self, cluster: Cluster, one: AddressOpening) -> bool:
         """Say whether an opening has addresses outside of the cluster."""
-        return bool(in_families(cluster, one) & outside(cluster))
+        return bool(in_families(cluster, one) & outside_addresses(cluster))
 
 
-def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
+def exposed_side(cluster: Cluster, pod: Pod, direction: Direction) -> ExposedSide:
     """Return one side of a pod: what it admits, as far as policies are enforced on it."""
     why = _unenforced(cluster, pod, direction)
     of = UNPROTECTED if why else openings(cluster, pod, direction)
@@ -97,10 +96,10 @@ def side(cluster: Cluster, pod: Pod, direction: Direction) -> Side:
             if (admits and direction in one.subject.denies) or (of.isolated and direction in one.subject.allows)
         }.values()
     )
-    known: dict[Hashable, Side] = cluster.memo.setdefault("policy.exposed_sides", {})
+    known: dict[Hashable, ExposedSide] = cluster.memo.setdefault("policy.exposed_sides", {})
     key = (id(of), why, tuple(map(id, unread)))
     if key not in known:
-        known[key] = Side(of, why, unread)
+        known[key] = ExposedSide(of, why, unread)
     return known[key]
 
 
@@ -115,7 +114,7 @@ def _without_sctp(cluster: Cluster, found: Openings) -> Openings:
     return known[id(found)][1]
 
 
-def united(sides: Sequence[Side]) -> Side:
+def united(sides: Sequence[ExposedSide]) -> ExposedSide:
     """Return sides with the same content as one, with the policies and rules of all."""
     first, *others = list({id(one): one for one in sides}.values())
     if not others:

@@ -1,8 +1,8 @@
-"""Exposure: what of each group of pods is open, to pods that do not exist yet too, and where it can go.
+"""Exposure: what each group of pods admits, also from pods that do not exist yet, and what it may reach.
 
 Pods of a group have the same verdicts to and from all endpoints (``policy.groups``), the same openings on both sides
-(``policy.openings``), and the same doors (``policy.doors``). Two pods that no existing endpoint tells apart are in two
-groups if a pod or an address that may come does.
+(``policy.openings``), and the same entry points (``policy.entry_points``). Two pods that no existing endpoint tells
+apart are in two groups if a pod or an address that may come does.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from functools import cached_property
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.policy.doors import Door, doors
-from netlab.policy.exposed_sides import LEVELS, Side, side, united
+from netlab.objects.types import DIRECTIONS
+from netlab.policy.entry_points import EntryPoint, entry_points
+from netlab.policy.exposed_sides import LEVELS, ExposedSide, exposed_side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.new_pods import of_new_pod
@@ -25,16 +26,16 @@ from netlab.policy.stopped_pods import stopped_in
 
 @frozen
 class Exposure:
-    """One group of pods with its sides and doors.
+    """One group of pods with its sides and entry points.
 
-    ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` of those that it may
-    open a port of. ``unknown``: as many more, if policies allow it that netlab does not read.
+    ``sources`` is the number of existing endpoints that may open a port of it, ``destinations`` the number of those
+    that it may open a port of. ``unknown`` has the numbers of those whose verdict is unknown.
     """
 
     group: Group
-    ingress: Side
-    egress: Side
-    doors: tuple[Door, ...]
+    ingress: ExposedSide
+    egress: ExposedSide
+    entry_points: tuple[EntryPoint, ...]
     sources: int
     destinations: int
     unknown: tuple[int, int] = (0, 0)
@@ -47,11 +48,11 @@ class Exposure:
 
 @frozen
 class NewPods:
-    """Namespaces in which a new pod without labels has the same policies, ``ingress`` and ``egress``."""
+    """Namespaces in which a new pod without labels admits the same on both sides."""
 
     namespaces: tuple[str, ...]
-    ingress: Side
-    egress: Side
+    ingress: ExposedSide
+    egress: ExposedSide
 
 
 @frozen_with_cache
@@ -65,11 +66,18 @@ class Exposures:
 
     @cached_property
     def new_pods(self) -> tuple[NewPods, ...]:
-        """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
-        alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
+        """What a new pod without labels admits in each namespace, the widest first. Namespaces that are alike are one.
+
+        Namespaces that have only pods that netlab added are left out, unless the question includes them.
+        """
+        alike: dict[Hashable, list[tuple[str, ExposedSide, ExposedSide]]] = {}
+        asked = {pod.namespace for pod in self.cluster.asked_pods(self.asked.system)}
+        added = {pod.namespace for pod in self.cluster.pods} - asked
         for name in self.cluster.namespaces:
-            sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))
-            alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
+            if name in added:
+                continue
+            ingress, egress = (ExposedSide(of_new_pod(self.cluster, name, one)) for one in DIRECTIONS)
+            alike.setdefault((ingress.content, egress.content), []).append((name, ingress, egress))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
 
@@ -132,13 +140,13 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
     reached = _Reached(found)
     exposed: list[Exposure] = []
     for group in found.groups:
-        parts: dict[Hashable, list[tuple[Pod, Side, Side, tuple[Door, ...]]]] = {}
+        parts: dict[Hashable, list[tuple[Pod, ExposedSide, ExposedSide, tuple[EntryPoint, ...]]]] = {}
         for pod in group.members:
             if isinstance(pod, Pod):
-                ingress, egress = side(cluster, pod, "ingress"), side(cluster, pod, "egress")
-                of_doors = doors(cluster, pod, ingress.openings)
-                key = (ingress.content, egress.content, of_doors, pod.ports)
-                parts.setdefault(key, []).append((pod, ingress, egress, of_doors))
+                ingress, egress = exposed_side(cluster, pod, "ingress"), exposed_side(cluster, pod, "egress")
+                entries = entry_points(cluster, pod, ingress.openings)
+                key = (ingress.content, egress.content, entries, pod.ports)
+                parts.setdefault(key, []).append((pod, ingress, egress, entries))
         for alike in parts.values():
             part = Group(group.number, tuple(pod for pod, *_ in alike), group.services)
             ingress, egress = united([one[1] for one in alike]), united([one[2] for one in alike])

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FEW = 3
 # The most labels in a name.
 _WORDS = 3
+# The labels that name an application: of labels that select the same pods, readers know these best.
+_APPLICATION = ("app=", "app.kubernetes.io/name=", "k8s-app=")
 
 
 @frozen
@@ -125,9 +127,9 @@ class GroupNames:
         return f"{len(pods)} of {of} {','.join(words) or 'pods'}: {called(pods)}"
 
     def _common(self, pods: Sequence[Pod]) -> list[str]:
-        """Return the words that all pods share: labels, short ones first, then attachment and node."""
+        """Return the words that all pods share: the application, other labels, short first, then network and node."""
         shared = reduce(and_, ({*self._words_of(pod)} for pod in pods))
-        return sorted(shared, key=lambda word: ("=" not in word, len(word), word))
+        return sorted(shared, key=lambda word: ("=" not in word, not word.startswith(_APPLICATION), len(word), word))
 
     def _words_of(self, pod: Pod) -> list[str]:
         # A label that holds the pod's own name describes no group.

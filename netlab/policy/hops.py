@@ -1,4 +1,4 @@
-"""Hops: which pods one pod can reach over several connections, each from a pod that the one before reaches."""
+"""Hops: the pods that one pod reaches over several connections, each from a pod that the one before reached."""
 
 from __future__ import annotations
 
@@ -21,10 +21,7 @@ class Step:
 
 @frozen
 class ReachedPods:
-    """Pods that are reached over as many connections as one shortest path has ``steps``; they are of one group.
-
-    The last step names the first of them.
-    """
+    """Pods of one group, and a shortest path to the first of them, its ``steps``."""
 
     pods: tuple[Pod, ...]
     steps: tuple[Step, ...]

@@ -1,10 +1,13 @@
-"""Addresses of pods and nodes in the openings of a side."""
+"""Addresses of pods, of nodes and outside of the cluster; and which of them the openings of a side have."""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from netlab.cluster.node_sources import address_to_network, chosen_network
 from netlab.cluster.types import Cluster, Pod, address_of
-from netlab.policy.address_sets import AddressSet, address_set
+from netlab.objects.types import Prefix
+from netlab.policy.address_sets import ALL_ADDRESSES, NO_MACHINE, AddressSet, address_set
 from netlab.policy.openings import AddressOpening
 from netlab.policy.pod_peers import PodPeers
 
@@ -23,6 +26,19 @@ def pod_ranges(cluster: Cluster) -> AddressSet:
     if found is None:
         cidrs = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
         found = cluster.memo["policy.pod_ranges"] = address_set(cidrs)
+    return found
+
+
+def outside_addresses(cluster: Cluster) -> AddressSet:
+    """Return the addresses outside of the cluster: all but those of pods, Services, nodes and of no machine."""
+    found: AddressSet | None = cluster.memo.get("policy.outside")
+    if found is None:
+        inside: list[Prefix] = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
+        inside += cluster.service_cidrs
+        inside += [ip_network(address) for node in cluster.nodes for address in node.addresses]
+        inside += [ip_network(address) for pod in cluster.pods for address in pod.addresses]
+        inside += NO_MACHINE
+        found = cluster.memo["policy.outside"] = ALL_ADDRESSES - address_set(inside)
     return found
 
 

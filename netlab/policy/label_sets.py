@@ -6,6 +6,7 @@ A set has one condition for each key, so intersection, comparison and emptiness 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import count
 
 from netlab.frozen import frozen
@@ -66,7 +67,7 @@ class LabelSet:
         found = dict(self.conditions)
         for key, values in other.conditions:
             found[key] = found[key] & values if key in found else values
-        return LabelSet(tuple(sorted(found.items(), key=lambda item: item[0])))
+        return LabelSet(tuple(sorted(found.items(), key=_key)))
 
     @property
     def empty(self) -> bool:
@@ -111,6 +112,10 @@ class LabelSet:
         return ",".join(word for key, values in self.conditions for word in _words(key, values)) or "<all>"
 
 
+def _key(condition: tuple[str, LabelValues]) -> str:
+    return condition[0]
+
+
 def _words(key: str, values: LabelValues) -> Iterable[str]:
     """Yield the conditions of a key in kubectl's syntax of selectors."""
     if values.only is not None:
@@ -131,14 +136,15 @@ ALL_NAMESPACES = LabelSet(((NAMESPACE_LABEL, _PRESENT),))
 """The labels of every namespace that may exist: each has the label of its name."""
 
 
+@lru_cache(maxsize=4096)
 def labels_of(selector: LabelSelector | None) -> LabelSet:
     """Return the labels that a selector matches; None matches all."""
-    found = ALL_LABELS
-    for key, value in selector.match_labels if selector is not None else ():
-        found &= LabelSet(((key, LabelValues(frozenset((value,)), absent=False)),))
-    for requirement in selector.match_expressions if selector is not None else ():
-        found &= LabelSet(((requirement.key, _of_requirement(requirement)),))
-    return found
+    if selector is None:
+        return ALL_LABELS
+    found = {key: LabelValues(frozenset((value,)), absent=False) for key, value in selector.match_labels}
+    for requirement in selector.match_expressions:
+        found[requirement.key] = found.get(requirement.key, _ANY) & _of_requirement(requirement)
+    return LabelSet(tuple(sorted(found.items(), key=_key)))
 
 
 def _of_requirement(requirement: Requirement) -> LabelValues:

@@ -70,6 +70,11 @@ def field_of(rule: Rule) -> str:
     return "to" if rule.path.startswith("spec.egress") else "from"
 
 
+def peer_path(rule: Rule, number: int) -> str:
+    """Return the field path of an item of a rule's ``from`` or ``to``; that of the rule for ``ANY_PEER``."""
+    return rule.path if number == ANY_PEER else f"{rule.path}.{field_of(rule)}[{number}]"
+
+
 def _full_mismatch_text(
     cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Endpoint | None, address: Address
 ) -> str:
@@ -96,14 +101,19 @@ def _size(selector: LabelSelector | None) -> int:
 
 def ports_mismatch_text(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> str:
     """Return the mismatch of a rule's ports, "" if one item matches. A rule without ports matches everything."""
-    if not rule.ports:
+    if ports_match(rule, destination, protocol, port):
         return ""
     if port is None:
         return f"port: the rule lists ports, {protocol} has none"
-    if any(port_matches(item, destination, protocol, port) for item in rule.ports):
-        return ""
     wanted = " or ".join(_port_text(item, destination) for item in rule.ports)
     return f"port: {wanted}, asked {port}/{protocol}"
+
+
+def ports_match(rule: Rule, destination: Endpoint | None, protocol: str, port: int | None) -> bool:
+    """Say whether an item of a rule's ports matches, as ``ports_mismatch_text`` does, without its text."""
+    if not rule.ports:
+        return True
+    return port is not None and any(port_matches(item, destination, protocol, port) for item in rule.ports)
 
 
 def port_matches(item: PolicyPort, destination: Endpoint | None, protocol: str, port: int) -> bool:

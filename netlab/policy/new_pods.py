@@ -1,4 +1,4 @@
-"""New pods: what a pod would admit that starts in a namespace."""
+"""What a pod would admit if it started in a namespace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Direction
-from netlab.policy.exposed_sides import side
+from netlab.policy.exposed_sides import exposed_side
 from netlab.policy.openings import UNPROTECTED, Openings
 
 
@@ -27,4 +27,4 @@ def of_new_pod(
         pod = known[key] = replace(
             attached, namespace=namespace, name="(new)", labels=own, ports=(), workload="", addresses=()
         )
-    return side(cluster, pod, direction).openings
+    return exposed_side(cluster, pod, direction).openings

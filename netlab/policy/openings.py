@@ -1,4 +1,4 @@
-"""What one side of a pod admits: which pods, also such that do not exist, which addresses, on which ports.
+"""What one side of a pod admits: pods, also those that do not exist yet, and addresses; and on which ports.
 
 A side is the ingress or the egress of a pod. It admits a flow of a pod if one of ``pods`` has the pod's labels, or if
 one of ``addresses`` has its address. So the openings hold for every pod and address that may come. They are the rules
@@ -7,12 +7,12 @@ of all policies that select the pod, united: the same peers are one opening, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer
-from netlab.objects.types import Address, Direction
+from netlab.objects.types import Direction
 from netlab.policy.address_sets import ALL_ADDRESSES, AddressSet, of_block
 from netlab.policy.decision import Match
 from netlab.policy.matching import ANY_PEER
@@ -51,27 +51,6 @@ class Openings:
     def isolated(self) -> bool:
         """Whether some policy isolates the side."""
         return bool(self.policies)
-
-    def admits(
-        self,
-        other: Mapping[str, str] | None,
-        namespace: Mapping[str, str],
-        address: Address | None,
-        protocol: str,
-        port: int | None,
-        destination: Endpoint | None = None,
-    ) -> bool:
-        """Say whether the side admits a flow of a pod with labels, or of an address; each may be None.
-
-        ``namespace`` has the labels of the pod's namespace. ``destination`` is the flow's, for ports by name.
-        """
-        if other is not None and any(
-            one.peers.has(namespace, other) and one.ports.has(protocol, port, destination) for one in self.pods
-        ):
-            return True
-        return address is not None and any(
-            address in one.addresses and one.ports.has(protocol, port, destination) for one in self.addresses
-        )
 
 
 def ports_to(cluster: Cluster, found: Openings, destination: Pod) -> PortSet:
@@ -139,7 +118,7 @@ def _openings(cluster: Cluster, pod: Pod, direction: Direction, policies: tuple[
                     if not (peers.pods.empty or peers.namespaces.empty):
                         add_pods(peers, ports, Match(policy, rule, number))
     if cluster.policy.icmp != "rules-without-ports":
-        # Then no policy judges ICMP.
+        # No policy judges ICMP.
         before, rules = by_peers.get(EVERY_POD, (PortSet(), []))
         by_peers[EVERY_POD] = (before | ICMP_ONLY, rules)
         by_ports[ICMP_ONLY] = (ALL_ADDRESSES, [])

@@ -1,34 +1,23 @@
-"""Addresses outside of the cluster, in classes: no policy can tell the addresses of a class apart.
+"""Classes of outside addresses, for invariants: no policy can tell the addresses of a class apart.
 
-The ranges of all policies nest, as CIDRs do. So they divide all addresses into at most one class more than there are
-ranges. An ``Outside`` is a machine at one address of a class, which stands for all of them.
+CIDRs nest, so all ranges of policies divide all addresses into at most one class more than there are ranges. An
+``Outside`` is an outside host at one address of a class. It stands for all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 
 from netlab.cluster.types import Cluster, Host
 from netlab.frozen import frozen
 from netlab.objects.types import Address, Prefix
 from netlab.policy import tiers
+from netlab.policy.address_sets import NO_MACHINE
 
 _BITS = {4: 32, 6: 128}
 _MOST_NAMED = 3
 
-# Addresses that name no other machine. 169.254.0.0/16 is not among them, as metadata services have addresses of it.
-_SPECIAL: tuple[Prefix, ...] = (
-    IPv4Network("0.0.0.0/8"),
-    IPv4Network("127.0.0.0/8"),
-    IPv4Network("224.0.0.0/4"),
-    IPv4Network("255.255.255.255/32"),
-    IPv6Network("::/127"),
-    IPv6Network("::ffff:0:0/96"),
-    IPv6Network("fe80::/10"),
-    IPv6Network("ff00::/8"),
-)
 # Examples that a reader takes for an address of the internet, tried in this order.
 _EXAMPLES: tuple[Address, ...] = (
     IPv4Address("203.0.113.10"),
@@ -43,7 +32,7 @@ Span = tuple[int, int]
 
 @frozen
 class Outside(Host):
-    """A machine at one address of a class of outside addresses; ``spans`` are all addresses of the class."""
+    """An outside host at one address of a class of outside addresses; ``spans`` are all addresses of the class."""
 
     spans: tuple[Span, ...] = ()
 
@@ -57,7 +46,7 @@ class Outside(Host):
 
     @property
     def text(self) -> str:
-        """The ranges of the class, or its first address if there are many."""
+        """The ranges of the class; if there are many, its example."""
         made = IPv4Address if self.family == 4 else IPv6Address
         found: list[str] = []
         for first, last in self.spans:
@@ -68,10 +57,10 @@ class Outside(Host):
 
 
 def outside_of(cluster: Cluster, ranges: Iterable[Prefix]) -> tuple[Outside, ...]:
-    """Return a machine for each class of the outside addresses in some ranges.
+    """Return an outside host for each class of the outside addresses in some ranges.
 
-    Outside is what is no address of an endpoint or a Service, and in no range of pods, Services or load balancers. No
-    class is partly in one of the ranges.
+    An outside address is in no range of pods, Services or load balancers, and no endpoint or Service has it. A class
+    is in each of the ranges as a whole or not at all.
     """
     wanted = list(dict.fromkeys(ranges))
     named = [prefix for tier in tiers.TIERS for prefix in tier.reads(cluster).prefixes]
@@ -87,11 +76,6 @@ def outside_of(cluster: Cluster, ranges: Iterable[Prefix]) -> tuple[Outside, ...
     return tuple(found)
 
 
-def with_outside(cluster: Cluster, machines: Sequence[Outside]) -> Cluster:
-    """Return a cluster with more outside hosts."""
-    return replace(cluster, hosts=(*cluster.hosts, *machines)) if machines else cluster
-
-
 def covers(cidr: Prefix, host: Host) -> bool:
     """Say whether a range has an address of a host."""
     return any(address.version == cidr.version and address in cidr for address in host.addresses)
@@ -100,7 +84,7 @@ def covers(cidr: Prefix, host: Host) -> bool:
 def _inside(cluster: Cluster) -> list[Prefix]:
     prefixes = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
     prefixes += [prefix for node in cluster.nodes for of in node.pod_cidrs.values() for prefix in of]
-    prefixes += [*cluster.service_cidrs, *cluster.load_balancer_cidrs, *_SPECIAL]
+    prefixes += [*cluster.service_cidrs, *cluster.load_balancer_cidrs, *NO_MACHINE]
     addresses = [*cluster.by_address]
     for service in cluster.services:
         balanced = (one.address for one in service.load_balancer if one.address is not None)
@@ -153,7 +137,7 @@ def _classes(
         advance(around[-1][0][1] + 1)
         around.pop()
     for spans in spans_of.values():
-        yield _machine(family, spans)
+        yield _host(family, spans)
 
 
 def _order(span: Span) -> tuple[int, int]:
@@ -165,7 +149,7 @@ def _span(prefix: Prefix) -> Span:
     return int(prefix.network_address), int(prefix.broadcast_address)
 
 
-def _machine(family: int, spans: Sequence[Span]) -> Outside:
+def _host(family: int, spans: Sequence[Span]) -> Outside:
     own = [int(one) for one in _EXAMPLES if one.version == family]
     number = next((n for n in own if any(first <= n <= last for first, last in spans)), None)
     if number is None:

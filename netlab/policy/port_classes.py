@@ -1,4 +1,4 @@
-"""Ports in classes: no policy, and no translation, can tell the ports of a class apart."""
+"""Classes of ports, for invariants: no policy and no translation can tell the ports of a class apart."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netlab.cluster.host_ports import published
 from netlab.cluster.types import Cluster
-from netlab.objects.invariants import LAST_PORT, PortSpan
+from netlab.objects.invariants import PortSpan
+from netlab.objects.types import LAST_PORT
 from netlab.policy import tiers
 from netlab.policy.by_settings import PORTS
+from netlab.policy.port_sets import joined
 
 
 class PortClasses:
-    """The classes of all ports of TCP, UDP and SCTP, in order, and ICMP; no class is partly in a span of ``spans``."""
+    """The classes of all ports of TCP, UDP and SCTP, in order, and ICMP.
+
+    A class is in each of ``spans`` as a whole or not at all.
+    """
 
     def __init__(self, cluster: Cluster, spans: Iterable[PortSpan]) -> None:
         self._declared: dict[str, set[int]] = {protocol: set() for protocol in PORTS}
@@ -36,7 +41,7 @@ class PortClasses:
         self._of_machines = self._classes(_with_translated(cluster, begins))
 
     def of(self, spans: Sequence[PortSpan], *, machine: bool) -> Sequence[PortSpan]:
-        """Return the classes that make up some spans; ``machine``: of what nodes may translate."""
+        """Return the classes that make up some spans; ``machine``: of destinations that nodes may translate."""
         found = self._of_machines if machine else self._of_pods
         return [one for one in found if is_in(one, spans)]
 
@@ -63,24 +68,20 @@ class PortClasses:
 
 
 def is_in(one: PortSpan, spans: Iterable[PortSpan]) -> bool:
-    """Say whether the first port of a span is in one of some spans."""
+    """Say whether one of some spans has the first port of a span."""
     return any(span.protocol == one.protocol and span.first <= one.first <= span.last for span in spans)
 
 
-def joined(spans: Iterable[PortSpan]) -> tuple[PortSpan, ...]:
-    """Return spans in which no two follow one another."""
-    found: list[PortSpan] = []
-    for one in sorted(spans, key=lambda span: ((*PORTS, "ICMP").index(span.protocol), span.first)):
-        last = found[-1] if found else None
-        if last is not None and last.protocol == one.protocol and last.last + 1 == one.first:
-            found[-1] = PortSpan(one.protocol, last.first, one.last)
-        else:
-            found.append(one)
-    return tuple(found)
+def joined_spans(spans: Iterable[PortSpan]) -> tuple[PortSpan, ...]:
+    """Return spans by protocol and port; those that overlap or touch are one."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for one in spans:
+        ranges.setdefault(one.protocol, []).append((one.first, one.last))
+    return tuple(PortSpan(name, *found) for name in (*PORTS, "ICMP") for found in joined(ranges.get(name, ())))
 
 
 def _with_translated(cluster: Cluster, begins: Mapping[str, set[int]]) -> dict[str, set[int]]:
-    """Return the beginnings of classes with the ports of machines that nodes translate, or treat in another way."""
+    """Return where classes begin, with the ports that nodes translate or treat in a way of their own."""
     lowest, highest = cluster.node_ports
     found = {protocol: of | {lowest, highest + 1} for protocol, of in begins.items()}
     for one in published(cluster):

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from netlab.cluster.types import Endpoint
 from netlab.frozen import frozen
 from netlab.objects.policies import PolicyPort
+from netlab.objects.types import LAST_PORT
 from netlab.policy.by_settings import PORTS
 from netlab.policy.matching import container_port
 
 Ranges = tuple[tuple[int, int], ...]
 """Disjoint ranges with both ends, sorted, with a gap between any two."""
 
-LAST = 65535
-_FULL: Ranges = ((1, LAST),)
+_FULL: Ranges = ((1, LAST_PORT),)
 
 
 @frozen
@@ -51,7 +51,15 @@ class PortSet:
 
     def meets(self, other: PortSet) -> bool:
         """Say whether both sets have a port; neither has names."""
-        return bool(self - (self - other))
+        if self.icmp and other.icmp:
+            return True
+        ours = dict(self.ranges)
+        return any(
+            low <= last and first <= high
+            for protocol, ranges in other.ranges
+            for first, last in ranges
+            for low, high in ours.get(protocol, ())
+        )
 
     def __bool__(self) -> bool:
         return bool(self.ranges or self.icmp or self.names)
@@ -116,7 +124,7 @@ def ports_of(items: Iterable[PolicyPort], destination: Endpoint | None = None) -
             ranges[item.protocol] = [*ranges.get(item.protocol, ()), *_FULL]
         elif item.port:
             ranges.setdefault(item.protocol, []).append((item.port, item.end_port or item.port))
-    return PortSet() | _made({protocol: joined(of) for protocol, of in ranges.items()}, False, names)
+    return _made({protocol: joined(of) for protocol, of in ranges.items()}, False, names)
 
 
 def _made(ranges: dict[str, Ranges], icmp: bool, names: Iterable[tuple[str, str]]) -> PortSet:
@@ -136,21 +144,21 @@ def joined(ranges: Iterable[tuple[int, int]]) -> Ranges:
     return tuple(found)
 
 
-def without(ranges: Ranges, holes: Ranges) -> Iterator[tuple[int, int]]:
-    """Yield the parts of ranges that are in no hole."""
+def without(ranges: Ranges, others: Ranges) -> Iterator[tuple[int, int]]:
+    """Yield the parts of ranges that are in none of the others."""
     at = 0
     for low, high in ranges:
-        while at < len(holes) and holes[at][1] < low:
+        while at < len(others) and others[at][1] < low:
             at += 1
         number = at
-        while number < len(holes) and holes[number][0] <= high:
-            if holes[number][0] > low:
-                yield low, holes[number][0] - 1
-            low = max(low, holes[number][1] + 1)
+        while number < len(others) and others[number][0] <= high:
+            if others[number][0] > low:
+                yield low, others[number][0] - 1
+            low = max(low, others[number][1] + 1)
             number += 1
         if low <= high:
             yield low, high
 
 
-def _left(ranges: Ranges, holes: Ranges) -> Ranges:
-    return tuple(without(ranges, holes))
+def _left(ranges: Ranges, others: Ranges) -> Ranges:
+    return tuple(without(ranges, others))

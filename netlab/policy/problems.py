@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
+from netlab.quantity import few
 
 _FEW = 5
 
@@ -18,6 +19,4 @@ def warning(policy: NetworkPolicy, path: str, message: str, rule: str, together:
 
 def some(names: Iterable[str]) -> str:
     """Return names as text: the first ones, and the number of the others."""
-    listed: Sequence[str] = names if isinstance(names, Sequence) else list(names)
-    more = f" and {len(listed) - _FEW} more" if len(listed) > _FEW else ""
-    return f"{', '.join(listed[:_FEW])}{more}"
+    return few(list(names), _FEW)

@@ -8,6 +8,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.problems import some
+from netlab.quantity import few
 from netlab.verdicts import Expected
 
 # A reason names at most so many policies, as each pair has a reason and it is one line.
@@ -81,8 +82,7 @@ def without_effect_text(why: str) -> str:
 def named(*policies: NetworkPolicy) -> str:
     """Return the kind and names of policies, ``NetworkPolicies shop/db, shop/web``, and the number of further ones."""
     kind = "NetworkPolicy" if len(policies) == 1 else "NetworkPolicies"
-    more = f" and {len(policies) - _FEW} more" if len(policies) > _FEW else ""
-    return f"{kind} {', '.join(policy.meta.key for policy in policies[:_FEW])}{more}"
+    return f"{kind} {few([policy.meta.key for policy in policies], _FEW)}"
 
 
 def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:

@@ -1,23 +1,22 @@
-"""What the ends of an invariant's rule select in a cluster."""
+"""What the ends of a rule of invariants select in a cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from netlab.cluster.services.system import SYSTEM_NAMESPACES
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.invariants import InvariantRule, RuleEnd
 from netlab.objects.services import Service
+from netlab.objects.similar_names import did_you_mean, similar
 from netlab.policy.outside import Outside, covers
 
-SYSTEM_NAMESPACES = ("kube-system", "ingress-nginx")
-"""The namespaces of the pods that netlab adds."""
 
-
-def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
+def selected(cluster: Cluster, end: RuleEnd, family: int = 0) -> tuple[Endpoint, ...]:
     """Return the endpoints that an end selects, in the cluster's order.
 
-    Pods that netlab added are selected only if the end states their namespace.
+    Pods that netlab added are selected only if the end states their namespace. A range has no address of the other IP
+    ``family``, so it selects no host there, whatever other address the host has; 0 stands for both.
     """
     match end.kind:
         case "pods":
@@ -29,7 +28,9 @@ def selected(cluster: Cluster, end: RuleEnd) -> tuple[Endpoint, ...]:
         case "nodes":
             return cluster.nodes
         case "cidr":
-            return tuple(host for host in cluster.hosts if end.cidr is not None and covers(end.cidr, host))
+            if end.cidr is None or end.cidr.version == 10 - family:
+                return ()
+            return tuple(host for host in cluster.hosts if covers(end.cidr, host))
         case "service":
             return ()
 
@@ -40,22 +41,22 @@ def service_of(cluster: Cluster, end: RuleEnd) -> Service | None:
 
 
 def others(cluster: Cluster, rule: InvariantRule) -> tuple[Endpoint, ...]:
-    """Return what a rule with ``only`` counts as others: all pods, outside hosts and outside addresses.
+    """Return the endpoints that ``only`` of a rule is about: all pods, outside hosts and outside addresses.
 
-    Pods that netlab added are among them if the rule names their namespace.
+    Pods that netlab added count if the rule names their namespace.
     """
     system = any(end.namespace in SYSTEM_NAMESPACES for end in rule.ends)
     return (*cluster.asked_pods(system), *cluster.hosts)
 
 
 def without_match(cluster: Cluster, end: RuleEnd) -> str:
-    """Return, as text, what an end selects nothing of, with similar names."""
+    """Return why an end selects nothing, with similar names."""
     names: Sequence[str] = ()
     match end.kind:
         case "pods":
             known = list(cluster.namespaces)
             if end.namespace and end.namespace not in known:
-                return f"no namespace {end.namespace!r}{_similar(end.namespace, known)}"
+                return f"no namespace {end.namespace!r}{did_you_mean(similar(end.namespace, known))}"
             return f"no pod matches {end}"
         case "host":
             names = [host.name for host in cluster.hosts if not isinstance(host, Outside)]
@@ -66,15 +67,10 @@ def without_match(cluster: Cluster, end: RuleEnd) -> str:
         case "hosts" | "nodes":
             return f"the input has no {end.kind}"
     what = "Service" if end.kind == "service" else end.kind
-    return f"no {what} {end.name!r}{_similar(end.name, names)}"
+    return f"no {what} {end.name!r}{did_you_mean(similar(end.name, names))}"
 
 
 def _selects(cluster: Cluster, end: RuleEnd, pod: Pod) -> bool:
     if end.namespace and pod.namespace != end.namespace:
         return False
     return end.spaces.matches(cluster.namespaces.get(pod.namespace, {})) and end.labels.matches(pod.labels)
-
-
-def _similar(name: str, known: Sequence[str]) -> str:
-    near = get_close_matches(name, known, n=3)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

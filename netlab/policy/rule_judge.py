@@ -1,20 +1,21 @@
-"""Judges the rules of invariants over sets of endpoints and classes of ports: exact, without a question per pair."""
+"""Judges the rules of invariants over sets of endpoints and classes of ports: exact, and without asking each pair."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from netlab.cluster.outside import with_hosts
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.invariants import InvariantRule, PortSpan, RuleEnd
 from netlab.objects.services import Service
-from netlab.policy.outside import outside_of, with_outside
-from netlab.policy.port_classes import PortClasses, is_in, joined
+from netlab.policy.outside import outside_of
+from netlab.policy.port_classes import PortClasses, is_in, joined_spans
 from netlab.policy.rule_ends import others, selected, service_of, without_match
 from netlab.policy.rule_results import Breach, FamilyResult, RuleResult
 from netlab.policy.tiers.tier import AskedPort
-from netlab.policy.verdict_sets import Asked, RuleQuestions, Selected, VerdictSets, is_translatable
+from netlab.policy.verdict_sets import Destinations, RuleQuestions, Selected, VerdictSets, is_translatable
 from netlab.verdicts import Expected
 
 _EVERYWHERE = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
@@ -26,12 +27,12 @@ class Question(NamedTuple):
     """Pairs that a rule asks about on one class of ports: the sources, one destination, and the class."""
 
     sources: Selected
-    asked: Asked
+    to: Destinations
     ports: PortSpan
 
 
 class RuleJudge:
-    """Judges rules about one cluster, in which machines stand for the classes of outside addresses."""
+    """Judges rules about one cluster. In ``cluster`` an outside host stands for each class of outside addresses."""
 
     def __init__(self, cluster: Cluster, rules: Sequence[InvariantRule]) -> None:
         self._given = cluster
@@ -39,7 +40,7 @@ class RuleJudge:
         ranges: list[IPv4Network | IPv6Network] = [end.cidr for end in ends if end.cidr is not None]
         ranges += _EVERYWHERE if any(rule.only is not None for rule in rules) else ()
         self.outside = outside_of(cluster, ranges)
-        self.cluster = with_outside(cluster, self.outside)
+        self.cluster = with_hosts(cluster, self.outside)
         spans = [span for rule in rules for span in rule.ports]
         spans += [span for rule in rules for one in rule.only or () for span in one.ports]
         self._ports = PortClasses(self.cluster, spans)
@@ -56,7 +57,7 @@ class RuleJudge:
 
     def questions(self, rule: InvariantRule, family: int) -> Iterator[Question]:
         """Yield what a rule asks about in an IP family."""
-        yield from self._questions_of(_Chosen(self.cluster, rule, self.sets), rule, family)
+        yield from self._questions_of(_Chosen(self.cluster, rule, self.sets, family), rule, family)
 
     def _questions_of(self, chosen: _Chosen, rule: InvariantRule, family: int) -> Iterator[Question]:
         for machine in (False, True):
@@ -64,11 +65,11 @@ class RuleJudge:
                 sources, destinations = chosen.ends(span)
                 for kind, some in destinations.of.items():
                     if is_translatable(some[0]) == machine:
-                        yield Question(sources, Asked(kind, some, token=destinations.token(1 << kind)), span)
-        if chosen.service is not None and chosen.asks_service(family):
+                        yield Question(sources, Destinations(kind, some, token=destinations.token(1 << kind)), span)
+        if chosen.asks_service(family):
             for span in chosen.service_ports():
                 sources, _ = chosen.ends(span)
-                yield Question(sources, Asked(-1, (), chosen.service), span)
+                yield Question(sources, Destinations(-1, (), chosen.service), span)
 
     def asked_port(self, question: Question, family: int) -> AskedPort:
         """Return the example of a question's class of ports."""
@@ -77,12 +78,12 @@ class RuleJudge:
     def _of_family(self, rule: InvariantRule, family: int) -> FamilyResult:
         found: dict[tuple[object, ...], tuple[_Alike, list[PortSpan]]] = {}
         open_somewhere = unknown_somewhere = False
-        chosen = _Chosen(self.cluster, rule, self.sets)
+        chosen = _Chosen(self.cluster, rule, self.sets, family)
         for question in self._questions_of(chosen, rule, family):
-            among = self.sets.sources(question.asked, family, question.sources)
+            among = self.sets.sources(question.to, family, question.sources)
             if not among:
                 continue
-            by_verdict = self.sets.verdicts(question.asked, self.asked_port(question, family), among)
+            by_verdict = self.sets.verdicts(question.to, self.asked_port(question, family), among)
             denied = among & ~(by_verdict.allow | by_verdict.some | by_verdict.unknown)
             open_somewhere |= bool(by_verdict.allow | by_verdict.some)
             unknown_somewhere |= bool(by_verdict.unknown)
@@ -93,7 +94,7 @@ class RuleJudge:
                 wrong.insert(0, ("deny", denied))
             for verdict, kinds in wrong:
                 if kinds:
-                    alike = _Alike(question.asked, verdict, kinds, question.sources)
+                    alike = _Alike(question.to, verdict, kinds, question.sources)
                     found.setdefault(alike.key, (alike, []))[1].append(question.ports)
         pairs = self._pairs_of(chosen, family)
         if rule.verdict == "some":
@@ -108,9 +109,10 @@ class RuleJudge:
     def _pairs_of(self, chosen: _Chosen, family: int) -> int:
         """Return the number of pairs that a rule asks about on some port."""
         sources, destinations = chosen.every_end()
-        asked = [Asked(kind, some) for kind, some in destinations.of.items()]
-        asked += [Asked(-1, (), chosen.service)] if chosen.service is not None and chosen.asks_service(family) else []
-        return sum(_pairs(sources, one, self.sets.sources(one, family, sources)) for one in asked)
+        every = [Destinations(kind, some) for kind, some in destinations.of.items()]
+        if chosen.asks_service(family):
+            every.append(Destinations(-1, (), chosen.service))
+        return sum(_pairs(sources, one, self.sets.sources(one, family, sources)) for one in every)
 
     # --- breaches -----------------------------------------------------------------------------------------------------
 
@@ -118,24 +120,26 @@ class RuleJudge:
         """Return the breaches with the most pairs, and the number of the others."""
         merged: dict[tuple[object, ...], tuple[list[_Alike], tuple[PortSpan, ...]]] = {}
         for alike, ports in found:
-            spans = joined(ports)
-            same = (alike.verdict, alike.kinds, alike.sources.token(alike.kinds), id(alike.asked.service), spans)
+            spans = joined_spans(ports)
+            same = (alike.verdict, alike.kinds, alike.sources.token(alike.kinds), id(alike.to.service), spans)
             merged.setdefault(same, ([], spans))[0].append(alike)
         ordered = sorted(merged.values(), key=lambda one: -sum(map(_wrong_pairs, one[0])))
         breaches = [self._breach(of, ports, family) for of, ports in ordered[:MOST_BREACHES]]
         return tuple(breaches), len(ordered) - len(breaches)
 
     def _breach(self, of: Sequence[_Alike], ports: tuple[PortSpan, ...], family: int) -> Breach:
-        of = sorted(of, key=lambda alike: alike.asked.kind)
+        of = sorted(of, key=lambda alike: alike.to.kind)
         first = of[0]
         sources = first.sources.members(first.kinds)
-        ends: tuple[Endpoint, ...] | Service = tuple(end for alike in of for end in alike.asked.members)
+        ends: tuple[Endpoint, ...] | Service = tuple(end for alike in of for end in alike.to.members)
         example: Endpoint | Service
-        if first.asked.service is not None:
-            ends = example = first.asked.service
+        if first.to.service is not None:
+            ends = example = first.to.service
             source = sources[0]
         else:
-            source, example = _example(sources, first.asked.members)
+            pair = pair_of(sources, first.to.members)
+            assert pair is not None
+            source, example = pair
         # A port that the destination declares is the best example.
         port = min(ports, key=lambda span: not _declares(example, span))
         asked = (family, *self._ports.example(port))
@@ -164,15 +168,15 @@ class RuleJudge:
         if rule.verdict == "deny":
             return "" if self._open_without_policies(rule, family) else "it holds without any policy too"
         for question in self.questions(rule, family):
-            among = self.sets.sources(question.asked, family, question.sources)
-            if among and self.sets.judged(question.asked, self.asked_port(question, family), among):
+            among = self.sets.sources(question.to, family, question.sources)
+            if among and self.sets.judged(question.to, self.asked_port(question, family), among):
                 return ""
         return "no policy selects either end, so nothing could forbid it"
 
     def _open_without_policies(self, rule: InvariantRule, family: int) -> bool:
         for question in self.questions(rule, family):
-            among = self.sets.sources(question.asked, family, question.sources)
-            if among and self.sets.connected(question.asked, self.asked_port(question, family), among):
+            among = self.sets.sources(question.to, family, question.sources)
+            if among and self.sets.connected(question.to, self.asked_port(question, family), among):
                 return True
         return False
 
@@ -180,37 +184,36 @@ class RuleJudge:
 class _Alike(NamedTuple):
     """Kinds of sources with one wrong verdict towards a destination."""
 
-    asked: Asked
+    to: Destinations
     verdict: Expected
     kinds: int
     sources: Selected
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What two of them have in common that are about the same pairs and the same verdict."""
+        """A value that is equal for two of them about the same pairs with the same verdict."""
         return (
-            *(self.asked.kind, self.asked.token, id(self.asked.service), self.verdict),
+            *(self.to.kind, self.to.token, id(self.to.service), self.verdict),
             *(self.kinds, self.sources.token(self.kinds)),
         )
 
 
 class _Chosen:
-    """The endpoints of a rule's two ends by kind; with ``only`` they depend on the port."""
+    """The endpoints of a rule's two ends by kind in an IP family; with ``only`` they depend on the port."""
 
-    def __init__(self, cluster: Cluster, rule: InvariantRule, sets: VerdictSets) -> None:
+    def __init__(self, cluster: Cluster, rule: InvariantRule, sets: VerdictSets, family: int = 0) -> None:
         self._rule = rule
         self._sets = sets
         self.service: Service | None = None
-        self._fixed = {side: self._of(cluster, end) for side, end in _sides(rule) if end is not None}
-        self._listed = [(one.ports, {id(end) for end in selected(cluster, one.end)}) for one in rule.only or ()]
+        self._fixed = {
+            side: sets.selected(selected(cluster, end, family)) for side, end in _sides(rule) if end is not None
+        }
+        self._listed = [(one.ports, {id(end) for end in selected(cluster, one.end, family)}) for one in rule.only or ()]
         self._others = others(cluster, rule) if rule.only is not None else ()
         self._known: dict[tuple[int, ...], Selected] = {}
         for _, end in _sides(rule):
             if end is not None and end.kind == "service":
                 self.service = service_of(cluster, end)
-
-    def _of(self, cluster: Cluster, end: RuleEnd) -> Selected:
-        return self._sets.selected(selected(cluster, end))
 
     def ends(self, span: PortSpan) -> tuple[Selected, Selected]:
         """Return the sources and the destinations on a class of ports."""
@@ -230,8 +233,10 @@ class _Chosen:
         return self._beside(self._without(set.intersection(*always) if always else set()))
 
     def asks_service(self, family: int) -> bool:
-        """Say whether the Service is asked in an IP family: it has an address of it, or no address at all."""
-        addresses = self.service.cluster_ips if self.service is not None else ()
+        """Say whether a Service is asked in an IP family: it has an address of the family, or no address at all."""
+        if self.service is None:
+            return False
+        addresses = self.service.cluster_ips
         return not addresses or any(address.version == family for address in addresses)
 
     def service_ports(self) -> list[PortSpan]:
@@ -253,20 +258,20 @@ def _sides(rule: InvariantRule) -> tuple[tuple[str, RuleEnd | None], ...]:
     return ("source", rule.source), ("destination", rule.destination)
 
 
-def _pairs(sources: Selected, asked: Asked, among: int) -> int:
-    if asked.service is not None:
+def _pairs(sources: Selected, to: Destinations, among: int) -> int:
+    if to.service is not None:
         return sources.size(among)
-    own = {id(one) for one in sources.of.get(asked.kind, ())} if among >> asked.kind & 1 else set()
-    return sources.size(among) * len(asked.members) - sum(id(one) in own for one in asked.members)
+    own = {id(one) for one in sources.of.get(to.kind, ())} if among >> to.kind & 1 else set()
+    return sources.size(among) * len(to.members) - sum(id(one) in own for one in to.members)
 
 
 def _wrong_pairs(alike: _Alike) -> int:
-    return _pairs(alike.sources, alike.asked, alike.kinds)
+    return _pairs(alike.sources, alike.to, alike.kinds)
 
 
-def _example(sources: Iterable[Endpoint], destinations: Sequence[Endpoint]) -> tuple[Endpoint, Endpoint]:
-    """Return a pair of two different endpoints."""
-    return next((s, d) for s in sources for d in destinations if s is not d)
+def pair_of(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> tuple[Endpoint, Endpoint] | None:
+    """Return a source and another endpoint as destination, None if there is no such pair."""
+    return next(((s, d) for s in sources[:2] for d in destinations[:2] if s is not d), None)
 
 
 def _declares(end: Endpoint | Service, span: PortSpan) -> bool:

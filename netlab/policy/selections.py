@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 
 from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
-from netlab.objects.types import Direction
+from netlab.objects.similar_names import did_you_mean, similar
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
-from netlab.policy.matching import field_of, peer_mismatch_text
+from netlab.policy.matching import ANY_PEER, peer_mismatch_text, peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.port_sets import PortSet, ports_of
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unread import selecting
-
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen
 class SelectedPeers:
     """One item of ``from`` or ``to``, with the existing endpoints that it matches. ``namespaces`` are those of pods.
 
-    The number -1 stands for a rule without peers, which matches everything; then ``peer`` is None.
+    ``number`` is ``ANY_PEER`` and ``peer`` None for a rule without peers, which matches everything.
     """
 
     number: int
@@ -47,7 +45,7 @@ class SelectedRule:
 
     def path(self, peer: SelectedPeers) -> str:
         """Return the field path of a peer."""
-        return self.rule.path if peer.number < 0 else f"{self.rule.path}.{field_of(self.rule)}[{peer.number}]"
+        return peer_path(self.rule, peer.number)
 
 
 @frozen
@@ -104,7 +102,7 @@ def _rules(cluster: Cluster, policy: NetworkPolicy) -> Iterator[SelectedRule]:
         for rule in policy.rules(direction):
             peers = [_peers(cluster, policy, number, peer) for number, peer in enumerate(rule.peers)]
             if not rule.peers:
-                peers = [SelectedPeers(-1, None, tuple(cluster.namespaces), cluster.pods, _others(cluster))]
+                peers = [SelectedPeers(ANY_PEER, None, tuple(cluster.namespaces), cluster.pods, _others(cluster))]
             yield SelectedRule(direction, rule, ports_of(rule.ports), tuple(peers))
 
 
@@ -148,14 +146,14 @@ _POLICIES = ("networkpolicy", "networkpolicies", "netpol")
 _PODS = ("pod", "pods", "po")
 
 
-def find_selection(cluster: Cluster, text: str, namespace: str = "default") -> PolicySelection | PodSelection:
-    """Return what a policy selects, or which policies select a pod or the pods of a workload.
+def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> list[PolicySelection | PodSelection]:
+    """Return the selections of all that have a name: of a policy, and of a pod or the pods of a workload.
 
     ``text`` is ``NAMESPACE/NAME``, ``NAME`` in ``namespace``, or either with a kind before it, as ``pod/shop/web`` and
-    ``networkpolicy/web``.
+    ``networkpolicy/web``. Without a kind it may name a policy and a workload.
 
     Raises:
-      UsageError: if nothing has the name, or several objects have it. The message lists them.
+      UsageError: if nothing has the name.
     """
     parts = text.split("/")
     kinds = _kinds(cluster)
@@ -173,9 +171,7 @@ def find_selection(cluster: Cluster, text: str, namespace: str = "default") -> P
         found = {name: make for name, make in found.items() if name.partition("/")[0] in ("pod", "networkpolicy")}
     if not found:
         raise UsageError(_missing(cluster, wanted or "policy, pod or workload", key))
-    if len(found) > 1:
-        raise UsageError(f"{text!r} is the name of several objects: write {' or '.join(found)}")
-    return next(iter(found.values()))()
+    return [make() for make in found.values()]
 
 
 def _kinds(cluster: Cluster) -> dict[str, str]:
@@ -218,8 +214,4 @@ def _missing(cluster: Cluster, what: str, key: str) -> str:
     unread = next((one for one in cluster.unread if one.meta.key == key), None)
     if unread is not None:
         return f"{unread} is a policy that netlab does not read, so it is not known what it selects"
-    name = key.rpartition("/")[2]
-    near = [one for one in dict.fromkeys(known) if one.rpartition("/")[2] == name][:3]
-    near = near or get_close_matches(key, dict.fromkeys(known), n=3)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"no {what} {key!r}{hint}"
+    return f"no {what} {key!r}{did_you_mean(similar(key, known))}"

@@ -14,7 +14,7 @@ from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address, Prefix
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.problems import warning
 from netlab.policy.reasons import labels_text
 
@@ -32,7 +32,7 @@ def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[P
                 continue
             message = _message(cluster, owners, block.cidr)
             if message:
-                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock.cidr"
+                path = f"{peer_path(rule, number)}.ipBlock.cidr"
                 yield warning(policy, path, message, "service-address")
 
 

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.selectors import LabelSelector
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
-from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace, pods_matched, pods_selected
+from netlab.policy.matched_pods import namespaces_matched, pod_sets
 from netlab.policy.matching import container_port, port_matches
 from netlab.policy.problems import some, warning
 
@@ -34,9 +33,10 @@ def pods_of(cluster: Cluster, service: Service) -> tuple[Pod, ...]:
     known: dict[int, tuple[Pod, ...]] = cluster.memo.setdefault("policy.services", {})
     found = known.get(id(service))
     if found is None:
-        wanted = service.selector.items()
-        here = pods_by_namespace(cluster).get(service.meta.namespace, ()) if wanted else ()
-        found = known[id(service)] = tuple(pod for pod in here if pod.selectable and wanted <= pod.labels.items())
+        from netlab.cluster.services import pod_index
+
+        behind = pod_index.pods_of(cluster, service)
+        found = known[id(service)] = tuple(pod for pod in behind if pod.selectable and not pod.system)
     return found
 
 
@@ -154,42 +154,48 @@ def _behind_ingress(
     cluster: Cluster, policy: NetworkPolicy, item: PolicyPort, spaces: _ByNamespace
 ) -> Iterator[_Matched]:
     services = spaces.get(policy.meta.namespace)
-    selected = pods_selected(cluster, policy) if services else ()
-    if not services or any(_declares(pod, item) for pod in selected):
+    sets = pod_sets(cluster)
+    selected = sets.selected(policy) if services else 0
+    if not services or selected & _declaring(cluster, item):
         return
-    selected_ids = set(map(id, selected))
     for service, port in services:
-        yield service, port, [pod for pod in pods_of(cluster, service) if id(pod) in selected_ids]
+        found = selected & _set_of(cluster, service)
+        if found:
+            yield service, port, sets.pods(found)
 
 
 def _behind_egress(
     cluster: Cluster, policy: NetworkPolicy, peers: Sequence[Peer], item: PolicyPort, spaces: _ByNamespace
 ) -> Iterator[_Matched]:
-    if any(_declares(pod, item) for peer in peers for pod in pods_matched(cluster, policy, peer) if pod.selectable):
+    sets = pod_sets(cluster)
+    matched = 0
+    for peer in peers:
+        matched |= sets.matched(policy, peer)
+    if matched & _declaring(cluster, item):
         return
-    matched = {peer: set(namespaces_matched(cluster, policy, peer)) & spaces.keys() for peer in peers}
-    for name in sorted(set().union(*matched.values())):
-        here = [peer for peer, names in matched.items() if name in names]
+    spaces_of = {name for peer in peers for name in namespaces_matched(cluster, policy, peer) if name in spaces}
+    for name in sorted(spaces_of):
         for service, port in spaces[name]:
-            found = [_having(cluster, service, peer) for peer in here]
-            if len(found) > 1:
-                matched_ids = {id(pod) for pods in found for pod in pods}
-                found = [tuple(pod for pod in pods_of(cluster, service) if id(pod) in matched_ids)]
-            yield service, port, found[0]
+            found = matched & _set_of(cluster, service)
+            if found:
+                yield service, port, sets.pods(found)
 
 
-def _having(cluster: Cluster, service: Service, peer: Peer) -> tuple[Pod, ...]:
-    """Return the pods of a Service that a peer's podSelector matches."""
-    if peer.pod_selector is None:
-        return pods_of(cluster, service)
-    # Many rules ask for the same labels of the same Services.
-    known: dict[tuple[int, LabelSelector], tuple[Pod, ...]] = cluster.memo.setdefault("policy.service_ports.pods", {})
-    key = (id(service), peer.pod_selector)
-    found = known.get(key)
-    if found is None:
-        matches = peer.pod_selector.matches
-        found = known[key] = tuple(pod for pod in pods_of(cluster, service) if matches(pod.labels))
-    return found
+def _set_of(cluster: Cluster, service: Service) -> int:
+    """Return the set of ``pods_of``."""
+    known: dict[int, int] = cluster.memo.setdefault("policy.service_ports.sets", {})
+    if id(service) not in known:
+        known[id(service)] = pod_sets(cluster).of(pods_of(cluster, service))
+    return known[id(service)]
+
+
+def _declaring(cluster: Cluster, item: PolicyPort) -> int:
+    """Return the set of the pods that policies apply to and that declare a port."""
+    known: dict[_Key, int] = cluster.memo.setdefault("policy.service_ports.declaring", {})
+    key = (item.port, item.protocol)
+    if key not in known:
+        known[key] = pod_sets(cluster).having(lambda pod: pod.selectable and _declares(pod, item))
+    return known[key]
 
 
 def _text(rule: Rule, item: PolicyPort, found: Iterable[_Matched]) -> str:

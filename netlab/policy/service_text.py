@@ -14,7 +14,7 @@ from netlab.cluster.translate.services import Frontend
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import PolicyPort
 from netlab.policy.decision import Decision, Side
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.problems import some
 from netlab.policy.reasons import named, service_text, where
 
@@ -109,7 +109,7 @@ def _of_side(decision: Decision, side: Side, frontend: Frontend) -> Iterator[str
                     continue
                 if seen.address is not None and not block.contains(seen.address):
                     yield (
-                        f"{named(policy)} {rule.path}.{field_of(rule)}[{number}].ipBlock{line}: {block.cidr} holds the"
+                        f"{named(policy)} {peer_path(rule, number)}.ipBlock{line}: {block.cidr} holds the"
                         f" {frontend.type_text} {frontend.address}, and policies see the endpoint's address: it matches"
                         " no packet to the Service"
                     )

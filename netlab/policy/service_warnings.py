@@ -62,7 +62,7 @@ def _hint(cluster: Cluster, here: Sequence[Pod], selector: LabelSelector) -> str
         if labels not in known:
             known.add(labels)
             if why := almost_selects(selector, pod.labels):
-                return f"; {pod.ref} is near: {why}"
+                return f"; {pod.ref} almost matches: {why}"
     others = pods_elsewhere(cluster, selector)
     return f"; {others[0].ref} has it, and a Service selects pods of its own namespace only" if others else ""
 

@@ -50,8 +50,8 @@ class SetEvaluator:
 
     ``kinds[i]`` are the endpoints of kind i, and ``all`` is the set of all kinds. Tiers use examples of the endpoints
     that a peer can tell apart, each with the set of the kinds that it stands for: ``places`` by IP family for ipBlocks,
-    ``pods`` by namespace for selectors, ``others`` for endpoints that are not pods. ``served`` numbers the kinds that
-    ports of rules can tell apart.
+    ``pods`` by namespace for selectors, ``others`` for endpoints that are not pods. ``pods_of`` has the kinds of a
+    namespace's ``pods`` as a set. ``served`` numbers the kinds that ports of rules can tell apart.
     """
 
     def __init__(self, cluster: Cluster, kinds: EndpointKinds) -> None:
@@ -66,10 +66,12 @@ class SetEvaluator:
             for family in (4, 6)
         }
         self.pods: dict[str, list[tuple[Pod, int]]] = {}
+        self.pods_of: dict[str, int] = {}
         self.others: list[tuple[Endpoint, int]] = []
         for (example, *_), found in kinds.split(kinds.named):
             if isinstance(example, Pod) and example.selectable:
                 self.pods.setdefault(example.namespace, []).append((example, found))
+                self.pods_of[example.namespace] = self.pods_of.get(example.namespace, 0) | found
             elif example.addresses:
                 self.others.append((example, found))
         self._known_ways: dict[tuple[int, int, str, int | None], Paths] = {}

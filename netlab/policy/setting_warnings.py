@@ -9,7 +9,7 @@ from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Rule
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.problems import warning
 
 
@@ -60,4 +60,4 @@ def _blocks_of_nodes(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
             if block is None or block.cidr.num_addresses > 1 or not is_node_address(cluster, block.cidr[0]):
                 continue
             message = f"{block.cidr} matches nothing: it is a node's address (ipBlockNodes: ignore)"
-            yield warning(policy, f"{rule.path}.{field_of(rule)}[{number}].ipBlock", message, "block-of-node")
+            yield warning(policy, f"{peer_path(rule, number)}.ipBlock", message, "block-of-node")

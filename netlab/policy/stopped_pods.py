@@ -1,7 +1,8 @@
 """New pods that their own namespace's egress policies stop.
 
-Most namespaces have the same egress policies but for peers in the namespace itself. So namespaces are asked about once
-for each set of other openings; a namespace whose openings name the destination's namespace is asked alone.
+Most namespaces have the same egress policies, except for peers in the namespace itself. So the openings that name no
+namespace are asked once for all namespaces that have them. A namespace with an opening that names the destination's
+namespace is asked by itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from netlab.cluster.types import Cluster, Pod
-from netlab.policy.exposed_sides import Side
+from netlab.policy.exposed_sides import ExposedSide
 from netlab.policy.new_pods import of_new_pod
 from netlab.policy.openings import Openings, PodOpening, ports_to
 from netlab.policy.port_sets import PortSet
@@ -74,7 +75,7 @@ class EgressOfNewPods:
                 for space in one.peers.named or ():
                     self._naming.setdefault(space, set()).add(name)
             wider = replace(found, pods=tuple(kept))
-            content = Side(wider).content
+            content = ExposedSide(wider).content
             number = self._numbers.setdefault(content, len(self._numbers) + 1)
             self._wider.setdefault(number, wider)
             self._known[name] = found, number

@@ -14,7 +14,7 @@ from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.decision import Decision, Side
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
@@ -22,7 +22,6 @@ from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.reasons import named, where
 
-_DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 _FEW = 5
 
 
@@ -159,7 +158,7 @@ def _values_read(selector: LabelSelector) -> list[str]:
 
 
 def _peers(policy: NetworkPolicy) -> Iterator[tuple[str, Peer]]:
-    for direction in _DIRECTIONS:
+    for direction in DIRECTIONS:
         for rule in policy.rules(direction):
             for number, peer in enumerate(rule.peers):
                 yield f"{rule.path}.{'from' if direction == 'ingress' else 'to'}[{number}]", peer

@@ -60,10 +60,10 @@ class RuleQuestions(FlowSelection):
         return () if isinstance(destination, Outside) else self.ports
 
 
-class Asked(NamedTuple):
-    """The destination of a question: a kind of endpoints with some of its members, or a Service.
+class Destinations(NamedTuple):
+    """The destinations of a question: some members of a kind of endpoints, or a Service (``kind`` is -1).
 
-    ``token`` is that of the selection that it is from.
+    ``token`` is that of the selection that they are from.
     """
 
     kind: int
@@ -101,78 +101,78 @@ class VerdictSets:
         partial = sum(1 << kind for kind, some in found.items() if len(some) < len(self.members[kind]))
         return Selected({kind: tuple(some) for kind, some in found.items()}, partial)
 
-    def sources(self, asked: Asked, family: int, sources: Selected) -> int:
+    def sources(self, to: Destinations, family: int, sources: Selected) -> int:
         """Return the kinds of sources with a pair to a destination: not two hosts, and no endpoint with itself."""
         found = sources.kinds & self._askable[family]
-        if asked.service is not None:
+        if to.service is not None:
             return found
-        if not self._askable[family] >> asked.kind & 1:
+        if not self._askable[family] >> to.kind & 1:
             return 0
-        if self._hosts >> asked.kind & 1:
+        if self._hosts >> to.kind & 1:
             found &= ~self._hosts
-        own = sources.of.get(asked.kind, ())
-        if len(own) == 1 and len(asked.members) == 1 and own[0] is asked.members[0]:
-            found &= ~(1 << asked.kind)
+        own = sources.of.get(to.kind, ())
+        if len(own) == 1 and len(to.members) == 1 and own[0] is to.members[0]:
+            found &= ~(1 << to.kind)
         return found
 
-    def verdicts(self, asked: Asked, service: AskedPort, among: int) -> Sources:
+    def verdicts(self, to: Destinations, asked: AskedPort, among: int) -> Sources:
         """Return, by verdict, the kinds of sources ``among`` some; all others of them are denied."""
-        if asked.service is not None or self._is_translated(asked, service):
-            return self._one_by_one(asked, service, among)
-        key = (asked.kind, service)
+        if to.service is not None or self._is_translated(to, asked):
+            return self._one_by_one(to, asked, among)
+        key = (to.kind, asked)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._sets.sources(asked.kind, service)
+            found = self._known[key] = self._sets.sources(to.kind, asked)
         return Sources(found.allow & among, found.some & among, found.unknown & among)
 
-    def decision(self, source: Endpoint, destination: Endpoint | Service, service: AskedPort) -> Decision:
+    def decision(self, source: Endpoint, destination: Endpoint | Service, asked: AskedPort) -> Decision:
         """Return what decides about one pair."""
-        family, protocol, port = service
+        family, protocol, port = asked
         if isinstance(destination, Service):
             return evaluate(self._services, service_flow(source, destination, protocol, port, family))
         flow = Flow(source, destination, family, protocol, port, address_of(destination, family))
         return evaluate(self.cluster, flow)
 
-    def judged(self, asked: Asked, service: AskedPort, among: int) -> bool:
+    def judged(self, to: Destinations, asked: AskedPort, among: int) -> bool:
         """Say whether a policy judges a pair: it isolates an end, and the path passes a hook that enforces it."""
-        if asked.service is not None or is_translatable(asked.members[0]):
+        if to.service is not None or is_translatable(to.members[0]):
             # A node may translate it, so the ends that policies judge depend on the source.
-            return any(_has_judge(self._example(kind, asked, service)) for kind in members(among))
-        paths = self._sets.paths(asked.kind, service)
+            return any(_has_judge(self._example(kind, to, asked)) for kind in members(among))
+        paths = self._sets.paths(to.kind, asked)
         if among & paths.egress & self._isolated_egress:
             return True
-        return bool(among & paths.ingress) and _is_isolated(self.cluster, "ingress", self.members[asked.kind][0])
+        return bool(among & paths.ingress) and _is_isolated(self.cluster, "ingress", self.members[to.kind][0])
 
-    def connected(self, asked: Asked, service: AskedPort, among: int) -> bool:
+    def connected(self, to: Destinations, asked: AskedPort, among: int) -> bool:
         """Say whether the wiring has a path from one of some kinds: without policies, it would be allowed."""
-        if asked.service is not None or is_translatable(asked.members[0]):
-            return any(_has_path(self._example(kind, asked, service)) for kind in members(among))
-        return bool(self._sets.paths(asked.kind, service).connected & among)
+        if to.service is not None or is_translatable(to.members[0]):
+            return any(_has_path(self._example(kind, to, asked)) for kind in members(among))
+        return bool(self._sets.paths(to.kind, asked).connected & among)
 
-    def _example(self, kind: int, asked: Asked, service: AskedPort) -> Decision:
+    def _example(self, kind: int, to: Destinations, asked: AskedPort) -> Decision:
         """Return the decision about a pair of a source of a kind and a destination."""
-        destination: Endpoint | Service = asked.service or asked.members[0]
+        destination: Endpoint | Service = to.service or to.members[0]
         source = next(one for one in self.members[kind] if one is not destination)
-        return self.decision(source, destination, service)
+        return self.decision(source, destination, asked)
 
     @cached_property
     def _isolated_egress(self) -> int:
         return sum(1 << kind for kind, of in enumerate(self.members) if _is_isolated(self.cluster, "egress", of[0]))
 
-    def _is_translated(self, asked: Asked, service: AskedPort) -> bool:
+    def _is_translated(self, to: Destinations, asked: AskedPort) -> bool:
         """Say whether a node translates a destination; then the verdict depends on the source."""
-        end, (family, protocol, port) = asked.members[0], service
+        end, (family, protocol, port) = to.members[0], asked
         if not is_translatable(end):
             return False
         return stands_for(self.cluster, end, address_of(end, family), protocol, port) is not None
 
-    def _one_by_one(self, asked: Asked, service: AskedPort, among: int) -> Sources:
+    def _one_by_one(self, to: Destinations, asked: AskedPort, among: int) -> Sources:
         found = {"allow": 0, "some": 0, "unknown": 0, "deny": 0}
-        to = asked.service.meta.key if asked.service is not None else asked.kind
+        end = to.service.meta.key if to.service is not None else to.kind
         for kind in members(among):
-            key = (kind, to, service)
+            key = (kind, end, asked)
             if key not in self._known_pairs:
-                self._known_pairs[key] = self._example(kind, asked, service).verdict
+                self._known_pairs[key] = self._example(kind, to, asked).verdict
             found[self._known_pairs[key]] |= 1 << kind
         return Sources(found["allow"], found["some"], found["unknown"])
 

@@ -7,29 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import collapse_addresses
+from typing import NamedTuple
 
 from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, Rule
+from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.topology import TopologyPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
 from netlab.policy.matched_pods import (
     namespaces_matched,
+    pod_sets,
     pods_by_namespace,
     pods_elsewhere,
     pods_matched,
     pods_selected,
 )
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 from netlab.policy.meaning import policies_meant
+from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.problems import some, warning
 from netlab.policy.tiers import tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 
 _USUAL = TopologyPolicy()
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 def warnings(cluster: Cluster) -> list[Problem]:
@@ -69,7 +71,8 @@ def _selects_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
     if pods_selected(cluster, policy):
         return
     namespace, selector = policy.meta.namespace, policy.pod_selector
-    others = [pod.ref for pod in pods_by_namespace(cluster)[namespace] if selector.matches(pod.labels)]
+    sets = pod_sets(cluster)
+    others = [pod.ref for pod in sets.pods(sets.labelled(namespace, selector))]
     path = "spec.podSelector"
     if others:
         message = f"{selector} matches only pods that no policy applies to (host-network or no network): {some(others)}"
@@ -84,7 +87,7 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
     hosts_match = cluster.policy.host_network_peers == "match"
     for _, rule in _rules(policy):
         for i, peer in enumerate(rule.peers):
-            path = f"{rule.path}.{field_of(rule)}[{i}]"
+            path = peer_path(rule, i)
             if peer.ip_block is not None:
                 if [*collapse_addresses(peer.ip_block.excepts)] == [peer.ip_block.cidr]:  # type: ignore[type-var]
                     message = "matches no address: its excepts are all of its cidr"
@@ -108,6 +111,10 @@ def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
     ):
         return ""
     spaces = namespaces_matched(cluster, policy, peer)
+    # Pods that netlab adds count too: each cluster has such pods.
+    added = (pod for pod in _added(cluster) if pod.namespace in spaces)
+    if any(peer.pod_selector is None or peer.pod_selector.matches(pod.labels) for pod in added):
+        return ""
     if not spaces:
         return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}"
     if peer.pod_selector is None:
@@ -118,97 +125,137 @@ def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Pe
     return message
 
 
+def _added(cluster: Cluster) -> Sequence[Pod]:
+    """Return the pods that netlab added."""
+    known: Sequence[Pod] | None = cluster.memo.get("policy.added")
+    if known is None:
+        known = cluster.memo["policy.added"] = [pod for pod in cluster.pods if pod.system]
+    return known
+
+
 def _unknown_port_names(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     for direction, rule in _rules(policy):
         for i, port in enumerate(rule.ports):
             if not isinstance(port.port, str):
                 continue
-            named = _pods_with_port_name(cluster).get((port.port, port.protocol), {})
-            if _has_destination(cluster, policy, direction, rule, named):
+            named = _pods_with_port_name(cluster).get((port.port, port.protocol))
+            if named is not None and _has_destination(cluster, policy, direction, rule, named):
                 continue
             blocks_only = direction == "egress" and rule.peers and all(peer.ip_block is not None for peer in rule.peers)
-            if not blocks_only and not _has_destination(cluster, policy, direction, rule, pods_by_namespace(cluster)):
+            if not blocks_only and not _has_destination(cluster, policy, direction, rule, _policed_pods(cluster)):
                 continue
             which = "that the policy selects" if direction == "ingress" else "that the rule matches"
             message = f"no pod {which} has a {port.protocol} port named {port.port!r}; name one so, or write a number"
             yield warning(policy, f"{rule.path}.ports[{i}].port", message, "unknown-port-name")
 
 
-def _pods_with_port_name(cluster: Cluster) -> Mapping[tuple[str, str], Mapping[str, Sequence[Pod]]]:
-    """Return the pods that policies apply to and that have a port with a name: by name and protocol, by namespace."""
-    known: dict[tuple[str, str], dict[str, list[Pod]]] | None = cluster.memo.get("policy.port_names")
+class _Pods(NamedTuple):
+    """Some of the pods that policies apply to: their set, and the set of their addresses in ``PodAddresses``."""
+
+    set: int
+    addresses: int
+
+
+def _pods_with_port_name(cluster: Cluster) -> Mapping[tuple[str, str], _Pods]:
+    """Return the pods that policies apply to and that have a port with a name: by name and protocol."""
+    known: dict[tuple[str, str], _Pods] | None = cluster.memo.get("policy.port_names")
     if known is None:
-        known = cluster.memo["policy.port_names"] = {}
+        found: dict[tuple[str, str], list[Pod]] = {}
         for pod in cluster.asked_pods():
             for key in dict.fromkeys((p.name, p.protocol) for p in pod.ports if p.name) if pod.selectable else ():
-                known.setdefault(key, {}).setdefault(pod.namespace, []).append(pod)
+                found.setdefault(key, []).append(pod)
+        known = cluster.memo["policy.port_names"] = {key: _pods(cluster, pods) for key, pods in found.items()}
     return known
 
 
-def _has_destination(
-    cluster: Cluster, policy: NetworkPolicy, direction: Direction, rule: Rule, pods: Mapping[str, Sequence[Pod]]
-) -> bool:
-    """Say whether one of some pods, which are by namespace, is a destination of a rule."""
+def _policed_pods(cluster: Cluster) -> _Pods:
+    found: _Pods | None = cluster.memo.get("policy.policed_pods")
+    if found is None:
+        found = _pods(cluster, [pod for pod in cluster.asked_pods() if pod.selectable])
+        cluster.memo["policy.policed_pods"] = found
+    return found
+
+
+def _pods(cluster: Cluster, pods: Sequence[Pod]) -> _Pods:
+    return _Pods(pod_sets(cluster).of(pods), pod_addresses(cluster).of(pods))
+
+
+def _has_destination(cluster: Cluster, policy: NetworkPolicy, direction: Direction, rule: Rule, pods: _Pods) -> bool:
+    """Say whether one of some pods is a destination of a rule."""
     if direction == "ingress":
-        here = pods.get(policy.meta.namespace, ())
-        return any(pod.selectable and policy.pod_selector.matches(pod.labels) for pod in here)
+        return bool(pods.set & pod_sets(cluster).selected(policy))
     if not rule.peers:
-        return any(pod.selectable for own in pods.values() for pod in own)
+        return bool(pods.set)
     for peer in rule.peers:
-        if peer.ip_block is not None:
-            if cluster.policy.ip_block_pods == "match" and _has_address(pods, peer.ip_block):
+        if peer.ip_block is None:
+            if pods.set & pod_sets(cluster).matched(policy, peer):
                 return True
-            continue
-        for name in namespaces_matched(cluster, policy, peer):
-            for pod in pods.get(name, ()):
-                if pod.selectable and (peer.pod_selector is None or peer.pod_selector.matches(pod.labels)):
-                    return True
+        elif cluster.policy.ip_block_pods == "match" and pods.addresses & pod_addresses(cluster).inside(peer.ip_block):
+            return True
     return False
 
 
-def _has_address(pods: Mapping[str, Sequence[Pod]], block: IPBlock) -> bool:
-    return any(block.contains(a) for own in pods.values() for pod in own if pod.selectable for a in pod.addresses)
-
-
 def _shadowed(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
-    """Warn of a policy without effect: other policies allow everything to every pod that it selects."""
+    """Warn of a direction without effect: other policies allow everything to every pod that the policy selects."""
     for direction in DIRECTIONS:
         pods = pods_selected(cluster, policy)
         if not pods or not policy.isolates(direction) or _allows_all(policy, direction):
             continue
-        openers = [_opener(cluster, pod, direction) for pod in pods]
-        names = sorted(set(openers))
-        if "" not in openers:
+        opened, selected = _opened(cluster, direction), pod_sets(cluster).selected(policy)
+        if not opened.get("", 0) & selected:
+            names = sorted(name for name, having in opened.items() if having & selected)
+            # The other direction may be a default deny that must stay.
+            both = all(policy.isolates(one) for one in DIRECTIONS)
+            remove = f"take {direction.capitalize()} out of its policyTypes" if both else "remove this"
             message = (
                 f"has no effect: {some(names)} allows all {direction} of every pod that it selects; "
-                "narrow that, or remove this"
+                f"narrow that, or {remove}"
             )
             yield warning(policy, f"spec.{direction}", message, "no-effect")
 
 
-def _opener(cluster: Cluster, pod: Pod, direction: Direction) -> str:
-    """Return the name of the first policy that allows a pod everything in a direction, "" if none does."""
-    of_pods: dict[tuple[Direction, str], str] = cluster.memo.setdefault("policy.openers.pods", {})
-    if (found := of_pods.get((direction, pod.ref))) is not None:
-        return found
-    policies = isolating(cluster, pod, direction)
-    # Pods of one workload are isolated by the same policies.
-    known: dict[tuple[Direction, tuple[int, ...]], str] = cluster.memo.setdefault("policy.openers", {})
-    key = (direction, tuple(map(id, policies)))
+def _opened(cluster: Cluster, direction: Direction) -> Mapping[str, int]:
+    """Return sets of pods by the first policy that allows them everything in a direction; "" has those without one."""
+    known: dict[Direction, dict[str, int]] = cluster.memo.setdefault("policy.opened", {})
+    if direction not in known:
+        found: dict[str, list[Pod]] = {}
+        for pod in cluster.asked_pods():
+            policies = isolating(cluster, pod, direction)
+            found.setdefault(_opener(cluster, policies, direction), []).append(pod)
+        known[direction] = {name: pod_sets(cluster).of(pods) for name, pods in found.items()}
+    return known[direction]
+
+
+def _opener(cluster: Cluster, policies: tuple[NetworkPolicy, ...], direction: Direction) -> str:
+    """Return the name of the first policy that allows everything in a direction, "" if none does.
+
+    ``policies`` is a result of ``isolating``.
+    """
+    # Pods of one workload are isolated by the same policies, which are one tuple.
+    known: dict[tuple[Direction, int], str] = cluster.memo.setdefault("policy.openers", {})
+    key = (direction, id(policies))
     if key not in known:
         known[key] = next((policy.meta.key for policy in policies if _allows_all(policy, direction)), "")
-    of_pods[direction, pod.ref] = known[key]
     return known[key]
 
 
 def _unenforced(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     by_mode: dict[str, list[str]] = {}
-    for pod in pods_selected(cluster, policy):
-        if not pod.traits.attachment.enforced:
-            by_mode.setdefault(pod.attachment, []).append(pod.ref)
+    if pod_sets(cluster).selected(policy) & _not_enforced(cluster):
+        for pod in pods_selected(cluster, policy):
+            if not pod.traits.attachment.enforced:
+                by_mode.setdefault(pod.attachment, []).append(pod.ref)
     for mode, refs in by_mode.items():
         message = f"not enforced on {some(refs)}: packets of a {mode} network bypass the node's rules"
         yield warning(policy, "spec.podSelector", message, "not-enforced")
+
+
+def _not_enforced(cluster: Cluster) -> int:
+    found: int | None = cluster.memo.get("policy.not_enforced")
+    if found is None:
+        found = pod_sets(cluster).having(lambda pod: not pod.traits.attachment.enforced)
+        cluster.memo["policy.not_enforced"] = found
+    return found
 
 
 def _addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

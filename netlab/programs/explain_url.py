@@ -226,7 +226,7 @@ def _way(cluster: Cluster, url: Url, front: _Front | None, pods: tuple[Pod, ...]
         lines += [f"rule      none; {_answer(found)}: {found.reason}", f"hosts     {known or 'none'}"]
         return Section(f"Way to {url.host}", tuple(lines))
     source = location.ingress.source
-    where = f"{source.file}:{source.line(location.place)}"
+    where = source.place(location.place) or source.file
     what = "default backend" if location.kind == "default" else f"{location.kind} {location.path or '/'}"
     host = f" of host {found.server.host or '*'}" if location.kind != "default" else ""
     lines.append(f"rule      Ingress {location.ingress.meta.key}: {what}{host} ({where})")

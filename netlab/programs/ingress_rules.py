@@ -200,7 +200,8 @@ class _Reader:
                 first = found.setdefault((location.kind, location.path), location)
                 if first is not location:
                     shown = f"{location.kind} {location.path or '/'} of {f'host {host}' if host else 'all hosts'}"
-                    where = f"{first.ingress.source.file}:{first.ingress.source.line(first.place)}"
+                    source = first.ingress.source
+                    where = source.place(first.place) or source.file
                     message = f"has no effect: Ingress {first.ingress.meta.key} ({where}) has {shown} already"
                     self._remark(ingress, location.place, message, "ingress-conflict")
             if host:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from netlab.errors import place_text
 from netlab.quantity import quantity
 from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Image, Marker, Paragraph, Rows
 
@@ -183,7 +184,7 @@ def of_tests(results: Sequence[ScenarioResult], again: CommandLine | None) -> It
     if failures:
         cells = []
         for result, step, one in failures[:MOST_ROWS]:
-            where = f"{one.file}:{one.line}"
+            where = f"{one.file}:{one.line}" if one.line else one.file
             cells.append(
                 (where, f"{result.name}: {step.name}", question_of(one), one.expected, one.measured, one.reason)
             )
@@ -220,7 +221,7 @@ def of_problems(found: Sequence[Problem], summary: str, again: CommandLine | Non
     yield from head("check", "", title, again)
     for word, of in by_severity.items():
         if of:
-            rows = [(f"{p.file}:{p.line}" if p.line else p.file, p.object, p.path, p.message) for p in of[:MOST_ROWS]]
+            rows = [(place_text(p.file, p.line), p.object, p.path, p.message) for p in of[:MOST_ROWS]]
             yield Heading(f"{word.capitalize()}s")
             yield Rows(("Place", "Object", "Field", "What is wrong"), rows, len(of) - len(rows))
     yield Paragraph(summary)

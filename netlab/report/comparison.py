@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -221,8 +221,7 @@ class Comparison:
 
 def _numbers(rows: Sequence[int]) -> str:
     """Return the numbers of rows as the table has them: the first ones, and how many more."""
-    more = f" and {len(rows) - _FEW} more" if len(rows) > _FEW else ""
-    return f"{', '.join(str(row + 1) for row in rows[:_FEW])}{more}"
+    return few([str(row + 1) for row in rows], _FEW)
 
 
 def _port(one: Difference) -> str:

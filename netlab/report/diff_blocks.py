@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from netlab.quantity import quantity
 from netlab.report.blocks import (
     MOST_ROWS,
     Answer,
@@ -46,6 +47,7 @@ def comment_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     yield Marker(f"netlab: diff {' '.join(result.sides)}")
     title = f"Connections: {', '.join(said)}" if said else "No connection changes"
     yield Heading(f"Failed: packets differ. {title}" if wrong else title, 1)
+    yield from _assumed(result)
     rows = first_rows(result, MOST_ROWS)
     for kind, heading in _HEADINGS.items():
         of_kind = [row for row in rows if row[0].pairs.kind == kind]
@@ -73,6 +75,7 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     found = result.found
     tally = found.tally()
     yield Heading(f"{result.sides[0]} → {result.sides[1]}: which connections change", 1)
+    yield from _assumed(result)
     yield Numbers(
         (
             Number(f"{tally['opened']:,}", "pairs opened", "!" if tally["opened"] else ""),
@@ -102,6 +105,11 @@ def report_blocks(result: ReachabilityDiff) -> Iterator[Block]:
     yield from _pictures(result)
 
 
+def _assumed(result: ReachabilityDiff) -> Iterator[Block]:
+    if result.again is not None and result.again.assumed:
+        yield Paragraph(f"What if: {result.again.assumed}")
+
+
 def _cells(result: ReachabilityDiff, row: Row) -> Sequence[str]:
     """Return the cells of a row of a table: the ends, the port, the verdicts of both sides, the causes."""
     _, source, destination, port, old, new = result.cells(row)
@@ -124,8 +132,7 @@ def _matrix(result: ReachabilityDiff, rows: Sequence[Row]) -> Matrix:
         source, destination, port = (result.name((one, ends), 0), result.name((one, ends), 1), port_text(one.pairs))
         groups = (one.pairs.source, one.pairs.destination)
         spaces = {end.namespace for of in groups for end in getattr(of, "members", ()) if hasattr(end, "namespace")}
-        number = one.pairs.pairs
-        lines = (f"{number:,} pair{'s'[: number != 1]}", *map(str, one.because))
+        lines = (quantity(one.pairs.pairs, "pair"), *map(str, one.because))
         units.append(Header(f"{source} → {destination} {port}", tuple(sorted(spaces)), (), lines, one.pairs.kind))
         line = []
         for side, cluster, verdict in (

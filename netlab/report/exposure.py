@@ -1,4 +1,4 @@
-"""What is exposed, as a result: a row for each group of pods, the widest first.
+"""The exposure of groups of pods as a result: a row for each group, the widest first.
 
 The document (``-o json``, ``-o yaml``) is::
 
@@ -19,7 +19,7 @@ The document (``-o json``, ``-o yaml``) is::
              "pods": "some", "outside": true, "nodes": ["node-1"], "because": […]}],
           "unknown": []},
         "egress": {…},
-        "doors": [{"kind": "nodePort", "service": "shop/db", "protocol": "TCP", "port": 30432, "target": 5432,
+        "entryPoints": [{"kind": "nodePort", "service": "shop/db", "protocol": "TCP", "port": 30432, "target": 5432,
                    "family": 4, "ranges": […], "internet": [4], "unknown": []}]}],
      "newPods": [{"namespaces": ["shop"], "ingress": {"isolated": false, "policies": []}, "egress": {…}}],
      "summary": {"groups": 3, "pods": 5, "unprotected": 2, "internet": 1}}
@@ -27,14 +27,14 @@ The document (``-o json``, ``-o yaml``) is::
 - ``level``: how wide a side is open to pods: ``everything`` (no policy isolates it), ``cluster`` (every pod of every
   namespace that may come), ``new namespaces`` (pods of namespaces that do not exist yet), ``new pods`` (pods of certain
   namespaces, by their labels), ``nothing``.
-- ``sources``, ``destinations``: existing endpoints that may open a port of a pod of the group, and of those that it may
-  open a port of.
-- ``pods`` of an opening: how many existing pods it has; 0 means that nothing bears such labels yet.
+- ``sources``: the number of existing endpoints that may open a port of a pod of the group. ``destinations``: the number
+  of those that a pod of the group may open a port of.
+- ``pods`` of an opening: how many existing pods it has; 0 means that no pod has such labels yet.
 - ``stopped``: existing namespaces whose own egress policies stop a new pod with the labels of the opening; on ingress.
 - ``pods`` of addresses: whether they are addresses that pods have: ``all``, ``some`` or ``none``. ``internet``: the IP
   families whose public addresses they have.
 - ``nodes``: the nodes that have one of the addresses, or whose host-network pods the selectors match.
-- ``doors``: how outside addresses reach a pod; ``ranges`` get through, as far as they lie outside of the cluster.
+- ``entryPoints``: how outside addresses reach a pod; of ``ranges``, the addresses outside of the cluster get through.
 - ``newPods``: what isolates a new pod without labels.
 - ``unknown``: policies that netlab does not read and that could change the side.
 
@@ -50,13 +50,13 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
 if TYPE_CHECKING:
     from netlab.cluster.types import Pod
-    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposed_sides import ExposedSide
     from netlab.policy.exposure import Exposure, Exposures
     from netlab.policy.hops import ReachedPods
     from netlab.report.again import CommandLine
@@ -107,7 +107,7 @@ class ExposureReport:
         if rows:
             yield from columns(("#", *(name.upper() for name in CELLS)), rows)
             yield ""
-        yield from self._to_come()
+        yield from self._open_to_new()
         yield self.summary()
 
     def wide(self, page: Page) -> Iterator[str]:
@@ -124,41 +124,44 @@ class ExposureReport:
         """Return a group's name, and in short what is open to pods and to the outside, in both directions."""
         return (self.name(one), *self._short(one.ingress), *self._short(one.egress))
 
-    def _short(self, side: Side) -> tuple[str, str]:
+    def _short(self, side: ExposedSide) -> tuple[str, str]:
         """Return in short what a side admits: pods, and addresses outside of the cluster."""
         cluster = self.found.cluster
         outside = side.outside(cluster)
         unknown = " (unknown)" if side.unread else ""
         level = side.level(cluster)
         if level == "everything":
-            return f"everything{unknown}", "every address"
+            return f"everything{unknown}", f"every address{unknown}"
         pods: str = {"new namespaces": "pods of new namespaces", "new pods": "some pods"}.get(level, level)
         if level == "cluster":
             every = [one.ports for one in side.openings.pods if one.peers.everything]
             every += [one.ports for one in side.pods_by_address(cluster)]
-            pods = f"every pod on {_few(reduce(or_, every).words(), 2)}"
+            pods = f"every pod on {few(reduce(or_, every).words(), 2)}"
         internet = [one.ports for one in outside if one.addresses.internet]
         if internet:
-            return f"{pods}{unknown}", f"the internet on {_few(reduce(or_, internet).words(), 2)}"
+            return f"{pods}{unknown}", f"the internet on {few(reduce(or_, internet).words(), 2)}{unknown}"
         ranges = [word for one in outside for word in one.addresses.words()]
-        return f"{pods}{unknown}", _few(ranges, 2) or "nothing"
+        return f"{pods}{unknown}", f"{few(ranges, 2) or 'nothing'}{unknown}"
 
     def name(self, one: Exposure) -> str:
         """Return the name of a group with the number of its pods."""
         return self._names.name(one.group).counted
 
-    def _to_come(self) -> Iterator[str]:
+    def _open_to_new(self) -> Iterator[str]:
         """Yield the openings to pods and namespaces that do not exist yet, with the numbers of their rows."""
         alike: dict[str, list[int]] = {}
         for number, one in enumerate(self.rows, start=1):
-            for opening in one.ingress.openings.pods if one.ingress.openings.isolated else ():
+            if not one.ingress.openings.isolated:
+                alike.setdefault("everything", []).append(number)
+                continue
+            for opening in one.ingress.openings.pods:
                 new = opening.peers.new_namespaces(self.found.cluster)
                 if new or not self.found.pods_of(opening.peers):
                     alike.setdefault(f"{opening.peers} on {opening.ports}", []).append(number)
         if alike:
-            yield "Open to what does not exist yet:"
+            yield "Open to pods that do not exist yet:"
             for text, numbers in list(alike.items())[:_MOST]:
-                yield f"  {_few([f'#{number}' for number in numbers])}: {text}"
+                yield f"  {few([f'#{number}' for number in numbers], _FEW)}: {text}"
             if len(alike) > _MOST:
                 yield f"  and {len(alike) - _MOST:,} more; -o wide lists all"
             yield ""
@@ -174,18 +177,18 @@ class ExposureReport:
                 for name in one.namespaces
             ]
             if names and self.radius is None:
-                yield f"Nothing isolates a new pod without labels on {direction} in: {_few(sorted(names))}"
+                yield f"A new pod without labels is not isolated for {direction} in: {few(sorted(names), _FEW)}"
 
     def lines(self, one: Exposure) -> Iterator[str]:
         """Yield what is known about a group, in lines."""
         yield self.name(one)
-        for word, side, doors in (("from", one.ingress, one.doors), ("to", one.egress, ())):
+        for word, side, entries in (("from", one.ingress, one.entry_points), ("to", one.egress, ())):
             texts = [*self.side_lines(one, side)]
-            texts += [f"door: {door} for {_few(door.admitted.words(), 3) or 'unknown addresses'}" for door in doors]
+            texts += [f"entry point: {of} for {few(of.admitted.words(), 3) or 'unknown addresses'}" for of in entries]
             for number, text in enumerate(texts):
                 yield f"  {word if not number else '':<4}  {text}"
 
-    def side_lines(self, one: Exposure, side: Side) -> Iterator[str]:
+    def side_lines(self, one: Exposure, side: ExposedSide) -> Iterator[str]:
         """Yield what a side admits, in lines."""
         from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
 
@@ -197,11 +200,11 @@ class ExposureReport:
             return
         for opening in side.openings.pods:
             number = self.found.pods_of(opening.peers)
-            now = f"{quantity(number, 'pod')} now" if number else "nothing bears such labels yet"
+            now = f"{quantity(number, 'pod')} now" if number else "no pod has such labels yet"
             stopped = self.found.stopped(one, opening) if side is one.ingress else []
-            by_own = f"; own egress policies stop a new one in {_few(stopped)}" if stopped else ""
+            by_own = f"; egress policies stop a new pod in {few(stopped, _FEW)}" if stopped else ""
             nodes = nodes_matched(cluster, opening.peers)
-            by_pods = f"; nodes {_few(nodes)}" if nodes else ""
+            by_pods = f"; nodes {few(nodes, _FEW)}" if nodes else ""
             yield f"{opening.peers} on {opening.ports} ({now}{by_own}{by_pods})"
         whole = side.pods_by_address(cluster)
         for of in side.openings.addresses:
@@ -209,10 +212,10 @@ class ExposureReport:
                 continue
             pods = "pods too; " if of in whole else "some pods too; " if of in side.some_by_address(cluster) else ""
             nodes = nodes_admitted(cluster, one.pods[0], of)
-            shown = pods + (f"nodes {_few(nodes)}; " if nodes else "")
+            shown = pods + (f"nodes {few(nodes, _FEW)}; " if nodes else "")
             own = in_families(cluster, of)
             internet = "the whole internet: " if own.internet else ""
-            yield f"{internet}{_few(own.words())} on {of.ports}{f' ({shown[:-2]})' if shown else ''}"
+            yield f"{internet}{few(own.words(), _FEW)} on {of.ports}{f' ({shown[:-2]})' if shown else ''}"
         if not side.openings.pods and not side.openings.addresses:
             yield "nothing"
 
@@ -220,10 +223,12 @@ class ExposureReport:
         """Yield the pods that the pod reaches, each with a shortest path."""
         radius = self.radius
         assert radius is not None
-        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over {quantity(radius.hops, 'connection')}:"
+        most = quantity(radius.hops, "connection")
+        yield f"{radius.pod.ref} reaches {quantity(radius.pods, 'pod')} over at most {most}:"
         for one in radius.reached:
             steps = " -> ".join(f"{step.pod.ref}:{_port(step.pod, step.asked)}" for step in one.steps)
-            more = f" (and {len(one.pods) - 1} alike: {_few([p.ref for p in one.pods[1:]])})" if one.pods[1:] else ""
+            alike = [pod.ref for pod in one.pods[1:]]
+            more = f" (and {len(alike)} alike: {few(alike, _FEW)})" if alike else ""
             yield f"  {len(one.steps)}  {steps}{more}"
 
     def summary(self) -> str:
@@ -281,16 +286,11 @@ CELLS = ("group", "open to pods", "open to outside", "reaches pods", "reaches ou
 """The columns of the table."""
 
 
-def _few(words: Sequence[str], most: int = _FEW) -> str:
-    """Return the first words, and how many more there are."""
-    return ", ".join(words[:most]) + (f" and {len(words) - most:,} more" if len(words) > most else "")
-
-
 def _port(pod: Pod, asked: tuple[int, str, int | None]) -> str:
-    _, protocol, port = asked
-    name = next((one.name for one in pod.ports if (one.protocol, one.port) == (protocol, port)), "")
-    text = protocol if port is None else f"{port}/{protocol}"
-    return f"{text}{f' ({name})' if name else ''}"
+    from netlab.policy.reasons import service_text
+
+    port = port_data(pod, asked)
+    return service_text(port["protocol"], port["port"]) + (f" ({port['name']})" if port["name"] else "")
 
 
 def port_data(pod: Pod, asked: tuple[int, str, int | None]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.policy.inside_addresses import in_families, nodes_admitted, nodes_matched
+from netlab.policy.matching import peer_path
 from netlab.report.exposure import port_data
 
 if TYPE_CHECKING:
     from netlab.objects.policies import NetworkPolicy
     from netlab.policy.address_sets import AddressSet
     from netlab.policy.decision import Match
-    from netlab.policy.exposed_sides import Side
+    from netlab.policy.exposed_sides import ExposedSide
     from netlab.policy.exposure import Exposure, NewPods
     from netlab.policy.hops import ReachedPods
     from netlab.report.exposure import ExposureReport
@@ -31,24 +32,24 @@ def group_data(report: ExposureReport, name: str, one: Exposure) -> dict[str, An
         "destinations": one.destinations,
         "ingress": _side(report, one, one.ingress),
         "egress": _side(report, one, one.egress),
-        "doors": [
+        "entryPoints": [
             {
-                "kind": door.kind,
-                "service": door.service,
-                "protocol": door.protocol,
-                "port": door.port,
-                "target": door.target,
-                "family": door.family,
-                "ranges": _ranges(door.admitted),
-                "internet": list(door.admitted.internet),
-                "unknown": _ranges(door.unknown),
+                "kind": entry.kind,
+                "service": entry.service,
+                "protocol": entry.protocol,
+                "port": entry.port,
+                "target": entry.target,
+                "family": entry.family,
+                "ranges": _ranges(entry.admitted),
+                "internet": list(entry.admitted.internet),
+                "unknown": _ranges(entry.unknown),
             }
-            for door in one.doors
+            for entry in one.entry_points
         ],
     }
 
 
-def _side(report: ExposureReport, one: Exposure, side: Side) -> dict[str, Any]:
+def _side(report: ExposureReport, one: Exposure, side: ExposedSide) -> dict[str, Any]:
     cluster = report.found.cluster
     found: dict[str, Any] = {
         "isolated": side.openings.isolated,
@@ -101,7 +102,7 @@ def _selector(text: str) -> str:
 
 def _ranges(addresses: AddressSet) -> list[dict[str, Any]]:
     return [
-        {"cidr": str(block.cidr), "except": [str(hole) for hole in block.excepts]}
+        {"cidr": str(block.cidr), "except": [str(one) for one in block.excepts]}
         for family in (4, 6)
         for block in addresses.blocks(family)
     ]
@@ -110,9 +111,7 @@ def _ranges(addresses: AddressSet) -> list[dict[str, Any]]:
 def _because(rules: Iterable[Match]) -> list[dict[str, Any]]:
     found = []
     for match in rules:
-        path = match.rule.path
-        if match.peer >= 0:
-            path = f"{path}.{'to' if path.startswith('spec.egress') else 'from'}[{match.peer}]"
+        path = peer_path(match.rule, match.peer)
         found.append({**policy_data(match.policy), "line": match.policy.source.line(path), "path": path})
     return found
 
@@ -123,7 +122,7 @@ def policy_data(policy: NetworkPolicy) -> dict[str, Any]:
     return {"object": f"NetworkPolicy {policy.meta.key}", "file": of.file, "line": of.line()}
 
 
-def _policies(side: Side) -> list[dict[str, Any]]:
+def _policies(side: ExposedSide) -> list[dict[str, Any]]:
     return [policy_data(policy) for policy in side.openings.policies]
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from netlab.errors import place_text
+from netlab.quantity import quantity
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
 
@@ -57,7 +59,7 @@ class Lint:
     def summary(self) -> str:
         """Return the number of findings by severity, and of those that are hidden."""
         found = self.findings
-        said = f"{_count(found.count('error'), 'error')}, {_count(found.count('warning'), 'warning')}"
+        said = f"{quantity(found.count('error'), 'error')}, {quantity(found.count('warning'), 'warning')}"
         said += f", {found.count('info'):,} info"
         hidden = [f"{number:,} by {what}" for what, number in found.hidden.items() if number]
         said += f"; hidden: {', '.join(hidden)}" if hidden else ""
@@ -126,15 +128,11 @@ class RuleList:
 
 def _line_of(one: Finding, severity: str) -> str:
     """Return a finding in one line, without its rule; ``severity`` is its severity as it is shown."""
-    where = f"{one.file}:{one.line}" if one.line else one.file
-    return ": ".join(part for part in (where, severity, one.object, one.path, one.message) if part)
+    place = place_text(one.file, one.line)
+    return ": ".join(part for part in (place, severity, one.object, one.path, one.message) if part)
 
 
 def data_of(one: Finding) -> dict[str, Any]:
     """Return a finding as plain data."""
     names = ("rule", "severity", "file", "line", "path", "object", "message", "fix", "fingerprint")
     return {name: getattr(one, name) for name in names}
-
-
-def _count(number: int, one: str) -> str:
-    return f"{number:,} {one}{'' if number == 1 else 's'}"

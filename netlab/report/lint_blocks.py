@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from netlab.policy.lint.rule import SEVERITIES
+from netlab.errors import place_text
+from netlab.policy.lint.rule import SEVERITIES, without_marks
+from netlab.quantity import quantity
 from netlab.report.blocks import MOST_ROWS, Block, Bullets, Code, Details, Heading, Number, Numbers, Paragraph, Rows
 from netlab.report.comments import head
 
@@ -29,7 +31,9 @@ def comment_of(result: Lint, again: CommandLine | None) -> Iterator[Block]:
     yield Paragraph(result.summary())
     rules = _rules_of(result)[:MOST_ROWS]
     if rules:
-        yield Details("What these rules say", [Bullets([_plain(f"{one.id}: {one.what} {one.why}") for one in rules])])
+        yield Details(
+            "What these rules say", [Bullets([without_marks(f"{one.id}: {one.what} {one.why}") for one in rules])]
+        )
     if again is not None:
         yield Details("Commands that show it again", [Code(again.command, "sh")])
 
@@ -53,7 +57,7 @@ def report_of(result: Lint) -> Iterator[Block]:
         yield Heading("The rules of these findings")
         for one in rules:
             example, repaired = one.examples()
-            inside: list[Block] = [Paragraph(_plain(text)) for text in (one.what, one.why, f"Fix: {one.fix}.")]
+            inside: list[Block] = [Paragraph(without_marks(text)) for text in (one.what, one.why, f"Fix: {one.fix}.")]
             inside += [Code(example, "yaml"), Paragraph("Repaired:"), Code(repaired, "yaml")]
             yield Details(f"{one.id} ({one.severity}): {one.title}", inside)
 
@@ -63,7 +67,7 @@ def title_of(result: Lint) -> str:
     for severity in SEVERITIES:
         number = result.findings.count(severity)
         if number:
-            return f"Lint: {number:,} {severity}{'s' if number > 1 and severity != 'info' else ''}"
+            return f"Lint: {quantity(number, severity, 'info' if severity == 'info' else '')}"
     return "Lint: nothing found"
 
 
@@ -76,15 +80,9 @@ def _section(result: Lint, severity: Severity, most: int) -> Iterator[Block]:
 
 
 def _row(one: Finding) -> tuple[str, ...]:
-    place = f"{one.file}:{one.line}" if one.line else one.file
-    return (place, one.rule, one.object, one.path, one.message, one.fix)
+    return (place_text(one.file, one.line), one.rule, one.object, one.path, one.message, one.fix)
 
 
 def _rules_of(result: Lint) -> list[Rule]:
     fired = {one.rule for one in result.findings.found}
     return [rule for rule in result.rules if rule.id in fired]
-
-
-def _plain(text: str) -> str:
-    """Return a text of a rule without marks of code: blocks are text, and formats mark it themselves."""
-    return text.replace("`", "")

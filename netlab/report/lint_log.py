@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from netlab.errors import printable
-from netlab.policy.lint.rule import SEVERITIES
+from netlab.policy.lint.rule import SEVERITIES, sentence, without_marks
 
 if TYPE_CHECKING:
     from netlab.policy.lint.findings import Finding
@@ -58,8 +58,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "name": "".join(word.capitalize() for word in rule.id.split("-")),
-        "shortDescription": {"text": _sentence(rule.title)},
-        "fullDescription": {"text": _plain(rule.what)},
+        "shortDescription": {"text": sentence(rule.title)},
+        "fullDescription": {"text": without_marks(rule.what)},
         "help": {"text": _plain_help(rule), "markdown": "\n\n".join(rule.page())},
         "defaultConfiguration": {"level": _LEVELS[rule.severity]},
         "properties": {
@@ -71,11 +71,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _plain_help(rule: Rule) -> str:
-    return _plain(f"{rule.what} {rule.why} Fix: {rule.fix}. See {PAGE}#{rule.id}.")
-
-
-def _plain(text: str) -> str:
-    return text.replace("`", "")
+    return without_marks(f"{rule.what} {rule.why} Fix: {rule.fix}. See {PAGE}#{rule.id}.")
 
 
 def _result(one: Finding, rule: int, root: str) -> dict[str, Any]:
@@ -114,11 +110,15 @@ def _artifact(file: str, root: str) -> dict[str, str]:
         return {"uri": "stdin"}
     if not root:
         return {"uri": quote(os.fsencode(file))}
-    path = os.path.relpath(os.path.abspath(file), root)
+    path = os.path.relpath(os.path.abspath(_of_revision(file, root)), root)
     if path == ".." or path.startswith("../"):
         return {"uri": f"file://{quote(os.fsencode(os.path.abspath(file)))}"}
     return {"uri": quote(os.fsencode(path)), "uriBaseId": "%SRCROOT%"}
 
 
-def _sentence(title: str) -> str:
-    return f"{title[0].upper()}{title[1:]}."
+def _of_revision(file: str, root: str) -> str:
+    """Return the path of a file of a git revision (``REV:PATH``) in the working tree; other files as they are."""
+    revision, colon, path = file.partition(":")
+    if not colon or not revision or not path or os.path.lexists(file):
+        return file
+    return path if path.startswith(("./", "../", "/")) else os.path.join(root, path)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy
-from netlab.pictures.isolation import DIRECTIONS
+from netlab.objects.types import DIRECTIONS
 from netlab.pictures.policy_lines import rule_text
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.meaning import policies_meant
@@ -47,7 +47,10 @@ def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[
 
 def warning_rows(warnings: Sequence[Problem]) -> Rows:
     """Return the warnings as a table."""
-    rows = [(f"{one.file}:{one.line}", one.object, one.path, one.message) for one in warnings[:_WARNINGS]]
+    rows = [
+        (f"{one.file}:{one.line}" if one.line else one.file, one.object, one.path, one.message)
+        for one in warnings[:_WARNINGS]
+    ]
     return Rows(("place", "object", "field", "warning"), rows, max(0, len(warnings) - _WARNINGS))
 
 

@@ -9,14 +9,16 @@ The document (``-o json``, ``-o yaml``) is::
                   "family": 4, "protocol": "TCP", "port": 5432, "pairs": 2, "old": "deny", "new": "allow",
                   "because": [{"object": "NetworkPolicy shop/db", "file": "db.yaml", "line": 7,
                                "path": "spec.ingress[0].ports[0].port", "message": "port 5433 changed to 5432: …"}]}],
-     "appeared": ["shop/new-0"], "vanished": [],
+     "appeared": ["shop/new-0"], "vanished": [], "notes": [],
      "summary": {"opened": 2, "closed": 0, "changed": 0, "unchanged": 28, "appeared": 1, "vanished": 0,
-                 "rows": 1, "unexplained": 0}}
+                 "unknown": 0, "rows": 1, "unexplained": 0, "vacuous": 0}}
 
-The summary counts pairs; ``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes.
-With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names. ``old`` or ``new`` of a row is
-null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with what packets said on each
-side, and the document has ``measured`` with the counts of each side.
+The summary counts pairs; ``unknown`` counts those whose verdict in the new input is unknown.
+``rows`` counts rows, ``unexplained`` those without a cause, as there are too many changes; ``vacuous`` counts the
+policies that changed and are in no cause, and is 0 if a row has none.
+``notes`` say what was not asked. With ``--pairs`` each pair is a row, and ``source`` and ``destination`` are its names.
+``old`` or ``new`` of a row is null if this side lacks an end of the pair. With ``--prove`` a row has ``measured``, with
+what packets said on each side, and the document has ``measured`` with the counts of each side.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from netlab.frozen import frozen
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
 
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
 NONE = "-"
 """The cell of a side that lacks an end of the pair."""
 
-# The most endpoints that a line names.
+# The most names of a line.
 _FEW = 8
 # The most rows that are laid out together.
 _BLOCK = 10_000
@@ -53,7 +56,7 @@ _OUTSIDE = "!"
 
 
 @frozen
-class Proof:
+class SideProof:
     """What packets said on one side: the counts, the pairs that differ from the expected verdicts, and each verdict.
 
     ``verdicts`` is by source, destination, IP family, protocol and port.
@@ -65,14 +68,14 @@ class Proof:
 
     def __str__(self) -> str:
         counts = ", ".join(f"{self.counts[one]} {one}" for one in ("agree", "differ", "inconclusive"))
-        return f"{self.counts['pairs']} changed pairs by packets: {counts}"
+        return f"{quantity(self.counts['pairs'], 'changed pair')} by packets: {counts}"
 
 
 class ReachabilityDiff:
     """The changed pairs between two inputs; ``by_pairs`` makes each pair a row.
 
     ``sides`` are the names of the inputs, as the user gave them. ``proofs`` has what packets said on the sides ``old``
-    and ``new``.
+    and ``new``. ``hints`` say what was not asked.
     """
 
     def __init__(
@@ -82,13 +85,15 @@ class ReachabilityDiff:
         causes: Causes,
         *,
         by_pairs: bool = False,
-        proofs: Mapping[str, Proof] | None = None,
+        proofs: Mapping[str, SideProof] | None = None,
+        hints: Sequence[str] = (),
         again: CommandLine | None = None,
     ) -> None:
         self.sides = sides
         self.found = found
         self.by_pairs = by_pairs
         self.proofs = proofs or {}
+        self.hints = hints
         self.again = again
         self._causes = causes
         self._named: dict[tuple[int, ...], GroupName] = {}
@@ -105,6 +110,23 @@ class ReachabilityDiff:
     def unexplained(self) -> int:
         """The number of rows without a cause."""
         return sum(not one.because for one in self.explained)
+
+    @cached_property
+    def unknown(self) -> int:
+        """The number of pairs of the new input whose verdict is unknown."""
+        if not self.found.new.unread:
+            return 0
+        from netlab.policy.groups import groups
+
+        return groups(self.found.new, self.found.questions).tally()["unknown"]
+
+    @cached_property
+    def vacuous(self) -> list[str]:
+        """The policies that changed and are in no cause; none if there are rows without a cause."""
+        if self.unexplained:
+            return []
+        named = {part.object for row in self.explained for part in row.parts}
+        return [name for number, name in self._causes.changed_policies().items() if number not in named]
 
     def rows(self) -> Iterator[tuple[ExplainedPairs, Ends]]:
         """Yield each row: pairs with one cause, and the pair or the first one of the pairs."""
@@ -178,16 +200,21 @@ class ReachabilityDiff:
         return self._name(of).counted
 
     def notes(self) -> Iterator[str]:
-        """Yield what the rows do not say: endpoints that came or went, proofs, rows without a cause."""
+        """Yield what the rows do not say: endpoints that came or went, policies without effect, proofs, hints."""
         for what, names in (("appeared", self.found.appeared), ("vanished", self.found.vanished)):
             if names:
-                more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-                yield f"{what}: {', '.join(names[:_FEW])}{more}"
+                yield f"{what}: {few(names, _FEW)}"
+        if self.vacuous:
+            yield f"policies that changed and caused no row: {few(self.vacuous, _FEW)}"
+        if self.unknown:
+            pairs = quantity(self.unknown, "pair")
+            yield f"unknown in {self.sides[1]}: {pairs}, as a policy that netlab does not read could change them"
         if self.unexplained:
-            yield f"{self.unexplained:,} rows have no cause here: there are too many changes to look for each"
+            yield f"rows without a cause: {self.unexplained:,}: netlab did not find a part of the change that suffices"
         for side, proof in self.proofs.items():
             yield f"{side}: {proof}"
             yield from (f"  {line}" for line in proof.wrong)
+        yield from (f"note: {hint}" for hint in self.hints)
 
     def summary(self) -> str:
         """Return the counts as a line."""
@@ -204,7 +231,7 @@ class ReachabilityDiff:
         for side in ("old", "new"):
             proof = self.proofs.get(side)
             every = [ends] if self.by_pairs else pairs.ends()
-            said = {proof.verdicts.get(flow_key(one, pairs)) for one in every} - {None} if proof else set()
+            said = {proof.verdicts.get(_flow_key(one, pairs)) for one in every} - {None} if proof else set()
             found.append(None if not said else said.pop() if len(said) == 1 else "mixed")
         return found[0], found[1]
 
@@ -240,13 +267,16 @@ class ReachabilityDiff:
         alone = self._alone()
         return {
             **{what: list(of) for what, of in alone.items()},
+            "notes": list(self.hints),
             **({"measured": proofs} if proofs else {}),
             "summary": {
                 **self.found.tally(),
                 "unchanged": self.found.unchanged,
                 **{what: len(of) for what, of in alone.items()},
+                "unknown": self.unknown,
                 "rows": self.number,
                 "unexplained": self.unexplained,
+                "vacuous": len(self.vacuous),
             },
         }
 
@@ -269,15 +299,17 @@ class ReachabilityDiff:
         return GroupNames(self.found.old), GroupNames(self.found.new)
 
 
-def flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
+def _flow_key(ends: Ends, pairs: ChangedPairs) -> tuple[Any, ...]:
     """Return what tells a question about a pair from all others."""
     return (_ref(ends[0]), _ref(ends[1]), *pairs.asked)
 
 
 def port_text(pairs: ChangedPairs) -> str:
     """Return the port and IP family of changed pairs as text."""
+    from netlab.policy.reasons import service_text
+
     family, protocol, port = pairs.asked
-    return f"{protocol if port is None else f'{port}/{protocol}'} IPv{family}"
+    return f"{service_text(protocol, port)} IPv{family}"
 
 
 def first_rows(result: ReachabilityDiff, most: int) -> list[tuple[ExplainedPairs, Ends]]:

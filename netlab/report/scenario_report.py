@@ -70,7 +70,7 @@ def _how(results: Sequence[ScenarioResult]) -> Iterator[str]:
     if any(one.judged is not None for one in results):
         yield "The evaluator judged each rule of invariants for all pairs and ports."
     if any(one.judged is not None and one.judged.packets is not None for one in results):
-        yield "Packets were sent for examples of them, in a lab of its own on this host."
+        yield "Packets were sent for examples of the pairs, in a lab on this host."
 
 
 def _first(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:

@@ -59,6 +59,8 @@ def _what(failure: Failure | ProgramFailure, family: str) -> str:
     """Return the question and both outcomes as text; ``family`` is the format of a pair's IP family."""
     asked = question_of(failure, family)
     reason = f": {failure.reason}" if failure.reason else ""
+    if failure.measured == "proves nothing":
+        return f"{asked}: proves nothing{reason}"
     # A rule is judged by the evaluator, so nothing is measured.
     found = "found" if _is_rule(failure) else "measured"
     return f"{asked}: expected {failure.expected}, {found} {failure.measured}{reason}"

@@ -21,6 +21,8 @@ That of a pod, or of all pods of a workload, is::
                    "ingress": ["shop/web-0"], "egress": []}],
      "notIsolated": {"ingress": [], "egress": ["shop/web-0"]},
      "unread": ["CiliumNetworkPolicy shop/l7 (l7.yaml:1)"]}
+
+If a policy and a pod have the name, the document is ``{"apiVersion": "v1", "kind": "List", "items": […]}`` with both.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netlab.quantity import quantity
+from netlab.quantity import few, quantity
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
 
@@ -42,9 +44,9 @@ _FEW = 6
 
 
 class SelectionReport:
-    """One selection; ``table`` and ``document`` are those of its type."""
+    """The selections of all that have a name; ``table`` and ``document`` are those of their types."""
 
-    def __init__(self, lab: str, found: PolicySelection | PodSelection) -> None:
+    def __init__(self, lab: str, found: Sequence[PolicySelection | PodSelection]) -> None:
         self._lab = lab
         self._found = found
 
@@ -52,21 +54,22 @@ class SelectionReport:
         """Yield what a policy selects and matches, or the policies that select a pod, with file and line."""
         from netlab.policy.selections import PolicySelection
 
-        if isinstance(self._found, PolicySelection):
-            yield from _policy_lines(self._found)
-        else:
-            yield from _pod_lines(self._found)
+        for number, found in enumerate(self._found):
+            if number:
+                yield ""
+            yield from _policy_lines(found) if isinstance(found, PolicySelection) else _pod_lines(found)
 
     def document(self) -> dict[str, Any]:
-        """Return the PolicySelection or PodSelection document."""
+        """Return the PolicySelection or PodSelection document, or a List of several."""
+        items = [self._item(found) for found in self._found]
+        return items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}
+
+    def _item(self, found: PolicySelection | PodSelection) -> dict[str, Any]:
         from netlab.policy.selections import PolicySelection
 
-        of_policy = isinstance(self._found, PolicySelection)
-        kind = "PolicySelection" if of_policy else "PodSelection"
-        head = {"apiVersion": API_VERSION, "kind": kind, "lab": self._lab}
-        if isinstance(self._found, PolicySelection):
-            return {**head, **_policy_data(self._found)}
-        return {**head, **_pod_data(self._found)}
+        if isinstance(found, PolicySelection):
+            return {"apiVersion": API_VERSION, "kind": "PolicySelection", "lab": self._lab, **_policy_data(found)}
+        return {"apiVersion": API_VERSION, "kind": "PodSelection", "lab": self._lab, **_pod_data(found)}
 
 
 def _policy_lines(found: PolicySelection) -> Iterator[str]:
@@ -78,13 +81,13 @@ def _policy_lines(found: PolicySelection) -> Iterator[str]:
         yield f"  {found.why}"
     for direction, word in (("ingress", "from"), ("egress", "to")):
         if direction not in policy.policy_types:
-            yield f"  {direction}: it does not isolate"
+            yield f"  {direction}: the policy does not isolate its pods"
             continue
         rules = [rule for rule in found.rules if rule.direction == direction]
         if not rules:
-            yield f"  {direction}: it allows nothing"
+            yield f"  {direction}: no rules, so the policy allows nothing"
         for rule in rules:
-            yield f"  {direction}: {rule.ports} {word}  {rule.rule.path}{_place(policy, rule.rule.path)}"
+            yield f"  {rule.rule.path}{_place(policy, rule.rule.path)}: {rule.ports} {word}"
             yield from (f"    {_peer_line(policy, rule, peer)}" for peer in rule.peers)
 
 
@@ -120,12 +123,12 @@ def _pod_lines(found: PodSelection) -> Iterator[str]:
     for direction in ("ingress", "egress"):
         free = [pod.ref for pod in found.free(direction)]
         if free and found.policies:
-            yield f"no policy isolates {_names(free)} on {direction}"
+            yield f"no policy isolates {_names(free)} for {direction}"
     for unread in found.unread:
         yield f"may be selected by {unread}, which netlab does not read"
     hidden = [pod.ref for pod in found.pods if not pod.selectable]
     if hidden:
-        yield f"policies select no pod in its node's network namespace or without one: {_names(hidden)}"
+        yield f"policies do not select host-network pods and pods without a network: {_names(hidden)}"
 
 
 def _part(number: int, of: int) -> str:
@@ -142,8 +145,7 @@ def _place(policy: NetworkPolicy, path: str = "") -> str:
 def _names(names: Sequence[str]) -> str:
     if not names:
         return "nothing"
-    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
-    return f"{', '.join(names[:_FEW])}{more}"
+    return few(names, _FEW)
 
 
 def _text(selector: LabelSelector | None) -> str | None:

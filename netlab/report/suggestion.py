@@ -35,17 +35,23 @@ if TYPE_CHECKING:
 # The most comments of a rule, and the most characters of one.
 _MOST_COMMENTS = 8
 _MOST_CHARACTERS = 200
+# The most names in a command.
+_NAMES = 5
 # The most lines of a list, unless all are asked for.
 _MOST_LINES = 20
 
 
 class SuggestedPolicies:
-    """Suggested policies; ``packets`` is the proof by packets, with ``why_not`` if none were sent."""
+    """Suggested policies; ``packets`` is the proof by packets; its ``why_not`` says why none were sent.
 
-    def __init__(self, lab: str, found: Suggestion, packets: Measured) -> None:
+    ``assumed`` says how the question changes the input.
+    """
+
+    def __init__(self, lab: str, found: Suggestion, packets: Measured, assumed: str = "") -> None:
         self.lab = lab
         self.found = found
         self.packets = packets
+        self._assumed = assumed
 
     @property
     def proven(self) -> bool:
@@ -60,12 +66,34 @@ class SuggestedPolicies:
             yield "# nothing to suggest: no needs and no policies were found"
             return
         yield _comment("Suggested by netlab. They allow what is needed, and nothing else.")
+        if self._assumed:
+            yield _comment(f"What if: {self._assumed}.")
         if found.replaced:
             names = f"{', '.join(found.replaced[:5])}{', …' if len(found.replaced) > 5 else ''}"
-            yield _comment(f"They stand in place of {quantity(len(found.replaced), 'policy', 'policies')}: {names}.")
+            yield _comment(f"They replace {quantity(len(found.replaced), 'policy', 'policies')}: {names}.")
+            yield from self._deletions()
         for draft in found.drafts:
             yield "---"
             yield from _lines(draft)
+
+    def _deletions(self) -> Iterator[str]:
+        """Yield the commands that delete the policies of the input for which no suggested one has the name."""
+        kept = {f"{draft.namespace}/{draft.name}" for draft in self.found.drafts}
+        old: dict[str, list[str]] = {}
+        for key in self.found.replaced:
+            namespace, _, name = key.partition("/")
+            if key not in kept:
+                old.setdefault(namespace, []).append(name)
+        commands = [
+            f"kubectl delete networkpolicy -n {namespace} {' '.join(names[at : at + _NAMES])}"
+            for namespace, names in old.items()
+            for at in range(0, len(names), _NAMES)
+        ]
+        if commands:
+            yield _comment("After applying them, delete the old ones:")
+            yield from (f"#   {command}" for command in commands[:_MOST_LINES])
+        if len(commands) > _MOST_LINES:
+            yield _comment("  and more; -o json lists them all under replaced")
 
     def document(self) -> dict[str, Any]:
         """Return the Suggestion document."""
@@ -101,7 +129,7 @@ class SuggestedPolicies:
         found, most = self.found, None if whole else _MOST_LINES
         if not found.keep:
             yield from _list("Needed and allowed today", map(_reasoned, found.allowed), most)
-            yield from _list("Needed and missing: today's policies deny it", map(_reasoned, found.missing), most)
+            yield from _list("Needed and missing (denied today)", map(_reasoned, found.missing), most)
             number = sum(one.pairs for one in found.not_needed)
             title = f"Allowed today and not needed ({quantity(number, 'pair')})"
             yield from _list(title, map(str, found.not_needed), most)
@@ -129,14 +157,14 @@ class SuggestedPolicies:
                 yield f"  {pods} with needed addresses outside of the cluster, as far as policies decide"
             if proof.left_alone:
                 alone = quantity(proof.left_alone, "pair")
-                yield f"  {alone} left alone: in other namespaces, or no policy decides about them"
+                yield f"  {alone} not judged: in namespaces without a suggestion, or not decided by policies"
             if proof.unjoined:
                 number = sum(one.pairs for one in proof.unjoined)
-                yield f"  {quantity(number, 'needed pair')} not joined by the lab's wiring, whatever policies say"
+                yield f"  {quantity(number, 'needed pair')} without a path in the lab's wiring"
         yield from (f"  {line}" for line in _cut((f"does not pass: {one}" for one in proof.missing), most))
-        yield from (f"  {line}" for line in _cut((f"passes too: {one}" for one in proof.extra), most))
+        yield from (f"  {line}" for line in _cut((f"passes and is not needed: {one}" for one in proof.extra), most))
         if self.packets.why_not:
-            yield f"Proof by packets: none sent: {self.packets.why_not}"
+            yield f"Proof by packets: no packets sent: {self.packets.why_not}"
         else:
             yield f"Proof by packets: {self.packets}"
             yield from (f"  {line}" for line in self.packets.wrong)
@@ -158,7 +186,7 @@ def _cut(found: Iterable[str], most: int | None) -> Iterator[str]:
     items = list(found)
     yield from items[:most]
     if most is not None and len(items) > most:
-        yield f"and {len(items) - most} more; -v prints them all"
+        yield f"and {len(items) - most:,} more; -v prints them all"
 
 
 def _connection(one: Connection) -> dict[str, Any]:
@@ -173,7 +201,7 @@ def _connection(one: Connection) -> dict[str, Any]:
 
 
 def _pairs(one: Pairs) -> dict[str, Any]:
-    family, protocol, port = one.service
+    family, protocol, port = one.asked
     return {
         "source": one.source.ref,
         "destination": one.destination.ref,
@@ -186,7 +214,7 @@ def _pairs(one: Pairs) -> dict[str, Any]:
 
 
 def _lines(draft: PolicyDraft) -> Iterator[str]:
-    from netlab.policy.suggest.drafts import DIRECTIONS
+    from netlab.objects.types import DIRECTIONS
 
     data = draft.data()
     spec = data.pop("spec")

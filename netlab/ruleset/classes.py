@@ -12,13 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from netlab.cluster.types import Pod
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import ContainerPort, Direction, Protocol
+from netlab.objects.types import DIRECTIONS, ContainerPort, Direction, Protocol
 from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.identities import named_port
 from netlab.ruleset.numbers import CLASS_BITS, Numbering
 from netlab.ruleset.peers import Rules, label_keys, labels_read
-
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen

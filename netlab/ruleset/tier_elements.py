@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from netlab.cluster.types import Cluster, Pod
-from netlab.objects.types import Protocol
+from netlab.objects.types import DIRECTIONS, Protocol
 from netlab.ruleset.address_space import AddressSpace
 from netlab.ruleset.allows import EVERY_PORT, Allow, allows_of
-from netlab.ruleset.classes import DIRECTIONS, PodClasses, PolicyClass, class_of
+from netlab.ruleset.classes import PodClasses, PolicyClass, class_of
 from netlab.ruleset.comments import sentence
 from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key, Span

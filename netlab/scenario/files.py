@@ -52,14 +52,6 @@ def read_tests(
     return found, problems
 
 
-def scenarios_of(
-    paths: Sequence[str], *, strict: bool = False, ignore: Sequence[str] = (), allow_outside: bool = False
-) -> tuple[list[Scenario], list[Problem]]:
-    """Return the scenarios among the tests of files and directories, with all problems; as ``read_tests``."""
-    found, problems = read_tests(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
-    return [one for one in found if isinstance(one, Scenario)], problems
-
-
 def _beside(document: Document) -> Problem:
     source = document.source
     tests = "a file with a Scenario or Invariants has nothing else"

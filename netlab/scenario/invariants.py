@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from netlab.cluster import Cluster, try_resolve
+from netlab.cluster.services.system import SYSTEM_NAMESPACES
 from netlab.errors import InputError, NetlabError, in_order
 from netlab.frozen import frozen
 from netlab.objects import Objects, input_of
 from netlab.objects.invariants import InvariantRule, Invariants
 from netlab.objects.system_objects import system_document
-from netlab.policy.rule_ends import SYSTEM_NAMESPACES
 from netlab.policy.rule_judge import RuleJudge
 from netlab.policy.rule_results import RuleResult
 from netlab.scenario.results import Failure, ProgramFailure, RuleFailure, ScenarioResult, StepResult

@@ -13,8 +13,9 @@ from netlab.policy.decision import Decision
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Group
 from netlab.policy.outside import Outside
-from netlab.policy.port_classes import joined
+from netlab.policy.port_classes import joined_spans
 from netlab.policy.rule_results import Breach, FamilyResult, RuleResult
+from netlab.quantity import few
 from netlab.scenario.results import RuleFailure
 
 PROVES_NOTHING = "proves nothing"
@@ -59,14 +60,14 @@ class RuleFailures:
             rule.line,
             ports_text(breach),
             family,
-            tuple(map(str, joined(breach.ports))),
+            tuple(map(str, joined_spans(breach.ports))),
             breach.pairs,
             (flow.source.ref, flow.target, flow.protocol, flow.port),
         )
 
     def _nothing(self, rule: InvariantRule, why: str, family: int | None) -> RuleFailure:
         source, destination = (str(end) if end is not None else "others" for end in (rule.source, rule.destination))
-        reason = f"{why}; say vacuous: ok if that is meant"
+        reason = f"{why}; write vacuous: ok if this is meant"
         return RuleFailure(
             *("rule", source, destination, rule.verdict, PROVES_NOTHING, reason, self._file, rule.line),
             family=family,
@@ -94,24 +95,20 @@ class RuleFailures:
 def _places(decision: Decision) -> str:
     """Return, as text, the places of the policies that isolate a denied end; the reason has those of other rules."""
     found = [
-        f"{policy.source.file}:{policy.source.line()}"
+        policy.source.place() or policy.source.file
         for one in decision.backends or (decision,)
         for side in one.sides
         if side.verdict == "deny"
         for policy in side.isolating
     ]
-    named = list(dict.fromkeys(found))
-    if not named:
-        return ""
-    left = f", and {len(named) - _MOST_PLACES} more" if len(named) > _MOST_PLACES else ""
-    return f" ({', '.join(named[:_MOST_PLACES])}{left})"
+    named = [place for place in dict.fromkeys(found) if place]
+    return f" ({few(named, _MOST_PLACES)})" if named else ""
 
 
 def ports_text(breach: Breach) -> str:
     """Return the ports of a breach: ``443/TCP``, ``every port``, or the first few."""
-    spans = joined(breach.ports)
+    spans = joined_spans(breach.ports)
     if spans == EVERY_PORT:
         return "every port"
     texts = [f"every {s.protocol} port" if s in EVERY_PORT else str(s) for s in spans]
-    more = f" and {len(texts) - _MOST_PORTS} more ranges" if len(texts) > _MOST_PORTS else ""
-    return f"{', '.join(texts[:_MOST_PORTS])}{more}"
+    return few(texts, _MOST_PORTS)

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from netlab.cluster import Cluster, try_resolve
 from netlab.cluster.flows import Flow, service_flow
-from netlab.cluster.types import Endpoint, address_of
+from netlab.cluster.types import address_of
 from netlab.cluster.unowned import special_purpose
 from netlab.errors import InputError, in_order
 from netlab.lab.lab import Lab, temporary
@@ -19,13 +19,13 @@ from netlab.objects.services import Service
 from netlab.objects.types import Document, Source
 from netlab.policy import evaluate
 from netlab.policy.bitsets import members
-from netlab.policy.rule_judge import RuleJudge
+from netlab.policy.rule_judge import RuleJudge, pair_of
 from netlab.policy.tiers.tier import AskedPort
 from netlab.scenario.compare import reason_of
 from netlab.scenario.results import Failure
 
 MOST_PACKETS = 20_000
-"""The most examples of one rule that packets are sent for; of more, every so many is taken."""
+"""The most examples of one rule that packets are sent for. Of more examples, every second, third, … one is taken."""
 _TOPOLOGY = "Topology"
 
 _Pair = tuple[str, str, AskedPort]
@@ -89,14 +89,14 @@ class RulePackets:
         sets = self._judge.sets
         for family in self._judge.cluster.families:
             for question in self._judge.questions(rule, family):
-                among = sets.sources(question.asked, family, question.sources)
+                among = sets.sources(question.to, family, question.sources)
                 port = self._judge.asked_port(question, family)
                 for kind in members(among):
                     some = question.sources.of[kind]
-                    if question.asked.service is not None:
-                        yield some[0].ref, f"service:{question.asked.service.meta.key}", port
+                    if question.to.service is not None:
+                        yield some[0].ref, f"service:{question.to.service.meta.key}", port
                         continue
-                    found = _two(some, question.asked.members)
+                    found = pair_of(some, question.to.members)
                     if found is not None:
                         yield found[0].ref, found[1].ref, port
 
@@ -127,7 +127,7 @@ class RulePackets:
             self._names[one.ref] = f"host:{name}"
             hosts.append({"name": name, "addresses": [str(one.addresses[0])]})
         # The names of outside addresses that no host has are no endpoints of the lab, so their pairs are left out.
-        documents = with_hosts(self._objects.documents, hosts)
+        documents = with_topology_hosts(self._objects.documents, hosts)
         found = input_of(documents)
         cluster, more = try_resolve(found.objects, unknown=found.unknown)
         problems = [one for one in (*found.problems, *more) if one.severity == "error"]
@@ -136,7 +136,7 @@ class RulePackets:
         return found.objects, cluster
 
 
-def with_hosts(documents: Sequence[Document], hosts: Sequence[dict[str, object]]) -> list[Document]:
+def with_topology_hosts(documents: Sequence[Document], hosts: Sequence[dict[str, object]]) -> list[Document]:
     """Return documents whose Topology has more outside hosts; without a Topology, one is added."""
     if not hosts:
         return list(documents)
@@ -148,8 +148,3 @@ def with_hosts(documents: Sequence[Document], hosts: Sequence[dict[str, object]]
     spec = topology.data.get("spec") or {}
     more = {**spec, "hosts": [*(spec.get("hosts") or ()), *hosts]}
     return [Document({**topology.data, "spec": more}, topology.source, topology.duplicates), *found]
-
-
-def _two(sources: Sequence[Endpoint], destinations: Sequence[Endpoint]) -> tuple[Endpoint, Endpoint] | None:
-    """Return a pair of two different endpoints, None if there is none."""
-    return next(((s, d) for s in sources[:2] for d in destinations[:2] if s is not d), None)

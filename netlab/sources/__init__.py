@@ -7,7 +7,7 @@ never is: the file may be a stranger's.
 from __future__ import annotations
 
 from netlab.objects.file_trees import InputSource
-from netlab.sources import revision, running_lab
+from netlab.sources import cluster, revision, running_lab
 
-SOURCES: tuple[InputSource, ...] = (running_lab.SOURCE, revision.SOURCE)
+SOURCES: tuple[InputSource, ...] = (running_lab.SOURCE, cluster.SOURCE, revision.SOURCE)
 """The first that claims a text reads it. ``revision`` claims every text with a colon, so it is the last."""

@@ -97,7 +97,8 @@ def opened(revision: str, path: str) -> tuple[RevisionFiles, str]:
         raise GitError(f"no file of this name, and no revision {revision!r} in the repository{hint}") from None
     files = RevisionFiles(git, revision, commit)
     try:
-        if files.kind(inside) in _THERE:
+        kind = files.kind(inside)
+        if kind in _THERE:
             return files, inside
         from_here = os.path.normpath(os.path.join(prefix, path))
         near = prefix and not os.path.isabs(path) and _is_inside(from_here) and files.kind(from_here) in _THERE
@@ -105,6 +106,8 @@ def opened(revision: str, path: str) -> tuple[RevisionFiles, str]:
         files.close()
         raise
     files.close()
+    if kind in _WRONG:
+        raise GitError(_WRONG[kind])
     raise GitError(f"no such file in this revision{f'; did you mean {revision}:./{path}?' if near else ''}")
 
 

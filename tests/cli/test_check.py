@@ -205,7 +205,7 @@ def test_warnings_change_the_exit_code_only_with_strict(
     assert code == done.exit_code
     assert [
         f"Warning: {file}:9: NetworkPolicy shop/p: spec.podSelector: app=wbe matches no pod of namespace 'shop';"
-        " shop/web is near: app=wbe, found app=web"
+        " shop/web almost matches: app=wbe, found app=web"
     ] == (done.stderr.splitlines())
 
 

@@ -100,6 +100,16 @@ def test_files_are_left_to_the_shell() -> None:
     assert ["file"] == [item.type for item in shell.get_completions(["test"], "sc")]
 
 
+def test_contexts_are_offered_after_their_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of every kubeconfig; bash has ended the words at the colon and the at sign."""
+    (tmp_path / "one").write_text("contexts: [{name: prod}, {name: team/a@prod}, {name: $(x)}]\n")
+    (tmp_path / "two").write_text("{")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'two'}:{tmp_path / 'one'}:{tmp_path / 'gone'}")
+
+    assert ["cluster:prod", "cluster:team/a@prod"] == offered("reach", "-f", "cluster:")
+    assert ["prod"] == in_bash("reach", "-f", "cluster", ":", "team/a", "@", "pr")
+
+
 def test_bash_inserts_what_follows_a_colon() -> None:
     """bash has made three words of ``node:node-1``."""
 

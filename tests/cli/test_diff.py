@@ -79,7 +79,7 @@ def test_the_document_has_groups_causes_and_counts(netlab: Netlab) -> None:
         {"object": "NetworkPolicy x/deny", "file": "deny.yaml", "line": 20, "path": "", "message": message}
     ] == because
     counts = {"opened": 2, "closed": 0, "changed": 0, "unchanged": 4, "appeared": 0, "vanished": 0}
-    assert {**counts, "rows": 1, "unexplained": 0} == found["summary"]
+    assert {**counts, "unknown": 0, "rows": 1, "unexplained": 0, "vacuous": 0} == found["summary"]
 
 
 @pytest.mark.usefixtures("sides")
@@ -125,7 +125,8 @@ def test_an_unread_policy_changes_verdicts_to_unknown(netlab: Netlab) -> None:
 
     assert {("changed", "deny", "unknown")} == {(one["change"], one["old"], one["new"]) for one in found["changes"]}
     assert {"CiliumNetworkPolicy x/other"} == {cause["object"] for one in found["changes"] for cause in one["because"]}
-    assert 2 == found["summary"]["changed"]
+    assert (2, 2) == (found["summary"]["changed"], found["summary"]["unknown"])
+    assert "unknown in unread.yaml: 2 pairs" in netlab("diff", "unread.yaml", "unread.yaml").stdout
     assert [] == document(netlab, "deny.yaml", "unread.yaml", "--ignore", "CiliumNetworkPolicy")["changes"]
 
 
@@ -137,6 +138,7 @@ def test_pods_that_come_and_go_are_listed_and_decide_nothing(netlab: Netlab) -> 
 
     assert ([], ["z/d"], ["z/c"]) == (found["changes"], found["appeared"], found["vanished"])
     assert (1, 1) == (found["summary"]["appeared"], found["summary"]["vanished"])
+    assert ["pods that only one side has are not compared: --new adds their rows"] == found["notes"]
     assert 0 == netlab("diff", "open.yaml", "other.yaml").exit_code
     assert {("opened", None, "allow", "Pod z/d"), ("closed", "allow", None, "Pod z/c")} == {
         (one["change"], one["old"], one["new"], one["because"][0]["object"]) for one in rows
@@ -198,6 +200,15 @@ def test_a_comment_has_at_most_20_rows_and_escapes_names(netlab: Netlab, sides: 
 
 
 @pytest.mark.usefixtures("sides")
+@pytest.mark.parametrize("output", ["markdown", "html"])
+def test_a_report_says_what_is_assumed(netlab: Netlab, output: str) -> None:
+    """Else both sides have one name."""
+    text = netlab("diff", "deny.yaml", "--without", "networkpolicy/x/deny", "-o", output).stdout
+
+    assert "What if: without" in text
+
+
+@pytest.mark.usefixtures("sides")
 def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: Path) -> None:
     """It is written beside the table."""
     netlab("diff", "deny.yaml", "open.yaml", "--html", "page.html", "--markdown", "note.md")
@@ -206,6 +217,31 @@ def test_a_page_of_html_has_the_causes_and_both_pictures(netlab: Netlab, sides: 
     assert "NetworkPolicy x/deny (deny.yaml:20): policy deleted" in page
     assert 2 == page.count("<svg")
     assert "policy deleted" in (sides / "note.md").read_text()
+
+
+def test_a_changed_policy_that_no_cause_names_is_listed(netlab: Netlab, sides: Path) -> None:
+    """It changes no verdict, as another policy does the same."""
+    (sides / "twice.yaml").write_text(f"{PODS}{DENY}\n---\n{DENY.replace('name: deny', 'name: deny-2')}")
+
+    assert "caused no row: NetworkPolicy x/deny-2" in netlab("diff", "deny.yaml", "twice.yaml").stdout
+    assert 1 == document(netlab, "deny.yaml", "twice.yaml")["summary"]["vacuous"]
+
+
+def test_a_side_that_is_no_file_may_be_meant_as_a_branch(netlab: Netlab, sides: Path) -> None:
+    """The message has the other forms."""
+    done = netlab("diff", "main", "deny.yaml")
+
+    assert 2 == done.exit_code
+    assert "main: No such file or directory; a git revision is main:PATH, a running lab lab:main" in done.stderr
+
+
+def test_what_both_sides_skip_is_printed_once(netlab: Netlab, sides: Path) -> None:
+    """As are warnings."""
+    skipped = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: x}\n"
+    for name in ("old.yaml", "new.yaml"):
+        (sides / name).write_text(PODS + DENY + skipped)
+
+    assert 1 == netlab("diff", "old.yaml", "new.yaml").stderr.count("skipped 1 object")
 
 
 def test_the_outside_is_added_by_range(netlab: Netlab, sides: Path) -> None:
@@ -219,8 +255,21 @@ def test_the_outside_is_added_by_range(netlab: Netlab, sides: Path) -> None:
     rows = document(netlab, "none.yaml", "world.yaml", "--outside")["changes"]
 
     outside = [one["destination"]["members"] for one in rows if one["destination"]["group"].startswith("host:")]
-    assert [["host:outside"]] == outside
-    assert "--outside" in netlab("diff", "none.yaml", "world.yaml").stderr
+    assert [["host:outside"], ["host:outside"]] == outside
+    assert "note: policies change" in netlab("diff", "none.yaml", "world.yaml").stdout
+    (note,) = document(netlab, "none.yaml", "world.yaml")["notes"]
+    assert "--outside" in note
+
+
+def test_the_outside_is_asked_about_the_ports_of_rules_for_addresses(netlab: Netlab, sides: Path) -> None:
+    """Beside 80 and 443."""
+    world = "[Egress], egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 8443}]}]}"
+    (sides / "none.yaml").write_text(PODS + DENY.replace("Ingress", "Egress"))
+    (sides / "world.yaml").write_text(PODS + DENY.replace("[Ingress]}", world))
+
+    rows = document(netlab, "none.yaml", "world.yaml", "--outside")["changes"]
+
+    assert {("host:outside", 8443)} == {(one["destination"]["group"], one["port"]) for one in rows}
 
 
 @pytest.mark.kernel
@@ -249,12 +298,44 @@ def test_a_running_lab_is_a_side(program: Callable[..., Any], sides: Path) -> No
 def test_packets_that_differ_fail(netlab: Netlab, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever --fail-on says."""
     from netlab.cli.commands import diff
-    from netlab.report.reachability_diff import Proof
+    from netlab.report.reachability_diff import SideProof
 
-    wrong = Proof({"pairs": 2, "agree": 1, "differ": 1, "inconclusive": 0}, ["x/b -> x/a"], {})
-    monkeypatch.setattr(diff, "_proof", lambda *_: wrong)
+    wrong = SideProof({"pairs": 2, "agree": 1, "differ": 1, "inconclusive": 0}, ["x/b -> x/a"], {})
+    monkeypatch.setattr(diff, "_side_proof", lambda *_: wrong)
 
     done = netlab("diff", "deny.yaml", "open.yaml", "--prove", "--fail-on", "never")
 
     assert 1 == done.exit_code
     assert "old: 2 changed pairs by packets: 1 agree, 1 differ, 0 inconclusive" in done.stdout
+
+
+def test_a_host_network_pod_stays_on_its_node(netlab: Netlab, tmp_path: Path) -> None:
+    """A pod that vanishes moves no other pod, so no verdict changes."""
+    topology = (
+        "apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {name: t}\n"
+        "spec: {nodes: [{name: n0}, {name: n1}], networks: [{name: default, mode: routed}]}\n---\n"
+    )
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: NAME}\nspec: {containers: [{name: c, image: c}]HOST}\n---\n"
+    first, second = (pod.replace("NAME", name).replace("HOST", "") for name in "ab")
+    last = pod.replace("NAME", "c").replace("HOST", ", hostNetwork: true")
+    deny = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: deny}\nspec: {podSelector: {}}\n"
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    old.write_text(topology + first + second + last + deny)
+    new.write_text(topology + first + last + deny)
+
+    found = document(netlab, str(old), str(new), "--port", "80")
+
+    assert [] == found["changes"]
+    assert ["default/b"] == found["vanished"]
+
+
+def test_a_problem_of_what_both_sides_read_is_printed_once(netlab: Netlab, sides: Path) -> None:
+    """As are the problems of one input that both sides are."""
+    (sides / "wrong.yaml").write_text(DENY.replace("[Ingress]", "[In]"))
+
+    for words in (("deny.yaml", "open.yaml", "-f", "wrong.yaml"), ("wrong.yaml", "wrong.yaml")):
+        done = netlab("diff", *words)
+        lines = done.stderr.splitlines()
+        assert 2 == done.exit_code
+        assert lines
+        assert len({*lines}) == len(lines)

@@ -19,6 +19,7 @@ def test_the_list_names_each_example_and_says_what_it_is(netlab: Callable[..., A
 
     assert sample_files.names() == [line.split()[0] for line in listed]
     assert [] == [line for line in listed if not line.rstrip().endswith(".")]
+    assert any(line.startswith("examples/invariants ") and "What must always hold" in line for line in listed)
 
 
 def test_what_is_printed_is_input(netlab: Callable[..., Any], tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_the_list_has_every_rule(netlab: Call) -> None:
         (("-f", "set", "--baseline", "missing.json"), "missing.json"),
         (("-f", "set", "--baseline", "set/a.yaml"), "set/a.yaml:1: not JSON"),
         (("-f", "set", "--write-baseline", "no/dir.json"), "no directory no"),
+        (("-f", "set", "--write-baseline", "set/a.yaml"), "may be a manifest, which is not replaced"),
     ],
 )
 def test_wrong_arguments_are_one_line(netlab: Call, arguments: tuple[str, ...], message: str) -> None:
@@ -145,6 +146,7 @@ def test_a_baseline_hides_what_was_known(netlab: Call, folder: Path) -> None:
     done = netlab("lint", "-f", "set", *ONLY, "--write-baseline", "known.json")
 
     assert (0, "0 errors, 0 warnings, 0 info; hidden: 1 by baseline\n") == (done.exit_code, done.stdout)
+    assert "known.json: 1 finding written; --baseline known.json hides it\n" == done.stderr
     (folder / "set" / "a.yaml").write_text(f"# moved\n{POD}{POLICY}")
     assert 0 == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").exit_code
     (folder / "set" / "b.yaml").write_text(POLICY.replace("name: web", "name: new"))
@@ -170,7 +172,7 @@ def test_a_baseline_with_findings_that_are_gone_is_told(netlab: Call, folder: Pa
     done = netlab("lint", "-f", "set", "--baseline", "known.json")
 
     assert 0 == done.exit_code
-    assert re.search(r"^\d+ of \d+ findings of known.json are gone: --write-baseline", done.stderr, re.MULTILINE)
+    assert re.search(r"^\d+ of \d+ findings of known.json are no longer found: --write", done.stderr, re.MULTILINE)
     assert "" == netlab("lint", "-f", "set", *ONLY, "--baseline", "known.json").stderr
 
 
@@ -239,7 +241,7 @@ def test_a_configuration_above_the_repository_does_not_count(
 def test_an_error_of_the_configuration_has_file_and_line(
     netlab: Call, folder: Path, file: str, text: str, message: str
 ) -> None:
-    """A misspelt key would hide nothing, and nobody would know."""
+    """A misspelt key would hide nothing, without a word."""
     (folder / file).write_text(text)
     done = netlab("lint", "-f", "set")
 
@@ -254,7 +256,8 @@ def test_a_configuration_is_a_regular_file_of_the_repository(netlab: Call, folde
     done = netlab("lint", "-f", "set")
 
     assert 2 == done.exit_code
-    assert ".netlab.toml: " in done.stderr
+    assert ".netlab.toml: is a link to what is outside of" in done.stderr
+    assert "--no-config" in done.stderr
 
 
 def test_a_working_directory_that_is_gone_has_no_configuration(
@@ -279,3 +282,37 @@ def test_lint_asks_what_would_be(netlab: Call, folder: Path) -> None:
     assert "0 errors" in netlab("lint", "-f", "set", *ONLY, "--without", "networkpolicy/shop/web").stdout
     ignored = ("--rule", "profile-ignores-policy", "--as", "flannel")
     assert "(enforcement: none)" in netlab("lint", "-f", "set", *ignored).stdout
+
+
+def test_a_baseline_does_not_replace_a_manifest(netlab: Call, folder: Path) -> None:
+    """A baseline that netlab wrote before is replaced."""
+    manifest = next((folder / "set").glob("*.yaml"))
+    before = manifest.read_bytes()
+
+    done = netlab("lint", "-f", "set", "--write-baseline", str(manifest))
+
+    assert 2 == done.exit_code
+    assert "may be a manifest, which is not replaced" in done.stderr
+    assert before == manifest.read_bytes()
+    for _ in range(2):
+        assert 0 == netlab("lint", "-f", "set", *ONLY, "--write-baseline", "known.json").exit_code
+
+
+def test_a_baseline_and_a_report_have_files_of_their_own(netlab: Call) -> None:
+    """One file cannot be both."""
+    done = netlab("lint", "-f", "set", "--write-baseline", "x", "--sarif", "./x")
+
+    assert 2 == done.exit_code
+    assert "--sarif and --write-baseline name one file, x" in done.stderr
+
+
+def test_a_baseline_with_a_number_that_python_does_not_read_is_a_problem_of_the_file(
+    netlab: Call, folder: Path
+) -> None:
+    """It is named, and no error of netlab."""
+    (folder / "known.json").write_text(f'{{"kind": {"1" * 5000}}}')
+
+    done = netlab("lint", "-f", "set", "--baseline", "known.json")
+
+    assert 2 == done.exit_code
+    assert "known.json: not JSON that netlab reads: a number is too long" in done.stderr

@@ -38,7 +38,7 @@ def test_standard_error_has_the_four_lists_and_the_proof(netlab: Call) -> None:
 
     assert [
         "Needed and allowed today",
-        "Needed and missing",
+        "Needed and missing (denied today)",
         "Allowed today and not needed (19 pairs)",
         "Unknown",
         "7 policies with 8 rules",
@@ -67,6 +67,31 @@ def test_keep_changes_no_verdict(netlab: Call, tmp_path: Path) -> None:
 
     assert netlab("reach", "-f", "examples/shop").stdout == netlab("reach", "-f", str(tmp_path)).stdout
     assert "every pair has the verdict that it has today" in kept.stderr
+
+
+def test_old_policies_without_a_new_one_of_their_name_have_a_command_that_deletes_them(
+    netlab: Call, tmp_path: Path
+) -> None:
+    """Those of the same name are replaced by the new ones."""
+    store = Path("examples/suggest/store.yaml").read_text()
+    (tmp_path / "store.yaml").write_text(store)
+    (tmp_path / "old.yaml").write_text(
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: old, namespace: store}\n"
+        "spec: {podSelector: {}}\n"
+    )
+
+    text = netlab("suggest", "-f", str(tmp_path), "--no-packets").stdout
+
+    assert "#   kubectl delete networkpolicy -n store old" in text.splitlines()
+    assert "delete networkpolicy -n records" not in text
+
+
+def test_a_question_of_what_would_be_changes_the_input(netlab: Call) -> None:
+    """The policies say so, as they may be applied."""
+    found = netlab("suggest", *STORE, "--without", "networkpolicy/records/db")
+
+    assert "# What if: without networkpolicy/records/db." in found.stdout.splitlines()
+    assert "in place of" not in found.stdout
 
 
 def test_a_log_adds_needs(netlab: Call) -> None:
@@ -100,7 +125,7 @@ def test_nothing_is_suggested_without_needs_and_policies(netlab: Call, tmp_path:
     found = netlab("suggest", "-f", str(tmp_path))
 
     assert (0, "# nothing to suggest: no needs and no policies were found\n") == (found.exit_code, found.stdout)
-    assert "none sent: nothing is suggested" in found.stderr
+    assert "no packets sent: nothing is suggested" in found.stderr
 
 
 def test_names_of_strangers_stay_in_their_comments(netlab: Call, tmp_path: Path) -> None:

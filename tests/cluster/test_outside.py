@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_network
+from random import Random
+
+import pytest
 from builders import cluster, peer, pod, policy, rule, topology
 
-from netlab.cluster import Cluster
-from netlab.cluster.outside import outside_hosts, with_hosts
+from netlab.cluster import Cluster, outside
+from netlab.cluster.outside import outside_hosts, outside_ports, with_hosts
 
 
 def of(*blocks: tuple[str, tuple[str, ...]], hosts: dict[str, list[str]] | None = None, both: bool = False) -> Cluster:
@@ -47,8 +52,35 @@ def test_a_range_inside_of_the_cluster_has_no_host() -> None:
 
 
 def test_special_addresses_are_no_machines() -> None:
-    """Loopback, link-local and multicast ranges have no host."""
-    assert {"outside"} == {*found(of(("127.0.0.0/8", ()), ("169.254.169.254/32", ()), ("224.0.0.0/4", ())))}
+    """Loopback and multicast ranges have no host. A metadata service is one, at a link-local address."""
+    names = {*found(of(("127.0.0.0/8", ()), ("169.254.169.254/32", ()), ("224.0.0.0/4", ())))}
+
+    assert {"outside", "outside-169-254-169-254-32"} == names
+
+
+def test_of_too_many_ranges_those_that_differ_have_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are what a change of policies opens or closes."""
+    monkeypatch.setattr(outside, "MOST_RANGES", 2)
+    same = [("198.51.100.0/24", ()), ("198.51.101.0/24", ())]
+
+    names = {*found(of(*same), of(*same, ("203.0.113.0/24", ())))}
+
+    assert {"outside", "outside-203-0-113-0-24", "outside-198-51-100-0-24"} == names
+
+
+def test_nested_ranges_have_each_an_address_of_their_own() -> None:
+    """Random ranges: an address is in its range and in none that is smaller."""
+    dice = Random(5)  # noqa: S311  the same ranges every time, not a secret
+    blocks = [ip_network((0x0B000000 + dice.randrange(1 << 12), 32)).supernet(dice.randint(0, 12)) for _ in range(300)]
+
+    hosts = outside_hosts([of(*((str(one), ()) for one in blocks))])
+
+    assert len(hosts) > 50
+    for host in hosts:
+        around = [one for one in blocks if host.addresses[0] in one]
+        smallest = max(around, key=lambda one: one.prefixlen, default=None)
+        name = "outside" if smallest is None else "outside-" + re.sub("[./]", "-", str(smallest))
+        assert name == host.name
 
 
 def test_hosts_are_added_to_a_cluster_once() -> None:
@@ -58,3 +90,15 @@ def test_hosts_are_added_to_a_cluster_once() -> None:
     two = with_hosts(one, outside_hosts([one]))
 
     assert [("outside", "203.0.113.9")] == [(host.name, str(host.addresses[0])) for host in two.hosts]
+
+
+def test_hosts_are_asked_about_ports_of_rules_for_addresses_those_that_change_first() -> None:
+    """Ports of rules for pods are left out."""
+
+    def having(*ports: str) -> Cluster:
+        rules = [rule(peer(cidr="0.0.0.0/0"), ports=[port]) for port in ports]
+        return cluster(pod("x/a"), policy("x/p", egress=[*rules, rule(peer("app=a"), ports=["9000"])]))
+
+    asked = outside_ports([having("25", "53/UDP", "8443"), having("25")])
+
+    assert [("TCP", 80), ("TCP", 443), ("TCP", 8443), ("UDP", 53), ("TCP", 25)] == asked

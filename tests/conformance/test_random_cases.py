@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from scenario_files import scenarios_of
 from sizes import samples
 
 from netlab.cluster import Cluster
@@ -18,7 +19,6 @@ from netlab.conformance.shrink import shrink
 from netlab.objects import Document
 from netlab.report.yaml_text import lines
 from netlab.scenario.dry_run import dry_run
-from netlab.scenario.files import scenarios_of
 
 
 def blind_to_udp(documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from scenario_files import scenarios_of
 
 from netlab.objects.scenarios import (
     Expectation,
@@ -14,7 +15,6 @@ from netlab.objects.scenarios import (
     ProgramExpectation,
     RunExpectation,
 )
-from netlab.scenario.files import scenarios_of
 
 HEAD = "apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {name: s}\nspec:\n  steps:\n  - expect:\n"
 

@@ -17,7 +17,7 @@ def ignored(text: str, file: str = "a.yaml") -> list[set[str]]:
     """Return what each document of a text silences."""
     documents, problems = parse(text, file)
 
-    assert [] == problems
+    assert {"comment-in-vain"} >= {problem.rule for problem in problems}
     return [set(ignored_by(one)) for one in documents]
 
 
@@ -27,6 +27,8 @@ def ignored(text: str, file: str = "a.yaml") -> list[set[str]]:
         (POD, set()),
         (f"# netlab: ignore=a-b\n{POD}", {"a-b"}),
         (f"# netlab: ignore=a-b, c\n{POD}", {"a-b", "c"}),
+        (f"# netlab: ignore = a-b\n{POD}", {"a-b"}),
+        (f"# netlab: ignore=*\n{POD}", {"*"}),
         (f"#netlab:ignore=a because of that\n{POD}", {"a"}),
         (POD.replace("v1\n", "v1  # netlab: ignore=a\n"), {"a"}),
         (f"# why\n# netlab: ignore=a\n# and why\n{POD}", {"a"}),
@@ -66,3 +68,20 @@ def test_a_running_lab_keeps_what_comments_silence() -> None:
     again = from_record(json.loads(json.dumps(to_record(reduced(documents)))))
 
     assert [{"a"}, set()] == [set(ignored_by(one)) for one in again]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (f"# netlab: ignore=a\n{POD}", []),
+        (f"# netlab: ignore=a\n---\n{POD}", [1]),
+        (POD.replace("Pod\n", "Pod  # netlab: ignore=a\n"), [2]),
+        (f"{POD}---\n# netlab: ignore=a\n{POD}# netlab: ignore=b\n", [9]),
+        ("# netlab: labs are made of this\n" + POD, []),
+    ],
+)
+def test_a_comment_elsewhere_has_a_warning(text: str, lines: list[int]) -> None:
+    """It names the line: who wrote the comment takes the finding for silenced."""
+    _, problems = parse(text, "a.yaml")
+
+    assert [("comment-in-vain", "warning", at) for at in lines] == [(p.rule, p.severity, p.line) for p in problems]

@@ -28,7 +28,7 @@ def read(file: Path, text: str) -> tuple[Invariants | None, list[str]]:
 
 
 def test_rules_are_read_with_their_defaults(write: Path) -> None:
-    """Without ports a rule is about every port; a plain number is of TCP."""
+    """Without ports a rule is about every port, and an item of ``only`` about those of its rule."""
     found, problems = read(
         write,
         HEAD
@@ -47,7 +47,7 @@ def test_rules_are_read_with_their_defaults(write: Path) -> None:
     assert (PortSpan("TCP", 443, 443), PortSpan("UDP", 8000, 8100), PortSpan("ICMP", 0, 0)) == second.ports
     assert ("deny", True, 8) == (second.verdict, second.vacuous, second.line)
     assert ["{hosts: true}", "{host: h}"] == [str(one.end) for one in second.only or ()]
-    assert (PortSpan("UDP", 53, 53),) == (second.only or ())[0].ports
+    assert [(PortSpan("UDP", 53, 53),), second.ports] == [one.ports for one in second.only or ()]
 
 
 WRONG = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,3 +173,20 @@ def test_broken_json_is_judged_in_linear_time(write: Write, junk: str) -> None:
     _, problems = read(["."])
 
     assert ["broken.json"] == [p.file for p in problems if p.severity == "error"]
+
+
+def test_results_of_netlab_are_no_objects(write: Write) -> None:
+    """A baseline or a proof lies beside the manifests; also with --strict. docs/reference.md lists all kinds."""
+    page = (Path(__file__).parents[2] / "docs" / "reference.md").read_text()
+    table = page.partition("`kind` of the JSON document")[2].partition("\n\n")[0]
+    kinds = {*re.findall(r"^\|[^|]*\| `(\w+)` \|", table, re.MULTILINE)} - {"List", "Profile"}
+    kinds |= {"LintBaseline", "InvariantsProof"}
+    write(
+        {"web.yaml": POD}
+        | {f"{kind}.json": json.dumps({"apiVersion": "netlab/v1alpha1", "kind": kind}) for kind in kinds}
+    )
+
+    documents, problems = read(["."], strict=True)
+
+    assert len(kinds) > 15
+    assert (["web.yaml"], []) == ([d.source.file for d in documents], problems)

@@ -15,7 +15,7 @@ PYPROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 RUNTIME = [*PYPROJECT["project"]["dependencies"], *PYPROJECT["build-system"]["requires"]]
 DEV = PYPROJECT["dependency-groups"]["dev"]
 TOOLS = {name: PYPROJECT["dependency-groups"][name] for name in ("docs", "sbom", "hooks", "browser")}
-INGRESS = PYPROJECT["project"]["optional-dependencies"]["ingress"]
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 
 # One pin as pip-compile writes it: `name==version` and its hashes on the lines that follow.
 PIN = re.compile(
@@ -33,9 +33,9 @@ def pins(level: str) -> dict[str, re.Match[str]]:
     ("level", "wanted"),
     [
         *(("runtime", name) for name in RUNTIME),
-        *(("dev", name) for name in [*RUNTIME, *DEV]),
+        *(("dev", name) for name in [*RUNTIME, *DEV, *EXTRAS["cluster"]]),
         *(("wheel", name) for name in PYPROJECT["project"]["dependencies"]),
-        *(("ingress", name) for name in INGRESS),
+        *((level, name) for level, names in EXTRAS.items() for name in names),
         *((level, name) for level, names in TOOLS.items() for name in names),
     ],
 )
@@ -47,7 +47,7 @@ def test_every_dependency_is_pinned_to_a_version_that_fits(level: str, wanted: s
     assert requirement.specifier.contains(pin["version"])
 
 
-@pytest.mark.parametrize("level", ["runtime", "wheel", "dev", "ingress", *TOOLS])
+@pytest.mark.parametrize("level", ["runtime", "wheel", "dev", *EXTRAS, *TOOLS])
 def test_a_lock_holds_pins_with_hashes_and_nothing_else(level: str) -> None:
     """Without comments and pins a lock is empty: it names no index, no host and no path."""
     text = (REPOSITORY / "requirements" / f"{level}.txt").read_text()
@@ -62,6 +62,8 @@ def test_the_development_lock_has_the_runtime_pins() -> None:
     runtime = {name: pin[0] for name, pin in pins("runtime").items()}
     dev = {name: pin[0] for name, pin in pins("dev").items()}
     wheel = {name: pin[0] for name, pin in pins("wheel").items()}
+    cluster = {name: pin[0] for name, pin in pins("cluster").items()}
 
+    assert cluster == {name: dev.get(name) for name in cluster}
     assert runtime == {name: dev.get(name) for name in runtime}
     assert wheel == {name: runtime.get(name) for name in wheel}

@@ -158,6 +158,9 @@ spec:
 FRONT, BACK = PODS.replace("TIER", "front"), PODS.replace("TIER", "back")
 ADMITS, OTHER_PORT = POLICY.replace("PORT", "5432"), POLICY.replace("PORT", "5433")
 RULE = "NetworkPolicy shop/db spec.ingress[0]"
+TWO_RULES = ADMITS.replace(
+    "  ingress:\n", "  ingress:\n  - from: [{podSelector: {matchLabels: {app: a}}}]\n    ports: []\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +208,26 @@ RULE = "NetworkPolicy shop/db spec.ingress[0]"
                 "port: 5433/TCP, asked 5432/TCP"
             ],
             id="the nearest rule has another port",
+        ),
+        pytest.param(
+            BACK + ADMITS,
+            BACK + ADMITS.replace("{matchLabels: {tier: front}}", "{}"),
+            [
+                "NetworkPolicy shop/db (old:19) spec.ingress[0].from[0].podSelector.matchLabels: labels tier=front "
+                f"removed from podSelector: {RULE}.from[0] (new:19) allows it"
+            ],
+            id="labels of a selector are removed",
+        ),
+        pytest.param(
+            FRONT + TWO_RULES,
+            FRONT + TWO_RULES.replace("tier: front", "tier: other"),
+            [
+                "NetworkPolicy shop/db (new:21) spec.ingress[1].from[0].podSelector.matchLabels.tier: label tier=front "
+                "of podSelector changed to tier=other: NetworkPolicy shop/db spec.ingress[1].from[0] (old:21) allowed "
+                "it; now no rule admits it; nearest: NetworkPolicy shop/db spec.ingress[1] (new:21): from[0]: pod label"
+                " tier=other, found tier=front"
+            ],
+            id="the nearest rule is the one that allowed it",
         ),
         pytest.param(
             BACK + OTHER_PORT,

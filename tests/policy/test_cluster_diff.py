@@ -37,7 +37,7 @@ def verdicts(of: Cluster, asked: FlowSelection) -> dict[Key, Expected]:
 
 
 def pair_by_pair(old: Cluster, new: Cluster, asked: FlowSelection) -> tuple[Rows, int, Rows]:
-    """Return the pairs that differ, the number of those that do not, and the pairs that only one has and allows."""
+    """Return the pairs that differ, the number of those that do not, and the allowed pairs of one side only."""
     was, now = verdicts(old, asked), verdicts(new, asked)
     both = [key for key in now if key in was]
     rows: Rows = {key: (was[key], now[key]) for key in both if was[key] != now[key]}

@@ -1,7 +1,8 @@
-"""The exposure of groups: unprotected ones first, what does not exist yet, ranges, doors, unread policies."""
+"""The exposure of groups: unprotected ones first, what does not exist yet, ranges, entry points, unread policies."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from itertools import product
@@ -22,10 +23,9 @@ from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Meta
 from netlab.objects.unread import Subject
 from netlab.policy.decision import Side
-from netlab.policy.doors import outside
 from netlab.policy.evaluate import evaluate
 from netlab.policy.exposure import Exposure, exposures
-from netlab.policy.inside_addresses import nodes_matched
+from netlab.policy.inside_addresses import nodes_matched, outside_addresses
 from netlab.policy.openings import PodOpening
 
 ASK = FlowSelection()
@@ -213,7 +213,7 @@ def test_a_pod_that_no_policy_can_select_says_why() -> None:
     assert not of(found, "x/a").ingress.openings.isolated
 
 
-# --- doors ------------------------------------------------------------------------------------------------------------
+# --- entry points -----------------------------------------------------------------------------------------------------
 
 
 def service(kind: str, external: str = "Cluster", **more: object) -> Service:
@@ -237,22 +237,22 @@ def with_service(one: Service, *rules: object, ports: tuple[str, ...] = ("pg=543
     )
 
 
-def doors_of(found: Cluster) -> dict[str, list[str]]:
-    return {door.kind: door.admitted.words() for door in of(found, "shop/db").doors}
+def entries_of(found: Cluster) -> dict[str, list[str]]:
+    return {one.kind: one.admitted.words() for one in of(found, "shop/db").entry_points}
 
 
-def test_a_node_port_is_a_door_for_what_the_policy_admits() -> None:
+def test_a_node_port_is_an_entry_point_for_what_the_policy_admits() -> None:
     """The pod's own node shows it the client's address."""
     found = with_service(service("NodePort", "Local"), rule(peer(cidr="203.0.113.0/24")))
 
-    assert {"nodePort": ["203.0.113.0/24"]} == doors_of(found)
+    assert {"nodePort": ["203.0.113.0/24"]} == entries_of(found)
 
 
-def test_a_node_that_masquerades_opens_the_door_to_every_address_if_nodes_are_admitted() -> None:
+def test_a_node_that_masquerades_lets_every_address_through_if_nodes_are_admitted() -> None:
     """Policy sees the address of the node that translated."""
     found = with_service(service("NodePort"), rule(peer(cidr="10.244.0.0/16"), peer(cidr="100.64.0.0/16")))
 
-    assert {"nodePort": ["0.0.0.0/0"]} == doors_of(found)
+    assert {"nodePort": ["0.0.0.0/0"]} == entries_of(found)
 
 
 def test_a_load_balancer_lets_its_source_ranges_through() -> None:
@@ -260,16 +260,16 @@ def test_a_load_balancer_lets_its_source_ranges_through() -> None:
     ranges = {"source_ranges": (ip_network("203.0.113.0/24"),)}
     found = with_service(service("LoadBalancer", "Local", **ranges), rule(peer(cidr="0.0.0.0/0")))
 
-    assert {"nodePort": ["0.0.0.0/0"], "load balancer": ["203.0.113.0/24"]} == doors_of(found)
+    assert {"nodePort": ["0.0.0.0/0"], "load balancer": ["203.0.113.0/24"]} == entries_of(found)
 
 
-def test_a_cluster_ip_and_a_closed_pod_have_no_door() -> None:
+def test_a_cluster_ip_and_a_closed_pod_have_no_entry_point() -> None:
     """The service range is not routed outside of the nodes, and a policy closes the other pod."""
-    assert {} == doors_of(with_service(service("ClusterIP"), rule(peer(cidr="0.0.0.0/0"))))
-    assert {} == doors_of(with_service(service("NodePort", "Local"), rule(peer("app=web"))))
+    assert {} == entries_of(with_service(service("ClusterIP"), rule(peer(cidr="0.0.0.0/0"))))
+    assert {} == entries_of(with_service(service("NodePort", "Local"), rule(peer("app=web"))))
 
 
-def test_a_host_port_and_a_routed_address_are_doors() -> None:
+def test_a_host_port_and_a_routed_address_are_entry_points() -> None:
     """In mode routed, outside hosts have routes to pods."""
     found = cluster(
         topology(["node-1"], mode="routed"),
@@ -277,8 +277,9 @@ def test_a_host_port_and_a_routed_address_are_doors() -> None:
         policy("shop/db", "app=db", ingress=[rule(peer(cidr="0.0.0.0/0", but=["8.0.0.0/8"]), ports=["80"])]),
     )
 
-    assert ["pod address", "hostPort"] == [door.kind for door in of(found, "shop/db").doors]
-    assert {"0.0.0.0/0 except 8.0.0.0/8"} == {", ".join(door.admitted.words()) for door in of(found, "shop/db").doors}
+    entries = of(found, "shop/db").entry_points
+    assert ["pod address", "hostPort"] == [one.kind for one in entries]
+    assert {"0.0.0.0/0 except 8.0.0.0/8"} == {", ".join(one.admitted.words()) for one in entries}
 
 
 # --- brute force ------------------------------------------------------------------------------------------------------
@@ -306,15 +307,15 @@ def _ingress(of_cluster: Cluster, other: Pod, subject: Pod, protocol: str, port:
 
 
 @pytest.mark.parametrize("seed", range(samples(6)))
-def test_doors_let_exactly_the_addresses_through_that_the_evaluator_allows(seed: int) -> None:
-    """For the pods' own addresses and host ports; a pod without a door is closed to every outside address."""
+def test_entry_points_let_exactly_the_addresses_through_that_the_evaluator_allows(seed: int) -> None:
+    """For the pods' own addresses and host ports; a pod without an entry point is closed to every outside address."""
     texts = ("8.8.8.8", "10.0.0.9", "10.245.0.77", "192.0.2.9", "192.0.2.10", "100.64.9.9", "203.0.113.7")
     for number in range(3):
-        base = some_cluster(Random(f"doors-{seed}-{number}"))  # noqa: S311  the same clusters every time
+        base = some_cluster(Random(f"entries-{seed}-{number}"))  # noqa: S311  the same clusters every time
         for one, text in product(exposures(base, ASK).found, texts):
             address = ip_address(text)
             host = base.by_address.get(address) or Host("new", (address,))
-            if address not in outside(base) or not isinstance(host, Host):
+            if address not in outside_addresses(base) or not isinstance(host, Host):
                 continue
             for subject in one.pods:
                 asked: list[tuple[str, str, int, Pod | Node]] = []
@@ -329,10 +330,11 @@ def test_doors_let_exactly_the_addresses_through_that_the_evaluator_allows(seed:
                     if to is None:
                         continue
                     decision = evaluate(base, Flow(host, end, 4, protocol, port_number, to))
-                    doors = [d for d in one.doors if (d.kind, d.protocol, d.port) == (kind, protocol, port_number)]
+                    key = (kind, protocol, port_number, 4)
+                    entries = [e for e in one.entry_points if (e.kind, e.protocol, e.port, e.family) == key]
 
-                    assert (decision.verdict == "allow") == any(address in d.admitted for d in doors if d.family == 4)
-                    assert (decision.verdict == "unknown") == any(address in d.unknown for d in doors if d.family == 4)
+                    assert (decision.verdict == "allow") == any(address in e.admitted for e in entries)
+                    assert (decision.verdict == "unknown") == any(address in e.unknown for e in entries)
 
 
 # --- the other end ----------------------------------------------------------------------------------------------------
@@ -356,32 +358,42 @@ def test_namespaces_whose_own_egress_policies_stop_a_new_pod_are_named() -> None
     assert ["closed", "dns"] == all_found.stopped(one, one.ingress.openings.pods[0])
 
 
-@pytest.mark.parametrize("seed", range(samples(6)))
-def test_a_new_pod_is_stopped_exactly_where_the_evaluator_denies_its_egress(seed: int) -> None:
+def test_a_new_pod_is_stopped_exactly_where_the_evaluator_denies_its_egress() -> None:
     """A pod with the fewest labels of each opening is added to each namespace and asked on the ports of the opening."""
-    for number in range(4):
-        base = some_cluster(Random(f"stopped-{seed}-{number}"))  # noqa: S311  the same clusters every time
-        example = next((one for one in base.pods if one.selectable and one.traits.attachment.enforced), None)
-        if example is None or 4 not in base.families:
-            continue
-        found = exposures(base, ASK)
-        for one in found.found:
-            for opening in one.ingress.openings.pods if one.ingress.openings.isolated else ():
-                stopped = found.stopped(one, opening)
-                for space in found.namespaces_of(opening.peers.namespaces):
-                    labels = opening.peers.pods.example()
-                    new = replace(example, namespace=space, name="new", labels=labels, ports=(), workload="")
-                    with_new = replace(base, pods=(*base.pods, new))
-                    asked = [(p, n) for p, n in (*ASKED, *_ports_of(opening)) if opening.ports.has(p, n)]
-                    sides = [
-                        evaluate(with_new, Flow(new, to, 4, protocol, port, address_of(to, 4))).egress
-                        for to in one.pods
-                        for protocol, port in asked
-                        if address_of(to, 4) is not None
-                    ]
-                    judged = [side.verdict for side in sides if side is not None]
-                    if len(judged) == len(sides) and judged and len(base.families) == 1:
-                        assert (space in stopped) == ("allow" not in judged)
+    seen = [
+        is_stopped
+        for number in range(samples(200))
+        for is_stopped in _compare_stopped(some_cluster(Random(f"stopped-{number}")))  # noqa: S311  the same clusters
+    ]
+
+    assert {True, False} == {*seen}
+
+
+def _compare_stopped(base: Cluster) -> Iterator[bool]:
+    """Compare the namespaces that stop a new pod with the evaluator; yield what it says about each."""
+    example = next((one for one in base.pods if one.selectable and one.traits.attachment.enforced), None)
+    if example is None or (4,) != base.families:
+        return
+    found = exposures(base, ASK)
+    openings = [
+        (one, opening) for one in found.found if one.ingress.openings.isolated for opening in one.ingress.openings.pods
+    ]
+    for one, opening in openings:
+        stopped = found.stopped(one, opening)
+        for space in found.namespaces_of(opening.peers.namespaces):
+            labels = opening.peers.pods.example()
+            new = replace(example, namespace=space, name="new", labels=labels, ports=(), workload="")
+            with_new = replace(base, pods=(*base.pods, new))
+            sides = [
+                evaluate(with_new, Flow(new, to, 4, protocol, port, address_of(to, 4))).egress
+                for to in one.pods
+                for protocol, port in (*ASKED, *_ports_of(opening))
+                if opening.ports.has(protocol, port) and address_of(to, 4) is not None
+            ]
+            judged = [side.verdict for side in sides if side is not None]
+            if judged and len(judged) == len(sides):
+                assert (space in stopped) == ("allow" not in judged)
+                yield space in stopped
 
 
 def _ports_of(opening: PodOpening) -> list[tuple[str, int]]:

@@ -53,8 +53,10 @@ def some_rule(rng: Random, number: int) -> InvariantRule:
     return InvariantRule(f"r{number}", some_end(rng), some_end(rng), verdict, None, ports)  # type: ignore[arg-type]
 
 
-def selects(cluster: Cluster, end: RuleEnd, one: Endpoint) -> bool:
+def selects(cluster: Cluster, end: RuleEnd, one: Endpoint, family: int) -> bool:
     if end.cidr is not None:
+        if end.cidr.version != family:
+            return False
         own = [a for a in one.addresses if a.version == end.cidr.version] if isinstance(one, Host) else []
         return any(address in end.cidr for address in own)
     if end.kind != "pods":
@@ -92,9 +94,9 @@ def flows(cluster: Cluster, rule: InvariantRule, family: int) -> Iterator[Flow]:
         for to in ends:
             if source is to or not asks(source, to, family) or not (askable(source, family) and askable(to, family)):
                 continue
-            if rule.source is not None and not selects(cluster, rule.source, source):
+            if rule.source is not None and not selects(cluster, rule.source, source, family):
                 continue
-            if rule.destination is not None and not selects(cluster, rule.destination, to):
+            if rule.destination is not None and not selects(cluster, rule.destination, to, family):
                 continue
             other = source if rule.source is None else to
             if rule.only is not None and not is_other(other):
@@ -102,7 +104,7 @@ def flows(cluster: Cluster, rule: InvariantRule, family: int) -> Iterator[Flow]:
             for protocol in ("TCP", "UDP", "SCTP"):
                 for port in asked:
                     listed = any(
-                        covers(one.ports, protocol, port) and selects(cluster, one.end, other)
+                        covers(one.ports, protocol, port) and selects(cluster, one.end, other, family)
                         for one in rule.only or ()
                     )
                     if covers(rule.ports, protocol, port) and not listed:

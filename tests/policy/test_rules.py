@@ -56,7 +56,7 @@ def broken(result: RuleResult) -> list[tuple[list[str], list[str], str, str]]:
     ]
 
 
-def test_only_names_everyone_else_who_gets_through() -> None:
+def test_only_denies_all_others() -> None:
     """Pods of the same namespace, outside hosts and outside addresses are others."""
     only = (Allowed(pods("app=web", "x"), (PortSpan("TCP", 5432, 5432),)),)
     of = cluster(ROUTED, *PODS, ONLY_WEB)
@@ -89,8 +89,8 @@ def test_only_from_an_end_is_about_what_it_may_reach() -> None:
 
 def test_a_range_covers_hosts_and_the_addresses_between_all_borders() -> None:
     """One port to one address is enough to break a rule about the internet."""
-    hole = policy("x/hole", "", egress=[rule(peer(cidr="198.51.100.7/32"), ports=["8443"])])
-    of = cluster(ROUTED, *PODS, WEB_OUT, hole)
+    one = policy("x/one", "", egress=[rule(peer(cidr="198.51.100.7/32"), ports=["8443"])])
+    of = cluster(ROUTED, *PODS, WEB_OUT, one)
     result = judged(of, pods("", "x"), cidr("198.51.0.0/16"))
 
     assert [(["x/db", "x/web"], ["198.51.100.7"], "8443/TCP", "allow")] == broken(result)

@@ -8,7 +8,7 @@ from builders import cluster, namespace, peer, pod, policy, rule, topology, unre
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
 from netlab.objects.unread import Subject
-from netlab.policy.selections import PodSelection, PolicySelection, find_selection
+from netlab.policy.selections import PodSelection, PolicySelection, find_selections
 
 
 def shop() -> Cluster:
@@ -32,19 +32,19 @@ def shop() -> Cluster:
 
 
 def of_policy(text: str) -> PolicySelection:
-    found = find_selection(shop(), text)
+    (found,) = find_selections(shop(), text)
     assert isinstance(found, PolicySelection)
     return found
 
 
 def of_pod(text: str) -> PodSelection:
-    found = find_selection(shop(), text)
+    (found,) = find_selections(shop(), text)
     assert isinstance(found, PodSelection)
     return found
 
 
 def test_a_policy_selects_pods_and_its_rules_match_peers() -> None:
-    """By item: pods with their namespaces, addresses with who has them, everything."""
+    """By item: pods with their namespaces, addresses with their hosts, everything."""
     found = of_policy("networkpolicy/shop/web")
     first, second = found.rules
 
@@ -102,12 +102,19 @@ def test_a_kind_may_be_written_as_for_kubectl(text: str) -> None:
 
 def test_a_name_without_a_namespace_is_in_the_given_one() -> None:
     """With its kind or without."""
-    assert "shop/db" == find_selection(shop(), "db", "shop").name  # type: ignore[union-attr]
-    assert "shop/db" == find_selection(shop(), "pod/db", "shop").name  # type: ignore[union-attr]
+    for text in ("db", "pod/db"):
+        (found,) = find_selections(shop(), text, "shop")
+        assert "shop/db" == getattr(found, "name", "")
+
+
+def test_a_policy_and_a_workload_of_one_name_are_both_found() -> None:
+    """People call a policy what its pods are called."""
+    found = find_selections(shop(), "shop/web")
+
+    assert ["PolicySelection", "PodSelection"] == [type(one).__name__ for one in found]
 
 
 WRONG = {
-    "shop/web": r"'shop/web' is the name of several objects: write networkpolicy/shop/web or deployment/shop/web",
     "shop/bd": r"no policy, pod or workload 'shop/bd'; did you mean shop/db",
     "edge/db": r"did you mean shop/db",
     "networkpolicy/shop/db": r"no networkpolicy 'shop/db'",
@@ -119,7 +126,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_a_name_that_names_nothing_or_several_is_refused(text: str) -> None:
+def test_a_name_that_names_nothing_is_refused(text: str) -> None:
     """The message has what may be meant."""
     with pytest.raises(UsageError, match=WRONG[text]):
-        find_selection(shop(), text)
+        find_selections(shop(), text)

@@ -29,7 +29,7 @@ def test_a_selector_that_no_pod_has() -> None:
 
     assert [
         "test.yaml:7: Service x/web: spec.selector: app=wbe matches no pod of namespace 'x', so it has no endpoints, "
-        "and every connection is refused; x/web is near: app=wbe, found app=web"
+        "and every connection is refused; x/web almost matches: app=wbe, found app=web"
     ] == [str(problem) for problem in warned(WEB, service)]
     assert ["warning"] == [problem.severity for problem in warned(WEB, service)]
 

@@ -29,7 +29,7 @@ WARNED = [
     pytest.param(
         [policy("x/p", "app=wbe", ingress=[])],
         "NetworkPolicy x/p: spec.podSelector: app=wbe matches no pod of namespace 'x'; "
-        "x/web is near: app=wbe, found app=web",
+        "x/web almost matches: app=wbe, found app=web",
         id="selector that matches nothing",
     ),
     pytest.param(
@@ -116,6 +116,12 @@ WARNED = [
         id="shadowed egress",
     ),
     pytest.param(
+        [policy("x/all", egress=[rule()]), policy("x/deny", ingress=[], egress=[])],
+        "NetworkPolicy x/deny: spec.egress: has no effect: x/all allows all egress of every pod that it selects; "
+        "narrow that, or take Egress out of its policyTypes",
+        id="a direction without effect beside one with an effect",
+    ),
+    pytest.param(
         [topology(mode="macvlan"), policy("x/p", "app=web", ingress=[])],
         "NetworkPolicy x/p: spec.podSelector: not enforced on x/web: "
         "packets of a macvlan network bypass the node's rules",
@@ -173,6 +179,18 @@ def test_a_rule_for_dns_without_matching_peers_does_not_allow_dns() -> None:
         "NetworkPolicy x/p: spec: isolates x/db for egress, and no rule allows DNS (53/UDP, 53/TCP); "
         "allow 53/UDP, 53/TCP to x/web under spec.egress",
     ] == told(policy("x/p", egress=[rule(peer("app=nobody"))]))
+
+
+def test_a_peer_may_match_pods_that_netlab_adds() -> None:
+    """Each cluster has pods of DNS, though the input does not."""
+    service = Service(meta("x/web"), {"app": "web"}, (ServicePort(80, 8080),))
+    to_system = rule(peer(ns="kubernetes.io/metadata.name=kube-system"), ports=["9153"])
+    from_nothing = rule(peer("app=no", "kubernetes.io/metadata.name=kube-system"), ports=["9153"])
+
+    assert [] == told(service, policy("x/p", egress=[DNS, to_system]))
+    assert [
+        "NetworkPolicy x/p: spec.egress[1].to[0]: matches no pod of the lab: none of namespace kube-system has app=no"
+    ] == told(service, policy("x/p", egress=[DNS, from_nothing]))
 
 
 def test_host_network_pods_are_peers_if_the_topology_says_so() -> None:

@@ -56,6 +56,7 @@ def test_text_is_words_and_code(given_text: str) -> None:
 def test_code_says_what_the_text_says() -> None:
     """The mark without width after an ``@`` is the only addition, and only beside marks that no span can have."""
     assert "ingress of `shop/db`: allowed (`a.yaml:3`)" == inline("ingress of shop/db: allowed (a.yaml:3)")
+    assert "has `app=a`; `shop/b` has, `c=d`" == inline("has app=a; shop/b has, c=d")
     assert "`a@b.example`" == inline("a@b.example")
     assert "x|@​y" == unescape(inline("x|@y"))[len("<code>") : -len("</code>")]
 

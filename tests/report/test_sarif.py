@@ -69,7 +69,8 @@ def test_a_rule_has_its_page_as_help() -> None:
         ("%2e%2e.yaml", "%252e%252e.yaml"),
         ("\udcff.yaml", "%FF.yaml"),
         ("ü#?.yaml", "%C3%BC%23%3F.yaml"),
-        ("main:a.yaml", "main%3Aa.yaml"),
+        ("main:a/b.yaml", "a/b.yaml"),
+        ("HEAD^1:./a.yaml", "a.yaml"),
         ("./x/../a.yaml", "a.yaml"),
     ],
 )
@@ -78,6 +79,17 @@ def test_a_file_is_a_relative_uri(file: str, uri: str) -> None:
     (one,) = log_of(replace(FINDING, file=file))["results"]
 
     assert uri == one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+
+
+def test_a_file_with_a_colon_in_its_name_is_no_file_of_a_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main:a.yaml").touch()
+    (one,) = log_of(replace(FINDING, file="main:a.yaml"), root=str(tmp_path))["results"]
+
+    assert "main%3Aa.yaml" == one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
 
 
 def test_a_file_outside_of_the_root_is_absolute(tmp_path: Path) -> None:

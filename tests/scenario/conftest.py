@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from scenario_files import scenarios_of
 
 from netlab.objects.scenarios import Scenario
-from netlab.scenario.files import scenarios_of
 
 PODS = """\
 apiVersion: v1

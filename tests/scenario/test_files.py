@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from netlab.scenario.files import scenarios_of
+from scenario_files import scenarios_of
 
 SCENARIO = """\
 apiVersion: netlab/v1alpha1

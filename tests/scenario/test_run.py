@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from scenario_files import scenarios_of
 
 from netlab.cluster import Cluster, resolve
 from netlab.cluster.find import pod_of
@@ -19,7 +20,6 @@ from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
 from netlab.policy import evaluate
 from netlab.probe import Measurement
 from netlab.report.scenarios import failure_line
-from netlab.scenario.files import scenarios_of
 from netlab.scenario.run import run
 
 Write = Callable[[str], Scenario]

@@ -225,7 +225,7 @@ def test_links_of_a_revision_are_followed_inside_of_it(repository: Path, commit:
     assert ["a"] == names_of("HEAD:named.yaml")
     assert ["a"] == names_of("HEAD:folder")
     assert ["a"] == names_of("HEAD:folder/a.yaml")
-    assert ["HEAD:out.yaml: no such file in this revision"] == problems_of("HEAD:out.yaml")
+    assert ["HEAD:out.yaml: is a link to a file outside of the repository"] == problems_of("HEAD:out.yaml")
     assert [
         "HEAD:: 1 linked folder not followed: folder",
         "HEAD:loop.yaml: is a link to itself",

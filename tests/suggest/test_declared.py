@@ -54,6 +54,24 @@ def test_a_text_names_a_service_of_another_namespace(text: str) -> None:
     assert TO_DB == needs_of(workload("shop/web", env(DSN=text)), *DB)
 
 
+@pytest.mark.parametrize("text", ["http://svc:80", "http://svc.shop:80", "http://svc.shop.svc.cluster.local:80"])
+def test_a_service_may_have_the_name_svc(text: str) -> None:
+    """The word is a part of the names of all Services."""
+    own = (workload("shop/svc", ports=[80]), service("shop/svc", 80, "p80"))
+
+    assert {"shop/web -> shop/svc 80/TCP"} == needs_of(workload("shop/web", env(API=text)), *own)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://svc.cluster.local:80", "http://a.cluster.local", "http://a-1.pod.cluster.local"]
+)
+def test_a_name_of_the_cluster_that_is_no_service_is_no_need(text: str) -> None:
+    """Only names below svc are those of Services."""
+    own = (workload("shop/a", ports=[80]), service("shop/a", 80, "p80"))
+
+    assert set() == needs_of(workload("shop/web", env(API=text)), *own)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -130,6 +148,8 @@ def test_a_container_that_names_a_host_gets_dns() -> None:
         str(one) for one in found.needed if "kube-dns" in one.destination
     }
     assert {"shop"} == {draft.namespace for draft in found.drafts}
+    (rule,) = [one for draft in found.drafts for one in draft.egress if one.ports[0].port == 53]
+    assert ["kube-system/kube-dns 53/UDP, 53/TCP"] == [comment.partition(": ")[0] for comment in rule.comments]
 
 
 INGRESS = """\
@@ -296,3 +316,20 @@ def test_pods_that_share_a_label_and_a_rule_share_the_rule() -> None:
         (str(draft.selector), len(draft.egress)) for draft in found.drafts if draft.egress and draft.name != "allow-dns"
     ]
     assert found.proof.holds
+
+
+def test_a_range_of_pods_that_nobody_wrote_has_a_note() -> None:
+    """The cluster's own range may be another one."""
+    door = service("shop/api", 8080, "p9090", type="LoadBalancer")
+    written = (
+        "apiVersion: netlab/v1alpha1\nkind: Topology\nmetadata: {name: lab}\n"
+        "spec: {networks: [{name: default, podCIDRs: [10.42.0.0/16]}]}\n"
+    )
+
+    _, assumed = read(API[0], door)
+    _, stated = read(API[0], door, written)
+
+    assert ["note: except 10.244.0.0/16: netlab takes this range for pods"] == [
+        note.partition(" if")[0] for note in assumed.notes
+    ]
+    assert () == stated.notes

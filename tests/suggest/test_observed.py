@@ -8,6 +8,7 @@ import pytest
 from builders import cluster, meta, pod, topology, workload
 
 from netlab.cluster import Cluster
+from netlab.errors import InputError
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow, State, parse_flows
 from netlab.objects.services import Service, ServicePort
 from netlab.policy.suggest.suggestion import Suggestion, from_needs
@@ -145,3 +146,42 @@ def test_the_example_of_the_documentation_is_read() -> None:
     text = (Path(__file__).parents[2] / "examples/suggest/flows.jsonl").read_text()
 
     assert ["passed", "reply", "passed", "dropped"] == [one.state for one in parse_flows(text, "flows.jsonl")]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "224.0.0.251", "255.255.255.255", "::1", "fe80::1"])  # noqa: S104
+def test_an_address_that_names_no_machine_is_no_need(address: str) -> None:
+    """No ipBlock of a suggestion has it."""
+    found = suggestion(flow(WEB, end(address)))
+
+    assert () == tuple(found.needed)
+    assert any("loopback" in note for note in found.notes)
+
+
+def test_an_address_of_metadata_is_a_need() -> None:
+    """It is link-local, and servers have it."""
+    assert ["shop/web -> 169.254.169.254/32 8080/TCP"] == [
+        str(one) for one in suggestion(flow(WEB, end("169.254.169.254"))).needed
+    ]
+
+
+def test_an_ipv4_address_as_ipv6_is_the_ipv4_address() -> None:
+    """Programs with one socket for both IP families log it so."""
+    (found,) = parse_flows("source,destination,port\nshop/web,::ffff:192.0.2.80,443\n", "f.csv")
+
+    assert ip_address("192.0.2.80") == found.destination.address
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 3000 + "]" * 3000])
+def test_json_that_python_does_not_read_is_named_in_plain_words(value: str) -> None:
+    """Deep nesting and long numbers are problems of their line."""
+    with pytest.raises(InputError) as raised:
+        parse_flows(f'{{"verdict": "FORWARDED", "l4": {value}}}\n', "f.json")
+
+    assert "f.json:1: no flow: JSON that is nested too deep, or has a number that is too long" == str(raised.value)
+
+
+def test_a_line_of_a_log_ends_at_a_newline_only() -> None:
+    """A string of JSON may have other characters that end a line of text."""
+    text = '{"verdict": "FORWARDED", "summary": "a\u2028b", "l4": {"TCP": {"destination_port": 80}}}\n'
+
+    assert 1 == len(parse_flows(text * 2, "f.json"))

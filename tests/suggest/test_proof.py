@@ -12,7 +12,7 @@ from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.policies import NetworkPolicy
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import Need, Pods, Why
-from netlab.policy.suggest.proof import Comparison
+from netlab.policy.suggest.proof import NeedsCheck
 from netlab.policy.suggest.results import Proof
 from netlab.policy.suggest.suggestion import from_needs
 
@@ -28,7 +28,7 @@ def proof(*policies: NetworkPolicy) -> Proof:
     classes = LabelClasses(today)
     number = {one.ref: one.number for one in classes.all}
     need = Need(Pods(number["x/a"]), Pods(number["x/b"]), "TCP", 80, "observed", Why("a test"))
-    return Comparison(today, replace(today, policies=policies), classes, [need], (), touched=frozenset("x")).proof(
+    return NeedsCheck(today, replace(today, policies=policies), classes, [need], (), touched=frozenset("x")).proof(
         FlowSelection()
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import inputs, options, rendering
+from netlab.cli import inputs, options, rendering, what_if
 from netlab.cli.whole_input import whole_input
 from netlab.errors import UsageError
 from netlab.quantity import quantity
@@ -37,7 +37,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    read = read_input(files, strict=strict, ignore=ignore, change=inputs.change(), sources=inputs.sources(files))
+    read = read_input(files, strict=strict, ignore=ignore, change=what_if.change(), sources=what_if.sources(files))
     found = whole_input(read)
     objects, problems = found.objects, found.problems
     errors = sum(problem.severity == "error" for problem in problems)

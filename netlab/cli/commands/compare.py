@@ -10,6 +10,7 @@ import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
+from netlab.cli.packet_proof import prove
 from netlab.errors import UsageError
 from netlab.report.comparison import Comparison
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 DEFAULTS = ("docker", "flannel", "calico", "canal", "cilium", "kube-router", "romana", "weave")
 """The profiles that are compared unless ``--as`` names some."""
-
-# The most wrong pairs that a column lists.
-_MOST = 10
 
 
 @click.command("compare")
@@ -177,25 +175,8 @@ def _measured(read: Sequence[Reading], questions: FlowSelection) -> dict[str, Me
 def _prove(reading: Reading, questions: FlowSelection) -> Measured:
     """Build the lab of one profile, and compare packets with its verdicts."""
     from netlab.cluster.readings import recorded
-    from netlab.lab.lab import temporary
-    from netlab.policy import evaluate
-    from netlab.report.comparison import Measured
-    from netlab.report.rows import Tally, endpoints_of, row_of
-    from netlab.scenario.compare import reason_of
 
-    tally = Tally("verify")
-    wrong: list[str] = []
-    with (
-        temporary(recorded(reading), cluster=reading.cluster) as lab,
-        terminal.progress(f"measuring {reading.name}") as progress,
-    ):
-        for measurement in lab.probe(flow_arguments.Pairs(lab.cluster, questions), progress):
-            decision = evaluate(lab.cluster, measurement.flow)
-            ends = endpoints_of(decision.endpoints, measurement)
-            reason = reason_of(decision, measurement)
-            row = row_of(measurement.flow, decision.verdict, measurement.verdict, reason, ends)
-            for one in tally.count([row]):
-                if one.outcome in ("differ", "inconclusive") and len(wrong) < _MOST:
-                    pair = f"{one.source} -> {one.destination} {one.port_text} IPv{one.family}"
-                    wrong.append(f"{pair}: expected {one.expected}, measured {one.measured}: {one.reason}")
-    return Measured(tally.data(), wrong=wrong)
+    def flows(cluster: Cluster) -> flow_arguments.Pairs:
+        return flow_arguments.Pairs(cluster, questions)
+
+    return prove(f"measuring {reading.name}", recorded(reading), reading.cluster, flows)

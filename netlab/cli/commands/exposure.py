@@ -1,4 +1,4 @@
-"""``netlab exposure``: print what of each group of pods is open, and where it can go."""
+"""``netlab exposure``: print to what each group of pods is open, and what it can reach."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def exposure_command(
     hops: int | None,
     output: str,
 ) -> None:
-    """Print what of each group of pods is open, to what does not exist yet too, and where it can go.
+    """Print to what each group of pods is open, and what it can reach.
 
-    A row is a group of pods that are open to the same, the widest first: to pods by their labels, also such that no pod
-    has yet, and to addresses outside of the cluster. -o wide lists the selectors, ranges and ports. Rows say what the
-    policies of the group admit; a pod of another namespace may still be stopped by its own egress policies.
+    A row is a group of pods that are open to the same pods and addresses. The widest groups come first. Pods and
+    namespaces that do not exist yet count too, by their labels. -o wide lists the selectors, ranges and ports. A row
+    says what the policies of the group let in and out. Policies at the other end may still stop a connection.
 
-    POD is NAMESPACE/POD or NAMESPACE/WORKLOAD: its exposure, and which pods it reaches (its blast radius), with one
-    shortest path each.
+    With POD, which is NAMESPACE/POD or NAMESPACE/WORKLOAD, netlab prints the exposure of this pod and its blast radius:
+    which pods it reaches, with one shortest path to each.
     """
     if hops is not None and pod is None:
         raise UsageError("--hops needs a POD: netlab exposure NAMESPACE/POD --hops N")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.whole_input import WholeInput, whole_input
 from netlab.errors import UsageError
 from netlab.report.lint import Lint, RuleList
@@ -29,7 +29,7 @@ _INVALID = "invalid-input"
 @options.family
 @options.nodes
 @options.system
-@click.option("--list", "listed", is_flag=True, help="List the rules, and read nothing.")
+@click.option("--list", "listed", is_flag=True, help="Print the rules, and read no input.")
 @click.option(
     "--rule",
     "chosen",
@@ -43,13 +43,16 @@ _INVALID = "invalid-input"
     type=click.Choice(["error", "warning", "info", "never"]),
     default="error",
     show_default=True,
-    help="Exit with code 1 if a finding has this severity or a worse one.",
+    help="Exit with code 1 if a finding has this severity or a higher one.",
 )
 @click.option(
-    "--baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Hide the findings that this file has."
+    "--baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Hide the findings that are in this file."
 )
 @click.option(
-    "--write-baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Write the findings to this file."
+    "--write-baseline",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the findings to this file, for --baseline.",
 )
 @click.option("--no-config", is_flag=True, help="Do not read .netlab.toml or pyproject.toml.")
 @options.output(Lint)
@@ -73,10 +76,12 @@ def lint_command(
 ) -> None:
     """Find what is legal and probably not meant.
 
-    Each finding has a rule, a place and a hint how to repair it. --list lists the rules. A comment `# netlab:
-    ignore=RULE[,RULE]` on the first line of an object, or directly above it, silences rules there; in JSON the
-    annotation netlab/ignore does. The table [tool.netlab.lint] of pyproject.toml, or [lint] of .netlab.toml, switches
-    rules off and changes severities. --port, --family and --nodes narrow or widen what rules about verdicts ask.
+    Each finding has the id of a rule, a place, and a hint how to repair it. --list prints the rules. --port, --family
+    and --nodes are accepted, as by reach. Today no rule depends on them.
+
+    The comment `# netlab: ignore=RULE[,RULE]` on the first line of an object, or directly above it, silences rules for
+    this object. In JSON the annotation netlab/ignore does the same. The table [tool.netlab.lint] of pyproject.toml, or
+    [lint] of .netlab.toml, switches rules off and changes severities.
     """
     reports = options.wanted_reports()
     rules = _rules(chosen)
@@ -94,9 +99,9 @@ def lint_command(
 
         known = read_baseline(baseline)
     if write_baseline is not None:
-        from netlab.kernel import output as kernel_output
+        from netlab.cli.lint_baseline import check_file
 
-        kernel_output.check(write_baseline, "--write-baseline")
+        check_file(write_baseline, reports)
     from netlab.objects import read_input
 
     read = read_input(
@@ -104,8 +109,8 @@ def lint_command(
         strict=strict,
         ignore=ignore,
         system=system,
-        change=inputs.change(),
-        sources=inputs.sources(files),
+        change=what_if.change(),
+        sources=what_if.sources(files),
     )
     found = whole_input(read)
     wrong = any(one.severity == "error" for one in found.problems)
@@ -120,7 +125,8 @@ def lint_command(
 
         gone = len(known - {one.fingerprint for one in findings.found})
         if gone and not (chosen or wrong):
-            terminal.say(f"{gone} of {len(known)} findings of {baseline} are gone: --write-baseline writes the others")
+            left = f"{gone} of {len(known)} findings of {baseline} are no longer found"
+            terminal.say(f"{left}: --write-baseline FILE writes the rest")
         findings = without_known(findings, known)
     result = _result(findings, rules)
     if wrong:
@@ -181,11 +187,17 @@ def _findings(
 
 def _written(findings: Findings, file: str) -> Findings:
     """Write a baseline of findings; return what it does not hide, which is nothing."""
+    import shlex
+
     from netlab.cli.lint_baseline import baseline_lines
     from netlab.kernel import output
     from netlab.policy.lint.findings import without_known
+    from netlab.quantity import quantity
 
     output.write(file, baseline_lines(findings))
+    number = len(findings.found)
+    hides = f"; --baseline {shlex.quote(file)} hides {'it' if number == 1 else 'them'}" if number else ""
+    terminal.say(f"{file}: {quantity(number, 'finding')} written{hides}")
     return without_known(findings, frozenset(one.fingerprint for one in findings.found))
 
 

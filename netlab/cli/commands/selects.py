@@ -34,10 +34,10 @@ def selects_command(
 ) -> None:
     """Print which pods a policy selects and which peers its rules match, or which policies select a pod.
 
-    The name is NAMESPACE/NAME of a NetworkPolicy, a pod, or a workload, which stands for all its pods. If several have
-    the name, write the kind too: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME.
+    The name is NAMESPACE/NAME of a NetworkPolicy, a pod or a workload. A workload stands for all its pods. All objects
+    with the name are printed. A kind before the name picks one: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
-    from netlab.policy.selections import find_selection
+    from netlab.policy.selections import find_selections
 
-    rendering.render(SelectionReport(cluster.name, find_selection(cluster, name, namespace)), output)
+    rendering.render(SelectionReport(cluster.name, find_selections(cluster, name, namespace)), output)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.failures import verbose
+from netlab.cli.packet_proof import prove
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.report.suggestion import SuggestedPolicies
 
@@ -20,16 +21,15 @@ if TYPE_CHECKING:
     from netlab.policy.suggest.suggestion import Suggestion
     from netlab.report.comparison import Measured
 
-# A proof by packets that nobody asked for: these take some ten seconds.
+# Without --packets, a lab with more pods or pairs gets no proof by packets. As many take some ten seconds.
 _MANY_PODS = 60
 _MANY_PAIRS = 20_000
-# The most wrong pairs that are printed.
-_MOST = 10
 
 
 @click.command("suggest")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports
@@ -39,13 +39,13 @@ _MOST = 10
 @click.option(
     "--observed",
     metavar="FILE|-",
-    help="Also allow the flows of this log: Hubble's JSON lines, the text of conntrack -L or -E, or CSV.",
+    help="Also allow the flows of this log: JSON lines of Hubble, text of conntrack -L or -E, or CSV.",
 )
 @click.option("--keep", is_flag=True, help="Allow all that is allowed today, with as few rules as possible.")
 @click.option(
     "--packets/--no-packets",
     default=None,
-    help="Prove it with packets in a lab.  [default: if this host can build it, up to 60 pods]",
+    help="Prove the policies with packets in a lab.  [default: up to 60 pods, if this host can build labs]",
 )
 @options.output(SuggestedPolicies)
 @options.yes
@@ -66,12 +66,12 @@ def suggest_command(
 ) -> None:
     """Print the smallest NetworkPolicies that allow what is needed, and nothing else.
 
-    Needed is what the manifests declare: Services that env, args and ConfigMaps name, backends of Ingresses, DNS; and
-    with --observed what a flow log shows. With --keep it is all that is allowed today.
+    Needed is what the manifests declare: Services that env, args and ConfigMaps name, backends of Ingresses, and DNS.
+    --observed adds what a flow log shows. With --keep, needed is all that is allowed today.
 
-    The policies go to standard output as YAML. Standard error has four lists: needed and allowed today, needed and
-    missing, allowed and not needed, unknown; and the proof that all that is needed passes and nothing else does. Exit
-    code 1 means that the proof fails.
+    The policies go to standard output as YAML. Standard error has four lists (needed and allowed today; needed and
+    missing; allowed today and not needed; unknown) and the proof: all that is needed passes, and nothing else does.
+    Exit code 1 means that the proof fails.
     """
     if keep and observed is not None:
         raise UsageError("--keep and --observed: what is allowed today needs no flow log; leave one out")
@@ -94,7 +94,7 @@ def suggest_command(
         texts = mentions(objects.documents)
         found = from_needs(cluster, texts, flows, log, families, asked, nodes=nodes, system=system)
     measured = _measured(objects, cluster, found, packets, yes)
-    result = SuggestedPolicies(cluster.name, found, measured)
+    result = SuggestedPolicies(cluster.name, found, measured, str(what_if.wanted_changes() or ""))
     rendering.render(result, output)
     for line in result.lists(whole=verbose()):
         terminal.say(line)
@@ -132,39 +132,19 @@ def _few(cluster: Cluster, questions: FlowSelection) -> FlowSelection:
 
 def _by_packets(objects: Objects, cluster: Cluster, found: Suggestion, questions: FlowSelection) -> Measured:
     """Build a lab with the suggested policies, and compare packets with the expected verdicts."""
-    from netlab.lab.lab import temporary
-    from netlab.policy import evaluate
-    from netlab.report.comparison import Measured
-    from netlab.report.rows import Tally, endpoints_of, row_of
-    from netlab.scenario.compare import reason_of
 
-    tally = Tally("verify")
-    wrong: list[str] = []
-    with (
-        temporary(_with_policies(objects, found), cluster=cluster) as lab,
-        terminal.progress("proving by packets") as progress,
-    ):
-        for measurement in lab.probe(flow_arguments.Pairs(lab.cluster, questions), progress):
-            decision = evaluate(lab.cluster, measurement.flow)
-            ends = endpoints_of(decision.endpoints, measurement)
-            reason = reason_of(decision, measurement)
-            row = row_of(measurement.flow, decision.verdict, measurement.verdict, reason, ends)
-            for one in tally.count([row]):
-                if one.outcome in ("differ", "inconclusive") and len(wrong) < _MOST:
-                    pair = f"{one.source} -> {one.destination} {one.port_text} IPv{one.family}"
-                    wrong.append(f"{pair}: expected {one.expected}, measured {one.measured}: {one.reason}")
-    return Measured(tally.data(), wrong=wrong)
+    def flows(cluster: Cluster) -> flow_arguments.Pairs:
+        return flow_arguments.Pairs(cluster, questions)
+
+    return prove("proving by packets", _with_policies(objects, found), cluster, flows)
 
 
 def _with_policies(objects: Objects, found: Suggestion) -> Objects:
     """Return the objects with the suggested policies in place of their own."""
     from netlab.objects.load import decode
     from netlab.objects.meta import key_of
+    from netlab.policy.clusters_between import is_network_policy
     from netlab.policy.suggest.drafts import documents
 
-    kept = [
-        one
-        for one in objects.documents
-        if (key := key_of(one)).kind != "NetworkPolicy" or key.api_version != "networking.k8s.io/v1"
-    ]
+    kept = [one for one in objects.documents if not is_network_policy(key_of(one))]
     return decode([*kept, *documents(found.drafts)])[0]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
 )
-@click.option("--packets", is_flag=True, help="Judge invariants also by packets, in a lab of their own.")
+@click.option("--packets", is_flag=True, help="Also judge invariants by packets, in a lab for each file.")
 @options.yes
 @options.profile
 @options.strict
@@ -43,10 +43,11 @@ def test_command(
     strict: bool,
     ignore: Sequence[str],
 ) -> None:
-    """Run scenarios, each in a lab of its own, which netlab removes afterwards; judge invariants.
+    """Run scenarios, each in a lab of its own; judge invariants.
 
-    In a directory, netlab reads the files with a Scenario or Invariants. It reports the errors of all of them before it
-    builds a lab. Invariants need no lab, unless --packets is given.
+    netlab removes the lab of a scenario afterwards. Invariants need no lab, unless --packets is given. In a directory,
+    netlab reads the files with a Scenario or with Invariants. It reports the errors of all files before it builds a
+    lab.
     """
     reports = options.wanted_reports()
     tests = _read(paths, strict, ignore, allow_outside, yes, packets)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.errors import UsageError
 from netlab.report.verification import Verification
 
@@ -72,7 +72,7 @@ def verify_command(
         raise UsageError(
             "--as: the running lab is wired as it is; name files with -f, or change it with: netlab up --as"
         )
-    if not files and inputs.what_if():
+    if not files and what_if.wanted_changes():
         raise UsageError("--with, --without, --label: packets measure the lab that runs; name files with -f")
     for port in ports:
         flow_arguments.parse_port(port)

@@ -33,7 +33,8 @@ INGRESS_CONTROLLER = "k8s.io/ingress-nginx"
 _FILE = "<netlab>"
 _DNS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("dns", "UDP", 53), ("dns-tcp", "TCP", 53))
 _INGRESS_PORTS: tuple[tuple[str, Protocol, int], ...] = (("http", "TCP", 80), ("https", "TCP", 443))
-_NAMESPACES = frozenset({"kube-system", "ingress-nginx"})
+SYSTEM_NAMESPACES = frozenset({"kube-system", "ingress-nginx"})
+"""The namespaces of the pods that netlab adds."""
 
 
 @frozen
@@ -53,7 +54,7 @@ def system_parts(objects: Objects, drafts: Iterable[PodDraft]) -> SystemParts:
     if not objects.wants_system:
         return _NONE
     written = {one.meta.key: one for one in objects.services}
-    inside = [draft for draft in drafts if draft.meta.namespace in _NAMESPACES]
+    inside = [draft for draft in drafts if draft.meta.namespace in SYSTEM_NAMESPACES]
     pods: list[PodDraft] = []
     services: list[Service] = []
     classes: list[IngressClass] = []
@@ -86,7 +87,7 @@ def system_objects_change(old: Objects, new: Objects, changed: Iterable[object])
     if not new.wants_system:
         return False
     metas = (meta for item in changed if isinstance(meta := getattr(item, "meta", None), Meta))
-    return any(meta.namespace in _NAMESPACES or meta.key == KUBERNETES for meta in metas)
+    return any(meta.namespace in SYSTEM_NAMESPACES or meta.key == KUBERNETES for meta in metas)
 
 
 def _reasons(objects: Objects) -> tuple[bool, bool, bool]:

@@ -1,38 +1,29 @@
-"""Whether one part of a policy has all that another one has, whatever labels pods have: selectors, peers and ports."""
+"""Whether a selector, peer, block or rule matches all that another one matches, whatever labels pods have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
-from netlab.frozen import frozen
-from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import IPBlock, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Prefix
+from netlab.policy.label_sets import labels_of
+from netlab.policy.pod_peers import peers_of
+from netlab.policy.port_sets import PortSet, ports_of
 
 
 def ports_cover(wide: Sequence[PolicyPort], narrow: Sequence[PolicyPort]) -> bool:
     """Say whether the ``ports`` of a rule match every port that those of another match; no items match every port.
 
-    Several items that only together match a range do not count.
+    A name covers itself only, as pods may give it any number.
     """
-    if not wide:
-        return True
-    if not narrow:
-        return False
-    return all(any(_port_covers(one, other) for one in wide) for other in narrow)
+    return not wide or wide == narrow or not _ports(tuple(narrow)) - _ports(tuple(wide))
 
 
-def _port_covers(wide: PolicyPort, narrow: PolicyPort) -> bool:
-    if wide == narrow:
-        return True
-    if wide.protocol != narrow.protocol:
-        return False
-    if wide.port is None:
-        return True
-    if not isinstance(wide.port, int) or not isinstance(narrow.port, int):
-        return False
-    return wide.port <= narrow.port and (narrow.end_port or narrow.port) <= (wide.end_port or wide.port)
+@lru_cache(maxsize=4096)
+def _ports(items: tuple[PolicyPort, ...]) -> PortSet:
+    return ports_of(items)
 
 
 def is_inside(narrow: Prefix, wide: Prefix) -> bool:
@@ -49,69 +40,15 @@ def block_covers(block: IPBlock, prefix: Prefix) -> bool:
 
 # --- selectors ------------------------------------------------------------------------------------------------------
 
-_EVERYTHING = LabelSelector()
 
-
-@frozen
-class _Values:
-    """What a selector accepts of one key: no label (``absent``), and ``values``, or if ``but`` all except these."""
-
-    absent: bool = True
-    values: frozenset[str] = frozenset()
-    but: bool = True
-
-    def both(self, other: _Values) -> _Values:
-        """Return what both accept."""
-        absent = self.absent and other.absent
-        if self.but and other.but:
-            return _Values(absent, self.values | other.values)
-        if self.but or other.but:
-            few, many = (other, self) if self.but else (self, other)
-            return _Values(absent, few.values - many.values, but=False)
-        return _Values(absent, self.values & other.values, but=False)
-
-    def has(self, other: _Values) -> bool:
-        """Say whether it accepts all that another one accepts."""
-        if other.absent and not self.absent:
-            return False
-        if self.but:
-            return self.values.isdisjoint(other.values) if not other.but else self.values <= other.values
-        return not other.but and other.values <= self.values
-
-
-_ANY = _Values()
-
-
-def meaning_of(selector: LabelSelector) -> frozenset[tuple[str, _Values]]:
-    """Return a value that is equal for two selectors that match the same labels, by key what they accept.
-
-    Selectors that match no labels at all may have different ones.
-    """
-    return frozenset(_values(selector).items())
-
-
-def _values(selector: LabelSelector) -> dict[str, _Values]:
-    found = {key: _Values(absent=False, values=frozenset({value}), but=False) for key, value in selector.match_labels}
-    for one in selector.match_expressions:
-        match one.operator:
-            case "In":
-                accepted = _Values(absent=False, values=frozenset(one.values), but=False)
-            case "NotIn":
-                accepted = _Values(values=frozenset(one.values))
-            case "Exists":
-                accepted = _Values(absent=False)
-            case "DoesNotExist":
-                accepted = _Values(values=frozenset(), but=False)
-        found[one.key] = accepted.both(found.get(one.key, _ANY))
-    return found
+def selects_all(selector: LabelSelector) -> bool:
+    """Say whether a selector matches every map of labels."""
+    return labels_of(selector).everything
 
 
 def selector_covers(wide: LabelSelector, narrow: LabelSelector) -> bool:
     """Say whether a selector matches all labels that another one matches."""
-    if wide in (_EVERYTHING, narrow):
-        return True
-    of_narrow = _values(narrow)
-    return all(accepted.has(of_narrow.get(key, _ANY)) for key, accepted in _values(wide).items())
+    return wide == narrow or labels_of(narrow).within(labels_of(wide))
 
 
 # --- peers and rules ------------------------------------------------------------------------------------------------
@@ -126,10 +63,7 @@ def peer_covers(wide: Peer, narrow: Peer, namespace: str) -> bool:
         return True
     if wide.ip_block is not None or narrow.ip_block is not None:
         return wide.ip_block is not None and narrow.ip_block is not None and _has_block(wide.ip_block, narrow.ip_block)
-    own = LabelSelector(((NAMESPACE_LABEL, namespace),))
-    return selector_covers(wide.namespace_selector or own, narrow.namespace_selector or own) and selector_covers(
-        wide.pod_selector or _EVERYTHING, narrow.pod_selector or _EVERYTHING
-    )
+    return peers_of(narrow, namespace).within(peers_of(wide, namespace))
 
 
 def _has_block(wide: IPBlock, narrow: IPBlock) -> bool:
@@ -142,7 +76,7 @@ def _has_block(wide: IPBlock, narrow: IPBlock) -> bool:
 def rule_covers(wide: Rule, narrow: Rule, namespace: str) -> bool:
     """Say whether a rule allows all that another one allows, in policies of one namespace with the same pods.
 
-    Several items that only together have all of another one do not count.
+    Items are compared one by one: several items that only together match all of another one do not count.
     """
     if wide.peers:
         if not narrow.peers:

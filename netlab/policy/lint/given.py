@@ -13,12 +13,10 @@ from netlab.errors import Problem
 from netlab.frozen import frozen_with_cache
 from netlab.objects.all_objects import Objects
 from netlab.objects.policies import NetworkPolicy, Rule
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.tiers import only_network_policy
-
-DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen_with_cache
@@ -26,7 +24,7 @@ class Given:
     """An input without errors, as rules read it.
 
     ``problems`` has the warnings of ``netlab check``. ``asked`` says which ports, families and endpoints rules about
-    verdicts ask about. Values that several rules need are kept in ``cluster.memo``.
+    verdicts ask about. ``cluster.memo`` keeps values that several rules need.
     """
 
     objects: Objects
@@ -50,8 +48,8 @@ class Given:
     def policies(self) -> tuple[NetworkPolicy, ...]:
         """The policies that rules ask about: those in force, in namespaces with pods.
 
-        Of a policy in a namespace without pods everything else follows; ``no-pods-in-namespace`` finds it. Where
-        nothing enforces policies there are none.
+        Policies of other namespaces are left out, as ``no-pods-in-namespace`` finds them. Where nothing enforces
+        policies, there are none.
         """
         if self.cluster.policy.enforcement != "all":
             return ()

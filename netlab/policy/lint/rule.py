@@ -109,13 +109,23 @@ class Rule:
         return (
             self.what,
             f"**Why.** {self.why}",
-            f"**Fix.** {self.fix[0].upper()}{self.fix[1:]}.",
+            f"**Fix.** {sentence(self.fix)}",
             *(["The examples have these objects:", shared] if self.objects else ()),
             "The rule finds something here:",
             f"```yaml\n{self.fires}```",
             "It finds nothing here:",
             f"```yaml\n{self.clean}```",
         )
+
+
+def sentence(text: str) -> str:
+    """Return a title or a fix as a sentence."""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def without_marks(text: str) -> str:
+    """Return a text of a rule without the marks of code that Markdown has."""
+    return text.replace("`", "")
 
 
 def found(of: _Object, path: str, message: str, fix: str = "", kind: str = "NetworkPolicy") -> Found:

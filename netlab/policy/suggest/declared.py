@@ -37,7 +37,7 @@ _DNS_PORTS: tuple[tuple[Protocol, int], ...] = (("UDP", 53), ("TCP", 53))
 _Target = tuple[End, Protocol, int]
 
 
-class Finder:
+class EndFinder:
     """Finds what hosts and Services stand for in a cluster."""
 
     def __init__(self, cluster: Cluster, classes: LabelClasses) -> None:
@@ -88,14 +88,16 @@ class Finder:
     def service(self, host: str, namespace: str) -> Service | str | None:
         """Return the Service that a host name stands for in a namespace.
 
-        The result is the ``NAMESPACE/NAME`` of a Service that does not exist, None for a name that is none of the
-        cluster.
+        The result is its ``NAMESPACE/NAME`` if there is no such Service, and None for a name outside of the cluster.
         """
         domain = f".{self.cluster.cluster_domain}"
         inside = host.endswith(domain)
         labels = host.removesuffix(domain).split(".")
-        if labels[-1] == "svc":
+        # A Service may have the name svc.
+        if labels[-1] == "svc" and len(labels) > 1:
             labels, inside = labels[:-1], True
+        elif inside:
+            return None
         if len(labels) == 1:
             key = f"{namespace}/{labels[0]}"
             return self._services.get(key) or (key if inside else None)
@@ -144,8 +146,8 @@ class Finder:
                 yield self.end_of(one.address), protocol, one.port or port.port
 
 
-def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
-    """Return the needs that manifests declare, and what may be a need and is not known."""
+def declared(finder: EndFinder, found: Iterable[Mention | NotRead]) -> tuple[list[Need], list[Unknown]]:
+    """Return the needs that manifests declare, and what may be a need."""
     cluster, classes = finder.cluster, finder.classes
     owners: dict[str, list[End]] = {}
     for pod in cluster.pods:
@@ -154,8 +156,8 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
         ends: list[End] = [Pods(of.number)] if of is not None else []
         if pod.host_network:
             ends = [end for address in pod.addresses for end in finder.as_source(finder.end_of(address))]
-        for owner in (pod.workload, f"Pod {pod.ref}"):
-            owners.setdefault(owner, []).extend(ends)
+        for name in (pod.workload, f"Pod {pod.ref}"):
+            owners.setdefault(name, []).extend(ends)
     needs: list[Need] = []
     unknown: list[Unknown] = []
     resolving: dict[End, Why] = {}
@@ -163,21 +165,21 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
         sources = list(dict.fromkeys(owners.get(one.owner, ())))
         if not sources:
             continue
-        who = one.owner.partition(" ")[2]
+        owner = one.owner.partition(" ")[2]
         if isinstance(one, NotRead):
-            unknown.append(Unknown(f"{who}: {one.message}", one.place))
+            unknown.append(Unknown(f"{owner}: {one.message}", one.place))
             continue
         for named in hosts_in(one.name, one.text, one.beside):
             targets, why_not, by_name = _targets(finder, named, one.namespace)
-            why = Why(f"{one.where} of {who} names {_text(named)}", one.place)
+            why = Why(f"{one.where} of {owner} names {_text(named)}", one.place)
             if why_not:
-                unknown.append(Unknown(f"{who}: {one.where} names {_text(named)}: {why_not}", one.place))
+                unknown.append(Unknown(f"{owner}: {one.where} names {_text(named)}: {why_not}", one.place))
             needs += [Need(source, *target, "declared", why) for source in sources for target in targets]
             if by_name:
                 for source in sources:
                     resolving.setdefault(source, why)
     needs += [
-        Need(source, *target, "dns", Why(f"names are looked up: {why.text}", why.place))
+        Need(source, *target, "dns", Why(f"resolves names: {why.text}", why.place))
         for source, why in resolving.items()
         for target in finder.dns()
         if target[0] != source
@@ -191,8 +193,8 @@ def declared(finder: Finder, found: Iterable[Mention | NotRead]) -> tuple[list[N
     return list(dict.fromkeys(needs)), list(dict.fromkeys(unknown))
 
 
-def _targets(finder: Finder, named: Named, namespace: str) -> tuple[list[_Target], str, bool]:
-    """Return what a host stands for, why that is unknown, and whether its name is looked up."""
+def _targets(finder: EndFinder, named: Named, namespace: str) -> tuple[list[_Target], str, bool]:
+    """Return what a host stands for, why that is unknown, and whether DNS is asked for its name."""
     address = plain_address(named.host)
     protocol: Protocol = "UDP" if named.protocol == "UDP" else "TCP"
     if address is not None:
@@ -218,7 +220,7 @@ def _targets(finder: Finder, named: Named, namespace: str) -> tuple[list[_Target
         return [], "", False
     if "." not in named.host:
         return [], f"no Service {named.host} in namespace {namespace}", True
-    return [], "it is outside of the cluster and no host of the Topology has its name", True
+    return [], "it is outside of the cluster; add a host with its name in hostnames to spec.hosts of a Topology", True
 
 
 def is_controller(one: LabelClass) -> bool:
@@ -226,7 +228,7 @@ def is_controller(one: LabelClass) -> bool:
     return INGRESS_LABELS.items() <= one.labels.items() or one.labels.get(_NAME_LABEL) in _CONTROLLERS
 
 
-def _of_ingresses(finder: Finder) -> Iterator[Need | Unknown]:
+def _of_ingresses(finder: EndFinder) -> Iterator[Need | Unknown]:
     controllers = [Pods(one.number) for one in finder.classes.all if is_controller(one)]
     services = {one.meta.key: one for one in finder.cluster.services}
     for ingress in finder.cluster.ingresses:
@@ -251,7 +253,7 @@ def _of_ingresses(finder: Finder) -> Iterator[Need | Unknown]:
                 yield from (Need(source, *target, "ingress", Why(what, place)) for target in targets)
 
 
-def _from_outside(finder: Finder) -> Iterator[Need]:
+def _from_outside(finder: EndFinder) -> Iterator[Need]:
     """Yield the needs of Services that sources outside of the cluster use."""
     cluster = finder.cluster
     servers = {one.number for one in finder.classes.all if is_controller(one)}
@@ -275,7 +277,7 @@ def _from_outside(finder: Finder) -> Iterator[Need]:
         targets, _ = finder.behind(service, 0)
         for end, protocol, port in targets:
             if isinstance(end, Pods):
-                kind: Kind = "door" if end.number in servers else "outside"
+                kind: Kind = "controller" if end.number in servers else "outside"
                 for block in blocks:
                     yield Need(Addresses(block, "outside"), end, protocol, port, kind, why)
 

@@ -8,12 +8,11 @@ from typing import Any
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, Document, Source
+from netlab.objects.types import DIRECTIONS, Direction, Document, Source
 
 Data = dict[str, Any]
 
 FILE = "<suggestion>"
-DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
 
 
 @frozen

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.objects.addresses import plain_address
+from netlab.objects.types import LAST_PORT
 from netlab.patterns import pattern
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9])?\.?"
 _URL = pattern(
     rf"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{{0,30}})://(?:[^\s/@'\"]{{0,512}}@)?"
-    rf"(?:\[(?P<six>[0-9A-Fa-f:.]{{2,45}})\]|(?P<host>{_HOST}))(?::(?P<port>\d{{1,5}}))?"
+    rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})\]|(?P<host>{_HOST}))(?::(?P<port>\d{{1,5}}))?"
 )
-_SIX = r"\[(?P<six>[0-9A-Fa-f:.]{2,45})\]"
-_WITH_PORT = pattern(rf"(?<![\w./-])(?:{_SIX}|(?P<host>{_HOST})):(?P<port>[1-9]\d{{0,4}})(?![\w.-])")
+_IPV6 = r"\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]"
+_WITH_PORT = pattern(rf"(?<![\w./-])(?:{_IPV6}|(?P<host>{_HOST})):(?P<port>[1-9]\d{{0,4}})(?![\w.-])")
 _LABEL = r"[a-z0-9-]{1,63}"
 _SERVICE = pattern(rf"(?<![\w./@-])(?P<host>{_LABEL}(?:\.{_LABEL}){{1,3}}\.svc(?:\.{_LABEL}){{0,5}})(?![\w:-])")
 # A line of a file of settings: a key, and a value that is one word.
@@ -61,10 +62,10 @@ _MOST = 200
 
 
 class Named(NamedTuple):
-    """A host that a text names. ``port`` is 0 if the text has none; ``protocol`` is "" if it says none.
+    """A host that a text names. ``port`` is 0 and ``protocol`` "" if the text has none.
 
-    ``certain``: the form of the text shows that it is a host, as in a URL. Else it is one only if such a Service is
-    there.
+    ``certain``: the form of the text shows that it is a host, as in a URL. If not, it is one only if there is such a
+    Service.
     """
 
     host: str
@@ -79,9 +80,9 @@ def hosts_in(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]
     ``name`` is that of its variable or flag; ``beside`` are other variables with their values.
     """
     found: dict[tuple[str, int], None] = {}
-    for one in _all(name, text, beside):
+    for one in _candidates(name, text, beside):
         host = one.host.rstrip(".").lower()
-        if host in _LOCAL or host.startswith("127.") or one.port > 65535 or (host, one.port) in found:
+        if host in _LOCAL or host.startswith("127.") or one.port > LAST_PORT or (host, one.port) in found:
             continue
         # A name ends with letters; numbers such as 0.5:1 are no hosts.
         if host.rpartition(".")[2].isdecimal() and plain_address(host) is None:
@@ -92,18 +93,18 @@ def hosts_in(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]
             return
 
 
-def _all(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]:
+def _candidates(name: str, text: str, beside: Mapping[str, str]) -> Iterator[Named]:
     spans: list[tuple[int, int]] = []
     with_port: list[tuple[int, int]] = []
     for match in _URL.finditer(text):
         spans.append(match.span())
         scheme = match["scheme"].lower()
         port = int(match["port"] or _PORTS.get(scheme.rpartition("+")[0] or scheme, 0))
-        yield Named(match["six"] or match["host"], port, "UDP" if scheme == "udp" else "")
+        yield Named(match["ipv6"] or match["host"], port, "UDP" if scheme == "udp" else "")
     for match in _WITH_PORT.finditer(text):
         if not _inside(spans, match.start()):
             with_port.append(match.span())
-            host = match["six"] or match["host"]
+            host = match["ipv6"] or match["host"]
             yield Named(host, int(match["port"]), certain="." in host or ":" in host)
     for match in _SERVICE.finditer(text):
         if not _inside(spans, match.start()) and not _inside(with_port, match.start()):
@@ -139,6 +140,6 @@ def _port_beside(name: str, beside: Mapping[str, str]) -> int:
             for key, value in beside.items():
                 if key.lower() in (f"{stem}port", f"{lower}_port", f"{lower}-port") and value.strip().isdecimal():
                     number = int(value.strip()[:6])
-                    return number if 0 < number <= 65535 else 0
+                    return number if 0 < number <= LAST_PORT else 0
             break
     return 0

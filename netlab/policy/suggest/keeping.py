@@ -1,7 +1,7 @@
-"""``--keep``: today's policies with everything left out that changes nothing.
+"""``--keep``: leaves out of today's policies what changes nothing.
 
-A rule, a peer or a port is left out if all that passes today passes without it. What passes does so on both sides, so a
-rule that only the other side makes useless is left out too. Nothing is ever added, so nothing else can pass.
+A rule, a peer or a port is left out if all that passes today passes without it. A connection passes if both sides allow
+it. So a rule is left out too if the other sides deny all that it allows. Nothing is added, so nothing else can pass.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, RuleDraft
-from netlab.policy.suggest.universe import AskedPort, Universe
+from netlab.objects.types import DIRECTIONS, Direction
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft
+from netlab.policy.suggest.universe import Port, Universe
 
 _EVERY_POD = LabelSelector()
-_Opened = tuple[dict[tuple[int, AskedPort], int], ...]
+_Opened = tuple[dict[tuple[int, Port], int], ...]
 """What a rule opens, for each IP family."""
 
 
@@ -49,7 +49,6 @@ class _Keeping:
                     one = _Rule(policy, direction, rule.peers, rule.ports, [f"{origin} ({place})" if place else origin])
                     one.opened = self._opened(one)
                     self._rules.append(one)
-        # By direction, family, subject and port: the number of rules that open each set is small, so keep the list.
         self._by_policy: dict[tuple[int, Direction], list[_Rule]] = {}
         for one in self._rules:
             self._by_policy.setdefault((id(one.policy), one.direction), []).append(one)
@@ -129,12 +128,12 @@ class _Keeping:
                         rules.remove(rule)
 
     def _policies_left(self) -> list[PolicyDraft]:
-        """Return the policies with the rules that are left; those of one selector with rules are one policy."""
+        """Return the policies with the rules that are left. Policies with rules and the same selector become one."""
         left = list(self._policies)
         types = {id(policy): {d for d in DIRECTIONS if policy.isolates(d)} for policy in left}
         for policy in sorted(left, key=lambda one: len(self._subjects(one))):
             for direction in DIRECTIONS:
-                if self._isolates_in_vain(policy, direction, types):
+                if self._isolation_is_redundant(policy, direction, types):
                     types[id(policy)].discard(direction)
         drafts: dict[tuple[str, object], PolicyDraft] = {}
         for policy in left:
@@ -155,7 +154,9 @@ class _Keeping:
             if universe.place[id(policy)] in of
         }
 
-    def _isolates_in_vain(self, policy: NetworkPolicy, direction: Direction, types: dict[int, set[Direction]]) -> bool:
+    def _isolation_is_redundant(
+        self, policy: NetworkPolicy, direction: Direction, types: dict[int, set[Direction]]
+    ) -> bool:
         """Say whether a policy has no rules in a direction, and others isolate all its pods there.
 
         One default deny of a namespace stays: pods that come later need it.

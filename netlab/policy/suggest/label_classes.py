@@ -15,6 +15,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.controllers import KEYS
 from netlab.objects.selectors import LabelSelector, Requirement
+from netlab.policy import bitsets
 
 # The most labels that a selector of shared labels has.
 _MOST = 3
@@ -115,7 +116,7 @@ class LabelClasses:
         return LabelSelector(tuple(sorted(words)), tuple(Requirement(key, "DoesNotExist") for key in absent))
 
     def selectors(self, wanted: int) -> list[LabelSelector]:
-        """Return selectors that together select exactly a set of classes of one namespace, as few as are readable."""
+        """Return selectors that together select exactly a set of classes of one namespace: one if possible."""
         members = self.members(wanted)
         if len(members) == 1:
             return [self.only(members[0].number)]
@@ -134,9 +135,7 @@ class LabelClasses:
 
     def members(self, found: int) -> Sequence[LabelClass]:
         """Return the classes of a set."""
-        from netlab.policy.bitsets import members
-
-        return [self.all[number] for number in members(found)]
+        return [self.all[number] for number in bitsets.members(found)]
 
 
 def _lasting(labels: Mapping[str, str]) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Protocol
 
-Kind = Literal["declared", "observed", "dns", "ingress", "outside", "door"]
+Kind = Literal["declared", "observed", "dns", "ingress", "outside", "controller"]
 """Where a need comes from. ``dns``: the destination is the cluster's DNS; ``ingress``: the source is an ingress
-controller; ``door``: an ingress controller takes connections from outside."""
+controller; ``controller``: the destination is an ingress controller, and the source is outside of the cluster."""
 
 
 class Pods(NamedTuple):
@@ -20,7 +20,7 @@ class Pods(NamedTuple):
 
 
 class Addresses(NamedTuple):
-    """An end of a need: addresses that are no pods that selectors select; ``name`` is what has them."""
+    """An end of a need: addresses of something that no selector selects; ``name`` is the name of their owner."""
 
     block: IPBlock
     name: str = ""

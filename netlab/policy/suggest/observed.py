@@ -1,7 +1,7 @@
 """Observed needs: the flows of a log that passed, as needs between workloads.
 
 The pods of a log may be gone: those of a Deployment get new names. An end is found by the pod's name, by its workload,
-by the name of the workload that the pod's name begins with, by its labels, or by its address. Replies and dropped flows
+by the workload whose name begins the pod's name, by its labels, or by its address. Replies and dropped flows
 are no needs.
 """
 
@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from netlab.cluster.types import Node, Pod
+from netlab.cluster.unowned import special_purpose
 from netlab.objects.controllers import KEYS
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.types import Protocol
-from netlab.policy.suggest.declared import Finder, is_controller
+from netlab.policy.suggest.declared import EndFinder, is_controller
 from netlab.policy.suggest.needs import DnsServers, End, Kind, Need, Pods, Unknown, Why
 from netlab.quantity import quantity
 
@@ -23,12 +24,15 @@ _NO_NEEDS = {
     "dropped": "dropped flows",
     "unanswered": "flows without a reply, which may have been dropped",
     "node": "flows from nodes that are not in the input, such as probes of the kubelet",
+    "special": "flows with loopback, multicast and broadcast addresses, which policies do not decide about",
     "other": "flows without a port of TCP, UDP or SCTP",
 }
 
 
-def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[list[Need], list[Unknown], list[str]]:
-    """Return the needs that a log shows, what may be a need and is not known, and notes about the rest."""
+def observed(
+    finder: EndFinder, flows: Iterable[ObservedFlow], file: str
+) -> tuple[list[Need], list[Unknown], list[str]]:
+    """Return the needs that a log shows, what may be a need, and notes about the other flows."""
     needs: list[Need] = []
     unknown: list[Unknown] = []
     left_out: Counter[str] = Counter()
@@ -36,6 +40,9 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
     for flow in flows:
         if flow.state != "passed":
             left_out[flow.state] += 1
+            continue
+        if _is_special(flow.source) or _is_special(flow.destination):
+            left_out["special"] += 1
             continue
         place = f"{file}:{flow.line}"
         sources, destination = _found(finder, flow.source), _targets(finder, flow)
@@ -63,7 +70,15 @@ def observed(finder: Finder, flows: Iterable[ObservedFlow], file: str) -> tuple[
     return needs, list(dict.fromkeys(unknown)), notes
 
 
-def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) -> Kind:
+def _is_special(end: FlowEnd) -> bool:
+    """Say whether an end is an address that names no machine. Link-local IPv4 addresses may be those of servers."""
+    address = end.address
+    if address is None or end.namespace or (address.version == 4 and address.is_link_local):
+        return False
+    return bool(special_purpose(address))
+
+
+def _kind(finder: EndFinder, source: End, destination: End, dns: frozenset[End]) -> Kind:
     if destination in dns or isinstance(destination, DnsServers):
         return "dns"
     if isinstance(source, Pods) and is_controller(finder.classes.all[source.number]):
@@ -71,7 +86,7 @@ def _kind(finder: Finder, source: End, destination: End, dns: frozenset[End]) ->
     return "observed"
 
 
-def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
+def _targets(finder: EndFinder, flow: ObservedFlow) -> list[tuple[End, Protocol, int]]:
     protocol: Protocol = "UDP" if flow.protocol == "UDP" else "SCTP" if flow.protocol == "SCTP" else "TCP"
     address = flow.destination.address
     if address is not None and not flow.destination.namespace:
@@ -80,10 +95,10 @@ def _targets(finder: Finder, flow: ObservedFlow) -> list[tuple[End, Protocol, in
     return [(end, protocol, flow.port) for end in _found(finder, flow.destination)]
 
 
-def _found(finder: Finder, end: FlowEnd) -> list[End]:
-    """Return what an end of a flow is in the cluster, nothing if it is not in the input.
+def _found(finder: EndFinder, end: FlowEnd) -> list[End]:
+    """Return what an end of a flow stands for in the cluster, nothing if it is not in the input.
 
-    A host-network pod is several addresses, if its node has one of each IP family.
+    A host-network pod stands for the addresses of its node, one for each IP family.
     """
     cluster = finder.cluster
     if end.namespace and (end.pod or end.workload):
@@ -105,7 +120,7 @@ def _stems(pod: str) -> tuple[str, ...]:
     return (first.rpartition("-")[0], first)
 
 
-def _by_labels(finder: Finder, end: FlowEnd) -> list[End]:
+def _by_labels(finder: EndFinder, end: FlowEnd) -> list[End]:
     labels = dict(label.partition("=")[::2] for label in end.labels)
     own = {key: value for key, value in labels.items() if key not in KEYS}
     alike = [

@@ -1,7 +1,7 @@
 """The proof of a suggestion by the evaluator, and the comparison of the needs with what is allowed today.
 
-Endpoints are divided into parts: pods of one label class that no reading tells apart. A set of parts is an integer, so
-a table of a large cluster is compared by a few operations for each part and port.
+Endpoints are divided into parts. The pods of a part are of one label class, and of one group in each reading. A set of
+parts is an integer, so the table of a large cluster is compared by a few operations for each part and port.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from netlab.cluster.flows import Flow, FlowSelection, declared_ports
+from netlab.cluster.services.system import DNS_LABELS
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Address, Direction
@@ -20,15 +21,15 @@ from netlab.policy.groups import Groups, groups
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods, merged
 from netlab.policy.suggest.results import Pairs, Proof
-from netlab.policy.suggest.writing import DNS_LABELS, DNS_NAMESPACE
+from netlab.policy.suggest.writing import DNS_NAMESPACE
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 
 
-class Comparison:
-    """The needs against two readings of one cluster: with today's policies, and with the suggested ones.
+class NeedsCheck:
+    """Compares needs with two readings of one cluster: with today's policies, and with the suggested ones.
 
-    ``touched`` are the namespaces that get policies. ``more_ports`` are asked beside those of pods and needs.
+    ``touched`` are the namespaces that get policies. ``more_ports`` are asked about, as those of pods and needs are.
     """
 
     def __init__(
@@ -113,25 +114,26 @@ class Comparison:
         return found
 
     def _columns(self, reading: int) -> Iterator[tuple[AskedPort, int, dict[Expected, int], int, int]]:
-        """Yield, by port and destination: the sources of each verdict, those that are asked, and those that need it."""
+        """Yield ports and destinations, each with the sources of each verdict, all sources, and those that need it."""
         of: Groups = self._readings[reading]
-        for service in of.into:
-            wanted = self._wanted.get(service, {})
+        for asked in of.into:
+            wanted = self._wanted.get(asked, {})
             for number in range(len(self._parts)):
                 group = of.groups[self._group_of[number][reading]]
-                if service not in group.services:
+                if asked not in group.services:
                     continue
-                asked = self._expanded(reading, of.sources(group, service))
-                if self._single >> number & 1:
-                    asked &= ~(1 << number)
+                sources = self._without_itself(self._expanded(reading, of.sources(group, asked)), number)
                 having = {
-                    verdict: self._expanded(reading, columns[service][group.number]) & asked
+                    verdict: self._expanded(reading, columns[asked][group.number]) & sources
                     for verdict, columns in of.having.items()
                 }
-                yield service, number, having, asked, wanted.get(number, 0) & asked
+                yield asked, number, having, sources, wanted.get(number, 0) & sources
 
-    def _counts(self, pairs: Pairs, decision: Decision) -> bool:
-        """Say whether a pair that passes should be denied: policies decide about it, or should, as between two pods."""
+    def _should_be_denied(self, pairs: Pairs, decision: Decision) -> bool:
+        """Say whether a pair that passes without a need should be denied.
+
+        It should if policies decide about it, or could, and one of their pods is in a touched namespace.
+        """
         subjects = {side.subject.namespace for side in decision.sides}
         ends = (pairs.source, pairs.destination)
         if all(isinstance(end, Pod) and end.selectable for end in ends):
@@ -145,20 +147,20 @@ class Comparison:
         extra: list[Pairs] = []
         unjoined: list[Pairs] = []
         unknown: list[Pairs] = []
-        for service, to, having, asked, wanted in self._columns(1):
+        for asked, to, having, sources, wanted in self._columns(1):
             allowed, unsure = having["allow"], having["unknown"]
             needed += self._count(wanted & allowed, to)
-            denied += self._count(asked & ~wanted & ~allowed & ~unsure, to)
-            unknown += self._pairs(unsure, to, service)
-            for pairs in self._pairs(wanted & ~allowed & ~unsure, to, service):
+            denied += self._count(sources & ~wanted & ~allowed & ~unsure, to)
+            unknown += self._pairs(unsure, to, asked)
+            for pairs in self._pairs(wanted & ~allowed & ~unsure, to, asked):
                 decision = evaluate(self._suggested, _flow(pairs))
                 if not decision.path.connected:
                     unjoined.append(pairs._replace(why=decision.path.reason))
                 else:
                     missing.append(pairs._replace(why=decision.reason))
-            for pairs in self._pairs(allowed & ~wanted, to, service):
+            for pairs in self._pairs(allowed & ~wanted, to, asked):
                 decision = evaluate(self._suggested, _flow(pairs))
-                if self._counts(pairs, decision):
+                if self._should_be_denied(pairs, decision):
                     extra.append(pairs._replace(why=decision.path.exempt or decision.reason))
                 else:
                     alone += pairs.pairs
@@ -187,12 +189,12 @@ class Comparison:
 
         ``shown`` selects the endpoints of the list; its ports do not count.
         """
-        after = {(service, to): having["allow"] for service, to, having, _, _ in self._columns(1)}
+        after = {(asked, to): having["allow"] for asked, to, having, _, _ in self._columns(1)}
         found: list[Pairs] = []
-        for service, to, having, _, wanted in self._columns(0):
+        for asked, to, having, _, wanted in self._columns(0):
             declared = declared_ports(self._parts[to][0])
-            if service[1:] in declared or (service in self._wanted and to in self._wanted[service]):
-                found += self._pairs(having["allow"] & ~wanted & ~after[service, to], to, service)
+            if asked[1:] in declared or (asked in self._wanted and to in self._wanted[asked]):
+                found += self._pairs(having["allow"] & ~wanted & ~after[asked, to], to, asked)
         return self._listed(found, shown)
 
     def _listed(self, found: Iterable[Pairs], shown: FlowSelection) -> list[Pairs]:
@@ -201,7 +203,7 @@ class Comparison:
         joined: dict[tuple[object, object, AskedPort], Pairs] = {}
         for one in found:
             if one.source.ref in listed and one.destination.ref in listed:
-                key = (self._alike(one.source), self._alike(one.destination), one.service)
+                key = (self._alike(one.source), self._alike(one.destination), one.asked)
                 before = joined.get(key)
                 joined[key] = one if before is None else before._replace(pairs=before.pairs + one.pairs)
         return list(joined.values())
@@ -221,19 +223,19 @@ class Comparison:
         """Return the number of pairs of a need that the wiring joins, by verdict; nothing if it joins none."""
         found: dict[Expected, int] = {}
         for family in cluster.families:
-            service = (family, need.protocol, need.port)
-            if (self._families and family not in self._families) or service not in self._readings[0].into:
+            asked = (family, need.protocol, need.port)
+            if (self._families and family not in self._families) or asked not in self._readings[0].into:
                 continue
             sources = self._parts_of(need.source, family)
             for to in members(self._parts_of(need.destination, family)):
-                for pairs in self._pairs(self._asked_by(sources, to), to, service):
+                for pairs in self._pairs(self._without_itself(sources, to), to, asked):
                     decision = evaluate(cluster, _flow(pairs))
                     if decision.path.connected:
                         found[decision.verdict] = found.get(decision.verdict, 0) + pairs.pairs
         return found
 
     def _by_policies(self, need: Need, cluster: Cluster) -> dict[Expected, int]:
-        """Return the number of pods of a need by what policies say about it, whatever the wiring is."""
+        """Return the number of pods of a need by the verdict of their policies, whatever the wiring is."""
         found: dict[Expected, int] = {}
         ends: tuple[tuple[Direction, End, End], ...] = (
             ("egress", need.source, need.destination),
@@ -255,29 +257,29 @@ class Comparison:
         return found
 
     def _outside(self) -> Iterator[tuple[Need, int, int]]:
-        """Yield the needs with an end outside of the cluster: how many pods the suggestion allows and denies it."""
+        """Yield the needs with an end outside of the cluster, each with the number of pods allowed and denied it."""
         for need, *_ in merged(self._needs).values():
             if isinstance(need.source, Addresses) or not isinstance(need.destination, Pods):
                 by_policies = self._by_policies(need, self._suggested)
                 yield need, by_policies.get("allow", 0), by_policies.get("deny", 0)
 
-    def _asked_by(self, sources: int, to: int) -> int:
+    def _without_itself(self, sources: int, to: int) -> int:
         return sources & ~(1 << to) if self._single >> to & 1 else sources
 
     def _count(self, found: int, to: int) -> int:
         size = len(self._parts[to])
         return sum(len(self._parts[n]) * (size - (n == to)) for n in members(found))
 
-    def _pairs(self, found: int, to: int, service: AskedPort) -> Iterator[Pairs]:
+    def _pairs(self, found: int, to: int, asked: AskedPort) -> Iterator[Pairs]:
         part = self._parts[to]
         for number in members(found):
             of = self._parts[number]
             # Of one part, two different members.
-            yield Pairs(of[-1] if number == to else of[0], part[0], service, len(of) * (len(part) - (number == to)))
+            yield Pairs(of[-1] if number == to else of[0], part[0], asked, len(of) * (len(part) - (number == to)))
 
 
 def _flow(pairs: Pairs) -> Flow:
-    family, protocol, port = pairs.service
+    family, protocol, port = pairs.asked
     return Flow(pairs.source, pairs.destination, family, protocol, port, address_of(pairs.destination, family))
 
 

@@ -1,38 +1,41 @@
-"""The results of a proof: pairs with one verdict, and what the evaluator says about all of them."""
+"""The results of a proof, as values."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from netlab.cluster.types import Endpoint
+from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort
+from netlab.quantity import quantity
 
 
 class Pairs(NamedTuple):
-    """Pairs of two parts with one verdict: examples of both ends, the port, and the number of pairs.
+    """Pairs of two parts with one verdict: an example of each end, the port, and the number of pairs.
 
-    ``why`` is a sentence about them, "" if there is nothing to say.
+    ``why`` says why they have it, or "".
     """
 
     source: Endpoint
     destination: Endpoint
-    service: AskedPort
+    asked: AskedPort
     pairs: int
     why: str = ""
 
     def __str__(self) -> str:
-        family, protocol, port = self.service
-        what = f"{self.source.ref} -> {self.destination.ref} {port}/{protocol} IPv{family}"
-        more = f" and {self.pairs - 1} alike" if self.pairs > 1 else ""
+        family, protocol, port = self.asked
+        what = f"{self.source.ref} -> {self.destination.ref} {service_text(protocol, port)} IPv{family}"
+        more = f" and {quantity(self.pairs - 1, 'similar pair')}" if self.pairs > 1 else ""
         return f"{what}{more}{f': {self.why}' if self.why else ''}"
 
 
 class Proof(NamedTuple):
     """What the evaluator says about a cluster with the suggestion.
 
-    - ``needed``: the number of needed pairs that pass; ``denied``: the number of other pairs that do not pass.
+    - ``needed``: the number of needed pairs that pass.
+    - ``denied``: the number of other pairs that do not pass.
     - ``missing``: needed pairs that do not pass.
-    - ``extra``: other pairs that pass although policies decide about a pod of a namespace that gets some.
+    - ``extra``: other pairs that pass, although an end is in a namespace that gets policies.
     - ``unjoined``: needed pairs that the wiring of the lab does not join, whatever policies say.
     - ``left_alone``: the number of other pairs that pass and are in no such namespace, or that no policy decides.
     - ``unknown``: pairs whose verdict depends on policies that netlab does not read.

@@ -1,8 +1,8 @@
-"""A suggestion: policies, the needs that they serve, the four lists, and the proof by the evaluator."""
+"""A suggestion: policies, the needs that they serve, what else is allowed or unknown, and the proof."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from netlab.cluster.flows import FlowSelection
@@ -11,16 +11,19 @@ from netlab.frozen import frozen
 from netlab.objects.flow_logs import ObservedFlow
 from netlab.objects.mentions import Mention, NotRead
 from netlab.objects.services import Service
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.differences import differences
-from netlab.policy.suggest.declared import Finder, declared
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, policies
+from netlab.policy.suggest.declared import EndFinder, declared
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft, policies
 from netlab.policy.suggest.keeping import kept
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import End, Need, Pods, Unknown, merged
 from netlab.policy.suggest.observed import observed
-from netlab.policy.suggest.proof import Comparison
+from netlab.policy.suggest.proof import NeedsCheck
 from netlab.policy.suggest.results import Pairs, Proof
-from netlab.policy.suggest.writing import end_name, touched_namespaces, written
+from netlab.policy.suggest.universe import asked_ports
+from netlab.policy.suggest.writing import drafts_for, end_name, touched_namespaces
+from netlab.quantity import few
 
 # The most policies that a note names.
 _FEW = 10
@@ -47,8 +50,8 @@ class Connection:
 class Suggestion:
     """What netlab suggests for a cluster.
 
-    ``replaced`` are the names of today's policies, in whose place the suggested ones stand. ``suggested`` is the
-    cluster with them. ``questions`` are those of the proof.
+    ``suggested`` is the cluster with the policies of ``drafts``; they replace today's policies, ``replaced``.
+    ``questions`` are those of the proof.
     """
 
     drafts: tuple[PolicyDraft, ...]
@@ -90,7 +93,7 @@ def from_needs(
     nodes and system pods in any case; ``nodes`` and ``system`` add them to the list of what is not needed.
     """
     classes = LabelClasses(cluster)
-    finder = Finder(cluster, classes)
+    finder = EndFinder(cluster, classes)
     needs, unknown = declared(finder, texts)
     more, unsure, notes = observed(finder, flows, log)
     needs += more
@@ -101,10 +104,11 @@ def from_needs(
         for need in needs
         if _touches(classes, need.source, touched) or _touches(classes, need.destination, touched)
     ]
-    drafts = tuple(written(classes, needs, touched))
+    drafts = tuple(drafts_for(classes, needs, touched))
+    notes += _assumed_ranges(drafts)
     suggested = replace(cluster, policies=policies(drafts))
     shown = FlowSelection(nodes=nodes, system=system)
-    compared = Comparison(cluster, suggested, classes, needs, families, ports, touched)
+    compared = NeedsCheck(cluster, suggested, classes, needs, families, ports, touched)
     return Suggestion(
         drafts,
         suggested,
@@ -116,6 +120,20 @@ def from_needs(
         compared.proof(shown),
         compared.questions,
     )
+
+
+def _assumed_ranges(drafts: Iterable[PolicyDraft]) -> Iterator[str]:
+    """Yield a note if ipBlocks leave out the pods' range and that is one that netlab takes by default."""
+    from netlab.cluster.ranges import POD_DEFAULTS
+
+    usual = {prefixes[0] for prefixes in POD_DEFAULTS.values()}
+    rules = (rule for draft in drafts for direction in DIRECTIONS for rule in draft.rules(direction))
+    holes = {hole for rule in rules for peer in rule.peers if peer.ip_block for hole in peer.ip_block.excepts}
+    for hole in sorted(holes & usual, key=lambda prefix: prefix.version):
+        yield (
+            f"note: except {hole}: netlab takes this range for pods if the input states none; if your cluster has"
+            " another one, write it into a Topology (spec.networks[].podCIDRs)"
+        )
 
 
 def from_today(
@@ -138,8 +156,7 @@ def from_today(
     left = {f"{one.namespace}/{one.name}" for one in drafts}
     empty = [policy.meta.key for policy in cluster.policies if policy.meta.key not in left]
     if empty:
-        more = f" and {len(empty) - _FEW} more" if len(empty) > _FEW else ""
-        notes.append(f"left out, as nothing changes without them: {', '.join(empty[:_FEW])}{more}")
+        notes.append(f"left out, as nothing changes without them: {few(empty, _FEW)}")
     tally = found.tallies["suggested"]
     changed = tuple(
         Pairs(source, end, one.asked, one.pairs, " became ".join(map(str, one.verdicts)))
@@ -165,7 +182,7 @@ def _touches(classes: LabelClasses, end: End, touched: frozenset[str]) -> bool:
     return isinstance(end, Pods) and classes.all[end.number].namespace in touched
 
 
-def _connections(classes: LabelClasses, needs: Iterable[Need], compared: Comparison) -> Iterable[Connection]:
+def _connections(classes: LabelClasses, needs: Iterable[Need], compared: NeedsCheck) -> Iterable[Connection]:
     for (source, destination, protocol, port), same in merged(needs).items():
         today = compared.today(same[0])
         yield Connection(
@@ -177,14 +194,10 @@ def _connections(classes: LabelClasses, needs: Iterable[Need], compared: Compari
 
 def _ports(cluster: Cluster) -> dict[tuple[str, int | None], None]:
     """Return a port of each range that the policies of a cluster tell apart, those that pods declare, and ICMP."""
-    from netlab.policy.suggest.universe import asked_ports
-
     return dict.fromkeys((*asked_ports(cluster), ("TCP", 80)))
 
 
 def _as_they_are(cluster: Cluster) -> Iterable[PolicyDraft]:
-    from netlab.policy.suggest.drafts import RuleDraft
-
     for policy in cluster.policies:
         rules = {
             direction: tuple(RuleDraft(rule.peers, rule.ports) for rule in policy.rules(direction))

@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import Address, Direction
+from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction
 from netlab.policy.bitsets import transpose
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
-from netlab.policy.suggest.drafts import DIRECTIONS
 
-AskedPort = tuple[str, int | None]
-_LAST_PORT = 65535
+Port = tuple[str, int | None]
+"""A protocol and a port; None for ICMP."""
 
 
 class Item(NamedTuple):
@@ -29,7 +28,7 @@ class Item(NamedTuple):
 
 
 class Universe:
-    """The items and ports of a cluster in one IP family, and what each pod may open and take today.
+    """The items and ports of a cluster in one IP family, and what both sides of each pod allow today.
 
     ``allowed[direction][subject][port]`` is the set of items at the other end that the policies of one side allow.
     ``needed`` has those of them that the other side allows too.
@@ -126,12 +125,12 @@ class Universe:
 
     def opened(
         self, policy: NetworkPolicy, direction: Direction, peers: Sequence[Peer], ports: tuple[PolicyPort, ...]
-    ) -> dict[tuple[int, AskedPort], int]:
+    ) -> dict[tuple[int, Port], int]:
         """Return what a rule of a policy opens, by subject and port."""
         at = self.place[id(policy)]
         subjects = [number for number, of in self.isolating[direction].items() if at in of]
         mask, rule = self.mask(policy, peers), Rule(ports=ports)
-        found: dict[tuple[int, AskedPort], int] = {}
+        found: dict[tuple[int, Port], int] = {}
         named = direction == "egress" and any(isinstance(item.port, str) for item in ports)
         for asked in self.ports:
             if direction == "ingress":
@@ -150,7 +149,7 @@ class Universe:
                 found.update({(number, asked): opened for number in subjects})
         return found
 
-    def _allowed(self, direction: Direction) -> dict[int, dict[AskedPort, int]]:
+    def _allowed(self, direction: Direction) -> dict[int, dict[Port, int]]:
         found = {
             number: dict.fromkeys(self.ports, 0 if self.isolating[direction][number] else self.all)
             for number in self.subjects
@@ -161,10 +160,10 @@ class Universe:
                     found[number][asked] |= opened
         return found
 
-    def _needed(self, direction: Direction) -> dict[int, dict[AskedPort, int]]:
-        """Return what one side allows and the other side too; other ends than pods allow everything."""
+    def _needed(self, direction: Direction) -> dict[int, dict[Port, int]]:
+        """Return what both sides allow. An end that is not a pod allows everything."""
         other: Direction = "egress" if direction == "ingress" else "ingress"
-        found: dict[int, dict[AskedPort, int]] = {number: {} for number in self.subjects}
+        found: dict[int, dict[Port, int]] = {number: {} for number in self.subjects}
         for asked in self.ports:
             allowed = self.allowed[other]
             rows = [allowed[n][asked] if n in allowed else self.all for n in range(len(self.items))]
@@ -174,7 +173,7 @@ class Universe:
         return found
 
 
-def asked_ports(cluster: Cluster) -> Iterator[AskedPort]:
+def asked_ports(cluster: Cluster) -> Iterator[Port]:
     """Yield a port of each range that the policies and pods of a cluster tell apart, and ICMP."""
     numbers: dict[str, set[int]] = {protocol: {1} for protocol in ("TCP", "UDP", "SCTP")}
     for pod in cluster.pods:
@@ -186,5 +185,5 @@ def asked_ports(cluster: Cluster) -> Iterator[AskedPort]:
                 if isinstance(item.port, int):
                     numbers[item.protocol] |= {item.port, (item.end_port or item.port) + 1}
     for protocol, found in numbers.items():
-        yield from ((protocol, number) for number in sorted(found) if 1 <= number <= _LAST_PORT)
+        yield from ((protocol, number) for number in sorted(found) if 1 <= number <= LAST_PORT)
     yield "ICMP", None

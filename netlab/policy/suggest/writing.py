@@ -1,46 +1,48 @@
-"""Needs to NetworkPolicies: a default deny for each namespace, and a policy for each workload that needs something."""
+"""Writes NetworkPolicies for needs: a default deny for each namespace, and a policy for each workload with needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from netlab.cluster.services.system import DNS_LABELS
 from netlab.cluster.types import Cluster
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
-from netlab.objects.types import Direction, Protocol
-from netlab.policy.suggest.drafts import DIRECTIONS, PolicyDraft, RuleDraft
+from netlab.objects.types import DIRECTIONS, Direction, Protocol
+from netlab.policy.suggest.drafts import PolicyDraft, RuleDraft
 from netlab.policy.suggest.label_classes import LabelClass, LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods
 
 DEFAULT_DENY = "default-deny"
 DNS = "allow-dns"
 DNS_NAMESPACE = "kube-system"
-DNS_LABELS = {"k8s-app": "kube-dns"}
 
 _Port = tuple[Protocol, int]
 _Rule = tuple[frozenset[End], frozenset[_Port]]
 _Rules = dict[Direction, list[_Rule]]
-_Side = dict[_Port, dict[End, list[str]]]
-"""By port: the other ends, each with the reasons."""
+_Reason = tuple[str, str]
+"""The name of the other end, and why it is needed."""
+_Side = dict[_Port, dict[End, list[_Reason]]]
+"""The other ends of a side by port, each with the reasons."""
 
 
 def touched_namespaces(cluster: Cluster, classes: LabelClasses, needs: Iterable[Need]) -> frozenset[str]:
     """Return the namespaces that get policies: those with needs of their own, and those with policies today.
 
-    A namespace that only answers DNS, or only has the ingress controller, is left alone: these pods have needs that no
-    manifest declares.
+    A namespace is left alone if it only answers DNS or only has the ingress controller: no manifest declares the needs
+    of these pods.
     """
     found = {policy.meta.namespace for policy in cluster.policies}
     for need in needs:
         if isinstance(need.source, Pods) and need.kind != "ingress":
             found.add(classes.all[need.source.number].namespace)
-        if isinstance(need.destination, Pods) and need.kind not in ("dns", "door"):
+        if isinstance(need.destination, Pods) and need.kind not in ("dns", "controller"):
             found.add(classes.all[need.destination.number].namespace)
     return frozenset(found)
 
 
-def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str]) -> list[PolicyDraft]:
+def drafts_for(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str]) -> list[PolicyDraft]:
     """Return the policies that allow the needs and nothing else to and from the pods of the touched namespaces."""
     sides: dict[int, dict[Direction, _Side]] = {}
     lookups: dict[int, dict[Direction, _Side]] = {}
@@ -54,14 +56,14 @@ def written(classes: LabelClasses, needs: Sequence[Need], touched: frozenset[str
                 of = lookups if need.kind == "dns" and direction == "egress" else sides
                 side = of.setdefault(subject.number, {}).setdefault(direction, {})
                 reasons = side.setdefault((need.protocol, need.port), {}).setdefault(other, [])
-                reasons.append(f"{end_name(classes, other)} {need.port}/{need.protocol}: {need.why}")
+                reasons.append((end_name(classes, other), str(need.why)))
     drafts: list[PolicyDraft] = []
     for namespace in sorted(touched):
         names = {DEFAULT_DENY, DNS}
         drafts.append(
             PolicyDraft(
                 *(namespace, DEFAULT_DENY, LabelSelector(), DIRECTIONS),
-                comments=(f"All pods of namespace {namespace}: nothing passes that no other policy allows.",),
+                comments=(f"All pods of namespace {namespace} are isolated. Other policies allow what is needed.",),
             )
         )
         drafts += _dns_policy(classes, [one for one in classes.all if one.namespace == namespace], sides, lookups)
@@ -170,7 +172,7 @@ def _free_name(members: Sequence[LabelClass], selector: LabelSelector, names: se
 
 
 def _rules(side: _Side) -> list[_Rule]:
-    """Return the fewest of two ways to write a side: ports with the same ends, or ends with the same ports."""
+    """Return the rules of a side: by ports with the same ends or by ends with the same ports, whichever are fewer."""
     ends_of = {port: frozenset(ends) for port, ends in side.items()}
     by_ends: dict[frozenset[End], set[_Port]] = {}
     for port, ends in ends_of.items():
@@ -189,19 +191,22 @@ def _rules(side: _Side) -> list[_Rule]:
 
 def _rule(classes: LabelClasses, namespace: str, rule: _Rule, sides: Iterable[_Side]) -> RuleDraft:
     ends, ports = rule
-    reasons = [
-        reason
-        for side in sides
-        for port, found in side.items()
-        for end, of_end in found.items()
-        if port in ports and end in ends
-        for reason in of_end
-    ]
+    served: dict[_Reason, list[_Port]] = {}
+    for side in sides:
+        for port, found in side.items():
+            for end, reasons in found.items():
+                if port in ports and end in ends:
+                    for reason in dict.fromkeys(reasons):
+                        served.setdefault(reason, []).append(port)
     return RuleDraft(
         tuple(_peers(classes, namespace, ends)),
         tuple(PolicyPort(protocol, port) for protocol, port in sorted(ports)),
-        tuple(dict.fromkeys(reasons)),
+        tuple(_comment(name, of, why) for (name, why), of in served.items()),
     )
+
+
+def _comment(name: str, ports: Iterable[_Port], why: str) -> str:
+    return f"{name} {', '.join(f'{port}/{protocol}' for protocol, port in dict.fromkeys(ports))}: {why}"
 
 
 def _peers(classes: LabelClasses, namespace: str, ends: Iterable[End]) -> Iterator[Peer]:

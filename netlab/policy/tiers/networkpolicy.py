@@ -22,7 +22,11 @@ from netlab.policy.service_egress import SETTING, service_at, service_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 
 if TYPE_CHECKING:
+    from netlab.policy.policy_index import PolicyIndex
     from netlab.policy.set_evaluator import SetEvaluator
+
+_MANY_POLICIES = 32
+"""From this number of policies of a namespace on, an index is faster than a look at each policy for each pod."""
 
 
 class NetworkPolicyTier(Tier):
@@ -104,7 +108,10 @@ class NetworkPolicyTier(Tier):
 
 
 def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
-    """Return the policies that select a pod and isolate it in a direction, sorted by name."""
+    """Return the policies that select a pod and isolate it in a direction, sorted by name.
+
+    Pods with the same ones have one tuple, which the cluster keeps.
+    """
     # By identity, as the hash of a name takes as long as the rest of a pair. The entry keeps its pod alive.
     known: dict[tuple[Direction, int], tuple[Pod, tuple[NetworkPolicy, ...]]]
     known = cluster.memo.setdefault("policy.isolating", {})
@@ -115,11 +122,22 @@ def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[Network
 
 
 def _selecting(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
-    return tuple(
-        policy
-        for policy in _policies_of(cluster).get(pod.namespace, ())
-        if pod.selectable and policy.isolates(direction) and policy.pod_selector.matches(pod.labels)
-    )
+    policies = _policies_of(cluster).get(pod.namespace, ()) if pod.selectable else ()
+    if len(policies) >= _MANY_POLICIES:
+        return _indexed(cluster, pod.namespace, policies).selecting(pod.labels, direction)
+    found = tuple(p for p in policies if p.isolates(direction) and p.pod_selector.matches(pod.labels))
+    known: dict[tuple[int, ...], tuple[NetworkPolicy, ...]] = cluster.memo.setdefault("policy.isolating.same", {})
+    return known.setdefault(tuple(map(id, found)), found)
+
+
+def _indexed(cluster: Cluster, namespace: str, policies: Sequence[NetworkPolicy]) -> PolicyIndex:
+    known: dict[str, PolicyIndex] = cluster.memo.setdefault("policy.index", {})
+    found = known.get(namespace)
+    if found is None:
+        from netlab.policy.policy_index import PolicyIndex
+
+        found = known[namespace] = PolicyIndex(policies)
+    return found
 
 
 def _policies_of(cluster: Cluster) -> dict[str, list[NetworkPolicy]]:

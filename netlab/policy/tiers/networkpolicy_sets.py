@@ -20,8 +20,9 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Address, Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling
+from netlab.policy.label_index import LabelIndex
 from netlab.policy.matched_pods import namespaces_matched
-from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_match
 from netlab.policy.meaning import is_changed, selection_text, settings_of
 from netlab.policy.peer_lookup import MANY_PEERS, peer_lookup
 from netlab.policy.placeholders import DESTINATION, SOURCE
@@ -33,10 +34,14 @@ from netlab.policy.tiers.tier import AskedPort, KindsByAction, TierReason
 
 @frozen
 class _Opening:
-    """Egress rules with the same ports and peers, and the set of the kinds that their policies select."""
+    """Egress rules with the same ports and peers, and the set of the kinds that their policies select.
+
+    ``ports`` is a number for the ports: the same for the same ones.
+    """
 
     rule: Rule
     subjects: int
+    ports: int
 
 
 class NetworkPolicySets:
@@ -46,9 +51,11 @@ class NetworkPolicySets:
         self._sets = sets
         self._cluster = sets.cluster
         self._known_peers: dict[tuple[int, str, Peer, str], int] = {}
+        self._labels: LabelIndex | None = None
         self._known_places: dict[tuple[int, str], list[tuple[Endpoint, int, Address]]] = {}
         self._known_lookups: dict[tuple[int, str, int, str], int] = {}
-        self._known_ingress: dict[tuple[tuple[int, ...], int, AskedPort, str], KindsByAction] = {}
+        self._known_by_ports: dict[tuple[int, int, str], list[tuple[Rule, int]]] = {}
+        self._known_ingress: dict[tuple[int, int, AskedPort, str], KindsByAction] = {}
         self._known_egress: dict[tuple[int, int, AskedPort], KindsByAction] = {}
         self._known_openings: dict[int, tuple[list[_Opening], list[int], int]] = {}
         self._known_ports: dict[tuple[int, int, AskedPort], bool] = {}
@@ -60,16 +67,28 @@ class NetworkPolicySets:
         if not policies:
             return KindsByAction(0, 0)
         network = chosen_network(destination) if isinstance(destination, Pod) else ""
-        key = (tuple(map(id, policies)), self._sets.served[kind], asked, network)
+        # Equal results of isolating() are one tuple, which the cluster keeps.
+        key = (id(policies), self._sets.served[kind], asked, network)
         if key not in self._known_ingress:
             family, protocol, port = asked
             found = 0
-            for policy in policies:
-                for rule in policy.rules("ingress"):
-                    if not ports_mismatch_text(rule, destination, protocol, port):
-                        found |= self.peers(policy, rule, family, network)
+            for rule, sources in self._by_ports(policies, family, network):
+                if ports_match(rule, destination, protocol, port):
+                    found |= sources
             self._known_ingress[key] = KindsByAction(found, self._sets.all & ~found)
         return self._known_ingress[key]
+
+    def _by_ports(self, policies: tuple[NetworkPolicy, ...], family: int, network: str) -> list[tuple[Rule, int]]:
+        """Return one ingress rule of those with the same ports, and the set of the kinds that any of these matches."""
+        key = (id(policies), family, network)
+        if key not in self._known_by_ports:
+            found: dict[tuple[PolicyPort, ...], tuple[Rule, int]] = {}
+            for policy in policies:
+                for rule in policy.rules("ingress"):
+                    first, sources = found.get(rule.ports, (rule, 0))
+                    found[rule.ports] = (first, sources | self.peers(policy, rule, family, network))
+            self._known_by_ports[key] = list(found.values())
+        return self._known_by_ports[key]
 
     def egress(self, kind: int, asked: AskedPort) -> KindsByAction:
         family, protocol, port = asked
@@ -78,9 +97,12 @@ class NetworkPolicySets:
         if key not in self._known_egress:
             destination = self._sets.kinds[kind][0]
             found = 0
+            opens: dict[int, bool] = {}
             for number in members(of_kind[kind]):
                 opening = openings[number]
-                if not ports_mismatch_text(opening.rule, destination, protocol, port):
+                if opening.ports not in opens:
+                    opens[opening.ports] = ports_match(opening.rule, destination, protocol, port)
+                if opens[opening.ports]:
                     found |= opening.subjects
             self._known_egress[key] = KindsByAction(found, self._sets.all & ~free & ~found)
         return self._known_egress[key]
@@ -90,11 +112,12 @@ class NetworkPolicySets:
         if family not in self._known_openings:
             free, subjects = self._subjects()
             openings: dict[tuple[int, tuple[PolicyPort, ...]], _Opening] = {}
+            numbers: dict[tuple[PolicyPort, ...], int] = {}
             for policy, selected in subjects:
                 for rule in policy.rules("egress"):
                     key = (self.peers(policy, rule, family), rule.ports)
                     more = openings[key].subjects if key in openings else 0
-                    openings[key] = _Opening(rule, selected | more)
+                    openings[key] = _Opening(rule, selected | more, numbers.setdefault(rule.ports, len(numbers)))
             of_kind = transpose([peers for peers, _ in openings], len(self._sets.kinds))
             self._known_openings[family] = (list(openings.values()), of_kind, free)
         return self._known_openings[family]
@@ -132,7 +155,7 @@ class NetworkPolicySets:
         for match, kinds in self._matches(direction, policies, asked[0], network):
             here = kinds & left
             if direction == "ingress":
-                here = 0 if ports_mismatch_text(match.rule, subject, *asked[1:]) else here
+                here = here if ports_match(match.rule, subject, *asked[1:]) else 0
             else:
                 here = sum(1 << kind for kind in members(here) if self._opens(match, kind, asked))
             if here and is_changed(match.rule):
@@ -179,7 +202,7 @@ class NetworkPolicySets:
         written = Match(written_policy(match.policy) or match.policy, written_rule(match.rule))
         found = self.peers(written.policy, written.rule, asked[0], network)
         if direction == "ingress":
-            return 0 if ports_mismatch_text(written.rule, subject, *asked[1:]) else found
+            return found if ports_match(written.rule, subject, *asked[1:]) else 0
         return sum(1 << kind for kind in members(found) if self._opens(written, kind, asked))
 
     def _matches(
@@ -204,7 +227,7 @@ class NetworkPolicySets:
     def _opens(self, match: Match, kind: int, asked: AskedPort) -> bool:
         key = (id(match.rule), self._sets.served[kind], asked)
         if key not in self._known_ports:
-            self._known_ports[key] = not ports_mismatch_text(match.rule, self._sets.kinds[kind][0], *asked[1:])
+            self._known_ports[key] = ports_match(match.rule, self._sets.kinds[kind][0], *asked[1:])
         return self._known_ports[key]
 
     def first_peers(
@@ -264,19 +287,29 @@ class NetworkPolicySets:
         own = policy.meta.namespace if peer.ip_block is None and peer.namespace_selector is None else ""
         key = (family, own, peer, network if peer.ip_block is not None else "")
         if key not in self._known_peers:
-            found = 0
-            for example, alike, address in self._candidates(policy, peer, family, network):
+            found = self._pods_matched(policy, peer) if peer.ip_block is None else 0
+            for example, alike, address in self._candidates(peer, family, network):
                 if not peer_mismatch_text(self._cluster, policy, peer, example, address):
                     found |= alike
             self._known_peers[key] = found
         return self._known_peers[key]
 
-    def _candidates(
-        self, policy: NetworkPolicy, peer: Peer, family: int, network: str
-    ) -> Iterator[tuple[Endpoint, int, Address]]:
+    def _pods_matched(self, policy: NetworkPolicy, peer: Peer) -> int:
+        """Return the kinds of pods that a peer's selectors match."""
+        spaces = 0
+        for namespace in namespaces_matched(self._cluster, policy, peer):
+            spaces |= self._sets.pods_of.get(namespace, 0)
+        if not spaces or peer.pod_selector is None:
+            return spaces
+        if self._labels is None:
+            labels = [example.labels if isinstance(example, Pod) else {} for example, *_ in self._sets.kinds]
+            self._labels = LabelIndex(labels)
+        return spaces & self._labels.matching(peer.pod_selector)
+
+    def _candidates(self, peer: Peer, family: int, network: str) -> Iterator[tuple[Endpoint, int, Address]]:
         """Yield the examples of kinds that a peer may match, with their addresses.
 
-        Of pods, these are only those of namespaces that it matches; for an ipBlock, those in its range.
+        For an ipBlock, these are those in its range; for selectors, those that are not pods on a network.
         """
         block = peer.ip_block
         if block is not None:
@@ -285,9 +318,6 @@ class NetworkPolicySets:
             last = bisect_right(places, int(block.cidr.broadcast_address), key=_number)
             yield from places[first:last]
             return
-        for space in namespaces_matched(self._cluster, policy, peer):
-            for pod, alike in self._sets.pods.get(space, ()):
-                yield pod, alike, address_of(pod, family) or pod.addresses[0]
         for other, alike in self._sets.others:
             yield other, alike, address_of(other, family) or other.addresses[0]
 

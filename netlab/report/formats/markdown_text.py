@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from html import escape
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from netlab.errors import printable
 
@@ -44,10 +44,12 @@ def summary(text: str) -> str:
 
 
 def _parts(line: str) -> list[tuple[bool, str]]:
-    """Return the words of a line in runs, each with whether it is to be code."""
+    """Return the words of a line in runs, each with whether it is to be code. A semicolon ends a run of code."""
     words = line.split(" ") if line else []
-    marked = [(not _is_plain(word, first=not at), word) for at, word in enumerate(words)]
-    return [(code, " ".join(word for _, word in run)) for code, run in groupby(marked, key=lambda one: one[0])]
+    ended = list(accumulate((word.endswith(";") for word in words), initial=0))
+    marked = [(not _is_plain(word, first=not at), ended[at], word) for at, word in enumerate(words)]
+    runs = groupby(marked, key=lambda one: (one[0], one[0] and one[1]))
+    return [(code, " ".join(word for *_, word in run)) for (code, _), run in runs]
 
 
 def _is_plain(word: str, *, first: bool) -> bool:

@@ -332,11 +332,11 @@ def test_what_a_profile_ignores_is_found_with_the_setting(settings: str, spec: s
 @pytest.mark.parametrize(
     ("peer", "fix"),
     [
-        ("podSelector: {matchLabels: {app: wbe}}", "x/web is near: app=wbe, found app=web"),
-        ("{namespaceSelector: {matchLabels: {team: osp}}}", "namespace ops is near: team=osp, found team=ops"),
+        ("podSelector: {matchLabels: {app: wbe}}", "x/web almost matches: app=wbe, found app=web"),
+        ("{namespaceSelector: {matchLabels: {team: osp}}}", "namespace ops almost matches: team=osp, found team=ops"),
         (
             "{namespaceSelector: {matchLabels: {team: ops}}, podSelector: {matchLabels: {app: p, a: b}}}",
-            "ops/p is near",
+            "ops/p almost matches",
         ),
         ("podSelector: {matchLabels: {app: nothing-like-it}}", RULES["peer-matches-nothing"].fix),
     ],

@@ -11,12 +11,11 @@ from sizes import some
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.input import input_of
-from netlab.objects.policies import NetworkPolicy, PolicyPort
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Document, Source
 from netlab.policy.lint import all_rules
 from netlab.policy.lint.findings import lint
-from netlab.policy.lint.ports_meet import ports_meet
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import field_of, matching_peer, ports_mismatch_text
 from netlab.policy.tiers.networkpolicy import isolating
@@ -172,14 +171,3 @@ def test_a_pod_needs_no_half_towards_itself() -> None:
     text = TO_DB.replace("app: web", "app: db") + POLICY % ("deny", "{podSelector: {}, ingress: []}")
 
     assert [] == found_in(POD % ("db", "db") + text, RULE)
-
-
-def test_ports_meet_if_one_packet_matches_both() -> None:
-    """A name is a number on the destination, and no port where it has none."""
-    pod = given_of(input_of(documents(Random(1)))).cluster.pods[0]  # noqa: S311
-    tcp, more, udp, name = PolicyPort("TCP", 80, 90), PolicyPort("TCP", 90), PolicyPort("UDP"), PolicyPort("TCP", "no")
-
-    assert ports_meet((tcp,), (more,), pod)
-    assert ports_meet((), (udp,), pod)
-    assert not ports_meet((tcp,), (udp,), pod)
-    assert not ports_meet((name,), (), pod)

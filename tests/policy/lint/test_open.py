@@ -1,4 +1,4 @@
-"""What is open: namespaces and pods without policies, rules for the outside, and holes of one IP family."""
+"""What is open: namespaces and pods without policies, rules for the outside, and ipBlocks of one IP family."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ def policy(spec: str, name: str = "one") -> str:
     [
         ("{podSelector: {}, policyTypes: [Ingress, Egress]}", ""),
         ("{podSelector: {}, policyTypes: [Ingress, Egress], egress: [{}]}", ""),
-        ("{podSelector: {}, policyTypes: [Ingress]}", "for egress: no policy isolates x/web today"),
+        (
+            "{podSelector: {}, policyTypes: [Ingress]}",
+            "for egress: no policy isolates new pods; today none isolates x/web",
+        ),
         ("{podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress, Egress]}", "isolates new pods"),
-        ("{podSelector: {matchLabels: {app: db}}}", "ingress and egress: no policy isolates x/web today, and new pods"),
+        ("{podSelector: {matchLabels: {app: web}}}", "today none isolates x/web for egress"),
+        ("{podSelector: {matchLabels: {app: db}}}", "no policy isolates new pods; today none isolates x/web"),
     ],
 )
 def test_a_namespace_has_a_default_deny_if_a_policy_isolates_all_pods_that_may_come(spec: str, message: str) -> None:
@@ -155,7 +159,7 @@ def test_the_metadata_service_is_found_where_a_rule_allows_it_on_port_80(rule: s
     ],
 )
 @pytest.mark.parametrize(("direction", "field"), [("ingress", "from"), ("egress", "to")])
-def test_a_block_of_one_family_needs_a_twin_of_the_other(
+def test_a_block_of_one_family_needs_one_of_the_other_family(
     peers: str, beside: str, message: str, direction: str, field: str
 ) -> None:
     """On the same ports and for the same pods, in this policy or another; only where pods have both families."""

@@ -5,7 +5,7 @@ from netlab.policy.lint.rule import Rule
 RULE = Rule(
     "almost-selects",
     "warning",
-    "a policy selects all but one label of a pod that no policy selects",
+    "a policy misses a pod by one label",
     what="A pod fails exactly one requirement of the policy's `podSelector`, which has several: a label is missing,"
     " or a value looks misspelt. No policy selects the pod in that direction.",
     why="The pod is open, although it seems to belong to the pods that the policy protects.",

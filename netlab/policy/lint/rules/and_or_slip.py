@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.cluster.types import Cluster
-from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.policies import NetworkPolicy, Peer
+from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.selectors import LabelSelector
 from netlab.policy.dns import only_dns
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.rule import Found, found
-from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
 from netlab.policy.matching import field_of
 
@@ -30,23 +30,22 @@ def _find(given: Given) -> Iterator[Found]:
                 yield found(policy, f"{rule.path}.{field}[{at}]", message)
 
 
-def _why(cluster: Cluster, policy: NetworkPolicy, rule: Rule, spaces: Peer, pods: Peer) -> str:
+def _why(cluster: Cluster, policy: NetworkPolicy, rule: PolicyRule, spaces: Peer, pods: Peer) -> str:
     """Return why one peer with the selectors of both was likely meant, "" if it was not."""
     own, selector = policy.meta.namespace, pods.pod_selector
     both = pods_matched(cluster, policy, Peer(selector, spaces.namespace_selector))
     if both and own in namespaces_matched(cluster, policy, spaces):
-        return f"already has the namespace {own!r}, so the other item adds nothing"
+        return f"matches all pods of namespace {own!r} already, so the other item adds nothing"
     if pods_matched(cluster, policy, pods):
         return ""
     if both:
         return (
-            f"has every pod of its namespaces, and no pod of namespace {own!r} has {selector}, which pods of those"
-            " namespaces have"
+            f"matches every pod of its namespaces; pods there have {selector}, and no pod of namespace {own!r} has it"
         )
     # Inputs often have no pods of DNS.
     if only_dns(cluster, rule):
         return (
-            f"has every pod of its namespaces, and no pod of namespace {own!r} has {selector}; pods of DNS may have it"
+            f"matches every pod of its namespaces; no pod of namespace {own!r} has {selector}, and DNS pods may have it"
         )
     return ""
 
@@ -60,16 +59,16 @@ def _is_pods(peer: Peer) -> bool:
     return peer.namespace_selector is None and selector is not None and selector != _EVERYTHING
 
 
-RULE = LintRule(
+RULE = Rule(
     "and-or-slip",
     "warning",
-    "two peers where one with both selectors was likely meant",
-    what="An item with a `namespaceSelector` and an item with a `podSelector` are side by side. Pods match both"
-    " selectors together, and the item with the `podSelector` adds nothing by itself: it matches no pod of the policy's"
-    " namespace, or the other item has all of them. If the input has no pods of DNS, the selectors of a rule with ports"
-    " of DNS count as matching.",
-    why="Two items are two peers, and either is enough. So every pod of the namespaces gets through, where only some"
-    " pods of them were meant.",
+    "two peers where one peer with both selectors was probably meant",
+    what="An item with a `namespaceSelector` and an item with a `podSelector` are side by side. Some pods match both"
+    " selectors, and the item with the `podSelector` adds nothing by itself: it matches no pod of the policy's"
+    " namespace, or the other item matches all of its pods. If the input has no DNS pods, the selectors of a rule"
+    " with DNS ports count as matching.",
+    why="Two items are two peers, and a pod needs to match one of them only. So all pods of the namespaces get"
+    " through, and probably only some of them were meant.",
     fix="make it one item: remove the dash before the second selector",
     objects="""\
 apiVersion: v1

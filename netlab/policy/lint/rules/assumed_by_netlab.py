@@ -6,8 +6,8 @@ RULE = Rule(
     "assumed-by-netlab",
     "info",
     "facts that netlab assumed",
-    what="The input lacks a fact, or has an address that does not fit the lab: netlab made up labels of nodes, moved"
-    " an address, left a host port unpublished, or left out what a profile does not have.",
+    what="The input lacks a fact, or has an address that does not fit the lab. netlab made up labels of nodes,"
+    " changed an address, left a host port unpublished, or left out what a profile does not support.",
     why="Verdicts may depend on it, if policies have such addresses or ports.",
     fix="add the objects or the fields that the message names",
     objects="",

@@ -12,7 +12,7 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 # The two ways to write a peer that has every pod.
 _EVERY_POD = {Peer(None, LabelSelector()), Peer(LabelSelector(), LabelSelector())}
@@ -38,7 +38,7 @@ def _find(given: Given) -> Iterator[Found]:
                 continue
             pod, address, pods = inside
             more = f" and of {pods - 1} more pods" if pods > 1 else ""
-            path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock"
+            path = f"{peer_path(rule, number)}.ipBlock"
             yield found(policy, path, f"{block.cidr} covers {address} of pod {pod.ref}{more}")
 
 
@@ -85,12 +85,12 @@ def _addresses(cluster: Cluster, version: int) -> tuple[Sequence[int], Sequence[
 RULE = Rule(
     "block-covers-pods",
     "info",
-    "an ipBlock that covers addresses of pods",
-    what="An ipBlock has addresses of pods, and no selector of the rule has these pods. Blocks that are not all of a"
-    " family count only if the input says which addresses pods have. Of blocks that are all of a family, those of"
-    " egress rules count.",
-    why="Addresses of pods change. With most CNIs the block matches pods too, so `0.0.0.0/0` for the internet also"
-    " opens every pod; with some (Cilium) it matches none.",
+    "an ipBlock that contains addresses of pods",
+    what="An ipBlock contains addresses of pods, and no selector of the rule matches these pods. An ipBlock with all"
+    " addresses of an IP family (`0.0.0.0/0`, `::/0`) is a finding in egress rules only. A smaller one is a"
+    " finding only if the input says which addresses pods have.",
+    why="Addresses of pods change. With most CNIs the ipBlock matches pods too, so `0.0.0.0/0`, meant for the"
+    " internet, also allows every pod. With some CNIs (Cilium) it matches no pod.",
     fix="add the pods' ranges to except, or select the pods by labels",
     objects="""\
 apiVersion: netlab/v1alpha1

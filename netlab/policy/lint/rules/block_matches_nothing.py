@@ -5,9 +5,9 @@ from netlab.policy.lint.rule import Rule
 RULE = Rule(
     "block-matches-nothing",
     "error",
-    "an ipBlock whose excepts are all of it",
+    "an ipBlock whose except excludes all of it",
     what="The ranges of `except` together are the whole `cidr`.",
-    why="The peer matches no address, and the rule allows nothing by it.",
+    why="The peer matches no address, so the rule allows nothing by it.",
     fix="remove the ranges that should be allowed from except",
     objects="""\
 apiVersion: v1

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.objects.policies import NetworkPolicy
-from netlab.policy.lint.covers import meaning_of
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.objects.types import DIRECTIONS
+from netlab.policy.label_sets import labels_of
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.problems import some
 
@@ -16,7 +17,7 @@ def _find(given: Given) -> Iterator[Found]:
     for policy in given.policies:
         if not any(policy.rules(direction) for direction in DIRECTIONS):
             continue
-        key = (policy.meta.namespace, policy.policy_types, meaning_of(policy.pod_selector))
+        key = (policy.meta.namespace, policy.policy_types, labels_of(policy.pod_selector))
         alike.setdefault(key, []).append(policy)
     for first, *others in alike.values():
         if others:
@@ -31,8 +32,8 @@ RULE = Rule(
     "policies that could be one",
     what="Policies of a namespace select the same pods, whatever labels pods have, and have the same `policyTypes`."
     " Policies without rules do not count: a default deny is often kept apart.",
-    why="Rules are a union, so one policy with all rules means the same. A reader sees in one place what the pods may"
-    " do. Policies may be apart for a reason, such as two teams that own them.",
+    why="Policies are a union, so one policy with all rules means the same, and a reader finds all rules in one"
+    " place. There may be a reason for several policies, such as two teams.",
     fix="write the rules of all of them into one policy",
     objects="""\
 apiVersion: v1

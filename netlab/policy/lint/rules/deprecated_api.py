@@ -5,9 +5,9 @@ from netlab.policy.lint.rule import Rule
 RULE = Rule(
     "deprecated-api",
     "warning",
-    "a version or a field that Kubernetes retires",
-    what="An object is written in a version that Kubernetes no longer serves, or has a field that is deprecated. Of"
-    " a retired version only the first object is named. A NetworkPolicy of a retired version is an error of the"
+    "a version or a field that Kubernetes removes",
+    what="An object is written in a version that Kubernetes no longer serves, or has a field that is deprecated. For"
+    " each such version, only the first object is named. A NetworkPolicy of such a version is an error of the"
     " input.",
     why="A current cluster refuses the version, and may ignore the field.",
     fix="write the version or the field that the message names",

@@ -6,10 +6,10 @@ RULE = Rule(
     "dns-cut",
     "warning",
     "a policy cuts pods off from DNS",
-    what="A policy isolates pods for egress, and no rule allows them DNS: port 53 of the pods that answer DNS, by"
-    " UDP and TCP. If the input has no such pods, a rule with port 53 is enough.",
-    why="The pods resolve no names, so almost every connection fails, and slowly.",
-    fix="allow 53/UDP and 53/TCP to the pods of DNS under spec.egress",
+    what="A policy isolates pods for egress, and no rule allows DNS to them: port 53 of the DNS pods, by UDP and TCP."
+    " If the input has no DNS pods, a rule with port 53 is enough.",
+    why="The pods cannot resolve names, so almost every connection fails, often only after a timeout.",
+    fix="allow 53/UDP and 53/TCP to the DNS pods under spec.egress",
     objects="""\
 apiVersion: v1
 kind: Pod

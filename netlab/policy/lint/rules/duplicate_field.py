@@ -7,7 +7,7 @@ RULE = Rule(
     "warning",
     "a field is written twice",
     what="A mapping of an object has one field twice. In a NetworkPolicy this is an error of the input.",
-    why="The last one counts, and the first one is lost without a word.",
+    why="The last one counts. The first one is lost, without a message of the API server.",
     fix="merge the two fields into one",
     objects="",
     fires="""\

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from netlab.objects.policies import IPBlock, NetworkPolicy, Rule
+from netlab.objects.policies import IPBlock, NetworkPolicy
+from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Prefix
 from netlab.policy.lint.covers import block_covers, is_inside, ports_cover
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.rule import Found, found
-from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import ANY_PEER, peer_path
 
 # Candidates that are compared with one range. More are only in inputs that are made for it.
 _MOST = 200
@@ -22,13 +22,13 @@ class _Allowing(NamedTuple):
     """A peer that may allow what an except excludes; ``block`` is None for a rule without peers."""
 
     policy: NetworkPolicy
-    rule: Rule
+    rule: PolicyRule
     number: int
     block: IPBlock | None
 
     @property
     def name(self) -> str:
-        place = self.rule.path if self.block is None else f"{self.rule.path}.{field_of(self.rule)}[{self.number}]"
+        place = peer_path(self.rule, ANY_PEER if self.block is None else self.number)
         return f"{place} of {self.policy.meta.name}"
 
 
@@ -46,7 +46,7 @@ def _find(given: Given) -> Iterator[Found]:
                 assert peer.ip_block is not None
                 if allowing is None:
                     allowing = _allowing(given)
-                path = f"{rule.path}.{field_of(rule)}[{number}].ipBlock.except[{at}]"
+                path = f"{peer_path(rule, number)}.ipBlock.except[{at}]"
                 others = [other for place, other in enumerate(peer.ip_block.excepts) if place != at and other != one]
                 wider = next((other for other in others if is_inside(one, other)), None)
                 if wider is not None:
@@ -103,14 +103,15 @@ def _selects_all(given: Given, wide: NetworkPolicy, narrow: NetworkPolicy) -> bo
     return bool(pods) and all(wide.pod_selector.matches(pod.labels) for pod in pods)
 
 
-RULE = LintRule(
+RULE = Rule(
     "except-excludes-nothing",
     "warning",
     "an except that excludes nothing",
-    what="All addresses of an item of `except` are allowed in the same direction on the same ports all the same: by"
-    " another peer or rule of the policy, or by other policies that select all of its pods. Or another item of the"
-    " same `except` has all of them.",
-    why="`except` does not deny. It only means that this one peer does not match, and rules are a union.",
+    what="Each address of an item of `except` is still allowed in the same direction on the same ports: by another"
+    " peer or rule of the policy, or by other policies that select all of its pods. Or another item of the same"
+    " `except` contains all addresses of the item.",
+    why="`except` does not deny. It only means that this one peer does not match, and policies are a union of their"
+    " rules.",
     fix="remove the range from the other peer, rule or policy, or remove it from except",
     objects="""\
 apiVersion: v1

@@ -6,10 +6,10 @@ RULE = Rule(
     "field-without-effect",
     "warning",
     "a field or an annotation without an effect",
-    what="A field of a Service or a Namespace is ignored by Kubernetes, or an annotation of an Ingress is not obeyed"
-    " by netlab.",
-    why="What it says does not happen.",
-    fix="remove it, or write what has the effect",
+    what="Kubernetes ignores a field of a Service or a Namespace, or netlab does not apply an annotation of an"
+    " Ingress.",
+    why="The field or the annotation does nothing.",
+    fix="remove it, or write a field that has the effect",
     objects="",
     fires="""\
 apiVersion: v1

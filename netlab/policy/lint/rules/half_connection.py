@@ -7,14 +7,15 @@ from ipaddress import IPv4Network
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
+from netlab.objects.controllers import is_known
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.ports_meet import ports_meet
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
+from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
@@ -40,12 +41,14 @@ _Denied = tuple[NetworkPolicy, ...]
 """The policies that deny all of some connections; none if one connection is allowed."""
 
 
-class _Halves:
-    """Finds what the other end of a rule denies."""
+class _OtherEnds:
+    """Finds what the policies of the other ends of rules deny."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._kinds: dict[tuple[object, ...], int] = {}
+        # The keys of labels that some pod has with a value that is not known.
+        self._unknown_keys: set[str] = set()
         self._number: dict[int, int] = {}
         self._of_pods: dict[int, tuple[tuple[Pod, ...], _Kinds]] = {}
         self._known: dict[tuple[Direction, int, int, tuple[PolicyPort, ...]], _Denied] = {}
@@ -53,6 +56,7 @@ class _Halves:
             if pod.selectable:
                 key = (pod.namespace, frozenset(pod.labels.items()), pod.ports, pod.traits.attachment.enforced)
                 self._number[id(pod)] = self._kinds.setdefault(key, len(self._kinds))
+                self._unknown_keys.update(name for name, value in pod.labels.items() if not is_known(name, value))
 
     def kinds(self, pods: tuple[Pod, ...]) -> _Kinds:
         """Return the kinds of some pods, which are a value that ``matched_pods`` keeps."""
@@ -76,6 +80,7 @@ class _Halves:
 
     def _denied(self, direction: Direction, own: _Kinds, there: _Kinds, ports: tuple[PolicyPort, ...]) -> _Denied:
         by: dict[str, NetworkPolicy] = {}
+        named = any(isinstance(item.port, str) for item in ports)
         for pod in there.pods:
             policies = isolating(self.cluster, pod, _OTHER[direction])
             if not policies or not pod.traits.attachment.enforced:
@@ -84,25 +89,43 @@ class _Halves:
                 by[policy.meta.key] = policy
                 for rule in policy.rules(_OTHER[direction]):
                     for one in self._admitted(policy, rule, own):
-                        if ports_meet(ports, rule.ports, pod if direction == "egress" else one):
+                        destination = pod if direction == "egress" else one
+                        if ports_of(ports, destination).meets(ports_of(rule.ports, destination)):
                             return ()
+                        if direction == "egress" or not (named or _has_names(rule)):
+                            break  # The answer is the same for all others.
         return (*by.values(),)
 
-    def _admitted(self, policy: NetworkPolicy, rule: PolicyRule, pods: _Kinds) -> Sequence[Pod]:
-        """Return the pods, one of each kind, that the peers of a rule match or may match."""
+    def _admitted(self, policy: NetworkPolicy, rule: PolicyRule, pods: _Kinds) -> Iterator[Pod]:
+        """Yield the pods, one of each kind, that the peers of a rule match or may match."""
         if not rule.peers:
-            return pods.pods
+            yield from pods.pods
+            return
         mask = 0
+        unsure: list[Peer] = []
         for peer in rule.peers:
             if peer.ip_block is None:
                 mask |= self.kinds(pods_matched(self.cluster, policy, peer)).mask
-        return [
-            pod
-            for pod in pods.pods
-            if mask >> self._number[id(pod)] & 1 or any(self._may(policy, peer, pod) for peer in rule.peers)
-        ]
+                if self._is_unsure(peer):
+                    unsure.append(peer)
+            else:
+                unsure.append(peer)
+        if not unsure and not mask & pods.mask:
+            return
+        for pod in pods.pods:
+            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in unsure):
+                yield pod
 
-    def _may(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
+    def _is_unsure(self, peer: Peer) -> bool:
+        """Say whether a peer reads labels that are not known, of some namespace or pod."""
+        if peer.namespace_selector is not None and self.cluster.undeclared:
+            return True
+        selector = peer.pod_selector
+        return selector is not None and not self._unknown_keys.isdisjoint(
+            [*(key for key, _ in selector.match_labels), *(one.key for one in selector.match_expressions)]
+        )
+
+    def _may_match(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
         """Say whether a peer may match a pod whose labels or addresses are not all in the input."""
         block = peer.ip_block
         if block is None:
@@ -115,10 +138,14 @@ class _Halves:
         return any(block.contains(one) for one in pod.addresses)
 
 
+def _has_names(rule: PolicyRule) -> bool:
+    return any(isinstance(item.port, str) for item in rule.ports)
+
+
 def _find(given: Given) -> Iterator[Found]:
     if not given.decided_by_policies:
         return
-    halves = _Halves(given.cluster)
+    other_ends = _OtherEnds(given.cluster)
     for policy, direction, rule in given.rules():
         own = pods_selected(given.cluster, policy)
         for number, peer in enumerate(rule.peers):
@@ -128,9 +155,9 @@ def _find(given: Given) -> Iterator[Found]:
             # A pod always reaches itself.
             if not there or (len(own) == 1 == len(there) and own[0] is there[0]):
                 continue
-            by = halves.denied(policy, direction, rule, peer)
+            by = other_ends.denied(policy, direction, rule, peer)
             if by:
-                yield found(policy, f"{rule.path}.{field_of(rule)}[{number}]", _message(direction, there, own, by))
+                yield found(policy, peer_path(rule, number), _message(direction, there, own, by))
 
 
 def _message(direction: Direction, there: Sequence[Pod], own: Sequence[Pod], by: Sequence[NetworkPolicy]) -> str:
@@ -149,10 +176,11 @@ RULE = Rule(
     "warning",
     "one half of a connection is missing",
     what="A rule allows egress to pods by selectors, and the policies that isolate these pods for ingress deny all of"
-    " it; or a rule allows ingress from pods, and the policies of those deny all of it. An item of `from` or `to` is"
-    " found if no pod of it can talk to a pod of the policy on a port of the rule. An ipBlock of the other end counts"
-    " as allowing if it has private addresses or IPv6 addresses, as few inputs say which addresses pods have. Where"
-    " policies of other APIs decide too, nothing is found.",
+    " it. Or a rule allows ingress from pods by selectors, and the policies that isolate these pods for egress"
+    " deny all of it. An item of `from` or `to` is a finding if no pod of it can connect with a pod of the policy"
+    " on a port of the rule. An ipBlock at the other end counts as allowing if it has private addresses or IPv6"
+    " addresses, as few inputs say which addresses pods have. If policies of other APIs decide too, there is no"
+    " finding.",
     why="A connection needs both: egress at its source and ingress at its destination.",
     fix="add the missing rule to a policy of the other end, or remove the item",
     objects="""\

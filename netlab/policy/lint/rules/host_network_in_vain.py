@@ -27,16 +27,16 @@ def _find(given: Given) -> Iterator[Found]:
             continue
         refs = [pod.ref for pod in hosted.get(policy.meta.namespace, ()) if selector.matches(pod.labels)]
         if refs:
-            message = f"{selector} also matches host-network pods, which the policy does not apply to: {some(refs)}"
+            message = f"{selector} also matches host-network pods, and the policy does not apply to them: {some(refs)}"
             yield found(policy, "spec.podSelector", message)
 
 
 RULE = Rule(
     "host-network-in-vain",
     "warning",
-    "selectors meant for host-network pods",
+    "a selector that matches host-network pods",
     what="The selector of a policy or of a peer matches host-network pods. A `podSelector` that selects every pod is"
-    " left out, if other pods are selected too.",
+    " no finding if it selects other pods too.",
     why="A host-network pod has its node's address. Policies do not apply to it, and selectors of peers do not match"
     " it.",
     fix="move the pod off the host's network, or write its node's address as an ipBlock",

@@ -6,9 +6,9 @@ RULE = Rule(
     "input-incomplete",
     "warning",
     "a part of the input was not read",
-    what="A list is not whole (`kubectl get --chunk-size` or an API client cut it off), or files below a folder were"
-    " skipped: Helm templates, kustomizations, linked folders, files without objects.",
-    why="Objects are missing, so all that is said about the others may be wrong.",
+    what="A list is not complete (`kubectl get --chunk-size` or an API client cut it off), or files below a folder"
+    " were skipped: Helm templates, kustomizations, linked folders, files without objects.",
+    why="Objects are missing, so other findings may be wrong or missing.",
     fix="read whole lists, and the output of helm template or kustomize build",
     objects="",
     fires="""\

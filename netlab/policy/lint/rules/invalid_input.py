@@ -20,7 +20,8 @@ RULE = Rule(
     "an error in the input",
     what="An object that netlab refuses, as the API server would: a field or a value that Kubernetes does not have, or"
     " objects that do not fit together. No other rule runs until it is repaired.",
-    why="A cluster refuses the object, or drops a part of it. Other rules might find what vanishes with the error.",
+    why="A cluster refuses the object, or drops a part of it. Other rules might find what is only a result of the"
+    " error.",
     fix="repair the field that the message names",
     objects="",
     fires="""\

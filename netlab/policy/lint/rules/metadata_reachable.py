@@ -10,7 +10,7 @@ from netlab.objects.types import Address
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of, ports_mismatch_text
+from netlab.policy.matching import peer_path, ports_mismatch_text
 
 # All large clouds have the first one, AWS the second one too.
 _METADATA: tuple[Address, ...] = (ip_address("169.254.169.254"), ip_address("fd00:ec2::254"))
@@ -37,7 +37,7 @@ def _allows(rule: PolicyRule, address: Address) -> str:
     for number, peer in enumerate(rule.peers):
         block = peer.ip_block
         if block is not None and block.contains(address) and block.cidr.num_addresses > 1:
-            return f"{rule.path}.{field_of(rule)}[{number}].ipBlock"
+            return f"{peer_path(rule, number)}.ipBlock"
     return ""
 
 
@@ -45,10 +45,10 @@ RULE = Rule(
     "metadata-reachable",
     "warning",
     "an egress rule allows a cloud's metadata service",
-    what="An egress rule allows 169.254.169.254 on port 80 of TCP, by an ipBlock or as it has no `to`; where pods have"
-    " IPv6 addresses, fd00:ec2::254 too. A block of this one address is meant and does not count. Pods that no policy"
-    " isolates for egress reach it as well; `no-default-deny` finds these.",
-    why="The service gives out credentials of the node. A request that an attacker makes a pod send is enough.",
+    what="An egress rule allows 169.254.169.254 on port 80 of TCP, by an ipBlock or because the rule has no `to`. If"
+    " pods have IPv6 addresses, fd00:ec2::254 counts too. An ipBlock with this address only is meant, and is no"
+    " finding. Pods that no policy isolates for egress reach the address too; `no-default-deny` finds these.",
+    why="The service returns credentials of the node. One request that an attacker makes a pod send is enough.",
     fix="add 169.254.169.254/32 (or fd00:ec2::254/128) to except, or list the destinations",
     objects="""\
 apiVersion: v1

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
-from netlab.policy.lint.covers import meaning_of
+from netlab.policy.lint.covers import selects_all
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
@@ -25,7 +25,7 @@ def _find(given: Given) -> Iterator[Found]:
         (policy.meta.namespace, direction)
         for policy in policies_meant(given.cluster)
         for direction in given.directions
-        if policy.isolates(direction) and not meaning_of(policy.pod_selector)
+        if policy.isolates(direction) and selects_all(policy.pod_selector)
     }
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():
@@ -41,20 +41,27 @@ def _find(given: Given) -> Iterator[Found]:
 
 
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
-    """Return the directions as text, and the pods that no policy isolates in one of them today."""
-    free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
-    today = f"{some(free)} today, and new pods" if free else "new pods"
-    return f"{' and '.join(missing)}: no policy isolates {today}"
+    """Return the directions as text, and the pods that no policy isolates in each of them today."""
+    free: dict[str, list[Direction]] = {}
+    for direction in missing:
+        names = [pod.ref for pod in pods if not isolating(given.cluster, pod, direction)]
+        if names:
+            free.setdefault(some(names), []).append(direction)
+    today = [names if found == missing else f"{names} for {' and '.join(found)}" for names, found in free.items()]
+    now = f"; today none isolates {', '.join(today)}" if today else ""
+    return f"{' and '.join(missing)}: no policy isolates new pods{now}"
 
 
 RULE = Rule(
     "no-default-deny",
     "info",
     "a namespace without a default deny",
-    what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A policy"
-    " with an empty `podSelector` does, also if it has rules. `kube-system`, `kube-public` and `kube-node-lease` do not"
-    " count, nor namespaces without pods. Where policies of other APIs decide too, nothing is found.",
-    why="A pod that no policy selects talks to everything. That is every new workload whose labels no selector has.",
+    what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A"
+    " policy with an empty `podSelector` isolates all of them, also if it has rules. `kube-system`,"
+    " `kube-public`, `kube-node-lease` and namespaces without pods are left out. If policies of other APIs decide"
+    " too, there is no finding.",
+    why="A pod that no policy selects can connect to everything, and everything to it. This includes each new"
+    " workload that no selector matches.",
     fix="add a policy with podSelector {} and both policyTypes, and DNS in its egress rules",
     objects="""\
 apiVersion: v1

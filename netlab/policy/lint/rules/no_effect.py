@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import DIRECTIONS
 from netlab.policy.lint.covers import rule_covers, selector_covers
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.problems import some
 
@@ -81,13 +82,14 @@ RULE = Rule(
     "no-effect",
     "warning",
     "a policy that changes nothing",
-    what="Without the policy every verdict is the same. The message says for which pods this is true. For the pods of"
-    " the input: every pod that the policy selects is also selected by policies that allow everything in the same"
-    " direction. Whatever labels pods have: other policies of the namespace isolate all pods that the policy selects,"
-    " and have a rule that allows all that each of its rules allows. A default deny for all pods of a namespace is left"
-    " out there, as it is meant to stay when other policies go.",
-    why="Policies are a union. One that allows more undoes every other, default denies too.",
-    fix="remove this policy, or narrow the one that allows more",
+    what="Without the policy every verdict is the same. The message says which of two cases it is. For the pods of"
+    " the input: other policies that allow everything in the same direction select every pod that the policy"
+    " selects. Each direction is judged by itself, and the other one may have an effect. For all labels that"
+    " pods may have: other policies of the namespace isolate all pods that the policy selects, and for each of"
+    " its rules they have one that allows the same or more. In the second case, a default deny for all pods of"
+    " a namespace is no finding, as it must stay if other policies are removed.",
+    why="Policies are a union. A policy that allows everything makes all others useless, also a default deny.",
+    fix="remove the policy or the direction that the message names, or narrow what allows more",
     objects="""\
 apiVersion: v1
 kind: Pod

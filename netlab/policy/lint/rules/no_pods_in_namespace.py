@@ -6,8 +6,8 @@ RULE = Rule(
     "no-pods-in-namespace",
     "warning",
     "a policy in a namespace without pods",
-    what="The input has no pod in the policy's namespace. Nothing else is said about such a policy, as everything"
-    " would follow from this.",
+    what="The input has no pod in the policy's namespace. Other rules skip such a policy, as their findings would"
+    " have the same cause.",
     why="The policy does nothing here. Either the input lacks the workloads, or the namespace is misspelt.",
     fix="add the namespace's workloads to the input, or write the right namespace",
     objects="""\

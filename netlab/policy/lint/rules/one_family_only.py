@@ -12,7 +12,7 @@ from netlab.policy.lint.covers import ports_cover, selector_covers
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 _FAMILIES = (4, 6)
 # Rules that are compared with one.
@@ -33,12 +33,16 @@ def _find(given: Given) -> Iterator[Found]:
             if one is None:
                 continue
             number, block = one
-            path, other = f"{rule.path}.{field_of(rule)}[{number}].ipBlock", 10 - version
-            twins = [*_twins(policy, rule, beside, other)]
-            if not twins:
+            path, other = f"{peer_path(rule, number)}.ipBlock", 10 - version
+            counterparts = [*_counterparts(policy, rule, beside, other)]
+            if not counterparts:
                 if block.cidr.num_addresses > 1:
-                    yield found(policy, path, f"{block.cidr} is IPv{version}, and no rule allows IPv{other} beside it")
-            elif _is_whole(block) and block.excepts and _no_excepts(twins):
+                    yield found(
+                        policy,
+                        path,
+                        f"{block.cidr} is IPv{version}, and no rule allows IPv{other} addresses on these ports",
+                    )
+            elif _is_whole(block) and block.excepts and _no_excepts(counterparts):
                 message = f"except has IPv{version} ranges, and all of IPv{other} is allowed beside it"
                 yield found(policy, path, message, "write the ranges of the other family into its except")
 
@@ -62,7 +66,7 @@ def _first(rule: PolicyRule, version: int) -> tuple[int, IPBlock] | None:
     return min(blocks, key=lambda one: one[1].cidr.prefixlen, default=None)
 
 
-def _twins(policy: NetworkPolicy, rule: PolicyRule, beside: _Rules, version: int) -> Iterator[IPBlock | None]:
+def _counterparts(policy: NetworkPolicy, rule: PolicyRule, beside: _Rules, version: int) -> Iterator[IPBlock | None]:
     """Yield the blocks of a family that the same pods are allowed on the same ports; None for every address."""
     for other, candidate in ((policy, rule), *islice(beside, _MOST)):
         if not ports_cover(candidate.ports, rule.ports):
@@ -88,12 +92,12 @@ def _is_whole(block: IPBlock) -> bool:
 RULE = Rule(
     "one-family-only",
     "warning",
-    "an ipBlock without its twin of the other IP family",
-    what="Pods have IPv4 and IPv6 addresses. A rule has an ipBlock of one family, and the same pods have no ipBlock of"
-    " the other family on the same ports, in this policy or in others. Blocks of one address do not count. Or both"
-    " families are allowed as a whole, and only one of the two blocks has an `except`.",
-    why="An ipBlock has addresses of one family only. A client that prefers the other family is denied; or what"
-    " `except` leaves out in one family is reachable in the other one.",
+    "an ipBlock for one IP family only",
+    what="Pods have IPv4 and IPv6 addresses. A rule has an ipBlock of one family, and the same pods have no ipBlock"
+    " of the other family on the same ports, in this policy or in others. ipBlocks of one address are no finding."
+    " Or both families are allowed as a whole, and only one of the two ipBlocks has an `except`.",
+    why="An ipBlock has addresses of one family only. Either a client that prefers the other family is denied, or the"
+    " addresses that `except` leaves out in one family are reachable in the other one.",
     fix="add an ipBlock with the ranges of the other family",
     objects="""\
 apiVersion: netlab/v1alpha1

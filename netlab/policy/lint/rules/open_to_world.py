@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from ipaddress import collapse_addresses
 
 from netlab.cluster.types import Cluster
-from netlab.objects.policies import PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
+from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.service_ports import pods_of
 
@@ -25,7 +25,7 @@ def _find(given: Given) -> Iterator[Found]:
         world = _world(rule) if pods else None
         if world is not None:
             path, reached = world
-            ports = some([_port(item) for item in rule.ports]) if rule.ports else "every port"
+            ports = some(ports_of(rule.ports).words())
             yield found(policy, path, f"opens {ports} of {some([pod.ref for pod in pods])} to {reached}")
 
 
@@ -40,14 +40,8 @@ def _world(rule: PolicyRule) -> tuple[str, str] | None:
         if whole and not whole[0].prefixlen:
             number = next((number for number, block in of if not block.cidr.prefixlen), of[0][0])
             but = " but those of except" if all(block.excepts for _, block in of) else ""
-            return f"{rule.path}.{field_of(rule)}[{number}].ipBlock", f"every IPv{version} address{but}"
+            return f"{peer_path(rule, number)}.ipBlock", f"every IPv{version} address{but}"
     return None
-
-
-def _port(item: PolicyPort) -> str:
-    if item.port is None:
-        return f"every {item.protocol} port"
-    return f"{item.port}{f'-{item.end_port}' if item.end_port else ''}/{item.protocol}"
 
 
 def _exposed(cluster: Cluster) -> frozenset[int]:
@@ -64,10 +58,11 @@ RULE = Rule(
     "open-to-world",
     "info",
     "a rule that lets every address in",
-    what="An ingress rule has no `from`, or its ipBlocks have every address of a family (`0.0.0.0/0`, `::/0`), with or"
-    " without `except`. Pods behind a Service of type NodePort or LoadBalancer, or one with externalIPs, are meant to"
-    " be open and do not count; ingress controllers have one.",
-    why="The port is open to whatever can reach the pod network: every pod, every node and perhaps the Internet.",
+    what="An ingress rule has no `from`, or its ipBlocks have every address of a family (`0.0.0.0/0`, `::/0`), with"
+    " or without `except`. Pods behind a Service of type NodePort or LoadBalancer, or with externalIPs, are meant"
+    " to be open and are left out. Ingress controllers usually have such a Service.",
+    why="The port is open to everything that can reach the pod network: every pod, every node and perhaps the"
+    " internet.",
     fix="list the peers that need the port",
     objects="""\
 apiVersion: v1

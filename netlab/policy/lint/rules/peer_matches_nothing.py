@@ -11,7 +11,7 @@ from netlab.policy.almost import almost_selects
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
-from netlab.policy.matching import field_of
+from netlab.policy.matching import peer_path
 
 # Sets of labels that are compared with one peer.
 _MOST = 500
@@ -36,7 +36,7 @@ def _peers(given: Given) -> Mapping[tuple[str, str, str], tuple[NetworkPolicy, P
     known: dict[tuple[str, str, str], tuple[NetworkPolicy, Peer]] | None = given.cluster.memo.get("policy.lint.peers")
     if known is None:
         known = given.cluster.memo["policy.lint.peers"] = {
-            (policy.source.file, f"NetworkPolicy {policy.meta.key}", f"{rule.path}.{field_of(rule)}[{at}]"): (
+            (policy.source.file, f"NetworkPolicy {policy.meta.key}", peer_path(rule, at)): (
                 policy,
                 peer,
             )
@@ -52,11 +52,11 @@ def _near(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> Iterator[str]:
     if not spaces and peer.namespace_selector is not None:
         for name, labels in islice(cluster.namespaces.items(), _MOST):
             if why := almost_selects(peer.namespace_selector, labels):
-                yield f"namespace {name} is near: {why}"
+                yield f"namespace {name} almost matches: {why}"
     if peer.pod_selector is not None:
         for ref, labels in islice(_labels(cluster, spaces), _MOST):
             if why := almost_selects(peer.pod_selector, labels):
-                yield f"{ref} is near: {why}"
+                yield f"{ref} almost matches: {why}"
 
 
 def _labels(cluster: Cluster, spaces: Iterable[str]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -31,9 +31,10 @@ RULE = Rule(
     "info",
     "pods that no policy selects",
     what="No policy isolates a pod in any direction, and its namespace has policies. Namespaces without policies are"
-    " left to `no-default-deny`, host-network pods to `host-network-in-vain`. Where policies of other APIs decide too,"
-    " nothing is found.",
-    why="The pod talks to everything, and everything to it. The author of the policies may have forgotten it.",
+    " left to `no-default-deny`, host-network pods to `host-network-in-vain`. If policies of other APIs decide"
+    " too, there is no finding.",
+    why="The pod can connect to everything, and everything to the pod. The author of the policies may have forgotten"
+    " it.",
     fix="select the pod in a policy, or add a default deny",
     objects="""\
 apiVersion: v1

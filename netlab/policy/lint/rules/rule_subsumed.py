@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.types import Direction
+from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy.lint.covers import rule_covers
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 
 # Rules of a policy that are compared with each other.
@@ -34,10 +34,10 @@ def _in(policy: NetworkPolicy, direction: Direction) -> Iterator[Found]:
 RULE = Rule(
     "rule-subsumed",
     "warning",
-    "a rule that another rule of the policy has in full",
+    "a rule that another rule of the policy contains",
     what="Another rule of the same policy and direction allows every peer of the rule on every port of the rule,"
     " whatever labels pods have. A rule without peers has every peer, and a rule without ports has every port.",
-    why="The rule does nothing. Either it can go, or the other one is wider than it was meant to be.",
+    why="The rule does nothing. It can be removed, or the other rule is wider than it was meant to be.",
     fix="remove the rule, or narrow the other one",
     objects="""\
 apiVersion: v1

@@ -8,7 +8,7 @@ RULE = Rule(
     "a policy selects no pod",
     what="`spec.podSelector` matches no pod of the policy's namespace. If a pod lacks one label only, the message names"
     " the pod and the label.",
-    why="The policy has no effect. The pods that it was written for are open, or closed by other policies.",
+    why="The policy has no effect. The pods that it was written for may be open.",
     fix="write the labels that the pods have, or remove the policy",
     objects="""\
 apiVersion: v1

@@ -8,7 +8,7 @@ RULE = Rule(
     "a Service's port where the pod's port is meant",
     what="A rule lists the port of a Service, and the pods behind the Service listen on another port (`targetPort`).",
     why="Policies see packets after the Service's address is translated. So the rule allows nothing of the Service.",
-    fix="write the pods' own port",
+    fix="write the port on which the pods listen",
     objects="""\
 apiVersion: v1
 kind: Pod

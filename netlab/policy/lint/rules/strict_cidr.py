@@ -8,8 +8,7 @@ RULE = Rule(
     "a CIDR or an address that strict validation refuses",
     what="A CIDR has bits beyond its length, leading zeros, or an IPv4-mapped IPv6 address; or an address is not in"
     " its usual form.",
-    why="Old API servers take them and mask the bits. Newer ones refuse them in new objects, and some CNIs read them"
-    " in another way.",
+    why="Old API servers accept them. Newer ones refuse them in new objects, and some CNIs read them in another way.",
     fix="write the CIDR or the address as the message says",
     objects="""\
 apiVersion: v1

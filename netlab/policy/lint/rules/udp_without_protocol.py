@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 from netlab.cluster.types import Cluster
-from netlab.objects.policies import NetworkPolicy, Peer, Rule
+from netlab.objects.policies import NetworkPolicy, Peer
+from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
 from netlab.policy.lint.given import Given
-from netlab.policy.lint.rule import Found, found
-from netlab.policy.lint.rule import Rule as LintRule
+from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
 
 # DNS, DHCP, TFTP, NTP, SNMP, IKE, syslog, RADIUS, STUN, VXLAN, mDNS, Geneve, StatsD, VXLAN of flannel, WireGuard.
@@ -43,7 +43,7 @@ def _find(given: Given) -> Iterator[Found]:
             yield found(policy, path, f"port {port} without a protocol is TCP, {why}")
 
 
-def _declared(cluster: Cluster, policy: NetworkPolicy, direction: Direction, rule: Rule) -> _Declared:
+def _declared(cluster: Cluster, policy: NetworkPolicy, direction: Direction, rule: PolicyRule) -> _Declared:
     """Return the ports that the destinations of a rule declare, each with its protocol."""
     if direction == "ingress":
         return {(port.port, port.protocol) for pod in pods_selected(cluster, policy) for port in pod.ports}
@@ -62,14 +62,14 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer | None) -> _Dec
     return known[key]
 
 
-RULE = LintRule(
+RULE = Rule(
     "udp-without-protocol",
     "warning",
-    "a port of UDP without a protocol",
-    what="An item of `ports` has no `protocol`, which means TCP, and its number is one that UDP uses: the pods of"
-    " the rule declare it for UDP only, or it is well known as such (53, 123, 161, 514, 4789 and others) and no pod"
-    " of the rule declares it for TCP. Rules that also list the number for UDP are left out.",
-    why="The rule allows TCP only. With port 53, pods resolve no names.",
+    "a UDP port without a protocol",
+    what="An item of `ports` has no `protocol`, which means TCP, and UDP was probably meant: the pods of the rule"
+    " declare the number for UDP only, or the number is well known for UDP (53, 123, 161, 514, 4789 and others)"
+    " and no pod of the rule declares it for TCP. Rules that also list the number for UDP are no finding.",
+    why="The rule allows TCP only. If the port is 53, pods cannot resolve names.",
     fix="write protocol: UDP, or for DNS both protocols",
     objects="""\
 apiVersion: v1

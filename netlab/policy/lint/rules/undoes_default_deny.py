@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
-from netlab.objects.types import Direction
-from netlab.policy.lint.covers import meaning_of
-from netlab.policy.lint.given import DIRECTIONS, Given
+from netlab.objects.types import DIRECTIONS, Direction
+from netlab.policy.lint.covers import selects_all
+from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 
@@ -18,29 +18,25 @@ def _find(given: Given) -> Iterator[Found]:
     denies: dict[tuple[str, Direction], NetworkPolicy] = {}
     for policy in given.policies:
         for direction in DIRECTIONS:
-            if policy.isolates(direction) and not policy.rules(direction) and _is_for_all(policy):
+            if policy.isolates(direction) and not policy.rules(direction) and selects_all(policy.pod_selector):
                 denies.setdefault((policy.meta.namespace, direction), policy)
     for policy, direction, rule in given.rules():
         deny = denies.get((policy.meta.namespace, direction))
         if deny is None or not _allows_all(given.cluster, rule):
             continue
-        if _is_for_all(policy):
+        if selects_all(policy.pod_selector):
             pods = "all pods of the namespace"
-        elif _selects_all(given.cluster, policy):
+        elif _selects_each_pod(given.cluster, policy):
             pods = "all pods that the namespace has"
         else:
             continue
         yield found(
-            policy, rule.path, f"allows all {direction} of {pods}, so the default deny {deny.meta.key} is undone"
+            policy, rule.path, f"allows all {direction} of {pods}, so the default deny {deny.meta.key} has no effect"
         )
 
 
-def _is_for_all(policy: NetworkPolicy) -> bool:
-    """Say whether a policy selects all pods, whatever labels they have."""
-    return not meaning_of(policy.pod_selector)
-
-
-def _selects_all(cluster: Cluster, policy: NetworkPolicy) -> bool:
+def _selects_each_pod(cluster: Cluster, policy: NetworkPolicy) -> bool:
+    """Say whether a policy selects all pods that its namespace has today."""
     here = [pod for pod in pods_by_namespace(cluster)[policy.meta.namespace] if pod.selectable]
     return len(pods_selected(cluster, policy)) == len(here) > 0
 
@@ -62,10 +58,11 @@ def _allows_all(cluster: Cluster, rule: PolicyRule) -> bool:
 RULE = Rule(
     "undoes-default-deny",
     "warning",
-    "a policy that undoes a default deny",
-    what="A namespace has a default deny: a policy without rules for all pods. Another policy allows everything in the"
-    " same direction, to all pods of the namespace. `no-effect` finds the default deny, this rule the cause.",
-    why="Rules are a union. The namespace looks closed, and nothing is denied.",
+    "a policy that makes a default deny useless",
+    what="A namespace has a default deny: a policy without rules for all pods. Another policy allows everything in"
+    " the same direction, to all pods of the namespace. `no-effect` finds the default deny. This rule finds the"
+    " other policy.",
+    why="Policies are a union. The namespace looks isolated, and nothing is denied.",
     fix="list the peers and ports that are needed, or narrow spec.podSelector",
     objects="""\
 apiVersion: v1

@@ -7,10 +7,10 @@ RULE = Rule(
     "warning",
     "a named port that no pod has",
     what="An item of `ports` has a name, and no pod that the rule is about has a container port with this name and"
-    " protocol. Of an ingress rule these are the pods that the policy selects, of an egress rule the pods of its"
-    " peers.",
+    " protocol. For an ingress rule, these are the pods that the policy selects. For an egress rule, these are"
+    " the pods of its peers.",
     why="The item allows nothing. A name with another protocol does not count.",
-    fix="name the container port so, or write its number",
+    fix="give the container port this name, or write its number",
     objects="""\
 apiVersion: v1
 kind: Pod

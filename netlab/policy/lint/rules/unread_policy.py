@@ -8,8 +8,8 @@ RULE = Rule(
     "a policy of a kind that netlab does not evaluate",
     what="The input has a policy of Cilium, Calico, Istio or another API that decides about traffic and that netlab"
     " does not evaluate.",
-    why="Verdicts of pairs that it could change are unknown. No other rule reads it.",
-    fix="check what it does by other means; --ignore KIND leaves the kind out",
+    why="Verdicts of pairs that it could change are unknown. No other rule reads the policy.",
+    fix="check by other means what it does, or leave the kind out with --ignore KIND",
     objects="""\
 apiVersion: v1
 kind: Pod

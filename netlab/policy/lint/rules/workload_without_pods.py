@@ -7,7 +7,7 @@ RULE = Rule(
     "warning",
     "a workload that makes no pods",
     what="No node has the labels that a DaemonSet asks for, or a CronJob's template has the label of a Job's name.",
-    why="A cluster runs no pod of it.",
+    why="A cluster runs no pod of the workload.",
     fix="write labels that nodes have, or remove the label from the template",
     objects="""\
 apiVersion: v1

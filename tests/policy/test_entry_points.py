@@ -1,4 +1,4 @@
-"""Doors of Services in random clusters: exactly the outside addresses that the evaluator lets through to the pod."""
+"""Entry points of Services in random clusters let exactly the outside addresses through that the evaluator allows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from netlab.conformance import service_cases
 from netlab.conformance.judges import cluster_of
 from netlab.objects.services import Service
 from netlab.policy.decision import Decision
-from netlab.policy.doors import doors, outside
+from netlab.policy.entry_points import entry_points
 from netlab.policy.evaluate import evaluate
+from netlab.policy.inside_addresses import outside_addresses
 from netlab.policy.openings import Openings, openings
 
 ADDRESSES = ("8.8.8.8", "192.0.2.9", "203.0.113.7", "10.0.0.9", "172.16.0.1")
@@ -41,22 +42,25 @@ def flows(of: Cluster, service: Service, kind: str, host: Host) -> Iterator[Flow
 
 
 @pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
-def test_doors_of_services_agree_with_the_evaluator(mode: str) -> None:
+def test_entries_of_services_agree_with_the_evaluator(mode: str) -> None:
     """Through each node port of each node. A load balancer may choose another node than the lab's does."""
     seen: set[tuple[str, bool]] = set()
     for case in service_cases.cases(max(16, samples(24)), 5, mode):
         found = cluster_of(case.stages[0].documents)
         for text in ADDRESSES:
             host = Host("new", (ip_address(text),))
-            assert host.addresses[0] in outside(found)
+            assert host.addresses[0] in outside_addresses(found)
             for service in found.services:
                 for kind in ("nodePort", "load balancer"):
                     through = {
                         ref for one in flows(found, service, kind, host) for ref in reached(evaluate(found, one))
                     }
                     for pod in found.pods:
-                        of_pod = [d for d in doors(found, pod, ingress(found, pod)) if d.service == service.meta.key]
-                        admitted = any(host.addresses[0] in d.admitted for d in of_pod if d.kind == kind)
+                        admitted = any(
+                            host.addresses[0] in one.admitted
+                            for one in entry_points(found, pod, ingress(found, pod))
+                            if (one.service, one.kind) == (service.meta.key, kind)
+                        )
                         seen.add((kind, admitted))
 
                         assert admitted == (pod.ref in through) or (kind == "load balancer" and admitted)

@@ -1,14 +1,15 @@
-"""Doors: how packets of an outside address reach a pod, and which addresses get through each of them.
+"""Entry points: how packets of an outside address reach a pod, and which addresses each of them lets through.
 
-A door is the pod's own address, a host port, or a Service's node port, load balancer's address or external IP. The
-evaluator answers for one address of each class that the pod's ipBlocks and the Service's source ranges can tell apart.
+An entry point is the pod's own address, a host port, or a Service's node port, load balancer's address or external IP.
+The evaluator answers for one address of each class that the pod's ipBlocks and the Service's source ranges can tell
+apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from ipaddress import ip_network
+from itertools import chain
 
 from netlab.cluster.flows import Flow, declared_ports
 from netlab.cluster.host_ports import Published, published
@@ -21,19 +22,19 @@ from netlab.objects.types import Address, Prefix
 from netlab.policy.address_sets import ALL_ADDRESSES, AddressSet, address_set
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
+from netlab.policy.inside_addresses import outside_addresses
 from netlab.policy.openings import Openings
-
-# No machine outside of the cluster sends from these.
-_NO_MACHINE = ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8")
 
 
 @frozen
-class Door:
-    """One door to a port of a pod: its ``kind``, its name, and what gets through.
+class EntryPoint:
+    """One entry point of a port of a pod: what it is, and which addresses it lets through.
 
-    ``kind`` is ``pod address``, ``hostPort``, ``nodePort``, ``load balancer`` or ``external IP``. ``service`` is the
-    Service's ``NAMESPACE/NAME``, else "". ``port`` is the port that is sent to, ``target`` the pod's. Of ``admitted``
-    the addresses outside of the cluster get through; an unread policy could change the verdict of those of ``unknown``.
+    - ``kind``: ``pod address``, ``hostPort``, ``nodePort``, ``load balancer`` or ``external IP``.
+    - ``service``: the Service's ``NAMESPACE/NAME``, else "".
+    - ``port``: the port that clients send to. ``target``: the port of the pod.
+    - ``admitted``: the addresses that it lets through; those that lie outside of the cluster count.
+    - ``unknown``: the addresses whose verdict an unread policy could change.
     """
 
     kind: str
@@ -52,61 +53,53 @@ class Door:
 
 
 @frozen
-class _Way:
-    """One way through a door: the endpoint, address and port that are sent to.
+class _Target:
+    """What packets through an entry point are sent to: an endpoint, an address and a port.
 
     ``balanced``: a load balancer sends there; it refuses what is not in the Service's source ranges.
     """
 
-    destination: Endpoint | None
+    endpoint: Endpoint | None
     address: Address
     port: int
     balanced: bool = False
 
 
-def outside(cluster: Cluster) -> AddressSet:
-    """Return the addresses that lie outside of the cluster: all but those of pods, Services and nodes."""
-    found: AddressSet | None = cluster.memo.get("policy.outside")
-    if found is None:
-        inside: list[Prefix] = [prefix for network in cluster.networks for prefix in network.pod_cidrs]
-        inside += cluster.service_cidrs
-        inside += [ip_network(address) for node in cluster.nodes for address in node.addresses]
-        inside += [ip_network(address) for pod in cluster.pods for address in pod.addresses]
-        inside += map(ip_network, _NO_MACHINE)
-        found = cluster.memo["policy.outside"] = ALL_ADDRESSES - address_set(inside)
-    return found
+def entry_points(cluster: Cluster, pod: Pod, ingress: Openings) -> tuple[EntryPoint, ...]:
+    """Return the entry points of a pod that let some outside address through, in the order of their kinds.
 
-
-def doors(cluster: Cluster, pod: Pod, ingress: Openings) -> tuple[Door, ...]:
-    """Return the doors to a pod that some outside address gets through, in the order of their kinds."""
+    ``ingress`` has the openings of the pod's ingress.
+    """
     if pod.loopback_only or not pod.addresses:
         return ()
-    found = [*_own(cluster, pod, ingress), *_host_ports(cluster, pod, ingress), *_of_services(cluster, pod, ingress)]
+    found = chain(
+        _pod_addresses(cluster, pod, ingress), _host_ports(cluster, pod, ingress), _of_services(cluster, pod, ingress)
+    )
     return tuple(one for one in found if one.admitted or one.unknown)
 
 
-def _own(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]:
+def _pod_addresses(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[EntryPoint]:
     for address in pod.addresses:
         for protocol, port in declared_ports(pod):
             if port is not None:
                 # Else the evaluator would be asked about each pod, to say that no route leads there.
                 if not (pod.host_network or pod.traits.outside_routes):
                     continue
-                ways = [_Way(pod, address, port)]
-                yield _door(cluster, pod, ingress, ("pod address", "", protocol, port, port), ways)
+                targets = [_Target(pod, address, port)]
+                yield _entry_point(cluster, pod, ingress, ("pod address", "", protocol, port, port), targets)
 
 
-def _host_ports(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]:
-    for one in published_on(cluster).get(pod.ref, ()):
+def _host_ports(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[EntryPoint]:
+    for one in _published(cluster).get(pod.ref, ()):
         node = cluster.node(pod.node)
         for family in cluster.families:
             address = one.host_ip or address_of(node, family)
             if address is not None and address.version == family and address in node.addresses:
                 key = ("hostPort", "", one.port.protocol, one.port.host_port, one.port.port)
-                yield _door(cluster, pod, ingress, key, [_Way(node, address, one.port.host_port)])
+                yield _entry_point(cluster, pod, ingress, key, [_Target(node, address, one.port.host_port)])
 
 
-def published_on(cluster: Cluster) -> dict[str, list[Published]]:
+def _published(cluster: Cluster) -> dict[str, list[Published]]:
     """Return the published ports by pod."""
     known: dict[str, list[Published]] | None = cluster.memo.get("policy.published")
     if known is None:
@@ -116,24 +109,24 @@ def published_on(cluster: Cluster) -> dict[str, list[Published]]:
     return known
 
 
-def _of_services(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[Door]:
+def _of_services(cluster: Cluster, pod: Pod, ingress: Openings) -> Iterator[EntryPoint]:
     for service, protocol, port, node_port, target, family in _served(cluster).get(pod.ref, ()):
         # The node decides which endpoints it uses: the pod's own node, and another one.
         nodes = [cluster.node(pod.node), *[node for node in cluster.nodes if node.name != pod.node][:1]]
-        at_nodes = [_Way(n, a, node_port) for n in nodes if node_port and (a := address_of(n, family)) is not None]
+        at_nodes = [_Target(n, a, node_port) for n in nodes if node_port and (a := address_of(n, family)) is not None]
         if at_nodes:
             key = ("nodePort", service.meta.key, protocol, node_port, target)
-            yield _door(cluster, pod, ingress, key, at_nodes)
+            yield _entry_point(cluster, pod, ingress, key, at_nodes)
         for address in outer_addresses(service):
             if address.version == family:
                 balanced = any(one.address == address for one in service.load_balancer)
                 owner = cluster.by_address.get(address)
-                ways = [_Way(owner if isinstance(owner, Node) else None, address, port)]
+                targets = [_Target(owner if isinstance(owner, Node) else None, address, port)]
                 # A load balancer chooses among nodes, and the lab's takes one.
-                ways += [replace(way, balanced=True) for way in at_nodes if balanced]
+                targets += [replace(one, balanced=True) for one in at_nodes if balanced]
                 kind = "load balancer" if balanced else "external IP"
                 key = (kind, service.meta.key, protocol, port, target)
-                yield _door(cluster, pod, ingress, key, ways, service.source_ranges)
+                yield _entry_point(cluster, pod, ingress, key, targets, service.source_ranges)
 
 
 _Served = tuple[Service, str, int, int, int, int]
@@ -159,32 +152,32 @@ def _served(cluster: Cluster) -> dict[str, list[_Served]]:
     return known
 
 
-def _door(
+def _entry_point(
     cluster: Cluster,
     pod: Pod,
     ingress: Openings,
     key: tuple[str, str, str, int, int],
-    ways: Sequence[_Way],
+    targets: Sequence[_Target],
     source_ranges: Sequence[Prefix] = (),
-) -> Door:
-    """Return a door with what gets through; ``key`` has kind, Service, protocol, port and the pod's port."""
+) -> EntryPoint:
+    """Return an entry point with what it lets through; ``key`` has kind, Service, protocol, port and the pod's port."""
     kind, service, protocol, port, target = key
-    family = ways[0].address.version if ways else 4
+    family = targets[0].address.version if targets else 4
     admitted, unknown = AddressSet(), AddressSet()
     for part in _classes(cluster, ingress, protocol, target, family, source_ranges):
-        address = (part & outside(cluster)).first(family)
+        address = (part & outside_addresses(cluster)).first(family)
         if address is None:
             continue
         host = _host(cluster, address)
         flows = [
-            Flow(host, way.destination, family, protocol, way.port, way.address)
-            for way in ways
-            if not (way.balanced and source_ranges) or part.within(address_set(source_ranges))
+            Flow(host, target.endpoint, family, protocol, target.port, target.address)
+            for target in targets
+            if not (target.balanced and source_ranges) or part.within(address_set(source_ranges))
         ]
-        verdicts = {one.verdict for flow in flows for one in _about(evaluate(cluster, flow), pod)}
+        verdicts = {one.verdict for flow in flows for one in _decisions_to(evaluate(cluster, flow), pod)}
         admitted |= part if "allow" in verdicts else AddressSet()
         unknown |= part if "unknown" in verdicts and "allow" not in verdicts else AddressSet()
-    return Door(kind, service, protocol, port, target, family, admitted, unknown)
+    return EntryPoint(kind, service, protocol, port, target, family, admitted, unknown)
 
 
 def _classes(
@@ -209,10 +202,10 @@ def _host(cluster: Cluster, address: Address) -> Host:
     return known[address]
 
 
-def _about(decision: Decision, pod: Pod) -> Iterator[Decision]:
+def _decisions_to(decision: Decision, pod: Pod) -> Iterator[Decision]:
     """Yield the decisions about packets that a pod receives."""
     if decision.backends:
         for one in decision.backends:
-            yield from _about(one, pod)
+            yield from _decisions_to(one, pod)
     elif decision.through is None or decision.through.backend.name == pod.ref:
         yield decision

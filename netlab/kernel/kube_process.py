@@ -1,0 +1,251 @@
+"""A process that asks an API server, as the user whose kubeconfig it is.
+
+A kubeconfig names files and programs: certificates, tokens, credential plugins. So netlab as root never reads one with
+root's rights. Under sudo the process becomes the user who called sudo, before it reads the first file. It has that
+user's home, and no descriptor of netlab's but its two pipes.
+
+The process only transports: this side bounds the size and the time of each answer, as a user may control the process.
+A question and the head of an answer are one line of JSON each; a body follows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import time
+import warnings
+from typing import Any, NoReturn
+
+from netlab.errors import HostError, way_out
+from netlab.frozen import frozen
+from netlab.kernel import libc, privilege, signals, sudo_user
+
+ANSWER_SECONDS = 60.0
+"""How long an answer may take. The first one includes the credential plugin."""
+_MOST_HEAD = 1 << 18
+_CHUNK = 1 << 16
+_MISSING = HostError("-f cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
+
+
+class KubeError(Exception):
+    """There is no such context, or its kubeconfig cannot be used; ``names`` has the contexts that exist."""
+
+    def __init__(self, message: str, names: tuple[str, ...] = ()) -> None:
+        self.names = names
+        super().__init__(message)
+
+
+class TooLargeAnswerError(Exception):
+    """A body is larger than was asked for."""
+
+
+@frozen
+class Answer:
+    """The answer to a GET request; ``retry_after`` has the seconds after which the server wants to be asked again."""
+
+    status: int
+    body: bytes
+    retry_after: float = 0.0
+
+
+class KubeProcess:
+    """A connection with the API server of a context, "" for the current one. Leaving its block ends the process.
+
+    - ``context``, ``namespace``: the name of the context, and the namespace that it states.
+    - ``server``: the address of the API server, for messages.
+
+    Raises:
+      KubeError: if there is no such context, or its kubeconfig cannot be used.
+      HostError: if the ``kubernetes`` package is missing, a credential plugin fails, or this process has entered the
+        network namespace of a user's labs.
+    """
+
+    def __init__(self, context: str) -> None:
+        if privilege.rootless():
+            raise HostError(
+                "without root, a command that opens a lab is in the lab's network and reaches no API server",
+                "use sudo, or export the objects to a file with kubectl",
+            )
+        user = sudo_user.caller()
+        questions, self._ask = os.pipe()
+        self._answers, answers = os.pipe()
+        self._left = b""
+        self._pid = 0
+        self.server = ""
+        try:
+            with signals.deferred():
+                self._pid = os.fork()
+                if self._pid == 0:
+                    _child(context, user, questions, answers)
+        except OSError as error:
+            self.close()
+            raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
+        finally:
+            os.close(questions)
+            os.close(answers)
+        try:
+            head = self._head("the kubeconfig")
+        except BaseException:
+            self.close()
+            raise
+        self.context = str(head.get("context", ""))
+        self.namespace = str(head.get("namespace", ""))
+        self.server = str(head.get("server", ""))
+
+    def get(self, path: str, accept: str, most: int) -> Answer:
+        """Return the answer to a GET request.
+
+        Raises:
+          HostError: if the server does not answer.
+          TooLargeAnswerError: if the body is larger than ``most`` bytes.
+        """
+        try:
+            os.write(self._ask, json.dumps({"path": path, "accept": accept, "most": most}).encode() + b"\n")
+        except BrokenPipeError:
+            raise _ended() from None
+        head = self._head(self.server)
+        size = head.get("size")
+        if not isinstance(size, int) or not 0 <= size <= most or not isinstance(head.get("status"), int):
+            raise _ended()
+        until = time.monotonic() + ANSWER_SECONDS
+        parts, have = [self._left], len(self._left)
+        while have < size:
+            parts.append(self._read(until, self.server))
+            have += len(parts[-1])
+        body = b"".join(parts)
+        self._left = body[size:]
+        return Answer(head["status"], body[:size], _seconds(head.get("retry_after")))
+
+    def _head(self, what: str) -> dict[str, Any]:
+        """Return the first line of an answer; raise the error that it may be."""
+        until = time.monotonic() + ANSWER_SECONDS
+        while b"\n" not in self._left:
+            self._left += self._read(until, what)
+            if len(self._left) > _MOST_HEAD and b"\n" not in self._left[:_MOST_HEAD]:
+                raise _ended()
+        line, _, self._left = self._left.partition(b"\n")
+        try:
+            head = json.loads(line)
+        except ValueError:
+            raise _ended() from None
+        if not isinstance(head, dict):
+            raise _ended()
+        if "error" not in head:
+            return head
+        kind, message = head["error"], str(head.get("message", ""))
+        if kind == "missing":
+            raise _MISSING
+        if kind == "large":
+            raise TooLargeAnswerError(message)
+        if kind in ("config", "contexts"):
+            raise KubeError(message, tuple(map(str, head.get("names", ()))))
+        if kind == "reach":
+            raise HostError(f"{self.server}: {message}", "see that kubectl reaches it, as the same user")
+        if kind == "plugin":
+            raise HostError(
+                message, "see that kubectl works with this context, as the same user and without a terminal"
+            )
+        raise HostError(message)
+
+    def _read(self, until: float, what: str) -> bytes:
+        waiting = select.poll()
+        waiting.register(self._answers, select.POLLIN)
+        if not waiting.poll(max(0.0, until - time.monotonic()) * 1000):
+            raise HostError(f"{what}: no answer in {ANSWER_SECONDS:g} seconds", "try again later")
+        chunk = os.read(self._answers, _CHUNK)
+        if not chunk:
+            raise _ended()
+        return chunk
+
+    def close(self) -> None:
+        """End the process, and the credential plugin that it may run."""
+        if self._pid:
+            for end in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    end(self._pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+            self._pid = 0
+        for name in ("_ask", "_answers"):
+            if (fd := getattr(self, name)) >= 0:
+                os.close(fd)
+                setattr(self, name, -1)
+
+    def __enter__(self) -> KubeProcess:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _ended() -> HostError:
+    return HostError("the process that asks the API server ended", "try again")
+
+
+def _seconds(text: object) -> float:
+    return float(text) if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 6 else 0.0
+
+
+# --- the other process ----------------------------------------------------------------------------------------------
+
+
+def _child(context: str, user: sudo_user.User | None, questions: int, answers: int) -> NoReturn:
+    try:
+        os.setsid()
+        signals.reset()
+        _keep(questions, answers)
+        # The package may be where only root reads. No file that the user names is read yet.
+        try:
+            from netlab.kernel.kube_library import Library, LibraryError
+        except ImportError:
+            _send(answers, {"error": "missing"})
+            os._exit(0)
+        if user is not None:
+            os.environ.update(user.environment)
+            os.chdir("/")
+            sudo_user.become(user)
+        # A connection that the kubeconfig wants unverified is its user's choice.
+        warnings.simplefilter("ignore")
+        # After the change of user, as that resets it.
+        libc.end_with_parent()
+        os.umask(0o077)
+        try:
+            library = Library(context or None)
+        except LibraryError as error:
+            _send(answers, {"error": error.kind, "message": str(error), "names": error.names})
+            os._exit(0)
+        _send(answers, {"context": library.context, "namespace": library.namespace, "server": library.server})
+        with open(questions, "rb") as lines:
+            for line in lines:
+                question = json.loads(line)
+                try:
+                    status, retry_after, body = library.get(question["path"], question["accept"], question["most"])
+                except LibraryError as error:
+                    _send(answers, {"error": error.kind, "message": str(error)})
+                    continue
+                _send(answers, {"status": status, "size": len(body), "retry_after": retry_after}, body)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            _send(answers, {"error": "process", "message": f"{type(error).__name__}: {error}"})
+    finally:
+        os._exit(0)
+
+
+def _send(to: int, head: dict[str, Any], body: bytes = b"") -> None:
+    text = memoryview(json.dumps(head).encode() + b"\n" + body)
+    while text:
+        text = text[os.write(to, text) :]
+
+
+def _keep(*kept: int) -> None:
+    """Close all descriptors but some. Standard input and both outputs are empty: a plugin has no terminal."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    for name in os.listdir("/proc/self/fd"):
+        if (fd := int(name)) > 2 and fd not in kept:
+            with contextlib.suppress(OSError):  # that of the list itself
+                os.close(fd)

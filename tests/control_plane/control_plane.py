@@ -1,0 +1,290 @@
+"""A real kube-apiserver with its etcd, as plain processes on loopback.
+
+There is no controller and no node: Namespaces and Pods are as a client writes them, and statuses are patched.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Object = dict[str, Any]
+READY_SECONDS = 90.0
+_AUDIT = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules: [{level: Metadata}]
+"""
+# Tokens are names. The groups of a user are those of its rights.
+_TOKENS = """\
+admin,admin,1,"system:masters"
+reader,reader,2,""
+tenant,tenant,3,""
+stranger,stranger,4,""
+"""
+
+
+@dataclass
+class ControlPlane:
+    """A running API server: its files are in a folder."""
+
+    folder: Path
+    port: int
+    _connections: dict[str, http.client.HTTPSConnection] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate of the server, which it has made itself."""
+        return self.folder / "apiserver.crt"
+
+    def call(self, method: str, path: str, body: object = None, *, patch: str = "merge") -> tuple[int, Any]:
+        """Return the status and the value of a request of the administrator."""
+        kind = f"application/{patch}-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Authorization": "Bearer admin", "Content-Type": kind}
+        for attempt in range(2):
+            connection = self._connections.setdefault("", self._connect())
+            try:
+                connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+                answer = connection.getresponse()
+                text = answer.read()
+                return answer.status, json.loads(text) if text[:1] == b"{" else text.decode()
+            except (http.client.HTTPException, OSError):
+                self._connections.pop("").close()
+                if attempt:
+                    raise
+        raise AssertionError
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def create(self, one: Object) -> Object:
+        """Create an object, and set its status if it has one."""
+        path = path_of(one)
+        status, value = self.call("POST", path, one)
+        if status == 409:
+            # A namespace or a node of an earlier test: its labels go.
+            at = f"{path}/{one['metadata']['name']}"
+            old = self.call("GET", at)[1]["metadata"].get("labels", {})
+            labels = dict.fromkeys(old) | one["metadata"].get("labels", {})
+            status, value = self.call("PATCH", at, {**one, "metadata": {**one["metadata"], "labels": labels}})
+        assert status in (200, 201), (status, value)
+        if one.get("status"):
+            at = f"{path}/{one['metadata']['name']}/status"
+            status, value = self.call("PATCH", at, {"status": one["status"]})
+            assert status == 200, value
+        return dict(value)
+
+    def clear(self) -> None:
+        """Delete what tests make in namespaces. Namespaces stay: to delete one takes a controller."""
+        for namespace in self.namespaces():
+            for path in ("api/v1", "apis/networking.k8s.io/v1", "apis/apps/v1"):
+                for plural in _CLEARED[path]:
+                    at = f"/{path}/namespaces/{namespace}/{plural}"
+                    self.call("DELETE", f"{at}?gracePeriodSeconds=0")
+
+    def namespaces(self) -> list[str]:
+        return [one["metadata"]["name"] for one in self.call("GET", "/api/v1/namespaces")[1]["items"]]
+
+    def audited(self) -> list[Mapping[str, Any]]:
+        """Return the requests of netlab, from the server's audit log."""
+        lines = (self.folder / "audit.log").read_text().splitlines()
+        return [event for event in map(json.loads, lines) if event.get("userAgent") == "netlab"]
+
+    def kubeconfig(self, name: str, namespace: str = "", *, cluster: Object | None = None, **user: object) -> Path:
+        """Write a kubeconfig with one context, and return its path; by default the token is the name."""
+        at = {"server": self.url, "certificate-authority": str(self.certificate)}
+        context = {"cluster": "real", "user": name, **({"namespace": namespace} if namespace else {})}
+        value = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": "real", "cluster": cluster or at}],
+            "users": [{"name": name, "user": user or {"token": name}}],
+            "contexts": [{"name": name, "context": context}],
+        }
+        path = self.folder / f"{name}.kubeconfig"
+        path.write_text(yaml.safe_dump(value))
+        return path
+
+    def client_certificate(self, name: str, group: str, days: int = 1) -> tuple[Path, Path]:
+        """Return certificate and key of a user."""
+        key, request, certificate = (self.folder / f"{name}.{end}" for end in ("key", "csr", "crt"))
+        openssl(
+            "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/O={group}/CN={name}"
+        )
+        ca = self.folder / "clients"
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            f"{ca}.crt",
+            "-CAkey",
+            f"{ca}.key",
+            "-CAcreateserial",
+            "-days",
+            days,
+            "-out",
+            certificate,
+        )
+        return certificate, key
+
+
+_CLEARED = {
+    "api/v1": ("pods", "services", "secrets"),
+    "apis/networking.k8s.io/v1": ("networkpolicies", "ingresses"),
+    "apis/apps/v1": ("deployments", "replicasets"),
+}
+_PLURALS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses", "IngressClass": "ingressclasses"}
+
+
+def path_of(one: Object) -> str:
+    """Return the path of the list that an object is in."""
+    version = one["apiVersion"]
+    base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+    plural = _PLURALS.get(one["kind"], f"{one['kind'].lower()}s")
+    namespace = one["metadata"].get("namespace")
+    return f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
+
+
+def openssl(*arguments: object) -> None:
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[ControlPlane]:
+    """Start etcd and kube-apiserver, and wait until it is ready; end both."""
+    etcd_port, peer_port, port = _free_ports(3)
+    (folder / "tokens.csv").write_text(_TOKENS)
+    (folder / "audit.yaml").write_text(_AUDIT)
+    openssl("genrsa", "-out", folder / "accounts.key", "2048")
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=clients",
+        "-keyout",
+        folder / "clients.key",
+        "-out",
+        folder / "clients.crt",
+    )
+    with ExitStack() as stack:
+        stack.enter_context(
+            _process(
+                folder / "etcd.log",
+                [
+                    "etcd",
+                    "--unsafe-no-fsync",
+                    f"--data-dir={folder / 'etcd'}",
+                    f"--listen-client-urls=http://127.0.0.1:{etcd_port}",
+                    f"--advertise-client-urls=http://127.0.0.1:{etcd_port}",
+                    f"--listen-peer-urls=http://127.0.0.1:{peer_port}",
+                    f"--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}",
+                    f"--initial-cluster=default=http://127.0.0.1:{peer_port}",
+                ],
+            )
+        )
+        server = stack.enter_context(
+            _process(
+                folder / "apiserver.log",
+                [
+                    "kube-apiserver",
+                    f"--etcd-servers=http://127.0.0.1:{etcd_port}",
+                    "--bind-address=127.0.0.1",
+                    f"--secure-port={port}",
+                    f"--cert-dir={folder}",
+                    f"--service-account-key-file={folder / 'accounts.key'}",
+                    f"--service-account-signing-key-file={folder / 'accounts.key'}",
+                    "--service-account-issuer=https://kubernetes.default.svc",
+                    "--service-cluster-ip-range=10.96.0.0/16",
+                    "--authorization-mode=RBAC",
+                    # Without the controller manager, no namespace has an account.
+                    "--disable-admission-plugins=ServiceAccount",
+                    f"--client-ca-file={folder / 'clients.crt'}",
+                    f"--token-auth-file={folder / 'tokens.csv'}",
+                    f"--audit-policy-file={folder / 'audit.yaml'}",
+                    f"--audit-log-path={folder / 'audit.log'}",
+                ],
+            )
+        )
+        found = ControlPlane(folder, port)
+        _await(found, server)
+        yield found
+        found.close()
+
+
+@contextmanager
+def _process(log: Path, words: Iterable[str]) -> Iterator[subprocess.Popen[bytes]]:
+    with open(log, "wb") as output:
+        process = subprocess.Popen(list(words), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(plane: ControlPlane, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until:
+        assert server.poll() is None, (plane.folder / "apiserver.log").read_text()[-3000:]
+        try:
+            if plane.certificate.exists() and plane.call("GET", "/readyz")[0] == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError((plane.folder / "apiserver.log").read_text()[-3000:])
+
+
+def _free_ports(number: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports: list[int] = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def missing() -> list[str]:
+    """Return the programs that are not here."""
+    return [name for name in ("etcd", "kube-apiserver", "openssl") if shutil.which(name) is None]
+
+
+def environment(path: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a netlab that uses a kubeconfig."""
+    return {**os.environ, "KUBECONFIG": str(path), **more}

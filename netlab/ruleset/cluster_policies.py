@@ -28,9 +28,16 @@ def tier_policies(cluster: Cluster, tier: ClusterTier) -> Sequence[TierPolicy]:
     known: dict[ClusterTier, Sequence[TierPolicy]] = cluster.memo.setdefault("ruleset.tier_policies", {})
     if tier not in known:
         of_tier = [policy for policy in cluster.cluster_policies if policy.tier == tier]
-        of_tier.sort(key=lambda one: (one.priority, one.meta.name, one.kind))
+        of_tier.sort(key=lambda one: (_place(cluster, one), one.priority, one.meta.name, one.kind))
         known[tier] = [_policy(cluster, policy) for policy in of_tier]
     return known[tier]
+
+
+def _place(cluster: Cluster, policy: ClusterPolicy) -> int:
+    """Return the place of a policy among those of its tier. Only a BaselineAdminNetworkPolicy has no priority."""
+    if policy.kind != "BaselineAdminNetworkPolicy":
+        return 1
+    return 0 if cluster.policy.baseline_admin == "first" else 2
 
 
 def _policy(cluster: Cluster, policy: ClusterPolicy) -> TierPolicy:

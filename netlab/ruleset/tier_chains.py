@@ -17,7 +17,7 @@ from netlab.ruleset.tiers import ACTION_NUMBERS
 CLASSES = "tier_classes"
 """The set of the classes of tiers. No packet is looked up in it: it names the policies of each class."""
 
-OWN_NODE = "own"
+OWN_NODE = "own_node"
 """The prefix of the maps of classes for packets from a pod to its own node, and of their chains."""
 
 _WAYS = (("in", "from"), ("eg", "to"))

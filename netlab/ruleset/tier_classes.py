@@ -105,10 +105,11 @@ def _classes(
     own: TierClass | None = None
     for direction in DIRECTIONS:
         decided = isolated.get(direction)
+        settled = decided is not None or (bool(isolated) and cluster.policy.baseline == "unselected-pods")
         selecting = [
             (tier, with_rules)
             for tier, policies in tiers
-            if (tier.before_network_policy or decided is None)
+            if (tier.before_network_policy or not settled)
             and (with_rules := [p for p in policies if p.rules(direction) and p.selects(pod, cluster)])
         ]
         if not selecting:
@@ -119,7 +120,7 @@ def _classes(
         one = TierClass(direction, steps, isinstance(decided, PolicyClass), tuple(sorted({*ports, *more})))
         classes[direction] = one
         if direction == "egress" and own_node:
-            # NetworkPolicy does not judge these packets, and what it settles no later tier judges.
+            # NetworkPolicy does not judge these packets. What it settles, no later tier judges.
             own = replace(one, steps=tuple(s for s in steps if s.tier != NETWORK_POLICY), denies=False)
     return PodTierClasses(classes, own) if classes else None
 

@@ -31,6 +31,11 @@ _OTHERS = {
     ("lab/missing_links.py", "macvlan"): 1,  # a kind of link
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
+    ("objects/invariants.py", "host"): 1,  # an outside host
+    ("objects/kinds/invariants.py", "host"): 1,
+    ("policy/rule_ends.py", "host"): 2,
+    ("policy/rule_judge.py", "none"): 1,  # no port
+    ("policy/suggest/hostnames.py", "host"): 4,  # of a URL, and in names of variables
     ("objects/topology.py", "none"): 1,  # nothing enforces policies
     ("policy/by_settings.py", "none"): 1,
     ("policy/explain.py", "none"): 1,  # no labels

@@ -13,13 +13,14 @@ from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import go_prefix
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
-from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape
+from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape, SelectorShape
 from netlab.objects.fields import Fields, forbidden, invalid
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.openapi import Array, blocks_rules
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.shapes import Field
 from netlab.objects.types import Document, Prefix
 from netlab.verdicts import Action
 
@@ -115,6 +116,7 @@ class Decoder:
         if pods is None:
             return None
         where = PodsShape.namespaces.find(pods)
+        self._warn_of_null(pods, PodsShape.namespaces, "every namespace")
         return PodsPeer(None if where is None else self._selector(where), self._selector(PodsShape.pods.read(pods)))
 
     def _selector(self, fields: Fields) -> LabelSelector:
@@ -122,7 +124,30 @@ class Decoder:
         # The schema has reported it.
         if any(path.startswith((f"{fields.path}.", f"{fields.path}[")) for path in errors):
             return LabelSelector()
-        return label_selector(fields)
+        found = label_selector(self._without_nulls(fields))
+        if found == LabelSelector():
+            for field in (SelectorShape.match_labels, SelectorShape.match_expressions):
+                self._warn_of_null(fields, field, "every label")
+        return found
+
+    def _without_nulls(self, fields: Fields) -> Fields:
+        """Return a selector without labels that are null: the API server drops them."""
+        labels = fields.data.get(SelectorShape.match_labels.name)
+        dropped = [key for key, value in labels.items() if value is None] if isinstance(labels, dict) else []
+        if not dropped:
+            return fields
+        for key in dropped:
+            self._warn_of(f"{SelectorShape.match_labels.at(fields)}.{key}", "every value, and no label")
+        left = {key: value for key, value in labels.items() if value is not None}  # type: ignore[union-attr]
+        return Fields(self.report, {**fields.data, SelectorShape.match_labels.name: left}, fields.path)
+
+    def _warn_of_null(self, fields: Fields, field: Field[Any], meaning: str) -> None:
+        if field.null(fields):
+            self._warn_of(field.at(fields), meaning)
+
+    def _warn_of(self, path: str, meaning: str) -> None:
+        message = f"null means {meaning}: give it a value, or leave it out if that is intended"
+        self.report.warn(path, message, "null-means-all")
 
     def _rules(self, spec: Fields, direction: Array) -> tuple[ClusterRule, ...]:
         found = (self._rule(fields, direction) for fields in direction.read(spec))
@@ -134,6 +159,7 @@ class Decoder:
         written = shape.action.read(fields)
         action = self.variant.actions.get(written, "deny")
         peers = tuple(self._peer(one, written) for one in shape.peers.read(fields))
+        self._warn_of_null(fields, shape.ports, "every port of every protocol")
         ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
         named = any(one.port is not None and isinstance(one.port.port, str) for one in ports)
         if named and any(peer.pods is None for peer in peers):

@@ -17,7 +17,7 @@ from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerSh
 from netlab.objects.fields import Fields, forbidden, invalid
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
-from netlab.objects.openapi import Array, blocks_rules
+from netlab.objects.openapi import Array, String, blocks_rules
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.shapes import Field
@@ -98,10 +98,11 @@ class Decoder:
             self._document.source,
         )
         self.variant.check(self, self.root, meta.name)
-        if not blocked:
-            for path, at, message in self._rule_errors:
-                self.report.error(path, message, at=at)
-        elif self._rule_errors:
+        wrong = {problem.path for problem in self.report.problems}
+        broken = [one for one in self._rule_errors if one[0] not in wrong]
+        for path, at, message in broken if not blocked else ():
+            self.report.error(path, message, at=at)
+        if broken and blocked:
             self.report.error("", _NOT_CHECKED)
         return policy, self.report.problems
 
@@ -158,7 +159,7 @@ class Decoder:
         shape: Any = direction.shape
         written = shape.action.read(fields)
         action = self.variant.actions.get(written, "deny")
-        peers = tuple(self._peer(one, written) for one in shape.peers.read(fields))
+        peers = tuple(self._peer(one, written, shape.peers.shape) for one in shape.peers.read(fields))
         self._warn_of_null(fields, shape.ports, "every port of every protocol")
         ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
         named = any(one.port is not None and isinstance(one.port.port, str) for one in ports)
@@ -175,17 +176,19 @@ class Decoder:
             return None
         return ClusterRule(action, peers, left, name, fields.path, line)
 
-    def _peer(self, fields: Fields, action: str) -> ClusterPeer:
+    def _peer(self, fields: Fields, action: str, shape: Any) -> ClusterPeer:
         pods = self._pods(fields)
         if pods is not None:
             return ClusterPeer(pods)
         nodes = EgressPeerShape.nodes.find(fields)
         if nodes is not None:
             return ClusterPeer(nodes=self._selector(nodes))
-        hosts = tuple(name for _, name in _texts(fields, "domainNames"))
-        if hosts and self.variant.actions.get(action) not in ("allow", None):
-            allow = next(word for word, meaning in self.variant.actions.items() if meaning == "allow")
-            fields.error("domainNames", forbidden(f"may only be used with the action {allow}"))
+        hosts: tuple[str, ...] = ()
+        if "domainNames" in shape.fields:
+            hosts = tuple(name for _, name in shape.domain_names.read(fields))
+            if hosts and self.variant.actions.get(action) not in ("allow", None):
+                allow = next(word for word, meaning in self.variant.actions.items() if meaning == "allow")
+                shape.domain_names.error(fields, forbidden(f"may only be used with the action {allow}"))
         networks = [self._network(*one) for one in EgressPeerShape.networks.read(fields)]
         return ClusterPeer(None, tuple(one for one in networks if one is not None), None, hosts)
 
@@ -196,23 +199,16 @@ class Decoder:
         return prefix
 
 
-def _texts(fields: Fields, name: str) -> list[tuple[str, str]]:
-    """Return the strings of a list that not every kind declares."""
-    value = fields.data.get(name)
-    items = enumerate(value if isinstance(value, list) else ())
-    return [(f"{fields.at(name)}[{index}]", item) for index, item in items if isinstance(item, str)]
-
-
-def named_port(fields: Fields, name: str) -> Port | None:
+def named_port(fields: Fields, field: String) -> Port | None:
     """Return the port of a field that names a container port, None if the field is absent."""
-    written = fields.data.get(name)
-    if not isinstance(written, str):
+    if not field.has(fields):
         return None
-    if not written:
+    written = field.read(fields)
+    if field.missing(fields):
         # An implementation reads it as an item without a port.
-        fields.error(name, invalid(written, "must be the name of a container port"))
+        field.error(fields, invalid(written, "must be the name of a container port"))
     for message in names.port_name(written) if written else ():
         text = f"no container port can have this name: {message}"
-        fields.report.warn(fields.at(name), text, "port-name-never-matches")
+        fields.report.warn(field.at(fields), text, "port-name-never-matches")
         break
     return Port(PolicyPort(port=written))

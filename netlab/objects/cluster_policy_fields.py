@@ -110,7 +110,7 @@ def priority() -> Integer:
     )
 
 
-class ClusterPolicyRoot(Root, OpenApiShape):
+class ClusterPolicyRoot(Root, OpenApiShape, strict=True):
     """A cluster-wide policy."""
 
     metadata = STRICT_CLUSTER_METADATA

@@ -109,7 +109,7 @@ class _Root(ClusterPolicyRoot):
 
 
 def _decode_port(decoder: Decoder, fields: Fields) -> Port:
-    named = named_port(fields, _Protocols.named.name)
+    named = named_port(fields, _Protocols.named)
     if named is not None:
         return named
     for field in (_Protocols.tcp, _Protocols.udp, _Protocols.sctp):

@@ -40,6 +40,11 @@ class PodsPeer:
     namespaces: LabelSelector | None = None
     pods: LabelSelector | None = None
 
+    def __str__(self) -> str:
+        """Return the selectors as text: ``namespaces team=a``, or ``pods app=web of namespaces <all>``."""
+        namespaces = f"namespaces {self.namespaces or LabelSelector()}"
+        return namespaces if self.pods is None else f"pods {self.pods} of {namespaces}"
+
 
 @frozen
 class ClusterPeer:

@@ -15,6 +15,7 @@ from netlab.objects.addresses import go_prefix
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
 from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape, SelectorShape
 from netlab.objects.fields import Fields, forbidden, invalid
+from netlab.objects.kind import Column
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
 from netlab.objects.openapi import Array, String, blocks_rules
@@ -32,6 +33,15 @@ _NOT_CHECKED = (
 )
 _EVERY_ADDRESS = ClusterPeer(networks=(IPv4Network("0.0.0.0/0"), IPv6Network("::/0")))
 _EVERY_POD = ClusterPeer(pods=PodsPeer())
+
+
+COLUMNS = (
+    Column("SUBJECT", lambda one: str(one.subject), wide=True),
+    Column("INGRESS", lambda one: str(len(one.ingress)), wide=True),
+    Column("EGRESS", lambda one: str(len(one.egress)), wide=True),
+    Column("WRITTEN", lambda one: one.source.place() or one.source.file, wide=True),
+)
+"""The columns of ``netlab get -o wide`` for each kind: the subject, the number of rules, and the place."""
 
 
 class Port(NamedTuple):

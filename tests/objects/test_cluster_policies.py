@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from netlab.cli import kind_names
-from netlab.errors import Problem
-from netlab.objects import Objects
+from netlab.cli import kind_names, listing
+from netlab.cluster.resolve import resolve
+from netlab.errors import Problem, UsageError
+from netlab.objects import Objects, decode
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer, is_named
+from netlab.objects.documents import parse
+from netlab.objects.ignored import ignored_documents
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 
@@ -655,6 +658,40 @@ def test_the_three_kinds_may_share_a_name(read_text: Read) -> None:
 def test_commands_know_the_names_of_kubectl(name: str, kind: str) -> None:
     """``get`` lists each kind."""
     assert kind == kind_names.kind_of(name, *kind_names.listed())
+
+
+def test_get_shows_what_kubectl_shows() -> None:
+    """The columns of the CRDs; ``-o wide`` has the subject, the number of rules, and the place."""
+    text = policy(CNP, subject="{pods: {podSelector: {matchLabels: {team: a}}}}", ingress=rule(CNP, "ingress"))
+    documents = parse(f"{text}---\n{policy(BANP)}---\n{policy(ANP)}", "x.yaml")[0]
+    cluster = resolve(decode(documents)[0])
+    found = {kind: listing.of_kind(kind, cluster, documents, str) for kind in VERSIONS}
+
+    assert [("NAME", "TIER", "PRIORITY"), ("NAME", "PRIORITY"), ("NAME",)] == [one.header for one in found.values()]
+    assert ("default", "Admin", "1") == found[CNP].items[0].cells
+    assert ("pods team=a of namespaces <all>", "1", "0", "x.yaml:1") == found[CNP].items[0].wide
+    assert ("namespaces <all>", "0", "0", "x.yaml:10") == found[BANP].items[0].wide
+
+
+def test_an_ignored_kind_is_that_of_another_api() -> None:
+    """What netlab reads cannot be ignored."""
+    assert ["ClusterNetworkPolicy.crd.antrea.io"] == [
+        one.data["metadata"]["name"] for one in ignored_documents(["ClusterNetworkPolicy.crd.antrea.io"])
+    ]
+    for name in (CNP, f"{CNP}.{GROUP}", ANP, BANP):
+        with pytest.raises(UsageError, match="netlab reads this kind"):
+            ignored_documents([name])
+
+
+def test_a_step_of_a_scenario_applies_and_deletes_them(problems: Problems) -> None:
+    """By kind and name."""
+    apply = f"{{apiVersion: {GROUP}/v1beta1, kind: {CNP}, metadata: {{name: a}}, spec: {{tier: Admin, priority: 1}}}}"
+    steps = f"[{{apply: [{apply}]}}, {{delete: [{{kind: {CNP}, name: a}}]}}, {{delete: [{{kind: {ANP}, name: b}}]}}]"
+    scenario = f"apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {{name: s}}\nspec: {{steps: {steps}}}\n"
+
+    found = problems(scenario)
+    assert "spec.subject: Required value" in found[0]
+    assert "AdminNetworkPolicy b does not exist" in found[-1]
 
 
 @pytest.mark.parametrize("version", ["networking.k8s.aws/v1alpha1", "crd.antrea.io/v1beta1"])

@@ -74,7 +74,7 @@ class Drawn:
         data: dict[str, Any] = {"matchLabels": labels} if labels or self.dice.random() < 0.2 else {}
         if needed:
             data["matchExpressions"] = [one for one, _ in needed]
-        requirements = tuple(Requirement("k", operator, values) for _, (operator, values) in needed)  # type: ignore[arg-type]
+        requirements = tuple(Requirement("k", operator, values) for _, (operator, values) in needed)
         return data, LabelSelector(tuple(sorted(labels.items())), requirements)
 
     def pods(self) -> Pair:

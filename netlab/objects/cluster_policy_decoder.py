@@ -77,7 +77,7 @@ class Variant(NamedTuple):
 
 
 class Decoder:
-    """Decodes one document. ``rule_errors`` has the errors of CEL rules until the schema is known to be right."""
+    """Decodes one document. Errors of CEL rules wait until the schema is known to be right."""
 
     def __init__(self, document: Document, variant: Variant) -> None:
         self.root = open_document(document, strict=True)
@@ -158,6 +158,9 @@ class Decoder:
             self._warn_of(field.at(fields), meaning)
 
     def _warn_of(self, path: str, meaning: str) -> None:
+        # A required field that is null has an error.
+        if any(problem.path == path for problem in self.report.problems):
+            return
         message = f"null means {meaning}: give it a value, or leave it out if that is intended"
         self.report.warn(path, message, "null-means-all")
 

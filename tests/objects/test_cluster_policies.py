@@ -604,6 +604,15 @@ def test_a_name_that_no_port_can_have_is_a_warning(read_text: Read) -> None:
     assert () == objects.cluster_policies[0].egress
 
 
+def test_a_required_field_that_is_null_is_an_error_only(read_text: Read) -> None:
+    """The older kinds need a namespaceSelector."""
+    text = policy(ANP, subject="{pods: {namespaceSelector: null, podSelector: {}}}")
+
+    assert ["spec.subject.pods.namespaceSelector: Required value"] == [
+        f"{one.path}: {one.message}" for one in read_text(text)[1]
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "path", "meaning"),
     [

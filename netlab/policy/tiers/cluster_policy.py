@@ -7,12 +7,13 @@ rules are evaluated in the order they are written; first rule that matches decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import inf
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
-from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
+from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer, is_named
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
@@ -44,6 +45,12 @@ class ClusterPolicyTier(Tier):
                 if matches(cluster, rule, other, address, flow):
                     return Ruling(self.name, rule.action, f"{policy.ref} {rule.path}", policy.priority)
         return Ruling(self.name, "pass")
+
+    def warnings(self, cluster: Cluster) -> Iterator[Problem]:
+        from netlab.policy.cluster_policy_warnings import warnings
+
+        for policy in self.policies(cluster):
+            yield from warnings(cluster, policy)
 
     def reads(self, cluster: Cluster) -> Reads:
         policies = self.policies(cluster)
@@ -116,16 +123,12 @@ def _peer_matches(cluster: Cluster, peer: ClusterPeer, other: Endpoint | None, a
         return any(prefix.version == address.version and address in prefix for prefix in peer.networks)
     if peer.nodes is not None:
         return any(address in node.addresses and peer.nodes.matches(node.labels) for node in _nodes(cluster, other))
-    return isinstance(other, Host) and any(_is_named(other, name) for name in peer.domain_names)
+    return isinstance(other, Host) and any(
+        is_named(host, name) for host in other.hostnames for name in peer.domain_names
+    )
 
 
 def _nodes(cluster: Cluster, other: Endpoint | None) -> Sequence[Node]:
     if isinstance(other, Node):
         return (other,)
     return (cluster.node(other.node),) if isinstance(other, Pod) and other.host_network else ()
-
-
-def _is_named(host: Host, name: str) -> bool:
-    wanted = name.lower().rstrip(".")
-    names = [one.lower().rstrip(".") for one in host.hostnames]
-    return any(one.endswith(wanted[1:]) and one != wanted[2:] if wanted[0] == "*" else one == wanted for one in names)

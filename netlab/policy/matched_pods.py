@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.policy.bitsets import members, set_of
@@ -28,7 +29,7 @@ def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
     return known
 
 
-def namespaces_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[str, ...]:
+def namespaces_matched(cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, peer: Peer) -> tuple[str, ...]:
     """Return the namespaces that a peer with selectors matches, in the cluster's order."""
     if peer.namespace_selector is None:
         return (policy.meta.namespace,)
@@ -54,7 +55,7 @@ def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
     return found
 
 
-def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
+def pods_matched(cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, peer: Peer) -> tuple[Pod, ...]:
     """Return the pods that a peer's selectors match, including host-network pods; equal results are one tuple."""
     # Many policies have equal peers, so the result is kept by peer and not by policy.
     known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})
@@ -117,7 +118,7 @@ class PodSets:
         """Return the set of ``pods_selected``."""
         return self.selectable & self.labelled(policy.meta.namespace, policy.pod_selector)
 
-    def matched(self, policy: NetworkPolicy, peer: Peer) -> int:
+    def matched(self, policy: NetworkPolicy | ClusterPolicy, peer: Peer) -> int:
         """Return the set of ``pods_matched``."""
         found = self._in(namespaces_matched(self._cluster, policy, peer))
         return found if peer.pod_selector is None else found & self.labels.matching(peer.pod_selector)

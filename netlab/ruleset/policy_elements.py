@@ -75,7 +75,7 @@ class _Node:
             self.members[found] = {}
             self.changed.add(found)
         self.members[found][pod.ref] = None
-        element = Element((number,), sentence([pod.ref], ("selected by", found.policies)))
+        element = Element((number,), sentence([pod.ref], ("selected by", (*found.above, *found.policies))))
         for a in pod.addresses:
             self.store.put(f"{way}{a.version}", (a,), element)
 
@@ -128,7 +128,7 @@ class PolicyElements:
         else:
             self._nodes = {name: _Node(_Shared(store), store) for name, store in stores.nodes.items()}
         of_nodes = {name: (node.store, node.shared.space) for name, node in self._nodes.items()}
-        self._tiers = [TierElements(tier, of_nodes) for tier in tiers.TIERS]
+        self._tiers = TierElements(layout.policy, of_nodes)
         self._all_shared = list({id(node.shared): node.shared for node in self._nodes.values()}.values())
 
     def update(self, change: ClusterChange) -> bool:
@@ -138,10 +138,13 @@ class PolicyElements:
         classes = self._classes.update(change)
         if (identities.renumbered or classes.renumbered) and not first:
             return False
+        with_tiers = self._tiers.judged
+        self._tiers.classify(change.after, self._identities.peer_index.policies, self._classes.of)
+        judged = self._judged(classes.pods, with_tiers)
         removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
         # Dicts, as the order of a set differs from run to run, and comments list pods in this order.
         moved = [ref for ref in removed | added if _place(removed.get(ref)) != _place(added.get(ref))]
-        touched = dict.fromkeys((*moved, *identities.endpoints, *classes.pods))
+        touched = dict.fromkeys((*moved, *identities.endpoints, *judged))
         old = {ref: removed.get(ref) or (None if ref in added else self._pods.get(ref)) for ref in touched}
         for ref in removed:
             del self._pods[ref]
@@ -157,19 +160,36 @@ class PolicyElements:
                 shared.changed |= shared.space.move(text, signatures_before, signatures_after)
         if identities.blocks:
             self._update_ranges()
-        for ref in dict.fromkeys((*classes.pods, *(r for r in moved if r in self._classes.of))):
-            kept_classes = self._classes.of.get(ref, {})
-            self._classify(old[ref], new[ref], *classes.pods.get(ref, (kept_classes, kept_classes)))
+        for ref in dict.fromkeys((*judged, *(r for r in moved if r in self._classes.of))):
+            kept_classes = self._tiers.judged.get(ref, self._classes.of.get(ref, {}))
+            self._classify(old[ref], new[ref], *judged.get(ref, (kept_classes, kept_classes)))
         self._update_allows(change)
         if self._settings.service_egress == "pre-dnat":
             self._update_services(change.after)
-        for tier in self._tiers:
-            tier.update(change.after, self._identities.peer_index.policies, self._identities.number, self._classes.of)
+        self._tiers.put(self._identities.number)
         return True
+
+    def _judged(
+        self, changed: Mapping[str, tuple[PodClasses, PodClasses]], before: Mapping[str, PodClasses]
+    ) -> Mapping[str, tuple[PodClasses, PodClasses]]:
+        """Return the changed classes of NetworkPolicy, with the numbers that some have together with tiers.
+
+        ``before`` has the classes of pods with tiers before the change.
+        """
+        after, found = self._tiers.judged, {}
+        if not before and not after:
+            return changed
+        for ref in dict.fromkeys((*changed, *before, *after)):
+            kept = self._classes.of.get(ref, {})
+            old, new = changed.get(ref, (kept, kept))
+            both = before.get(ref, old), after.get(ref, new)
+            if both[0] != both[1]:
+                found[ref] = both
+        return found
 
     def _tier_policies(self, change: ClusterChange) -> ItemChanges[Rules]:
         """Return the changed policies of the tiers beside NetworkPolicy."""
-        found = [change.items(tier.tier.policies, _key) for tier in self._tiers]
+        found = [change.items(tier.policies, _key) for tier in tiers.TIERS]
         return ItemChanges([p for one in found for p in one.removed], [p for one in found for p in one.added])
 
     def notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
@@ -212,7 +232,7 @@ class PolicyElements:
             if old is not None and before is not None:
                 self._nodes[old.node].remove(old, direction, way, before)
             if new is not None and after is not None:
-                number = 0 if isinstance(after, str) else self._classes.number(after)
+                number = 0 if isinstance(after, str) else self._number(after)
                 self._nodes[new.node].add(new, direction, way, after, number)
 
     def _update_allows(self, change: ClusterChange) -> None:
@@ -231,7 +251,7 @@ class PolicyElements:
         memo: dict[tuple[int, PolicyClass], dict[Allow, tuple[str, ...]]] = {}
         for node in self._nodes.values():
             shared = node.shared
-            for policy_class in node.changed | (affected[id(shared)] & node.members.keys()):
+            for policy_class in node.changed | self._rewritten(node, affected[id(shared)]):
                 allowed: _Elements = {}
                 if policy_class in node.members:
                     key = id(shared), policy_class
@@ -245,12 +265,22 @@ class PolicyElements:
                     node.allowed[policy_class] = allowed
             node.changed.clear()
 
+    def _rewritten(self, node: _Node, affected: set[PolicyClass]) -> set[PolicyClass]:
+        """Return the classes of a node that are among some classes, with a class of tiers or without."""
+        found = affected & node.members.keys()
+        if self._tiers.judged:
+            found |= {one for one in node.members if one.number and one.alone in affected}
+        return found
+
+    def _number(self, policy_class: PolicyClass) -> int:
+        return policy_class.number or self._classes.number(policy_class)
+
     def _update_services(self, cluster: Cluster) -> None:
         """Replace the cluster IPs that egress rules allow by the selectors of Services."""
         from netlab.ruleset.service_egress import allowed_services
 
         for name, node in self._nodes.items():
-            classes = {one: self._classes.number(one) for one in node.members if one.direction == "egress"}
+            classes = {one: self._number(one) for one in node.members if one.direction == "egress"}
             before, after = self._of_services.get(name, {}), allowed_services(cluster, classes)
             for set_name in before | after:
                 node.store.update(set_name, before.get(set_name, {}), after.get(set_name, {}))
@@ -268,7 +298,7 @@ class PolicyElements:
     ) -> _Elements:
         """Return the allows of a class as elements, by set."""
         way, word = next((way, word) for direction, way, word in WAYS if direction == policy_class.direction)
-        number = self._classes.number(policy_class)
+        number = self._number(policy_class)
         elements: _Elements = {}
         for allow, keys in found.items():
             peer = ["anywhere"] if allow.peer is None else list(space.names[allow.peer])

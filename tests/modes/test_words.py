@@ -53,6 +53,7 @@ _OTHERS = {
     ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets
     ("testing/tracer.py", "bridge"): 3,  # nft's family
     ("testing/statements.py", "none"): 1,  # a register's value
+    ("testing/nft_text.py", "none"): 1,  # a classid
     ("programs/ingress_rules.py", "none"): 1,  # a list of ports
     ("programs/explain_url.py", "none"): 1,  # a list of names
 }

@@ -7,15 +7,18 @@ rules are evaluated in the order they are written; first rule that matches decid
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import inf
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
-from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
+from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer, is_named
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Ruling
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import Reads, Tier
 
 
@@ -30,7 +33,7 @@ class ClusterPolicyTier(Tier):
         return in_order(cluster, self._tier)
 
     def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[ClusterPolicy, ...]:
-        if not pod.selectable:
+        if not pod.selectable or (self._tier == "Baseline" and is_left_to_network_policy(cluster, pod)):
             return ()
         return tuple(p for p in self.policies(cluster) if p.rules(direction) and selects(p.subject, pod, cluster))
 
@@ -42,6 +45,12 @@ class ClusterPolicyTier(Tier):
                 if matches(cluster, rule, other, address, flow):
                     return Ruling(self.name, rule.action, f"{policy.ref} {rule.path}", policy.priority)
         return Ruling(self.name, "pass")
+
+    def warnings(self, cluster: Cluster) -> Iterator[Problem]:
+        from netlab.policy.cluster_policy_warnings import warnings
+
+        for policy in self.policies(cluster):
+            yield from warnings(cluster, policy)
 
     def reads(self, cluster: Cluster) -> Reads:
         policies = self.policies(cluster)
@@ -61,8 +70,22 @@ def in_order(cluster: Cluster, tier: ClusterTier) -> Sequence[ClusterPolicy]:
     known: dict[ClusterTier, Sequence[ClusterPolicy]] = cluster.memo.setdefault("policy.cluster_policies", {})
     if tier not in known:
         of_tier = [policy for policy in cluster.cluster_policies if policy.tier == tier]
-        known[tier] = sorted(of_tier, key=lambda one: (one.priority, one.meta.name, one.kind))
+        known[tier] = sorted(of_tier, key=lambda one: (_place(cluster, one), one.meta.name, one.kind))
     return known[tier]
+
+
+def _place(cluster: Cluster, policy: ClusterPolicy) -> float:
+    """Return the priority; a BaselineAdminNetworkPolicy has none, and ``baselineAdmin`` says where it stands."""
+    if policy.kind != "BaselineAdminNetworkPolicy":
+        return policy.priority
+    return -inf if cluster.policy.baseline_admin == "first" else inf
+
+
+def is_left_to_network_policy(cluster: Cluster, pod: Pod) -> bool:
+    """Say whether the tier Baseline is not asked about a pod, as ``baseline: unselected-pods`` says."""
+    if cluster.policy.baseline == "per-direction":
+        return False
+    return bool(isolating(cluster, pod, "ingress") or isolating(cluster, pod, "egress"))
 
 
 def selects(peer: PodsPeer, pod: Pod, cluster: Cluster) -> bool:
@@ -100,16 +123,12 @@ def _peer_matches(cluster: Cluster, peer: ClusterPeer, other: Endpoint | None, a
         return any(prefix.version == address.version and address in prefix for prefix in peer.networks)
     if peer.nodes is not None:
         return any(address in node.addresses and peer.nodes.matches(node.labels) for node in _nodes(cluster, other))
-    return isinstance(other, Host) and any(_is_named(other, name) for name in peer.domain_names)
+    return isinstance(other, Host) and any(
+        is_named(host, name) for host in other.hostnames for name in peer.domain_names
+    )
 
 
 def _nodes(cluster: Cluster, other: Endpoint | None) -> Sequence[Node]:
     if isinstance(other, Node):
         return (other,)
     return (cluster.node(other.node),) if isinstance(other, Pod) and other.host_network else ()
-
-
-def _is_named(host: Host, name: str) -> bool:
-    wanted = name.lower().rstrip(".")
-    names = [one.lower().rstrip(".") for one in host.hostnames]
-    return any(one.endswith(wanted[1:]) and one != wanted[2:] if wanted[0] == "*" else one == wanted for one in names)

@@ -22,6 +22,18 @@ _ALL_NAMESPACES = "; an API server prunes it, and what is left selects every nam
 _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
 
 
+class RuleName(String):
+    """A rule's name. A word such as ``no`` without quotes is a boolean in YAML: a warning, as a name decides nothing."""
+
+    def check_value(self, report: Report, path: str, value: Any) -> None:
+        """Report what the schema forbids in a value."""
+        if isinstance(value, bool):
+            hint = "put it in quotes (without them y, n, yes, no, on and off are booleans in YAML)"
+            report.warn(path, f"an API server refuses a boolean here; {hint}", "rule-name-no-string")
+        else:
+            super().check_value(report, path, value)
+
+
 class _Suggested(String):
     """A string. The CRD allows every one; the decoder refuses those that are not in ``values``."""
 
@@ -100,7 +112,7 @@ def domain_names(pattern: str) -> Strings:
 class RuleShape(OpenApiShape):
     """A rule. The first one of a direction that matches decides."""
 
-    name = String("name", "A name for messages.", longest=_LONGEST_NAME)
+    name = RuleName("name", "A name for messages.", longest=_LONGEST_NAME)
 
 
 def priority() -> Integer:

@@ -23,7 +23,7 @@ _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
 
 
 class RuleName(String):
-    """A rule's name. A word such as ``no`` without quotes is a boolean in YAML: a warning, as a name decides nothing."""
+    """A rule's name. A boolean, as YAML reads ``no`` without quotes, is a warning: a name decides nothing."""
 
     def check_value(self, report: Report, path: str, value: Any) -> None:
         """Report what the schema forbids in a value."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from netlab.conformance.cluster_policies.nodes import NODES, topology
+from netlab.conformance.dual_stack import documents
 from netlab.conformance.shorthand import document, pod
 from netlab.frozen import frozen
 from netlab.objects.types import Document
@@ -80,4 +81,5 @@ def _pod(key: str, role: str) -> Document:
     if house.host_network:
         spec = {"hostNetwork": True, "nodeName": NODES[number], "containers": [{"name": "c"}]}
         return document("Pod", ref(key), spec, labels=labels)
-    return pod(ref(key), labels, address(key), house.ports, NODES[number])
+    (found,) = documents([pod(ref(key), labels, address(key), house.ports, NODES[number])])
+    return found

@@ -113,7 +113,7 @@ def cases(mode: str) -> Iterator[Case]:
         for (name, of), steps in tests().items():
             if version == OLD and name.endswith(_NEW):
                 continue
-            yield _case(mode, version, name, of, steps)  # type: ignore[arg-type]
+            yield _case(mode, version, name, of, steps)
 
 
 def _case(mode: str, version: Version, name: str, of: str, steps: list[str]) -> Case:

@@ -1,9 +1,9 @@
 """The tests of the API's own conformance suite for ClusterNetworkPolicy v0.3.0, as text; ``upstream`` reads it.
 
-A line ``TEST MANIFEST`` begins a test. The lines below are its steps, in order. It begins with the policies of its manifest.
-Probes are ``SOURCE>DESTINATION PORT VERDICT``: G, S, H, R and F are namespaces, each with the pods 0 and
-1; a port is t, u or s (TCP, UDP, SCTP) and a number; ``+`` connects, ``-`` does not. The other steps change something
-for the rest of the test; they are about the first policy of the manifest:
+A line ``TEST MANIFEST`` begins a test, with the policies of its manifest. The lines below are its steps, in order.
+Probes are ``SOURCE>DESTINATION PORT VERDICT``: G, S, H, R and F are namespaces, each with the pods 0 and 1; a port is
+t, u or s (TCP, UDP, SCTP) and a number; ``+`` connects, ``-`` does not. The other steps change something for the rest
+of the test; they are about the first policy of the manifest:
 
 - ``swap DIRECTION ONE OTHER``: exchange two rules.
 - ``ports DIRECTION RULE NAME``: the rule has this named port only. ``action DIRECTION RULE ACTION``.

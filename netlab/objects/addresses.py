@@ -14,6 +14,7 @@ CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _IPV4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _LENGTH = re.compile(r"[0-9]+")
+_GO_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
 def parse_address(text: str) -> Address | None:
@@ -58,6 +59,23 @@ def parse_cidr(text: str) -> Prefix | None:
         if mapped is not None:
             return IPv4Network((mapped, prefix.prefixlen - 96))
     return prefix
+
+
+def go_prefix(text: str, *, host_bits: bool) -> Prefix | None:
+    """Return the prefix of a text as CEL's ``isCIDR`` reads it, with host bits masked, None if it is not one.
+
+    It refuses leading zeros, zones and IPv4-mapped IPv6 addresses. ``host_bits``: an address with host bits is allowed.
+
+    Source: k8s.io/apiserver, ``pkg/cel/library/cidr.go``; Go, ``net/netip``, ``ParsePrefix``.
+    """
+    literal, _, length = text.partition("/")
+    address = plain_address(literal)
+    if address is None or not _GO_LENGTH.fullmatch(length) or int(length) > address.max_prefixlen:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return None
+    prefix = ip_network((address, int(length)), strict=False)
+    return prefix if host_bits or prefix.network_address == address else None
 
 
 def special_messages(address: Address) -> list[str]:

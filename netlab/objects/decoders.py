@@ -61,7 +61,7 @@ def _decoder(document: Document, access: Access | None) -> _Decoder | None:
 
     if is_policy(document.kind, group):
         return unread_policy
-    return _wrong_version if document.kind == "NetworkPolicy" else None
+    return _wrong_version if known is not None and known.name.endswith("NetworkPolicy") else None
 
 
 # --- kinds that are ignored or skipped ------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def duplicate(value: object) -> str:
 
 
 def too_many(count: int, most: int) -> str:
-    return f"Too many: {count}: must have at most {most} items"
+    return f"Too many: {count}: must have at most {most} {'item' if most == 1 else 'items'}"
 
 
 @frozen

@@ -48,7 +48,7 @@ def ignored_documents(names: Iterable[str]) -> list[Document]:
       UsageError: if a name has another form, or if netlab reads the kind.
     """
     given = list(dict.fromkeys(names))
-    read = {_name_of(kind) for kind in every()} if given else set()
+    read = {name for kind in every() for name in _names_of(kind)} if given else set()
     found = []
     for name in given:
         if not _NAME.fullmatch(name):
@@ -65,9 +65,10 @@ def ignored_names(documents: Iterable[Document]) -> list[str]:
     return [document.data["metadata"]["name"] for document in documents if document.kind == IGNORED_KIND]
 
 
-def _name_of(kind: Kind) -> str:
+def _names_of(kind: Kind) -> tuple[str, str]:
+    full = f"{kind.name}.{kind.group}"
     # `--ignore NetworkPolicy` is allowed: it stands for the NetworkPolicies of other API groups.
-    return f"{kind.name}.{kind.group}" if kind.name == "NetworkPolicy" else kind.name
+    return full, full if kind.name == "NetworkPolicy" else kind.name
 
 
 def ignored_kind(document: Document) -> tuple[IgnoredKind | None, list[Problem]]:

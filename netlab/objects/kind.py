@@ -80,7 +80,7 @@ class Kind(NamedTuple):
     """One kind that netlab reads.
 
     - ``api_version``: the version in which Kubernetes serves the kind; ``retired``: versions that it no longer serves,
-      and that netlab reads in the same way.
+      and that netlab reads in the same way; ``served``: versions that it serves too, with the same meaning.
     - ``decode``: takes a Document; returns an object of ``type``, or None, and the problems. With ``reads_files`` it
       also takes the argument ``access``.
     - ``plural`` and ``short``: kubectl's names. Commands cannot name or delete a kind without a plural.
@@ -109,6 +109,7 @@ class Kind(NamedTuple):
     usable: Callable[[Any, list[str]], Any] = lambda one, wrong: None
     shape: _Shape | None = None
     update: Update | None = None
+    served: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

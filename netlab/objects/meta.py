@@ -93,7 +93,7 @@ STRICT_CLUSTER_METADATA = Part("metadata", _ABOUT, shape=StrictClusterMeta, requ
 
 
 class Key(NamedTuple):
-    """The identity of an object. A retired version is replaced by the version in which the kind is served now."""
+    """The identity of an object. Of several versions of its kind, the one that netlab names is its version."""
 
     api_version: str
     kind: str
@@ -120,7 +120,7 @@ def _key_of(document: Document) -> Key:
     known = kinds.get(document.kind)
     where = (namespace or DEFAULT_NAMESPACE) if _namespaced(document.kind, known) else ""
     version = str(document.data.get("apiVersion", ""))
-    if known is not None and version in known.retired:
+    if known is not None and version in (*known.retired, *known.served):
         version = known.api_version
     return Key(version, document.kind, where, name)
 

@@ -104,10 +104,14 @@ class Shape:
             return
         for name in written.data:
             if name not in cls.fields and not written.report.full:
-                from difflib import get_close_matches
+                written.error(name, f"unknown field {quoted(name)}{cls.hint(name, written)}")
 
-                close = "".join(f"; did you mean {quoted(k)}?" for k in get_close_matches(name, cls.fields, 1))
-                written.error(name, f"unknown field {quoted(name)}{close}")
+    @classmethod
+    def hint(cls, name: str, written: Fields) -> str:
+        """Return what the message about an unknown field adds: a similar declared name, or ""."""
+        from difflib import get_close_matches
+
+        return "".join(f"; did you mean {quoted(close)}?" for close in get_close_matches(name, cls.fields, 1))
 
     @classmethod
     def schema(cls, *, nullable: bool = False) -> Schema:

@@ -9,6 +9,7 @@ from dataclasses import field
 
 from netlab.errors import Problem, printable
 from netlab.frozen import frozen
+from netlab.objects.kind import get
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Source
 
@@ -65,8 +66,8 @@ class UnreadPolicy:
     @property
     def option(self) -> str:
         """The command line option that ignores its kind."""
-        # Without the group it would ignore the NetworkPolicies of all other API groups.
-        kind = f"{self.kind}.{self.group}" if self.kind == "NetworkPolicy" else self.kind
+        # The name alone is that of a kind that netlab reads.
+        kind = f"{self.kind}.{self.group}" if get(self.kind) is not None else self.kind
         return f"--ignore {printable(kind)}"
 
     def __str__(self) -> str:
@@ -78,6 +79,9 @@ def warning(policy: UnreadPolicy) -> Problem:
     """Return the warning that netlab does not read a policy."""
     source = policy.source
     of = f" of {printable(policy.group)}" if policy.group else ""
+    read = get(policy.kind)
+    if read is not None and not read.namespaced:
+        of += f", which is another API than {read.group}"
     message = (
         f"netlab does not read {printable(policy.kind)}{of}; the verdict of a pair that such a policy could change is"
         f" unknown; to leave all policies of this kind out: {policy.option}"

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netlab.errors import Problem
 from netlab.objects import unlisted
 from netlab.objects import unread_readers as readers
+from netlab.objects.kind import get
 from netlab.objects.meta import key_of
 from netlab.objects.types import Document, Meta
 from netlab.objects.unread import UnreadPolicy, warning
@@ -24,8 +25,8 @@ def is_policy(kind: str, group: str) -> bool:
     """Say whether objects of a kind that netlab does not read may decide about traffic."""
     if (kind, group) in _KINDS:
         return True
-    if kind == "NetworkPolicy":
-        return not _kubernetes_own(group)
+    if (known := get(kind)) is not None and kind.endswith("NetworkPolicy"):
+        return not _kubernetes_own(group, known.group)
     staged = group.endswith("projectcalico.org") and kind.startswith("Staged")
     # An API server refuses a kind in another case. It is a policy with an error, and not skipped either.
     bare = kind.strip().lower()
@@ -37,13 +38,13 @@ def is_cluster_wide(kind: str) -> bool:
     return kind in _CLUSTER_WIDE
 
 
-def _kubernetes_own(group: str) -> bool:
-    """Say whether the API group of a NetworkPolicy is one of Kubernetes: current, retired or misspelt."""
+def _kubernetes_own(group: str, right: str) -> bool:
+    """Say whether the API group of a policy is one of Kubernetes: current (``right``), retired or misspelt."""
     from difflib import SequenceMatcher
 
     if "." not in group or group.endswith((".k8s.io", "kubernetes.io")):
         return True
-    return group not in _GROUPS and SequenceMatcher(None, group, "networking.k8s.io").ratio() > 0.89
+    return group not in _GROUPS and SequenceMatcher(None, group, right).ratio() > 0.89
 
 
 def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
@@ -70,9 +71,6 @@ _KINDS: dict[tuple[str, str], _Known] = {
     ("GlobalNetworkPolicy", "crd.projectcalico.org"): _Known(readers.calico, namespaced=False),
     ("NetworkPolicy", "crd.antrea.io"): _Known(readers.antrea),
     ("ClusterNetworkPolicy", "crd.antrea.io"): _Known(readers.antrea, namespaced=False),
-    ("AdminNetworkPolicy", "policy.networking.k8s.io"): _Known(readers.tiers, namespaced=False),
-    ("BaselineAdminNetworkPolicy", "policy.networking.k8s.io"): _Known(readers.tiers, namespaced=False),
-    ("ClusterNetworkPolicy", "policy.networking.k8s.io"): _Known(readers.tiers, namespaced=False),
     ("ClusterNetworkPolicy", "networking.k8s.aws"): _Known(readers.tiers, namespaced=False),
     ("ApplicationNetworkPolicy", "networking.k8s.aws"): _Known(readers.application),
     ("MultiNetworkPolicy", "k8s.cni.cncf.io"): _Known(readers.multi),

@@ -153,13 +153,13 @@ def _antrea_subject(effect: Subject, applied: object) -> Subject:
 
 
 def tiers(policy: WrittenPolicy) -> Reading:
-    """Cluster-wide policies of Kubernetes' network policy API: tier Admin before NetworkPolicy, Baseline after it."""
+    """Policies like those of Kubernetes' network policy API: tier Admin before NetworkPolicy, Baseline after it."""
     spec = policy.spec
-    baseline = policy.kind == "BaselineAdminNetworkPolicy" or spec.get("tier") == "Baseline"
+    baseline = spec.get("tier") == "Baseline"
     actions = {d: {str(mapping(rule).get("action")) for rule in items(spec.get(d))} - {"Pass"} for d in _DIRECTIONS}
     own = replace(
         policy.everything,
-        denies=frozenset(d for d in _DIRECTIONS if actions[d] - {"Allow", "Accept"}),
+        denies=frozenset(d for d in _DIRECTIONS if actions[d] - {"Accept"}),
         allows=frozenset(d for d in _DIRECTIONS if actions[d] - {"Deny"} and not baseline),
     )
     subject = mapping(spec.get("subject"))

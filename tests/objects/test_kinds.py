@@ -43,6 +43,10 @@ OTHERS = {
     SOURCES / "conformance" / "dual_stack.py",
     # The objects of random cases.
     SOURCES / "conformance" / "service_cases.py",
+    # The kinds of other APIs, some of which have the name of one of Kubernetes.
+    SOURCES / "objects" / "unread_kinds.py",
+    # The kinds whose changes change the endpoints of a Service.
+    SOURCES / "policy" / "causes.py",
     # The objects of the probes of CNIs.
     SOURCES / "conformance" / "cni_probes.py",
 }

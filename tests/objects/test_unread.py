@@ -23,9 +23,7 @@ CALICO = ("projectcalico.org/v3", "NetworkPolicy")
 GLOBAL = ("crd.projectcalico.org/v1", "GlobalNetworkPolicy")
 ANTREA = ("crd.antrea.io/v1beta1", "NetworkPolicy")
 ANTREA_CLUSTER = ("crd.antrea.io/v1beta1", "ClusterNetworkPolicy")
-ADMIN = ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy")
-BASELINE = ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy")
-TIERED = ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy")
+TIERED = ("networking.k8s.aws/v1alpha1", "ClusterNetworkPolicy")
 ISTIO = ("security.istio.io/v1", "AuthorizationPolicy")
 SERVER = ("policy.linkerd.io/v1beta3", "Server")
 MULTI = ("k8s.cni.cncf.io/v1beta1", "MultiNetworkPolicy")
@@ -105,15 +103,15 @@ def test_policies_of_a_namespace(kind: tuple[str, str], spec: str, expected: str
 
 
 DENY = "ingress: [{action: Deny, from: [{namespaces: {}}]}]"
-ALLOW = "egress: [{action: Allow, to: [{namespaces: {}}]}]"
+ALLOW = "egress: [{action: Accept, to: [{namespaces: {}}]}]"
 TEAM = "{matchLabels: {team: a}}"
 CLUSTER = [
-    (ADMIN, f"{{subject: {{namespaces: {TEAM}}}, {DENY}}}", ["team in (a) <all>: deny ingress"]),
-    (ADMIN, f"{{subject: {{namespaces: {{}}}}, {ALLOW}}}", ["<all> <all>: allow egress"]),
-    (ADMIN, f"{{subject: {{namespaces: {{namespaceSelector: {TEAM}}}}}, {DENY}}}", ["<all> <all>: deny ingress"]),
-    (ADMIN, "{subject: {namespaces: {}}, ingress: [{action: Pass}]}", ["<all> <all>: nothing"]),
-    (ADMIN, "{subject: {namespaces: {}}, ingress: [{action: []}]}", ["<all> <all>: deny ingress; allow ingress"]),
-    (BASELINE, f"{{subject: {{namespaces: {{}}}}, {DENY}, {ALLOW}}}", ["<all> <all>: deny ingress"]),
+    (TIERED, f"{{subject: {{namespaces: {TEAM}}}, {DENY}}}", ["team in (a) <all>: deny ingress"]),
+    (TIERED, f"{{subject: {{namespaces: {{}}}}, {ALLOW}}}", ["<all> <all>: allow egress"]),
+    (TIERED, f"{{subject: {{namespaces: {{namespaceSelector: {TEAM}}}}}, {DENY}}}", ["<all> <all>: deny ingress"]),
+    (TIERED, "{subject: {namespaces: {}}, ingress: [{action: Pass}]}", ["<all> <all>: nothing"]),
+    (TIERED, "{subject: {namespaces: {}}, ingress: [{action: []}]}", ["<all> <all>: deny ingress; allow ingress"]),
+    (TIERED, f"{{tier: Baseline, subject: {{namespaces: {{}}}}, {DENY}, {ALLOW}}}", ["<all> <all>: deny ingress"]),
     (
         TIERED,
         f"{{tier: Admin, subject: {{pods: {{namespaceSelector: {TEAM}, podSelector: {TEAM}}}}}, {DENY}}}",
@@ -310,7 +308,7 @@ def test_kinds_that_are_no_policies_are_skipped(kind: tuple[str, str]) -> None:
 @pytest.mark.parametrize("spec", ["null", "[]", "1", "{subject: 1, ingress: {a: b}, selector: [1], egress: [1, null]}"])
 @pytest.mark.parametrize(
     "kind",
-    [CILIUM, CLUSTERWIDE, CALICO, GLOBAL, ANTREA, ANTREA_CLUSTER, ADMIN, TIERED, ISTIO, SERVER, MULTI, FIREWALL, OTHER],
+    [CILIUM, CLUSTERWIDE, CALICO, GLOBAL, ANTREA, ANTREA_CLUSTER, TIERED, ISTIO, SERVER, MULTI, FIREWALL, OTHER],
     ids=lambda kind: f"{kind[1]} of {kind[0]}",
 )
 def test_an_invalid_policy_of_another_api_is_no_error(kind: tuple[str, str], spec: str) -> None:

@@ -1,0 +1,192 @@
+"""Decoding of cluster-wide policies, with the checks of their CRDs.
+
+As in the API server, the CEL rules are checked only if the schema finds no error that stops them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, NamedTuple
+
+from netlab.errors import Problem
+from netlab.objects import names
+from netlab.objects.addresses import go_prefix
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
+from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape
+from netlab.objects.fields import Fields, forbidden, invalid
+from netlab.objects.label_selectors import label_selector
+from netlab.objects.meta import object_meta, open_document
+from netlab.objects.openapi import Array, blocks_rules
+from netlab.objects.policies import PolicyPort
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Document, Prefix
+from netlab.verdicts import Action
+
+API_GROUP = "policy.networking.k8s.io"
+_WRONG_CIDR = "Invalid CIDR format provided"
+_NOT_CHECKED = (
+    "some validation rules were not checked because the object was invalid;"
+    " correct the existing errors to complete validation"
+)
+_EVERY_ADDRESS = ClusterPeer(networks=(IPv4Network("0.0.0.0/0"), IPv6Network("::/0")))
+_EVERY_POD = ClusterPeer(pods=PodsPeer())
+
+
+class Port(NamedTuple):
+    """One item of ``protocols`` or ``ports``. ``port`` is None for an item that matches nothing.
+
+    ``unknown``: no implementation knows what the item means.
+    """
+
+    port: PolicyPort | None
+    unknown: bool = False
+
+
+class Variant(NamedTuple):
+    """What differs between the kinds.
+
+    - ``root``: the declaration of the fields.
+    - ``tier``: the tier of all its policies, None if the policy states it.
+    - ``actions``: the actions by their names.
+    - ``port``: decodes one item of ``protocols`` or ``ports``.
+    - ``canonical``: a network with host bits is an error.
+    - ``no_names``: the message about an egress rule with named ports and peers that have none.
+    - ``check``: reports what is wrong with the name of an object.
+    """
+
+    root: type[ClusterPolicyRoot]
+    tier: ClusterTier | None
+    actions: Mapping[str, Action]
+    port: Callable[[Decoder, Fields], Port]
+    canonical: bool
+    no_names: str
+    check: Callable[[Decoder, Fields, str], None] = lambda decoder, root, name: None
+
+
+class Decoder:
+    """Decodes one document. ``rule_errors`` has the errors of CEL rules until the schema is known to be right."""
+
+    def __init__(self, document: Document, variant: Variant) -> None:
+        self.root = open_document(document, strict=True)
+        self.report = self.root.report
+        self.variant = variant
+        self._document = document
+        self._rule_errors: list[tuple[str, str, str]] = []
+
+    def break_rule(self, path: str, type_of: str, message: str, *, at: str | None = None) -> None:
+        """Report that the value at a path breaks a CEL rule; ``type_of`` is the value's type in the schema."""
+        self._rule_errors.append((path, at or path, invalid(type_of, message)))
+
+    def decode(self) -> tuple[ClusterPolicy, list[Problem]]:
+        """Return the policy and the problems. The policy must not be used if a problem is an error."""
+        shape: Any = self.variant.root
+        shape.check(self.root)
+        blocked = any(blocks_rules(problem.message) for problem in self.report.problems)
+        meta = object_meta(self.root, metadata=shape.metadata)
+        spec = shape.spec.read(self.root)
+        fields: Any = shape.spec.shape
+        policy = ClusterPolicy(
+            meta,
+            self._document.kind,
+            self.variant.tier or ("Baseline" if fields.tier.read(spec) == "Baseline" else "Admin"),
+            (fields.priority.read(spec) or 0) if "priority" in fields.fields else 0,
+            self._subject(fields.subject.read(spec)),
+            self._rules(spec, fields.ingress),
+            self._rules(spec, fields.egress),
+            self._document.source,
+        )
+        self.variant.check(self, self.root, meta.name)
+        if not blocked:
+            for path, at, message in self._rule_errors:
+                self.report.error(path, message, at=at)
+        elif self._rule_errors:
+            self.report.error("", _NOT_CHECKED)
+        return policy, self.report.problems
+
+    def _subject(self, fields: Fields) -> PodsPeer:
+        return self._pods(fields) or PodsPeer()
+
+    def _pods(self, fields: Fields) -> PodsPeer | None:
+        namespaces = PeerShape.namespaces.find(fields)
+        if namespaces is not None:
+            return PodsPeer(self._selector(namespaces))
+        pods = PeerShape.pods.find(fields)
+        if pods is None:
+            return None
+        where = PodsShape.namespaces.find(pods)
+        return PodsPeer(None if where is None else self._selector(where), self._selector(PodsShape.pods.read(pods)))
+
+    def _selector(self, fields: Fields) -> LabelSelector:
+        errors = (problem.path for problem in self.report.problems if problem.severity == "error")
+        # The schema has reported it.
+        if any(path.startswith((f"{fields.path}.", f"{fields.path}[")) for path in errors):
+            return LabelSelector()
+        return label_selector(fields)
+
+    def _rules(self, spec: Fields, direction: Array) -> tuple[ClusterRule, ...]:
+        found = (self._rule(fields, direction) for fields in direction.read(spec))
+        return tuple(rule for rule in found if rule is not None)
+
+    def _rule(self, fields: Fields, direction: Array) -> ClusterRule | None:
+        """Return what a rule means, None if it matches nothing."""
+        shape: Any = direction.shape
+        written = shape.action.read(fields)
+        action = self.variant.actions.get(written, "deny")
+        peers = tuple(self._peer(one, written) for one in shape.peers.read(fields))
+        ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
+        named = any(one.port is not None and isinstance(one.port.port, str) for one in ports)
+        if named and any(peer.pods is None for peer in peers):
+            self.break_rule(fields.path, "object", self.variant.no_names)
+        name, line = shape.name.read(fields), self.report.source.line(fields.path)
+        if any(one.unknown for one in ports):
+            if action == "allow":
+                return None
+            every = _EVERY_POD if direction.name == "ingress" else _EVERY_ADDRESS
+            return ClusterRule("deny", (every,), (), name, fields.path, line)
+        left = tuple(one.port for one in ports if one.port is not None)
+        if ports and not left:
+            return None
+        return ClusterRule(action, peers, left, name, fields.path, line)
+
+    def _peer(self, fields: Fields, action: str) -> ClusterPeer:
+        pods = self._pods(fields)
+        if pods is not None:
+            return ClusterPeer(pods)
+        nodes = EgressPeerShape.nodes.find(fields)
+        if nodes is not None:
+            return ClusterPeer(nodes=self._selector(nodes))
+        hosts = tuple(name for _, name in _texts(fields, "domainNames"))
+        if hosts and self.variant.actions.get(action) not in ("allow", None):
+            allow = next(word for word, meaning in self.variant.actions.items() if meaning == "allow")
+            fields.error("domainNames", forbidden(f"may only be used with the action {allow}"))
+        networks = [self._network(*one) for one in EgressPeerShape.networks.read(fields)]
+        return ClusterPeer(None, tuple(one for one in networks if one is not None), None, hosts)
+
+    def _network(self, path: str, text: str) -> Prefix | None:
+        prefix = go_prefix(text, host_bits=not self.variant.canonical)
+        if prefix is None:
+            self.break_rule(path, "string", _WRONG_CIDR)
+        return prefix
+
+
+def _texts(fields: Fields, name: str) -> list[tuple[str, str]]:
+    """Return the strings of a list that not every kind declares."""
+    value = fields.data.get(name)
+    items = enumerate(value if isinstance(value, list) else ())
+    return [(f"{fields.at(name)}[{index}]", item) for index, item in items if isinstance(item, str)]
+
+
+def named_port(fields: Fields, name: str) -> Port | None:
+    """Return the port of a field that names a container port, None if the field is absent."""
+    written = fields.data.get(name)
+    if not isinstance(written, str):
+        return None
+    if not written:
+        # An implementation reads it as an item without a port.
+        fields.error(name, invalid(written, "must be the name of a container port"))
+    for message in names.port_name(written) if written else ():
+        text = f"no container port can have this name: {message}"
+        fields.report.warn(fields.at(name), text, "port-name-never-matches")
+        break
+    return Port(PolicyPort(port=written))

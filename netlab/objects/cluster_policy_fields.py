@@ -1,0 +1,116 @@
+"""The fields that ClusterNetworkPolicy, AdminNetworkPolicy and BaselineAdminNetworkPolicy share, as declarations.
+
+Source: network-policy-api, the CRDs of the experimental channel: v0.3.0 for v1alpha2 and v1beta1, v0.1.7 for v1alpha1.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from netlab.objects.field_types import Root, Unread
+from netlab.objects.fields import Fields, quoted
+from netlab.objects.meta import STRICT_CLUSTER_METADATA
+from netlab.objects.openapi import Array, Integer, Object, OpenApiShape, String, StringMap, Strings
+from netlab.objects.selectors import Operator
+from netlab.objects.shapes import Schema
+
+MOST = 25
+"""How many rules, peers and ports a ClusterNetworkPolicy has at most, and networks and names a peer of any version."""
+
+_LONGEST_NAME = 100
+_LONGEST_CIDR = 43
+_ALL_NAMESPACES = "; an API server drops it, and what is left selects every namespace"
+_OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
+
+
+class _OperatorField(String):
+    """How a label is compared. The schema of the CRD allows every string; only the schema for editors has names."""
+
+    def schema(self) -> Schema:
+        return {"enum": [*get_args(Operator)]}
+
+
+class RequirementShape(OpenApiShape):
+    """A condition on one label."""
+
+    key = String("key", "The label's key.", required=True)
+    operator = _OperatorField("operator", "How the label is compared.", required=True)
+    values = Strings("values", "The values, for In and NotIn.")
+
+
+class SelectorShape(OpenApiShape):
+    """Labels that an object must have: all conditions hold; an empty selector selects everything."""
+
+    match_labels = StringMap("matchLabels", "Labels that must be there with these values.")
+    match_expressions = Array("matchExpressions", "Conditions on labels.", shape=RequirementShape)
+
+
+class NamespacesShape(SelectorShape):
+    """The labels of namespaces: all their pods, except host-network pods."""
+
+    @classmethod
+    def hint(cls, name: str, written: Fields) -> str:
+        # Version 0.1.1 of the API had these fields.
+        if name in _OLD_NAMESPACES and not any(field.has(written) for field in cls.fields.values()):
+            return f"{_ALL_NAMESPACES}; write the selector itself: {quoted('matchLabels')}"
+        return super().hint(name, written)
+
+
+class PodsShape(OpenApiShape):
+    """Pods by the labels of their namespaces and their own, except host-network pods."""
+
+    namespaces = Object("namespaceSelector", "The namespaces of the pods; by default all.", shape=SelectorShape)
+    pods = Object("podSelector", "The pods in these namespaces.", shape=SelectorShape, required=True)
+
+    @classmethod
+    def hint(cls, name: str, written: Fields) -> str:
+        if name == "namespaces" and not cls.namespaces.has(written):
+            return f"{_ALL_NAMESPACES}; write {quoted(cls.namespaces.name)}"
+        return super().hint(name, written)
+
+
+class PeerShape(OpenApiShape, one_of=True):
+    """The pods that a policy is about, or those of a peer."""
+
+    namespaces = Object("namespaces", "All pods of the namespaces with these labels.", shape=NamespacesShape)
+    pods = Object("pods", "Pods by the labels of their namespaces and their own.", shape=PodsShape)
+
+
+class EgressPeerShape(PeerShape):
+    """Destinations of one kind."""
+
+    networks = Strings(
+        "networks",
+        "Destinations by their address: ranges such as 10.0.0.0/8. They match pods and nodes too.",
+        least=1,
+        most=MOST,
+        longest=_LONGEST_CIDR,
+        unique=True,
+    )
+    nodes = Object("nodes", "The addresses of the nodes with these labels.", shape=SelectorShape)
+
+
+def domain_names(pattern: str) -> Strings:
+    """Declare the field ``domainNames``."""
+    about = "Outside hosts by their names; `*.` stands for one or more labels."
+    return Strings("domainNames", about, least=1, most=MOST, pattern=pattern, unique=True)
+
+
+class RuleShape(OpenApiShape):
+    """A rule. The first one of a direction that matches decides."""
+
+    name = String("name", "A name for messages.", longest=_LONGEST_NAME)
+
+
+def priority() -> Integer:
+    """Declare the field ``priority``."""
+    return Integer(
+        "priority", "The place among the policies of a tier: lower numbers first.", low=0, high=1000, required=True
+    )
+
+
+class ClusterPolicyRoot(Root, OpenApiShape):
+    """A cluster-wide policy."""
+
+    metadata = STRICT_CLUSTER_METADATA
+    status = Unread("status", "Not read.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netlab.conformance.cluster_policies.edge import ENDS, PODS_TO_A, A, Edge, Several, admin
 from netlab.conformance.cluster_policies.nodes import NODES
 from netlab.conformance.cluster_policies.shorthand import GROUP, OLD, Policy, peer

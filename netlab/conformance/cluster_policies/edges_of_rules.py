@@ -131,7 +131,7 @@ PEERS: Several = (
         (
             (
                 (admin(DENY_ALL_IN),),
-                {"80": "* > x/a, ! ?/h > x/a, ! node:node-1 > x/a, ! node:node-2 > x/a"},
+                {"80": "* > x/a, ! */h > x/a, ! node:node-1 > x/a, ! node:node-2 > x/a"},
             ),
         ),
         ends=ALL_ENDS,
@@ -140,8 +140,8 @@ PEERS: Several = (
         44,
         "a node reaches its own pods under every ingress rule",
         (
-            ((admin(DENY_ALL_IN, "Deny pods * / !none"),), {"80": "* > x/a, ! ?/h > x/a, ! node:node-1 > x/a"}),
-            ((baseline(DENY_ALL_IN),), {"ICMP": "* > x/a, ! ?/h > x/a, ! node:node-1 > x/a"}),
+            ((admin(DENY_ALL_IN, "Deny pods * / !none"),), {"80": "* > x/a, ! */h > x/a, ! node:node-1 > x/a"}),
+            ((baseline(DENY_ALL_IN),), {"ICMP": "* > x/a, ! */h > x/a, ! node:node-1 > x/a"}),
         ),
         ends=ALL_ENDS,
     ),
@@ -149,7 +149,7 @@ PEERS: Several = (
         45,
         "nodes are the pod's own node too, and host-network pods",
         (
-            ((admin(egress=["Deny nodes *"]),), {"80": "x/a > ?/h, x/a > node:node-1, x/a > node:node-2"}),
+            ((admin(egress=["Deny nodes *"]),), {"80": "x/a > */h, x/a > node:node-1, x/a > node:node-2"}),
             ((admin(egress=["Deny nodes zone=b"]),), {"80": "x/a > y/h, ! x/a > node:node-1, x/a > node:node-2"}),
         ),
         ends=ALL_ENDS,
@@ -191,7 +191,7 @@ PEERS: Several = (
                     ),
                     admin("Deny ns *: serve-81-tcp", name="q"),
                 ),
-                {"80": f"x/a > x/h, x/a > {FAR}", "81": f"* > x/a, ! ?/h > x/a, x/a > x/h, x/a > {FAR}"},
+                {"80": f"x/a > x/h, x/a > {FAR}", "81": f"* > x/a, ! */h > x/a, x/a > x/h, x/a > {FAR}"},
             ),
         ),
         ends=ALL_ENDS,

@@ -77,7 +77,7 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
             number,
             f"an unknown peer in a rule with action {action}",
             _out("to: [{namespaces: {}}, {services: {}}]", action),
-            'unknown field "spec.egress[0].to[1].services"',
+            'spec.egress[0].to[1].services: unknown field "services"',
         )
         for number, action in ((24, "Accept"), (25, "Pass"), (26, "Deny"))
     ),
@@ -140,7 +140,7 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
         62,
         "namespaceSelector below namespaces",
         _in("from: [{namespaces: {namespaceSelector: {matchLabels: {ns: 'y'}}}}]"),
-        'unknown field "spec.ingress[0].from[0].namespaces.namespaceSelector"',
+        'from[0].namespaces.namespaceSelector: unknown field "namespaceSelector"; an API server drops it',
     ),
     (
         63,

@@ -206,10 +206,8 @@ def followed(one: Ruled) -> Iterator[tuple[str, tuple[Ruled, ...]]]:
     last = Ruled(one.tier, 1000, one.subject, one.direction, "Deny", EVERYTHING, name="last")
     yield "before a Deny", (one, last)
     if one.tier == "Admin":
-        yield (
-            "above a Baseline that denies",
-            (one, Ruled("Baseline", 5, one.subject, one.direction, "Deny", EVERYTHING)),
-        )
+        base = Ruled("Baseline", 5, one.subject, one.direction, "Deny", EVERYTHING, name="base")
+        yield "above a Baseline that denies", (one, base)
     else:
         passing = Ruled("Admin", 5, one.subject, one.direction, "Pass", EVERYTHING, name="passing")
         yield "below an Admin that passes", (passing, one)

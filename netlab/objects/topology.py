@@ -99,6 +99,8 @@ Isolation = Literal["policies", "annotated-namespaces"]
 Multicast = Literal["judge", "allow"]
 Unpublished = Literal["open", "drop"]
 ServiceEgress = Literal["post-dnat", "pre-dnat"]
+Baseline = Literal["per-direction", "unselected-pods"]
+BaselineAdmin = Literal["first", "last"]
 
 
 @frozen
@@ -167,6 +169,13 @@ class TopologyPolicy:
 
     ``service_egress`` (``serviceEgress``): with ``pre-dnat``, egress policies judge the Service's address and port.
 
+    ``baseline`` (``baseline``): where the tier Baseline of cluster-wide policies is asked; with ``per-direction``, in
+    each direction of a pod in which no NetworkPolicy isolates it; with ``unselected-pods``, for pods that no
+    NetworkPolicy isolates in any direction, so a pod with ingress rules only may send everything.
+
+    ``baseline_admin`` (``baselineAdmin``): whether the BaselineAdminNetworkPolicy, which has no priority, decides
+    before (``first``) or after (``last``) all ClusterNetworkPolicies of the tier Baseline.
+
     ``written`` has the attributes that the input writes; a profile does not change them.
     """
 
@@ -191,6 +200,8 @@ class TopologyPolicy:
     multicast: Multicast = "judge"
     unpublished: Unpublished = "open"
     service_egress: ServiceEgress = "post-dnat"
+    baseline: Baseline = "per-direction"
+    baseline_admin: BaselineAdmin = "first"
     written: frozenset[str] = field(default=frozenset(), compare=False)
 
 

@@ -27,6 +27,8 @@ from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import WrittenByServer
 from netlab.objects.shapes import Shape
 from netlab.objects.topology import (
+    Baseline,
+    BaselineAdmin,
     Deny,
     Directions,
     EndPort,
@@ -275,6 +277,18 @@ class PolicyShape(Shape, strict=True):
         "Whether egress policies judge the endpoint or the address of a Service.",
         values=get_args(ServiceEgress),
         default=DEFAULT.policy.service_egress,
+    )
+    baseline = Choice[Baseline](
+        "baseline",
+        "Whether the tier Baseline is asked in directions without isolation, or for pods without isolation.",
+        values=get_args(Baseline),
+        default=DEFAULT.policy.baseline,
+    )
+    baseline_admin = Choice[BaselineAdmin](
+        "baselineAdmin",
+        "Whether the BaselineAdminNetworkPolicy decides before or after all others of its tier.",
+        values=get_args(BaselineAdmin),
+        default=DEFAULT.policy.baseline_admin,
     )
 
 

@@ -8,6 +8,7 @@ rules are evaluated in the order they are written; first rule that matches decid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
@@ -16,6 +17,7 @@ from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Ruling
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import Reads, Tier
 
 
@@ -30,7 +32,7 @@ class ClusterPolicyTier(Tier):
         return in_order(cluster, self._tier)
 
     def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[ClusterPolicy, ...]:
-        if not pod.selectable:
+        if not pod.selectable or (self._tier == "Baseline" and is_left_to_network_policy(cluster, pod)):
             return ()
         return tuple(p for p in self.policies(cluster) if p.rules(direction) and selects(p.subject, pod, cluster))
 
@@ -61,8 +63,22 @@ def in_order(cluster: Cluster, tier: ClusterTier) -> Sequence[ClusterPolicy]:
     known: dict[ClusterTier, Sequence[ClusterPolicy]] = cluster.memo.setdefault("policy.cluster_policies", {})
     if tier not in known:
         of_tier = [policy for policy in cluster.cluster_policies if policy.tier == tier]
-        known[tier] = sorted(of_tier, key=lambda one: (one.priority, one.meta.name, one.kind))
+        known[tier] = sorted(of_tier, key=lambda one: (_place(cluster, one), one.meta.name, one.kind))
     return known[tier]
+
+
+def _place(cluster: Cluster, policy: ClusterPolicy) -> float:
+    """Return the priority; a BaselineAdminNetworkPolicy has none, and ``baselineAdmin`` says where it stands."""
+    if policy.kind != "BaselineAdminNetworkPolicy":
+        return policy.priority
+    return -inf if cluster.policy.baseline_admin == "first" else inf
+
+
+def is_left_to_network_policy(cluster: Cluster, pod: Pod) -> bool:
+    """Say whether the tier Baseline is not asked about a pod, as ``baseline: unselected-pods`` says."""
+    if cluster.policy.baseline == "per-direction":
+        return False
+    return bool(isolating(cluster, pod, "ingress") or isolating(cluster, pod, "egress"))
 
 
 def selects(peer: PodsPeer, pod: Pod, cluster: Cluster) -> bool:

@@ -228,13 +228,13 @@ PEERS: Several = (
     ),
     Edge(
         65,
-        "a BaselineAdminNetworkPolicy has priority 0",
+        "a BaselineAdminNetworkPolicy decides before the others of its tier",
         (
             (
-                (baseline("Accept ns ns=y").document(OLD), baseline(DENY_ALL_IN, at=1)),
+                (baseline("Accept ns ns=y").document(OLD), baseline(DENY_ALL_IN, at=0, name="a")),
                 {"80": ONLY_Y},
             ),
-            ((baseline(DENY_ALL_IN).document(OLD), baseline("Accept ns ns=y", at=1)), {"80": PODS_TO_A}),
+            ((baseline(DENY_ALL_IN).document(OLD), baseline("Accept ns ns=y", at=0, name="a")), {"80": PODS_TO_A}),
         ),
         chosen=True,
     ),
@@ -242,7 +242,7 @@ PEERS: Several = (
         65,
         "an AdminNetworkPolicy and a ClusterNetworkPolicy share one order",
         (
-            ((admin("Accept ns ns=y", at=1).document(OLD), admin(DENY_ALL_IN, at=2)), {"80": ONLY_Y}),
+            ((admin("Accept ns ns=y", at=0, name="a").document(OLD), admin(DENY_ALL_IN, at=2)), {"80": ONLY_Y}),
             ((admin("Accept ns ns=y", at=2).document(OLD), admin(DENY_ALL_IN, at=1)), {"80": PODS_TO_A}),
         ),
         chosen=True,

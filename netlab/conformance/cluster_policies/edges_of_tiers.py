@@ -27,6 +27,11 @@ TIERS: Several = (
     ),
     Edge(2, "Admin accepts what a NetworkPolicy denies", (((admin("Accept ns ns=y"), ISOLATED), {"80": ONLY_Y}),)),
     Edge(
+        2,
+        "Admin denies what a NetworkPolicy allows",
+        (((admin("Deny ns ns=y"), np("x/n", ingress="pod")), {"80": "y/* > x/a"}),),
+    ),
+    Edge(
         3,
         "Accept for egress leaves the other side to its NetworkPolicy",
         (((admin(egress=[f"Accept {ANYWHERE}"]), np("y/n", ingress="")), {"80": "* > y/a"}),),

@@ -11,7 +11,7 @@ NODES = ("node-1", "node-2")
 ZONES = ("a", "b")
 HOSTS = {
     "out": (("192.0.2.10", "2001:db8::c000:20a"), ("api.example.com", "a.b.example.com")),
-    "far": (("198.51.100.20", "2001:db8::c633:6414"), ("example.com", "www.example.org")),
+    "far": (("198.51.100.20", "2001:db8::c633:6414"), ("example.com", "www.eu.example.org")),
 }
 """The machines outside, by name: the addresses, and the names in DNS."""
 

@@ -17,6 +17,8 @@ ABOUT = "a packet forwarded between two veths, UDP, under policy for 10 to 100,0
 
 # Pods, and policies that select each of them.
 _NETLAB = ((10, 1), (1000, 1), (10_000, 1), (100_000, 1), (1000, 10))
+# Pods, policies that select each of them, and cluster-wide policies that select all of them.
+_TIERS = ((10_000, 1, 100),)
 # nft needs 40 seconds to load a chain for each of 100,000 pods, most of the run.
 _CHAINS = ((10, 1), (1000, 1), (10_000, 1), (1000, 10))
 # The cost for any layout that finds a pod by its address.
@@ -29,7 +31,7 @@ _NEW, _BUSY, _ESTABLISHED = "first packets, all pods", "first packets, 64 pairs"
 def run(options: Options) -> Result:
     """Load each ruleset into a router of its own, then send packets through all of them in turns."""
     texts: dict[str, tuple[Shop, Callable[[Shop], str]]] = {
-        _name("netlab", *size): (Shop(*size), layouts.netlab) for size in _NETLAB
+        _name("netlab", *size): (Shop(*size), layouts.netlab) for size in (*_NETLAB, *_TIERS)
     }
     if not options.bare:
         texts |= {_name("a chain per pod and policy", *size): (Shop(*size), layouts.chains) for size in _CHAINS}
@@ -54,8 +56,9 @@ def run(options: Options) -> Result:
     return Result("packet", ABOUT, (*rows, *loads), tuple(_ratios(rows)))
 
 
-def _name(layout: str, pods: int, policies: int) -> str:
-    return f"{layout}, {pods:,} pods" + (f", {policies} policies each" if policies > 1 else "")
+def _name(layout: str, pods: int, policies: int, cluster_policies: int = 0) -> str:
+    more = f", {policies} policies each" if policies > 1 else ""
+    return f"{layout}, {pods:,} pods{more}" + (f", {cluster_policies} cluster-wide" if cluster_policies else "")
 
 
 def _first(shop: Shop, router: Router) -> float:
@@ -95,6 +98,9 @@ def _ratios(rows: list[Row]) -> Iterator[Ratio]:
                     yield ratio(f"{case}: {row.what} / netlab, 10 pods", row, small, target)
                 if tracked:
                     yield Ratio(f"{case}: {row.what}: ns more than conntrack alone", row.median - tracked.median)
+        for size in _TIERS:
+            with_tiers, without = found[case, _name("netlab", *size)], found[case, _name("netlab", *size[:2])]
+            yield ratio(f"{case}: {with_tiers.what} / without these", with_tiers, without, "at most 1.3")
         least, most = (found.get((case, _name(_FOUND, *size))) for size in _LOOKUPS)
         if least and most:
             yield ratio(f"{case}: {most.what} / the same, 10 pods", most, least)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta
@@ -24,10 +25,14 @@ class Shop:
 
     Each policy of a server allows ingress from the clients of its namespace on one UDP port. Each policy of a client
     allows egress to the servers in the same way. ``port`` is that of the last policy.
+
+    ``cluster_policies``: so many cluster-wide policies select every pod, half of them in each tier. Each denies ingress
+    from the namespaces of one team on its own port, and egress to an address that no pod has.
     """
 
     pods: int
     policies: int
+    cluster_policies: int = 0
 
     @property
     def port(self) -> int:
@@ -58,9 +63,12 @@ class Shop:
             networks=(Network("default", "bridge", (NETWORK,)),),
             nodes=(node,),
             hosts=(),
-            namespaces={f"shop-{n}": {"kubernetes.io/metadata.name": f"shop-{n}"} for n in self.namespaces},
+            namespaces={
+                f"shop-{n}": {"kubernetes.io/metadata.name": f"shop-{n}", "team": str(n % 100)} for n in self.namespaces
+            },
             pods=tuple(pods),
             policies=tuple(policy for namespace in self.namespaces for policy in self._policies(namespace)),
+            cluster_policies=tuple(map(_cluster_policy, range(self.cluster_policies))),
         )
 
     def _pods(self, namespace: int) -> list[Pod]:
@@ -81,3 +89,18 @@ class Shop:
             found.append(NetworkPolicy(meta_in, server, frozenset(ways[:1]), ingress=(in_rule,)))
             found.append(NetworkPolicy(meta_out, client, frozenset(ways[1:]), egress=(out_rule,)))
         return found
+
+
+def _cluster_policy(number: int) -> ClusterPolicy:
+    team = PodsPeer(LabelSelector((("team", str(number % 100)),)))
+    ports = (PolicyPort("UDP", 6000 + number),)
+    outside = ClusterPeer(networks=(IPv4Network(f"192.0.2.{number % 256}/32"),))
+    return ClusterPolicy(
+        Meta(f"tier-{number}"),
+        "ClusterNetworkPolicy",
+        "Admin" if number % 2 else "Baseline",
+        number,
+        PodsPeer(),
+        (ClusterRule("deny", (ClusterPeer(team),), ports),),
+        (ClusterRule("deny", (outside,)),),
+    )

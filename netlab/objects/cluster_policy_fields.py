@@ -5,14 +5,13 @@ Source: network-policy-api, the CRDs of the experimental channel: v0.3.0 for v1a
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 from netlab.objects.field_types import Root, Unread
-from netlab.objects.fields import Fields, quoted
+from netlab.objects.fields import Fields, Report, quoted
 from netlab.objects.meta import STRICT_CLUSTER_METADATA
-from netlab.objects.openapi import Array, Integer, Object, OpenApiShape, String, StringMap, Strings
+from netlab.objects.openapi import Array, Integer, Object, OpenApiShape, String, StringMap, Strings, mistyped
 from netlab.objects.selectors import Operator
-from netlab.objects.shapes import Schema
 
 MOST = 25
 """How many rules, peers and ports a ClusterNetworkPolicy has at most, and networks and names a peer of any version."""
@@ -23,18 +22,19 @@ _ALL_NAMESPACES = "; an API server drops it, and what is left selects every name
 _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
 
 
-class _OperatorField(String):
-    """How a label is compared. The schema of the CRD allows every string; only the schema for editors has names."""
+class _Suggested(String):
+    """A string. The CRD allows every one; the decoder refuses those that are not in ``values``."""
 
-    def schema(self) -> Schema:
-        return {"enum": [*get_args(Operator)]}
+    def check_value(self, report: Report, path: str, value: Any) -> None:
+        if not isinstance(value, str):
+            mistyped(report, path, value, "string")
 
 
 class RequirementShape(OpenApiShape):
     """A condition on one label."""
 
     key = String("key", "The label's key.", required=True)
-    operator = _OperatorField("operator", "How the label is compared.", required=True)
+    operator = _Suggested("operator", "How the label is compared.", values=get_args(Operator), required=True)
     values = Strings("values", "The values, for In and NotIn.")
 
 

@@ -134,10 +134,11 @@ class Identities:
         if not changed:
             return {}
         before = _signatures_by_block(self.ranges)
-        used = {text: self._with_holes(block) for text, block in known.items() if text not in unused}
+        whole = self.peer_index.whole
+        used = {t: block if t in whole else self._with_holes(block) for t, block in known.items() if t not in unused}
         self.ranges = {family: partition(used, family) for family in self.ranges}
         after = _signatures_by_block(self.ranges)
-        if self._blocks_match_pods:
+        if self._blocks_match_pods or whole:
             for pods in self._pods.values():
                 affected |= {r: p for r, p in pods.items() if any(b.contains(a) for b in changed for a in p.addresses)}
         texts = {**before, **after}
@@ -165,17 +166,19 @@ class Identities:
                     for name, protocol in ports
                     if (number := named_port(pod.ports, name, protocol)) is not None
                 }
-            found[pod.ref] = {
-                a: peers | (blocks_at(self.ranges.get(a.version, ()), a) if self._blocks_match_pods else _A_POD)
-                for a in pod.addresses
-            }
+            found[pod.ref] = {a: peers | self._blocks_at(a) for a in pod.addresses}
         return found
+
+    def _blocks_at(self, address: Address) -> Signature:
+        """Return the ipBlocks and networks that match the address of a pod."""
+        found = blocks_at(self.ranges.get(address.version, ()), address)
+        return found if self._blocks_match_pods else _A_POD | (found & self.peer_index.whole)
 
     def _nodes(self, cluster: Cluster) -> dict[str, Signatures]:
         """Return the signatures of the nodes with host-network pods; nodes that lost their last one have none."""
         found: dict[str, Signatures] = {node.ref: {} for node in cluster.nodes if node.ref in self.of}
         for pod in self._host_pods.values():
-            peers = self._scopes.matching(pod)
+            peers = self._scopes.matching(pod) - self.peer_index.whole
             node = cluster.node(pod.node)
             signatures = found.setdefault(node.ref, {})
             for a in (*pod.addresses, *further_addresses(cluster.networks, node)):

@@ -8,8 +8,8 @@ from hashlib import blake2b
 MARK_BITS = 31
 """Identities are marks without the top bit, so programs that read marks as signed numbers show them as positive."""
 
-CLASS_BITS = 32
-"""Classes are whole classids, ``MAJOR:MINOR``."""
+CLASS_BITS = 31
+"""Classes are classids (``MAJOR:MINOR``) without the top bit, which says that a class is of tiers."""
 
 _NO_NUMBER = frozenset({0, 0xFFFFFFFF})
 """0 is "no identity" (and the classid ``none``), all ones is the classid ``root``."""

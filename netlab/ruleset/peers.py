@@ -7,7 +7,7 @@ from typing import NamedTuple
 from typing import Protocol as Protocol_
 
 from netlab.frozen import frozen
-from netlab.objects.policies import IPBlock, Peer, PolicyPort
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction, Meta, Protocol
@@ -97,11 +97,15 @@ class PeerIndex:
 
     ``users`` has, for each ``PeerKey``, the keys of the policies that use it. ``policies`` has the rules of every
     policy, with their peers as texts. ``keys`` has the keys of all labels that the peers read; it may have keys that
-    only removed peers read. ``settings`` say what ipBlocks and named ports mean.
+    only removed peers read. ``settings`` say what ipBlocks and named ports of NetworkPolicies mean.
+
+    ``whole`` has the peers of tiers that the settings would change: a network matches every address in it, and pods are
+    never host-network pods.
     """
 
     def __init__(self, settings: TopologyPolicy = DEFAULTS) -> None:
         self._settings = settings
+        self.whole: set[str] = set()
         self.pods: dict[str, PodPeer] = {}
         self.blocks: dict[str, IPBlock] = {}
         self.users: dict[PeerKey, dict[str, None]] = {}
@@ -138,24 +142,41 @@ class PeerIndex:
         """Remove the peers that ``update`` returned as unused."""
         for key in unused:
             if isinstance(key, str):
+                self.whole.discard(key)
                 self.pods.pop(key, None)
                 self.blocks.pop(key, None)
 
     def _read(self, policy: Rules) -> PolicyPeers:
+        namespace, settings = policy.meta.namespace, self._settings
+        if not isinstance(policy, NetworkPolicy):
+            return PolicyPeers(*(tuple(map(self._whole, policy.rules(one))) for one in ("ingress", "egress")))
+
         def rules(direction: Direction) -> tuple[RulePeers, ...]:
-            namespace = policy.meta.namespace
             return tuple(
                 RulePeers(
-                    tuple(self._add(peer, namespace) for peer in peers_meant(rule.peers, self._settings)),
-                    ports_meant(rule.ports, self._settings),
+                    tuple(self._add(peer, namespace) for peer in peers_meant(rule.peers, settings)),
+                    ports_meant(rule.ports, settings),
                 )
                 for rule in policy.rules(direction)
             )
 
         return PolicyPeers(rules("ingress"), rules("egress"))
 
-    def _add(self, peer: Peer, namespace: str) -> str:
+    def _whole(self, rule: Rule) -> RulePeers:
+        """Return a rule of a tier: no setting changes what its peers and ports mean."""
+        return RulePeers(tuple(self._add(peer, "", self._changes(peer)) for peer in rule.peers), rule.ports)
+
+    def _changes(self, peer: Peer) -> bool:
+        """Say whether the settings change what a peer with these fields means in a NetworkPolicy."""
+        if peer.ip_block is not None:
+            return self._settings.ip_block_pods != "match" or self._settings.ip_block_nodes == "ignore"
+        return self._settings.host_network_peers == "match"
+
+    def _add(self, peer: Peer, namespace: str, whole: bool = False) -> str:
         text = peer_text(peer, namespace)
+        if whole:
+            text = f"network {text}" if peer.ip_block is not None else f"{text} but no host-network pods"
+            self.whole.add(text)
         if peer.ip_block is not None:
             self.blocks[text] = peer.ip_block
         elif text not in self.pods:

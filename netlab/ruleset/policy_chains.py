@@ -15,8 +15,7 @@ from netlab.ruleset.fragment import FORWARD, Place, ip
 from netlab.ruleset.peers import DEFAULTS
 from netlab.ruleset.side_expressions import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
-from netlab.ruleset.tier_chains import tier_chains
-from netlab.ruleset.tiers import Tier
+from netlab.ruleset.tier_chains import OWN_NODE, own_node_chains, tier_chains, to_tiers
 
 _ICMP = {4: 1, 6: 58}
 
@@ -78,22 +77,26 @@ def sets(families: Sequence[int], settings: TopologyPolicy = DEFAULTS) -> Iterat
 def chains(
     families: tuple[int, ...],
     settings: TopologyPolicy,
-    tiers: Sequence[Tier] = (),
+    tiers: bool = False,
     node_ports: tuple[int, int] = (30000, 32767),
 ) -> Iterator[Chain]:
     """Yield the chains of policy.
 
-    ``families`` are IP families (4, 6). ``settings`` has what Kubernetes leaves undefined. ``tiers`` are the tiers with
-    policies beside NetworkPolicy. ``node_ports`` are the lowest and the highest node port.
+    ``families`` are IP families (4, 6). ``settings`` has what Kubernetes leaves undefined. ``tiers``: some
+    pod has a class of tiers. ``node_ports`` are the lowest and the highest node port.
     """
     yield from _way(Side("in", "ingress", families, settings), tiers)
     yield from _way(Side("eg", "egress", families, settings), tiers)
-    yield from _forward(families, settings, tiers)
+    yield from _forward(families, settings)
     if settings.own_node == "enforce":
-        yield from _own_node(families, settings, tiers, node_ports)
+        yield from _own_node(families, settings, _judged_on_own_node(families, settings, node_ports))
+    elif tiers and settings.directions != "ingress-only":
+        yield from own_node_chains(Side("eg", "egress", families, settings))
+        jumps = [_class_of(OWN_NODE, f, settings, f"{OWN_NODE}_tiers") for f in families]
+        yield from _own_node(families, settings, jumps)
 
 
-def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
+def _way(side: Side, tiers: bool) -> Iterator[Chain]:
     """Yield the chains of one direction: ``meta priority`` holds the pod's class, a mark holds the peer's identity.
 
     A lookup of a port always includes the protocol, as ``th dport`` of an ICMP packet reads its checksum.
@@ -119,6 +122,7 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
 
     def lookup_chains(again: str, denied: str) -> list[Chain]:
         """Return the chains of the first or of the second lookup; ``denied`` is the chain for denied packets."""
+        of_tiers = [to_tiers(way, again)] if tiers else []
         allowed = [
             *service_lookups,
             f"meta priority . {mark} @{way}_l3 return",
@@ -127,14 +131,12 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
         ]
         return [
             Chain(f"{way}_ranges{again}", (*port_lookups("_ranges"), f"goto {denied}")),
-            Chain(f"{direction}_class{again}", (*side.identity_rules, *allowed, f"goto {denied}")),
+            Chain(f"{direction}_class{again}", (*of_tiers, *side.identity_rules, *allowed, f"goto {denied}")),
         ]
 
     second = [
         f"meta priority set {side.own_address(f)} map @{way}{f} goto {direction}_class_again" for f in side.families
     ]
-    if tiers:
-        second = [f"goto {way}_tiers_again"]
     about = (
         "a change may take effect between two lookups of a packet: it is denied only if a second lookup denies it too"
     )
@@ -144,25 +146,23 @@ def _way(side: Side, tiers: Sequence[Tier]) -> Iterator[Chain]:
     yield Chain(f"{way}_again", tuple(second), about=about)
     yield from lookup_chains("", f"{way}_again")
     if tiers:
-        yield from tier_chains(side, tiers)
+        yield from tier_chains(side)
 
 
-def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
+def _forward(families: Sequence[int], settings: TopologyPolicy) -> Iterator[Chain]:
     """Yield the parts of chain ``forward``: the egress of the source pod, then the ingress of the destination pod.
 
     A rule ends if its map does not have the address, so "set ... map ... jump" means "if isolated, then jump".
     """
     sides: tuple[str, ...] = (
-        *(f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families),
+        *(_class_of("eg", f, settings, "egress_class") for f in families),
         *(f"meta priority set {destination_expression(f, settings)} map @in{f} jump ingress_class" for f in families),
     )
-    if tiers:
-        sides = ("jump eg_tiers", "jump in_tiers")
     judged = settings.directions == "both"
     if settings.service_egress == "pre-dnat" or not judged:
         sides = sides[len(sides) // 2 :]
     if settings.service_egress == "pre-dnat" and judged:
-        yield from _before_dnat(families, settings, tiers)
+        yield from _before_dnat(families, settings)
     about = "after DNAT and before SNAT; br_netfilter brings bridged packets here"
     yield Chain("forward", tuple(_neighbours(families)), FORWARD, about, Place.NEIGHBOURS)
     yield Chain("forward", tuple(_state(families, settings)), FORWARD, place=Place.STATE)
@@ -170,12 +170,12 @@ def _forward(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[
     yield Chain("forward", tuple(_clear(settings)), FORWARD, place=Place.CLEAR)
 
 
-def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Sequence[Tier]) -> Iterator[Chain]:
+def _before_dnat(families: Sequence[int], settings: TopologyPolicy) -> Iterator[Chain]:
     """Yield the chain that applies a pod's egress to the destination that the pod sends to.
 
     With ``established: reevaluate`` it does not apply to replies, as they have the port of the endpoint.
     """
-    side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
+    side = [_class_of("eg", f, settings, "egress_class") for f in families]
     first = "ct direction original" if settings.established == "reevaluate" else "ct state new"
     rules = (
         *_neighbours(families),
@@ -184,7 +184,7 @@ def _before_dnat(families: Sequence[int], settings: TopologyPolicy, tiers: Seque
     )
     about = "before DNAT: policies judge the addresses and ports of Services"
     own = "fib daddr type local return"
-    yield Chain("egress_before_dnat", (own, *(["jump eg_tiers"] if tiers else side), *_clear(settings)), about=about)
+    yield Chain("egress_before_dnat", (own, *side, *_clear(settings)), about=about)
     yield Chain("egress_prerouting", rules, Hook("filter", "prerouting", "mangle"))
 
 
@@ -220,30 +220,33 @@ def _clear(settings: TopologyPolicy) -> list[str]:
     return ["meta priority set none", *(["meta mark set 0x0"] if settings.established == "reevaluate" else [])]
 
 
-def _own_node(
-    families: tuple[int, ...], settings: TopologyPolicy, tiers: Sequence[Tier], node_ports: tuple[int, int]
-) -> Iterator[Chain]:
+def _class_of(prefix: str, family: int, settings: TopologyPolicy, chain: str) -> str:
+    """Return the rule that looks up the class of the pod that sent a packet, and jumps to a chain if it has one."""
+    return f"meta priority set {source_expression(family, settings)} map @{prefix}{family} jump {chain}"
+
+
+def _own_node(families: tuple[int, ...], settings: TopologyPolicy, judged: Sequence[str]) -> Iterator[Chain]:
     """Yield the chains that apply a pod's egress to packets for its own node; none if policies do not judge egress.
 
-    If policy applies to every packet, the output hook has one too, for the node's replies; not with ``pre-dnat``.
+    ``judged`` are the rules that look up the pod's class. If policy applies to every packet, the output hook has a
+    chain too, for the node's replies; not with ``pre-dnat``.
     """
     if settings.directions == "ingress-only":
         return
     hooks = [Hook("filter", "input", "filter")]
     if settings.established == "reevaluate" and settings.service_egress == "post-dnat":
         hooks.append(Hook("filter", "output", "filter"))
-    side = [f"meta priority set {source_expression(f, settings)} map @eg{f} jump egress_class" for f in families]
-    before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
-    rules = (
-        *_neighbours(families),
-        *_state(families, settings),
-        *before,
-        *(_node_ports(Side("eg", "egress", families, settings), node_ports) if settings.node_ports == "exempt" else ()),
-        *(["jump eg_tiers"] if tiers else side),
-        *_clear(settings),
-    )
+    rules = (*_neighbours(families), *_state(families, settings), *judged, *_clear(settings))
     for hook in hooks:
         yield Chain(f"own_node_{hook.hook}", rules, hook, "packets from a pod of this node to the node itself")
+
+
+def _judged_on_own_node(families: tuple[int, ...], settings: TopologyPolicy, node_ports: tuple[int, int]) -> list[str]:
+    """Return the rules with which all policies judge packets for the pod's own node."""
+    before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
+    exempt = settings.node_ports == "exempt"
+    ports = _node_ports(Side("eg", "egress", families, settings), node_ports) if exempt else []
+    return [*before, *ports, *(_class_of("eg", f, settings, "egress_class") for f in families)]
 
 
 def _node_ports(side: Side, ports: tuple[int, int]) -> list[str]:

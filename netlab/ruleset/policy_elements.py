@@ -20,6 +20,7 @@ from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
 from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol, names_in_conflict
+from netlab.ruleset.tier_classes import PodTierClasses
 from netlab.ruleset.tier_elements import TierElements
 from netlab.ruleset.tiers import TierPolicy
 
@@ -128,7 +129,7 @@ class PolicyElements:
         else:
             self._nodes = {name: _Node(_Shared(store), store) for name, store in stores.nodes.items()}
         of_nodes = {name: (node.store, node.shared.space) for name, node in self._nodes.items()}
-        self._tiers = [TierElements(tier, of_nodes) for tier in tiers.TIERS]
+        self._tiers = TierElements(layout.policy, of_nodes)
         self._all_shared = list({id(node.shared): node.shared for node in self._nodes.values()}.values())
 
     def update(self, change: ClusterChange) -> bool:
@@ -138,10 +139,15 @@ class PolicyElements:
         classes = self._classes.update(change)
         if (identities.renumbered or classes.renumbered) and not first:
             return False
+        skipped = names_in_conflict(change.after.pods, self._settings)
+        rules = self._identities.peer_index.policies
+        of_tiers_before = self._tiers.of
+        self._tiers.classify(change.after, rules, self._classes.of, skipped)
+        judged = self._without_tiers(classes.pods, of_tiers_before)
         removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
         # Dicts, as the order of a set differs from run to run, and comments list pods in this order.
         moved = [ref for ref in removed | added if _place(removed.get(ref)) != _place(added.get(ref))]
-        touched = dict.fromkeys((*moved, *identities.endpoints, *classes.pods))
+        touched = dict.fromkeys((*moved, *identities.endpoints, *judged))
         old = {ref: removed.get(ref) or (None if ref in added else self._pods.get(ref)) for ref in touched}
         for ref in removed:
             del self._pods[ref]
@@ -157,19 +163,36 @@ class PolicyElements:
                 shared.changed |= shared.space.move(text, signatures_before, signatures_after)
         if identities.blocks:
             self._update_ranges()
-        for ref in dict.fromkeys((*classes.pods, *(r for r in moved if r in self._classes.of))):
-            kept_classes = self._classes.of.get(ref, {})
-            self._classify(old[ref], new[ref], *classes.pods.get(ref, (kept_classes, kept_classes)))
-        self._update_allows(change)
+        for ref in dict.fromkeys((*judged, *(r for r in moved if r in self._classes.of))):
+            kept_classes = _without(self._classes.of.get(ref, {}), self._tiers.of.get(ref))
+            self._classify(old[ref], new[ref], *judged.get(ref, (kept_classes, kept_classes)))
+        self._update_allows(change, skipped)
         if self._settings.service_egress == "pre-dnat":
             self._update_services(change.after)
-        for tier in self._tiers:
-            tier.update(change.after, self._identities.peer_index.policies, self._identities.number, self._classes.of)
+        self._tiers.put(self._identities.number)
         return True
+
+    def _without_tiers(
+        self, changed: Mapping[str, tuple[PodClasses, PodClasses]], before: Mapping[str, PodTierClasses]
+    ) -> Mapping[str, tuple[PodClasses, PodClasses]]:
+        """Return the changed classes of NetworkPolicy, without the directions in which a pod has a class of tiers.
+
+        ``before`` has the classes of tiers before the change.
+        """
+        after, found = self._tiers.of, {}
+        if not before and not after:
+            return changed
+        for ref in dict.fromkeys((*changed, *before, *after)):
+            kept = self._classes.of.get(ref, {})
+            old, new = changed.get(ref, (kept, kept))
+            both = _without(old, before.get(ref)), _without(new, after.get(ref))
+            if both[0] != both[1]:
+                found[ref] = both
+        return found
 
     def _tier_policies(self, change: ClusterChange) -> ItemChanges[Rules]:
         """Return the changed policies of the tiers beside NetworkPolicy."""
-        found = [change.items(tier.tier.policies, _key) for tier in self._tiers]
+        found = [change.items(tier.policies, _key) for tier in tiers.TIERS]
         return ItemChanges([p for one in found for p in one.removed], [p for one in found for p in one.added])
 
     def notes(self, node: str) -> Mapping[str, tuple[str, ...]]:
@@ -215,10 +238,9 @@ class PolicyElements:
                 number = 0 if isinstance(after, str) else self._classes.number(after)
                 self._nodes[new.node].add(new, direction, way, after, number)
 
-    def _update_allows(self, change: ClusterChange) -> None:
+    def _update_allows(self, change: ClusterChange, skipped: Set[NameAndProtocol]) -> None:
         """Replace the allows of the classes whose policies changed, or whose peers have other identities on a node."""
         rewritten = self._users(p.meta.key for p in (*change.policies.removed, *change.policies.added))
-        skipped = names_in_conflict(change.after.pods, self._settings)
         affected: dict[int, set[PolicyClass]] = {}
         for named in skipped ^ self._skipped:
             rewritten |= self._users(self._identities.peer_index.users.get(named, ()))
@@ -284,6 +306,11 @@ class PolicyElements:
         if allow.protocol is None:
             return key
         return (*key, allow.protocol.lower(), Span(allow.first, allow.last) if allow.is_range else allow.first)
+
+
+def _without(classes: PodClasses, of_tiers: PodTierClasses | None) -> PodClasses:
+    """Return the classes of NetworkPolicy in directions without a class of tiers."""
+    return {d: one for d, one in classes.items() if d not in of_tiers.classes} if of_tiers is not None else classes
 
 
 def _key(policy: TierPolicy) -> str:

@@ -1,151 +1,197 @@
-"""The elements of tiers: the class that a tier gives each pod, and the action for each class, peer and port."""
+"""The elements of tiers: the class of each pod that their policies select, and the action for each peer and port."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from netlab.cluster.types import Cluster, Pod
-from netlab.objects.types import Protocol
+from netlab.objects.topology import TopologyPolicy
+from netlab.ruleset import tiers
 from netlab.ruleset.address_space import AddressSpace
-from netlab.ruleset.allows import EVERY_PORT, Allow, allows_of
-from netlab.ruleset.classes import DIRECTIONS, PodClasses, PolicyClass, class_of
-from netlab.ruleset.comments import sentence
+from netlab.ruleset.classes import PodClasses
+from netlab.ruleset.comments import listing, sentence
 from netlab.ruleset.element_store import ElementStore
 from netlab.ruleset.elements import Element, Key, Span
-from netlab.ruleset.numbers import CLASS_BITS, numbers
+from netlab.ruleset.numbers import numbers
 from netlab.ruleset.peers import PolicyPeers, Signature
-from netlab.ruleset.tiers import ACTION_NUMBERS, Tier, TierPolicy
-from netlab.verdicts import Action
+from netlab.ruleset.rule_settings import NameAndProtocol
+from netlab.ruleset.tier_actions import PROTOCOLS, Actions, ClassRules, Decided, PortSpan, different
+from netlab.ruleset.tier_chains import CLASSES, OWN_NODE, set_names
+from netlab.ruleset.tier_classes import (
+    DENIES,
+    HAS_ANYWHERE,
+    HAS_RANGES,
+    NUMBER_BITS,
+    OF_TIERS,
+    PodTierClasses,
+    TierClass,
+    TierPolicies,
+    tier_classes,
+)
+from netlab.ruleset.tiers import ACTION_NUMBERS
 
 WAYS = {"ingress": ("in", "from"), "egress": ("eg", "to")}
 """By direction: the prefix of its sets, and the word for its peers in comments."""
 
-_Spans = list[tuple[int, int]]
+_Elements = dict[str, dict[Key, Element]]
 
 
 class TierElements:
-    """The elements of one tier on every node."""
+    """The elements of all tiers on every node."""
 
-    def __init__(self, tier: Tier, nodes: Mapping[str, tuple[ElementStore, AddressSpace]]) -> None:
-        self.tier = tier
+    def __init__(self, settings: TopologyPolicy, nodes: Mapping[str, tuple[ElementStore, AddressSpace]]) -> None:
+        self._settings = settings
         self._nodes = nodes
+        self._own_node = settings.own_node != "enforce" and settings.directions != "ingress-only"
+        # By node: the elements of maps of classes. NetworkPolicy has elements in some of these maps too.
+        self._members: dict[str, _Elements] = {}
+        self._on: dict[str, dict[TierClass, None]] = {}
         self._filled = False
+        self._rules: dict[TierClass, ClassRules] = {}
+        self._numbers: dict[str, int] = {}
+        self.of: dict[str, PodTierClasses] = {}
+        """The classes of the pods that policies of tiers select, by reference."""
 
-    def update(
+    def classify(
         self,
         cluster: Cluster,
         peers: Mapping[str, PolicyPeers],
-        number: Callable[[Signature], int],
         isolated: Mapping[str, PodClasses],
+        skipped: Set[NameAndProtocol],
     ) -> None:
-        """Replace the elements by those of a cluster.
+        """Take the classes of a cluster; remove the elements of pods from maps of classes that have another one now.
 
-        ``peers`` has the rules of all policies by key, with their peers as texts. ``number`` returns the mark of an
-        identity. ``isolated`` has, by pod, the directions in which NetworkPolicy decides.
+        ``peers`` has the rules of all policies by key. ``isolated`` has the classes of NetworkPolicy. Egress rules of
+        NetworkPolicy skip the named ports ``skipped``.
         """
-        policies = self.tier.policies(cluster)
-        if not policies and not self._filled:
+        used: TierPolicies = [(tier, found) for tier in tiers.TIERS if (found := tier.policies(cluster))]
+        self.of = tier_classes(cluster, used, isolated, own_node=self._own_node)
+        if not self.of and not self._members:
             return
-        self._filled = bool(policies)
-        members: dict[str, dict[PolicyClass, list[Pod]]] = {node: {} for node in self._nodes}
-        for pod in cluster.pods if policies else ():
-            for policy_class in self._classes(policies, pod, cluster, isolated.get(pod.ref, {})):
-                members[pod.node].setdefault(policy_class, []).append(pod)
-        classes = numbers({str(one) for of_node in members.values() for one in of_node}, CLASS_BITS)
-        by_key = {policy.meta.key: policy for policy in policies}
+        policies = {policy.meta.key: policy for _, of_tier in used for policy in of_tier}
+        classes = dict.fromkeys(one for of_pod in self.of.values() for one in _every(of_pod))
+        self._rules = {one: ClassRules(one, peers, policies, skipped) for one in classes}
+        self._numbers = numbers(map(str, classes), NUMBER_BITS)
+        before, self._members = self._members, self._maps_of_classes(cluster)
+        for node, of_node in before.items():
+            now = self._members.get(node, {})
+            for name, elements in of_node.items():
+                for key in elements.keys() - now.get(name, {}).keys():
+                    self._nodes[node][0].remove(name, key)
+
+    def put(self, number: Callable[[Signature], int]) -> None:
+        """Put the elements of the classes that ``classify`` took; ``number`` returns the mark of an identity.
+
+        Elements of NetworkPolicy must be removed from the maps of classes before.
+        """
+        if not self._members and not self._filled:
+            return
+        self._filled = bool(self._members)
+        known: dict[tuple[int, TierClass], _Elements] = {}
         for node, (store, space) in self._nodes.items():
-            elements: defaultdict[str, dict[Key, Element]] = defaultdict(dict)
-            for policy_class, pods in members[node].items():
-                own = classes[str(policy_class)]
-                self._add_class(elements, policy_class, pods, own)
-                for match, action, key in actions_of(policy_class, by_key, peers, space):
-                    self._add_action(elements, policy_class, own, match, action, key, number, space)
-            for name in self.set_names():
-                store.replace(name, elements.get(name, {}))
+            for name, elements in self._members.get(node, {}).items():
+                for key, element in elements.items():
+                    store.put(name, key, element)
+            found: defaultdict[str, dict[Key, Element]] = defaultdict(dict)
+            for one in self._on.get(node, ()):
+                at = id(space), one
+                if at not in known:
+                    known[at] = self._actions(one, space, number)
+                for name, some in known[at].items():
+                    found[name].update(some)
+            for name in set_names():
+                store.replace(name, found.get(name, {}))
 
-    def set_names(self) -> list[str]:
-        """Return the names of all sets that the tier may have."""
-        suffixes = ("4", "6", "_all", "_port", "_ranges")
-        return [f"{self.tier.prefix}_{way}{suffix}" for way, _ in WAYS.values() for suffix in suffixes]
+    def _maps_of_classes(self, cluster: Cluster) -> dict[str, _Elements]:
+        self._on = {}
+        found: dict[str, _Elements] = {}
+        for pod in cluster.pods if self.of else ():
+            of_pod = self.of.get(pod.ref)
+            if of_pod is None:
+                continue
+            of_node = found.setdefault(pod.node, {})
+            on = self._on.setdefault(pod.node, {})
+            for direction, one in of_pod.classes.items():
+                self._add(of_node, WAYS[direction][0], pod, one)
+                on[one] = None
+            if of_pod.own_node is not None:
+                self._add(of_node, OWN_NODE, pod, of_pod.own_node)
+                on[of_pod.own_node] = None
+        for node, on in self._on.items():
+            found[node][CLASSES] = {(self._number(one),): Element(comment=listing(one.policies)) for one in on}
+        return found
 
-    def _classes(
-        self, policies: Sequence[TierPolicy], pod: Pod, cluster: Cluster, isolated: PodClasses
-    ) -> Iterator[PolicyClass]:
-        if not pod.traits.attachment.enforced:
-            return
-        selecting = [policy for policy in policies if policy.selects(pod, cluster)]
-        for direction in DIRECTIONS:
-            with_rules = [policy for policy in selecting if policy.rules(direction)]
-            if with_rules and (self.tier.before_network_policy or direction not in isolated):
-                yield class_of(direction, with_rules, pod.ports)
+    def _add(self, of_node: _Elements, prefix: str, pod: Pod, one: TierClass) -> None:
+        element = Element((self._number(one),), sentence([pod.ref], ("selected by", one.policies)))
+        for a in pod.addresses:
+            of_node.setdefault(f"{prefix}{a.version}", {})[a,] = element
 
-    def _add_class(
-        self, elements: dict[str, dict[Key, Element]], policy_class: PolicyClass, pods: Iterable[Pod], number: int
-    ) -> None:
-        for pod in pods:
-            for a in pod.addresses:
-                element = Element((number,), sentence([pod.ref], ("selected by", policy_class.policies)))
-                elements[f"{self.tier.prefix}_{WAYS[policy_class.direction][0]}{a.version}"][a,] = element
+    def _number(self, one: TierClass) -> int:
+        rules = self._rules[one]
+        flags = OF_TIERS | (DENIES if one.denies else 0)
+        flags |= (HAS_RANGES if rules.has_ranges else 0) | (HAS_ANYWHERE if rules.anywhere else 0)
+        return flags | self._numbers[str(one)]
 
-    def _add_action(
-        self,
-        elements: dict[str, dict[Key, Element]],
-        policy_class: PolicyClass,
-        own: int,
-        match: Allow,
-        action: Action,
-        policy: str,
-        number: Callable[[Signature], int],
-        space: AddressSpace,
-    ) -> None:
-        assert match.peer is not None
-        way, word = WAYS[policy_class.direction]
-        key: Key = (own, number(match.peer))
-        suffix = "_all"
-        if match.protocol is not None:
-            suffix = "_ranges" if match.is_range else "_port"
-            key = (*key, match.protocol.lower(), Span(match.first, match.last) if match.is_range else match.first)
-        comment = sentence([action], (word, list(space.names[match.peer])), ("by", [policy]))
-        elements[f"{self.tier.prefix}_{way}{suffix}"][key] = Element((ACTION_NUMBERS[action],), comment)
+    def _actions(self, one: TierClass, space: AddressSpace, number: Callable[[Signature], int]) -> _Elements:
+        """Return the elements of a class for the identities of an address space.
 
+        An identity has elements only where its actions differ from what else the packet would find.
+        """
+        rules, own = self._rules[one], self._number(one)
+        way, word = WAYS[one.direction]
+        found: _Elements = {}
 
-def actions_of(
-    policy_class: PolicyClass,
-    policies: Mapping[str, TierPolicy],
-    peers: Mapping[str, PolicyPeers],
-    space: AddressSpace,
-) -> Iterator[tuple[Allow, Action, str]]:
-    """Yield the peers and ports of a class, each with the action of the first matching rule and its policy's key.
+        def put(suffix: str, key: Key, decided: Decided, peer: list[str]) -> None:
+            comment = sentence([decided.action], (word, peer), ("by", [decided.by or "the default"]))
+            found.setdefault(f"{way}_tiers_{suffix}", {})[key] = Element((ACTION_NUMBERS[decided.action],), comment)
 
-    No two overlap, with one exception: a peer without ports stands for the ports that no other item of the peer has.
-    """
-    whole: set[Signature | None] = set()
-    taken: defaultdict[tuple[Signature | None, Protocol | None], _Spans] = defaultdict(list)
-    for key in policy_class.policies:
-        rules = zip(peers[key].rules(policy_class.direction), policies[key].rules(policy_class.direction), strict=True)
-        for rule, written in rules:
-            for match in dict.fromkeys(allows_of(rule, policy_class, space)):
-                if match.peer in whole:
+        def put_ports(kinds: tuple[str, str], key: Key, protocol: str, spans: list[PortSpan], peer: list[str]) -> None:
+            for first, last, decided in spans:
+                if rules.has_ranges and first != last:
+                    put(kinds[1], (*key, protocol.lower(), Span(first, last)), decided, peer)
                     continue
-                if match.protocol is None:
-                    yield match, written.action, key
-                    whole.add(match.peer)
-                    continue
-                spans = taken[match.peer, match.protocol]
-                for first, last in _free((match.first, match.last), spans):
-                    yield Allow(match.peer, match.protocol, first, last), written.action, key
-                    spans.append((first, last))
+                for port in range(first, last + 1):
+                    put(kinds[0], (*key, protocol.lower(), port), decided, peer)
+
+        anywhere = rules.actions(frozenset())
+        default = Decided("deny" if one.denies else "allow")
+        whole = _every_port(default)
+        if rules.anywhere:
+            for protocol in PROTOCOLS:
+                spans = different(anywhere.ports[protocol], whole)
+                put_ports(("any_port", "any_ranges"), (own,), protocol, spans, ["anywhere"])
+        known: dict[frozenset[object], Actions] = {}
+        for signature in self._met(rules, space):
+            members = rules.relevant(signature)
+            if members not in known:
+                known[members] = rules.actions(members)
+            actions = known[members]
+            key: Key = (own, number(signature))
+            peer = list(space.names[signature])
+            alone = actions.other.action != default.action
+            if alone:
+                put("all", key, actions.other, peer)
+            for protocol in PROTOCOLS:
+                base = _every_port(actions.other) if alone else anywhere.ports[protocol]
+                put_ports(("port", "ranges"), key, protocol, different(actions.ports[protocol], base), peer)
+        return found
+
+    def _met(self, rules: ClassRules, space: AddressSpace) -> Iterator[Signature]:
+        """Yield the identities of an address space that the rules can tell from others."""
+        found: dict[Signature, None] = {}
+        for text in sorted(rules.peers):
+            found |= space.identities.get(text, {})
+        for name, protocol in sorted(rules.named):
+            found |= dict.fromkeys(signature for _, signature in space.resolved(name, protocol))
+        yield from found
 
 
-def _free(wanted: tuple[int, int], taken: _Spans) -> Iterator[tuple[int, int]]:
-    """Yield the parts of a span of ports that no taken span covers."""
-    first, end = max(wanted[0], EVERY_PORT[0]), wanted[1]
-    for low, high in sorted(taken):
-        if high < first or low > end:
-            continue
-        if first < low:
-            yield first, low - 1
-        first = high + 1
-    if first <= end:
-        yield first, end
+def _every_port(decided: Decided) -> tuple[PortSpan, ...]:
+    return (PortSpan(0, 65535, decided),)
+
+
+def _every(of_pod: PodTierClasses) -> Iterator[TierClass]:
+    yield from of_pod.classes.values()
+    if of_pod.own_node is not None:
+        yield of_pod.own_node

@@ -7,8 +7,8 @@ so no later tier sees it.
 
 The evaluator has the same tiers in ``netlab.policy.tiers``; ``tests/policy/test_tiers_agree.py`` compares both lists.
 
-A lab without policies of tiers has the ruleset of NetworkPolicy alone. Each tier with policies costs a selected side
-one map lookup for the class and at most three for the peer. Each change compiles all elements of a tier anew.
+A lab without policies of tiers has the ruleset of NetworkPolicy alone. ``tier_chains`` says what the others cost. Each
+change compiles all elements of tiers anew, and changes the elements that differ.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from collections.abc import Callable, Sequence
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import ClusterTier
 from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.types import Direction, Meta
 from netlab.verdicts import Action
 
-ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
-"""The number that a tier's maps hold for each action."""
+ACTION_NUMBERS: dict[str, int] = {"allow": 1, "deny": 2}
+"""The number that the maps of tiers hold for each action."""
 
 
 @frozen
@@ -79,15 +80,21 @@ class Tier:
     before_network_policy: bool
     policies: Callable[[Cluster], Sequence[TierPolicy]]
 
-    @property
-    def prefix(self) -> str:
-        """The prefix of the tier's sets and chains."""
-        return self.name.lower()
+
+def _policies_of(tier: ClusterTier) -> Callable[[Cluster], Sequence[TierPolicy]]:
+    def policies(cluster: Cluster) -> Sequence[TierPolicy]:
+        if not cluster.cluster_policies:
+            return ()
+        # Late, as most clusters have no such policies, and as that module imports this one.
+        from netlab.ruleset.cluster_policies import tier_policies
+
+        return tier_policies(cluster, tier)
+
+    return policies
 
 
-def _none(cluster: Cluster) -> Sequence[TierPolicy]:
-    return ()
-
-
-TIERS: tuple[Tier, ...] = (Tier("Admin", True, _none), Tier("Baseline", False, _none))
+TIERS: tuple[Tier, ...] = (
+    Tier("Admin", True, _policies_of("Admin")),
+    Tier("Baseline", False, _policies_of("Baseline")),
+)
 """All tiers beside NetworkPolicy, in the order in which they decide."""

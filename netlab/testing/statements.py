@@ -97,6 +97,11 @@ def _set_bits(match: re.Match[str]) -> Statement:
     return run
 
 
+def _has_class_bits(match: re.Match[str]) -> Statement:
+    bits, value = class_number(match[1]), class_number(match[2])
+    return lambda packet, _: _when(packet.registers["meta priority"] & bits == value)
+
+
 def _has_bits(match: re.Match[str]) -> Statement:
     register, bits, equal = match[1], int(match[2] or "0xffffffff", 16), match[3] == "=="
     return lambda packet, _: _when((packet.registers[register] & bits == 0) == equal)
@@ -277,6 +282,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...]
     for pattern, made in (
         (rf"{_REGISTER} set ({_FIELDS}) map @(\w+)", _set_from_map),
         (rf"{_REGISTER} set (none|0x[0-9a-f]+)", _set),
+        (r"meta priority & (\w+:\w+) == (\w+:\w+)", _has_class_bits),
         (rf"{_MARK} set {_MARK} ([&|]) (0x[0-9a-f]+)", _set_bits),
         (rf"{_MARK}(?: & (0x[0-9a-f]+))? (==|!=) 0x0", _has_bits),
         (rf"{_REGISTER} set jhash (ip6?) saddr \. th sport mod (\d+) seed (0x[0-9a-f]+)", _set_choice),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from netlab.objects.field_types import Choice, OneOf, Part, Parts, Raw, Root, Te
 from netlab.objects.fields import Fields
 from netlab.objects.kind import NETLAB_VERSION, Kind, every, get, register, unregister
 from netlab.objects.meta import STRICT_CLUSTER_METADATA, object_meta, open_document
+from netlab.objects.openapi import OpenApiShape
 from netlab.objects.shapes import Field, Shape
 from netlab.objects.types import Meta, Source
 
@@ -72,7 +73,7 @@ NOT_OF_TYPE = (
 def refused(data: dict[str, Any]) -> list[str]:
     """Return the errors of decoding that are about a type or the name of a field."""
     _, problems = decode([Document(data, Source("x.yaml", {"": 1}))])
-    said = ("must be a", "must be an", "unknown field", "Unsupported value", "must be a mapping")
+    said = ("must be a", "must be an", "must be of type", "unknown field", "Unsupported value", "must be a mapping")
     return [
         f"{p.path}: {p.message}"
         for p in problems
@@ -116,8 +117,8 @@ class Place:
 MEANS_MORE = {"restartPolicy": "Always", "type": "InternalIP", "controller": True}
 
 
-def example(field: Field[Any], kind: Kind) -> Any:
-    """Return a value of a field that its type allows."""
+def example(field: Field[Any], kind: Kind, to: Sequence[Any] = ()) -> Any:
+    """Return a value of a field that its type allows; ``to`` leads to a field inside that the value has."""
     if field.name == "apiVersion":
         return kind.api_version
     if field.name == "kind" and field is Root.kind:
@@ -130,9 +131,9 @@ def example(field: Field[Any], kind: Kind) -> Any:
         return MEANS_MORE[field.name]
     match field:
         case Part():
-            return filled(field.shape, kind)
+            return filled(field.shape, kind, to)
         case Parts():
-            return [filled(field.shape, kind)]
+            return [filled(field.shape, kind, to[1:])]
         case Whole():
             return field.values[0] if field.values else field.low or 1
         case Texts(pattern=pattern, values=values):
@@ -153,20 +154,33 @@ def example(field: Field[Any], kind: Kind) -> Any:
     return False
 
 
-def filled(shape: type[Shape], kind: Kind) -> dict[str, Any]:
-    """Return a mapping with every field."""
-    return {name: example(field, kind) for name, field in shape.fields.items() if not isinstance(field, Unread)}
+def filled(shape: type[Shape], kind: Kind, to: Sequence[Any] = ()) -> dict[str, Any]:
+    """Return a mapping with every field; of a mapping with exactly one field, the first on the path ``to``."""
+    names = [name for name, field in shape.fields.items() if not isinstance(field, Unread)]
+    if issubclass(shape, OpenApiShape) and shape.one_of:
+        names = [to[0] if to else names[0]]
+    return {name: example(shape.fields[name], kind, to[1:] if to and to[0] == name else ()) for name in names}
 
 
 def places(kind: Kind) -> Iterator[Place]:
     """Yield every field of a kind, in an object of its own."""
     assert kind.shape is not None
     # One of two fields is read, depending on the other one; a template of a Job that is numbered needs completions.
+    seen = set()
     for path, shape in kind.shape.walk():
+        # The declaration itself checks the fields of a custom resource, the same at each path.
+        if issubclass(shape, OpenApiShape) and shape in seen:
+            continue
+        seen.add(shape)
         for field in shape.fields.values():
-            data = filled(kind.shape, kind)
-            parts = [part for part in path.replace("[]", ".0").split(".") if part]
-            yield Place(data, tuple(int(part) if part == "0" else part for part in parts), field)
+            to = _keys(path)
+            yield Place(filled(kind.shape, kind, (*to, field.name)), to, field)
+
+
+def _keys(path: str) -> tuple[Any, ...]:
+    """Return the keys of a path of ``Shape.walk``."""
+    parts = [part for part in path.replace("[]", ".0").split(".") if part]
+    return tuple(int(part) if part == "0" else part for part in parts)
 
 
 def holder(data: Any, path: tuple[Any, ...]) -> Any:
@@ -220,7 +234,12 @@ def test_a_schema_takes_what_is_right(kind: Kind) -> None:
 def _any_of(kind: Kind, place: Place) -> list[Any]:
     assert kind.shape is not None
     named = ".".join("[]" if part == 0 else part for part in place.path).replace(".[]", "[]")
-    return [names for path, shape in kind.shape.walk() if path == named for names in shape.any_of]
+    shapes = [shape for path, shape in kind.shape.walk() if path == named]
+    return [
+        names
+        for shape in shapes
+        for names in (shape.fields if issubclass(shape, OpenApiShape) and shape.one_of else (), *shape.any_of)
+    ]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.shape and kind.shape.strict], ids=lambda k: k.name)
@@ -228,9 +247,8 @@ def test_an_unknown_field_is_refused_by_both(kind: Kind) -> None:
     """In every mapping of a strict kind that netlab reads."""
     assert kind.shape is not None
     for path, shape in kind.shape.walk():
-        data = filled(kind.shape, kind)
-        parts = [part for part in path.replace("[]", ".0").split(".") if part]
-        holder(data, tuple(int(part) if part == "0" else part for part in parts))["nosuch"] = 1
+        data = filled(kind.shape, kind, _keys(path))
+        holder(data, _keys(path))["nosuch"] = 1
         unknown = any("unknown field" in message for message in refused(data))
 
         assert unknown == shape.strict

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Set
 
-from netlab.ruleset import policy_chains, tiers
+from netlab.ruleset import policy_chains
 from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.fragment import NETLAB, ElementUpdater, Fragment, Layout, Stores
 from netlab.ruleset.policy_elements import PolicyElements
 from netlab.ruleset.tables import Parts
-from netlab.ruleset.tier_chains import tier_sets
+from netlab.ruleset.tier_chains import CLASSES, tier_sets
 
 
 class _NoElements:
@@ -27,21 +27,14 @@ def _updater(layout: Layout, stores: Stores) -> ElementUpdater:
 
 
 def _variant(layout: Layout, filled: Set[str]) -> Hashable:
-    """Return the names of the tiers that have a class for some pod; None if nothing enforces policies."""
-    if layout.policy.enforcement != "all":
-        return None
-    ways = [f"{way}{f}" for way in ("in", "eg") for f in layout.families]
-    return tuple(tier.name for tier in tiers.TIERS if any(f"{tier.prefix}_{way}" in filled for way in ways))
+    """Say whether some pod has a class of tiers; None if nothing enforces policies."""
+    return CLASSES in filled if layout.policy.enforcement == "all" else None
 
 
-def _declare(layout: Layout, names: Hashable) -> Parts:
-    used = [tier for tier in tiers.TIERS if isinstance(names, tuple) and tier.name in names]
+def _declare(layout: Layout, tiers: Hashable) -> Parts:
     return Parts(
-        (
-            *policy_chains.sets(layout.families, layout.policy),
-            *(s for tier in used for s in tier_sets(tier, layout.families)),
-        ),
-        tuple(policy_chains.chains(layout.families, layout.policy, used, layout.node_ports)),
+        (*policy_chains.sets(layout.families, layout.policy), *(tier_sets(layout.families) if tiers else ())),
+        tuple(policy_chains.chains(layout.families, layout.policy, bool(tiers), layout.node_ports)),
     )
 
 

@@ -169,7 +169,8 @@ class Model:
         return protocol == half.flow.protocol and port is not None and first <= port <= last
 
     def named_port(self, name: str, half: Half) -> bool:
-        return (name, half.flow.protocol, half.flow.port) in container_ports(half.flow.destination)
+        """Say whether the destination's first port of a name and the flow's protocol has the flow's number."""
+        return _first_port(half.flow.destination, name, half.flow.protocol) == half.flow.port
 
     def is_known(self, item: Spec) -> bool:
         ((_, content),) = item.items()
@@ -178,12 +179,14 @@ class Model:
     # --- NetworkPolicy --------------------------------------------------------------------------------------------
 
     def network_policies(self, documents: Sequence[Document], half: Half) -> bool | None:
-        """Return whether the NetworkPolicies that isolate a pod in a direction allow; None if none does."""
-        if of_node(half.other) == half.pod.node:
-            return None
+        """Return whether the NetworkPolicies that isolate a pod in a direction allow; None if none does.
+
+        They always allow what a pod and its own node send one another.
+        """
         isolating = list(isolating_specs(documents, half.pod, half.direction))
-        rules = [rule for spec in isolating for rule in spec.get(half.direction) or ()]
-        return any(self._np_rule(rule, half) for rule in rules) if isolating else None
+        if not isolating or of_node(half.other) == half.pod.node:
+            return True if isolating else None
+        return any(self._np_rule(rule, half) for spec in isolating for rule in spec.get(half.direction) or ())
 
     def _np_rule(self, rule: Spec, half: Half) -> bool:
         peers, ports = rule.get(FROM[half.direction]), rule.get("ports")
@@ -235,6 +238,11 @@ def numbers(kind: str, content: Spec) -> tuple[str, int, int]:
 def container_ports(end: object) -> list[tuple[str, str, int]]:
     """Return name, protocol and number of a pod's container ports."""
     return [(port.name, port.protocol, port.port) for port in end.ports] if isinstance(end, Pod) else []
+
+
+def _first_port(end: object, name: str, protocol: str) -> int:
+    """Return the number of a pod's first container port of a name and protocol; 0 if it has none."""
+    return next((one for of, its, one in container_ports(end) if (of, its) == (name, protocol)), 0)
 
 
 def contains(network: str, address: str) -> bool:
@@ -291,6 +299,5 @@ def _np_port(port: Spec, flow: Flow) -> bool:
     if protocol != flow.protocol or flow.port is None:
         return False
     if isinstance(number, str):
-        own = container_ports(flow.destination)
-        return next((one for name, of, one in own if (name, of) == (number, protocol)), None) == flow.port
+        return _first_port(flow.destination, number, protocol) == flow.port
     return number is None or bool(number <= flow.port <= port.get("endPort", number))

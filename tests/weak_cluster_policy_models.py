@@ -426,6 +426,12 @@ class ARangeExcludesItsEnd(Model):
 
 
 @weak(upstream=False)
+class ANamedPortIsEveryPortOfTheName(Model):
+    def named_port(self, name: str, half: Half) -> bool:
+        return (name, half.flow.protocol, half.flow.port) in container_ports(half.flow.destination)
+
+
+@weak(upstream=False)
 class ANamedPortIsANumber(Model):
     def named_port(self, name: str, half: Half) -> bool:
         own = container_ports(half.flow.destination)

@@ -82,6 +82,13 @@ PORTS: Several = (
     ),
     Edge(
         53,
+        "of two container ports of one name and protocol the first",
+        (((admin("Deny ns *: web"),), {"80": PODS_TO_A, "81": "", "80/UDP": PODS_TO_A}),),
+        chosen=True,
+        ports={"x/a": ("web=80/TCP", "web=81/TCP", "web=80/UDP")},
+    ),
+    Edge(
+        53,
         "a named port that no pod has matches nothing",
         (((admin("Deny ns *: nobody", "Accept ns *"),), {"80": "", "81": ""}),),
         chosen=True,

@@ -163,10 +163,9 @@ def _side(policies: Sequence[Ruled], under: Beneath, direction: str, end: str, o
     admin = _first(policies, "Admin", direction, end, other, cell)
     if admin in ("Accept", "Deny"):
         return admin == "Accept"
-    # A NetworkPolicy does not judge what a pod and its own node send one another.
-    of_node = other in HOST_PODS and NODE_OF[other] == NODE_OF[end]
-    if direction in under.isolates and end in ("x/a", "x/b") and not of_node:
-        return under.allows
+    if direction in under.isolates and end in ("x/a", "x/b"):
+        # A NetworkPolicy allows what a pod and its own node send one another.
+        return under.allows or (other in HOST_PODS and NODE_OF[other] == NODE_OF[end])
     return _first(policies, "Baseline", direction, end, other, cell) != "Deny"
 
 

@@ -17,6 +17,7 @@ from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Ruling
+from netlab.policy.matching import container_port
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import Reads, Tier
 
@@ -101,9 +102,7 @@ def _port_matches(rule: ClusterRule, flow: Flow) -> bool:
 
 def _has(port: PolicyPort, flow: Flow) -> bool:
     if isinstance(port.port, str):
-        end = flow.destination
-        own = end.ports if isinstance(end, Pod) else ()
-        return any((one.name, one.protocol, one.port) == (port.port, flow.protocol, flow.port) for one in own)
+        return flow.port is not None and container_port(flow.destination, port.port, flow.protocol) == flow.port
     if port.protocol != flow.protocol or port.port is None or flow.port is None:
         return False
     return port.port <= flow.port <= (port.end_port or port.port)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from netlab.cluster import Cluster
@@ -42,9 +43,15 @@ class Written(NamedTuple):
 
 
 class Model:
-    """The judge; ``judge(documents, cluster, flows)`` returns the verdict of each flow."""
+    """The judge; ``judge(documents, cluster, flows)`` returns the verdict of each flow.
+
+    ``settings`` are those of ``spec.policy``: of cluster-wide policies, and ``ownNode``.
+    """
+
+    settings: Spec = MappingProxyType({})
 
     def __call__(self, documents: Sequence[Document], cluster: Cluster, flows: Sequence[Flow]) -> list[str]:
+        self.settings = next(d.data["spec"].get("policy", {}) for d in documents if d.kind == "Topology")
         return [self.verdict(documents, cluster, flow) for flow in flows]
 
     def verdict(self, documents: Sequence[Document], cluster: Cluster, flow: Flow) -> str:
@@ -82,6 +89,10 @@ class Model:
         beneath = self.network_policies(documents, half)
         if beneath is not None:
             return beneath
+        if self.settings.get("baseline") == "unselected-pods":
+            others = half._replace(direction="egress" if half.direction == "ingress" else "ingress")
+            if self.network_policies(documents, others) is not None:
+                return True
         return self.tier(documents, "Baseline", half) != "Deny"
 
     def tier(self, documents: Sequence[Document], tier: str, half: Half) -> str:
@@ -97,7 +108,8 @@ class Model:
 
     def ordered(self, policies: Iterable[Written]) -> list[Written]:
         """Return policies in their order: a BaselineAdminNetworkPolicy, then by priority, then by name."""
-        return sorted(policies, key=lambda one: (one.spec.get("priority", -1), one.name, one.kind))
+        singleton = 1001 if self.settings.get("baselineAdmin") == "last" else -1
+        return sorted(policies, key=lambda one: (one.spec.get("priority", singleton), one.name, one.kind))
 
     def rules(self, policy: Written, direction: str) -> Sequence[Spec]:
         return policy.spec.get(direction) or ()
@@ -181,10 +193,11 @@ class Model:
     def network_policies(self, documents: Sequence[Document], half: Half) -> bool | None:
         """Return whether the NetworkPolicies that isolate a pod in a direction allow; None if none does.
 
-        They always allow what a pod and its own node send one another.
+        They always allow what a node sends its own pods, and by default what a pod sends its own node.
         """
         isolating = list(isolating_specs(documents, half.pod, half.direction))
-        if not isolating or of_node(half.other) == half.pod.node:
+        enforced = half.direction == "egress" and self.settings.get("ownNode") == "enforce"
+        if not isolating or (of_node(half.other) == half.pod.node and not enforced):
             return True if isolating else None
         return any(self._np_rule(rule, half) for spec in isolating for rule in spec.get(half.direction) or ())
 

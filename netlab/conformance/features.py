@@ -30,7 +30,7 @@ class Feature:
 
     - ``mode``: the mode in which they are asked by default; ``joins_nodes``: other modes must join nodes too.
     - ``sets``: the sets of named cases, each by the beginning of their names.
-    - ``random`` and ``with_services``: random cases, and those with Services; None if there are none.
+    - ``random`` and ``with_services``: random cases, and those with Services.
     - ``base``: the documents of the lab that the packets judge begins with.
     """
 
@@ -39,13 +39,17 @@ class Feature:
     joins_nodes: bool
     sets: Mapping[str, Cases]
     random: RandomCases
-    with_services: RandomCases | None
+    with_services: RandomCases
     base: Callable[[str], Sequence[Document]]
     unjudged: tuple[Unjudged, ...]
 
 
 def _base(mode: str) -> Sequence[Document]:
     return base_cluster(mode=mode)
+
+
+def _sets_with_services(count: int, seed: int, mode: str) -> Iterator[Case]:
+    return service_cases.cases(count, seed, mode, random_sets.stage)
 
 
 NETWORK_POLICY = Feature(
@@ -68,7 +72,7 @@ CLUSTER_NETWORK_POLICY = Feature(
         "product/": cluster_product.cases,
     },
     random=random_sets.cases,
-    with_services=None,
+    with_services=_sets_with_services,
     base=clusters.cluster,
     unjudged=cluster_edges.UNJUDGED,
 )

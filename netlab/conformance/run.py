@@ -41,7 +41,7 @@ class Selection:
       feature: the feature whose cases are judged.
 
     Raises:
-      UsageError: if the feature has no such cases.
+      UsageError: if the mode does not suit the feature.
     """
 
     globs: tuple[str, ...] = ()
@@ -55,8 +55,6 @@ class Selection:
     feature: Feature = NETWORK_POLICY
 
     def __post_init__(self) -> None:
-        if self.services and self.feature.with_services is None:
-            raise UsageError(f"--services: {self.feature.name} has no random cases with Services")
         if self.feature.joins_nodes and not modes.of(self.mode_of_cases).transport.joins_nodes:
             raise UsageError(f"{self.feature.name} needs two nodes, and the mode {self.mode_of_cases!r} joins no nodes")
 
@@ -69,7 +67,7 @@ class Selection:
         """Yield the cases in their order."""
         feature, mode = self.feature, self.mode_of_cases
         named = chain.from_iterable(cases(mode) for start, cases in feature.sets.items() if self._may_name(start))
-        random = feature.with_services if self.services and feature.with_services else feature.random
+        random = feature.with_services if self.services else feature.random
         made = random(self.random, self.seed, mode)
         some = [glob for glob in self.globs if glob.startswith("random/")]
         found = chain(chosen(named, self.globs), chosen(made, some))

@@ -6,6 +6,7 @@ Names of policies are drawn, and priorities are few, so that many policies of a 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from random import Random
 
@@ -14,6 +15,7 @@ from netlab.conformance.base_cluster import ADDRESSES, HOST, HOST_ADDRESS
 from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.cluster_policies.clusters import HOST_PODS, PODS, cluster
 from netlab.conformance.cluster_policies.shorthand import OLD, Policy, Version
+from netlab.conformance.shorthand import Data
 from netlab.objects.cluster_policies import ClusterTier
 from netlab.objects.types import Document
 
@@ -36,6 +38,11 @@ _NAMED = ("web", "dns", "nobody")
 _PORTS_ASKED = (
     *(("TCP", 80), ("TCP", 81), ("TCP", 82), ("UDP", 53), ("UDP", 80), ("SCTP", 80), ("ICMP", None), ("ICMP", None)),
 )
+_SETTINGS = {
+    "baseline": ("per-direction", "per-direction", "unselected-pods"),
+    "baselineAdmin": ("first", "last"),
+    "ownNode": ("allow", "allow", "enforce"),
+}
 # The number of ports that a case asks, each in one family.
 _ASKED = 5
 
@@ -60,7 +67,14 @@ def stage(rng: Random, mode: str) -> Stage:
     beneath = [random_cases.policy_of(rng, f"{rng.choice('xyz')}/n{i}") for i in range(rng.choice((0, 0, 1, 1, 2)))]
     asked = [(*rng.choice(_PORTS_ASKED), rng.choice((4, 4, 6))) for _ in range(_ASKED)]
     cells = [Cell(*pair, *one) for pair in product(_SOURCES, _DESTINATIONS) for one in asked]
-    return Stage("in force", (*base, *policies, *beneath), dict.fromkeys(cells))
+    settings = {name: rng.choice(values) for name, values in _SETTINGS.items()}
+    first, *others = base
+    return Stage("in force", (with_settings(first, settings), *others, *policies, *beneath), dict.fromkeys(cells))
+
+
+def with_settings(topology: Document, settings: Data) -> Document:
+    """Return a Topology with settings of ``spec.policy``."""
+    return replace(topology, data={**topology.data, "spec": {**topology.data["spec"], "policy": settings}})
 
 
 def _policies(rng: Random) -> Iterator[Document]:

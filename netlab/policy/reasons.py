@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
+from netlab.objects.cluster_policies import ClusterPolicy, ClusterRule
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.problems import some
 from netlab.verdicts import Expected
@@ -85,7 +86,7 @@ def named(*policies: NetworkPolicy) -> str:
     return f"{kind} {', '.join(policy.meta.key for policy in policies[:_FEW])}{more}"
 
 
-def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
+def where(policy: NetworkPolicy | ClusterPolicy, rule: Rule | ClusterRule | None = None) -> str:
     """Return `` (FILE:LINE)`` of a policy or of one of its rules; "" if the line is not known."""
     line = (rule.line or policy.source.line(rule.path)) if rule else policy.source.line()
     return f" ({policy.source.file}:{line})" if line else ""

@@ -208,6 +208,69 @@ _SERVICES: tuple[dict[str, Any], ...] = (
     },
 )
 
+_SELECTOR = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "team", "operator": "In", "values": ["a"]}]}
+_IN_NAMESPACES = {"pods": {"namespaceSelector": _SELECTOR, "podSelector": {}}}
+_TO = [
+    {"namespaces": _SELECTOR},
+    _IN_NAMESPACES,
+    {"networks": ["10.0.0.0/8", "fd00::/8"]},
+    {"nodes": {}},
+]
+_NAMED: dict[str, Any] = {"to": [{"domainNames": ["*.example.com", "db.example.com."]}]}
+_NUMBERS = [
+    {"tcp": {"destinationPort": {"number": 80}}},
+    {"udp": {"destinationPort": {"range": {"start": 1, "end": 90}}}},
+]
+_ADMIN_PORTS = [{"portNumber": {"port": 80}}, {"portRange": {"protocol": "UDP", "start": 1, "end": 90}}]
+_CLUSTER_WIDE: tuple[dict[str, Any], ...] = (
+    *(
+        {
+            "apiVersion": f"policy.networking.k8s.io/{version}",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": "cluster-wide"},
+            "spec": {
+                "tier": tier,
+                "priority": 7,
+                "subject": {"namespaces": _SELECTOR},
+                "ingress": [
+                    {
+                        "name": "first",
+                        "action": "Pass",
+                        "from": [_IN_NAMESPACES, {"namespaces": {}}],
+                        "protocols": [*_NUMBERS, {"destinationNamedPort": "web"}],
+                    }
+                ],
+                "egress": [{"action": "Deny", "to": _TO, "protocols": _NUMBERS}, {"action": "Accept", **_NAMED}],
+            },
+            "status": {"conditions": []},
+        }
+        for version, tier in (("v1beta1", "Admin"), ("v1alpha2", "Baseline"))
+    ),
+    {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "AdminNetworkPolicy",
+        "metadata": {"name": "anp"},
+        "spec": {
+            "priority": 1,
+            "subject": _IN_NAMESPACES,
+            "ingress": [
+                {"action": "Deny", "from": [{"namespaces": {}}], "ports": [*_ADMIN_PORTS, {"namedPort": "web"}]}
+            ],
+            "egress": [{"action": "Pass", "to": _TO, "ports": _ADMIN_PORTS}, {"action": "Allow", **_NAMED}],
+        },
+    },
+    {
+        "apiVersion": "policy.networking.k8s.io/v1alpha1",
+        "kind": "BaselineAdminNetworkPolicy",
+        "metadata": {"name": "default"},
+        "spec": {
+            "subject": {"namespaces": {}},
+            "ingress": [{"action": "Allow", "from": [_IN_NAMESPACES], "ports": _ADMIN_PORTS}],
+            "egress": [{"action": "Deny", "to": _TO}],
+        },
+    },
+)
+
 TEMPLATES: tuple[dict[str, Any], ...] = (
     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {"team": "a"}}},
     {
@@ -330,11 +393,12 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
         "metadata": {"name": "cnp", "namespace": "shop"},
         "spec": {"endpointSelector": {"matchLabels": {"k8s:app": "web"}}},
     },
+    *_CLUSTER_WIDE,
     {
-        "apiVersion": "policy.networking.k8s.io/v1alpha1",
-        "kind": "AdminNetworkPolicy",
-        "metadata": {"name": "anp"},
-        "spec": {"priority": 1, "subject": {"namespaces": {}}, "ingress": [{"action": "Deny", "from": []}]},
+        "apiVersion": "networking.k8s.aws/v1alpha1",
+        "kind": "ClusterNetworkPolicy",
+        "metadata": {"name": "another-api"},
+        "spec": {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [{"action": "Deny"}]},
     },
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "v"}},
     *_SERVICES,

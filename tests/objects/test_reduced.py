@@ -176,6 +176,61 @@ spec:
   - {{}}
   egress: [{{to: [{{podSelector: {{matchExpressions: [{{key: x, operator: Exists}}]}}}}]}}]
 """,
+    "ClusterNetworkPolicy": f"""\
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata:
+  name: p
+{META}status: {{conditions: [{{message: {SECRET}}}]}}
+spec:
+  tier: Baseline
+  priority: 7
+  subject:
+    pods:
+      namespaceSelector: {{matchLabels: {{team: a}}}}
+      podSelector: {{matchExpressions: [{{key: a, operator: In, values: [b]}}]}}
+  ingress:
+  - name: first
+    action: Pass
+    from:
+    - namespaces: {{matchLabels: {{team: b}}}}
+    - pods: {{podSelector: {{}}}}
+    protocols:
+    - tcp: {{destinationPort: {{number: 80}}}}
+    - udp: {{destinationPort: {{range: {{start: 1, end: 2}}}}}}
+    - destinationNamedPort: http
+  egress:
+  - action: Accept
+    to: [{{networks: [10.0.0.0/8, 'fd00::/8']}}, {{nodes: {{matchLabels: {{zone: a}}}}}}, {{domainNames: [a.example]}}]
+    protocols: [{{sctp: {{destinationPort: {{number: 81}}}}}}]
+""",
+    "AdminNetworkPolicy": f"""\
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: AdminNetworkPolicy
+metadata:
+  name: p
+{META}status: {{conditions: [{{message: {SECRET}}}]}}
+spec:
+  priority: 7
+  subject: {{namespaces: {{matchLabels: {{team: a}}}}}}
+  ingress:
+  - action: Deny
+    from: [{{pods: {{namespaceSelector: {{}}, podSelector: {{matchLabels: {{app: web}}}}}}}}]
+    ports: [{{portNumber: {{port: 80}}}}, {{portRange: {{protocol: UDP, start: 1, end: 2}}}}, {{namedPort: http}}]
+  egress:
+  - {{action: Allow, to: [{{networks: [10.1.2.3/8]}}, {{nodes: {{}}}}, {{domainNames: ['*.example.com']}}]}}
+""",
+    "BaselineAdminNetworkPolicy": f"""\
+apiVersion: policy.networking.k8s.io/v1alpha1
+kind: BaselineAdminNetworkPolicy
+metadata:
+  name: default
+{META}status: {{conditions: [{{message: {SECRET}}}]}}
+spec:
+  subject: {{namespaces: {{}}}}
+  ingress: [{{name: all, action: Deny, from: [{{namespaces: {{}}}}]}}]
+  egress: [{{action: Allow, to: [{{networks: ['::/0']}}], ports: [{{portNumber: {{protocol: SCTP, port: 1}}}}]}}]
+""",
     "Topology": f"""\
 apiVersion: netlab/v1alpha1
 kind: Topology

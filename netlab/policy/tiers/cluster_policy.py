@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.errors import Problem, printable
-from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, is_named
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
@@ -106,10 +106,13 @@ class ClusterPolicyTier(Tier):
         return to_deny(self._tier, decision, side)
 
     def warnings(self, cluster: Cluster) -> Iterator[Problem]:
-        if cluster.cluster_policies:
-            from netlab.policy.tiers.cluster_policy_warnings import warnings
+        if policies := self.policies(cluster):
+            from netlab.policy.cluster_policy_order import order_warnings
+            from netlab.policy.cluster_policy_warnings import warnings
 
-            yield from warnings(cluster, self)
+            for policy in policies:
+                yield from warnings(cluster, policy)
+            yield from order_warnings(cluster, self)
 
 
 class NumberedRule(NamedTuple):
@@ -229,16 +232,12 @@ def _matches_other(cluster: Cluster, peer: ClusterPeer, other: Endpoint | None, 
         return any(prefix.version == address.version and address in prefix for prefix in peer.networks)
     if peer.nodes is not None:
         return any(address in node.addresses and peer.nodes.matches(node.labels) for node in _nodes(cluster, other))
-    return isinstance(other, Host) and any(_is_named(other, name) for name in peer.domain_names)
+    return isinstance(other, Host) and any(
+        is_named(host, name) for host in other.hostnames for name in peer.domain_names
+    )
 
 
 def _nodes(cluster: Cluster, other: Endpoint | None) -> Sequence[Node]:
     if isinstance(other, Node):
         return (other,)
     return (cluster.node(other.node),) if isinstance(other, Pod) and other.host_network else ()
-
-
-def _is_named(host: Host, name: str) -> bool:
-    wanted = name.lower().rstrip(".")
-    names = [one.lower().rstrip(".") for one in host.hostnames]
-    return any(one.endswith(wanted[1:]) and one != wanted[2:] if wanted[0] == "*" else one == wanted for one in names)

@@ -1,4 +1,4 @@
-"""Warnings about a tier of cluster-wide policies."""
+"""Warnings about the order of cluster-wide policies: rules never reached, and equal priorities that matter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from netlab.errors import Problem
 from netlab.policy.tiers.tier import Tier
 
 
-def warnings(cluster: Cluster, tier: Tier) -> Iterator[Problem]:
+def order_warnings(cluster: Cluster, tier: Tier) -> Iterator[Problem]:
     """Yield warnings about the policies of a tier: legal and surely not intended."""
     yield from ()

@@ -18,6 +18,7 @@ from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterR
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
+from netlab.policy.matching import container_port
 from netlab.policy.reasons import where
 from netlab.policy.tiers.cluster_peers import cluster_peers
 from netlab.policy.tiers.networkpolicy import isolating
@@ -212,8 +213,7 @@ def port_matches(rule: ClusterRule, protocol: str, port: int | None, end: Endpoi
 
 def _has(one: PolicyPort, protocol: str, port: int | None, end: Endpoint | None) -> bool:
     if isinstance(one.port, str):
-        own = end.ports if isinstance(end, Pod) else ()
-        return any((named.name, named.protocol, named.port) == (one.port, protocol, port) for named in own)
+        return port is not None and container_port(end, one.port, protocol) == port
     if one.protocol != protocol or one.port is None or port is None:
         return False
     return one.port <= port <= (one.end_port or one.port)

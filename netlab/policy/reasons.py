@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
-from netlab.objects.cluster_policies import ClusterPolicy, ClusterRule
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.problems import some
 from netlab.verdicts import Expected
+
+if TYPE_CHECKING:
+    from netlab.objects.cluster_policies import ClusterPolicy, ClusterRule
 
 # A reason names at most so many policies, as each pair has a reason and it is one line.
 _FEW = 10

@@ -71,7 +71,7 @@ class AdminPorts(RuleShape):
 
 def decode_port(decoder: Decoder, fields: Fields) -> Port:
     """Decode one item of ``ports``."""
-    named = named_port(fields, _Port.named.name)
+    named = named_port(fields, _Port.named)
     if named is not None:
         return named
     number = _Port.number.find(fields)

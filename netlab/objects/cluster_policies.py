@@ -19,6 +19,17 @@ ClusterTier = Literal["Admin", "Baseline"]
 """The tiers of cluster-wide policies: ``Admin`` decides before NetworkPolicy, ``Baseline`` after it."""
 
 
+def is_named(host: str, pattern: str) -> bool:
+    """Say whether a name of ``domainNames`` stands for a host's name.
+
+    ``*.`` stands for one or more labels. Case and a trailing dot do not count.
+    """
+    name, wanted = host.lower().rstrip("."), pattern.lower().rstrip(".")
+    if not wanted.startswith("*."):
+        return name == wanted
+    return name.endswith(wanted[1:]) and name != wanted[1:]
+
+
 @frozen
 class PodsPeer:
     """Pods by the labels of their namespaces and their own; None matches every namespace, or every pod.
@@ -28,6 +39,11 @@ class PodsPeer:
 
     namespaces: LabelSelector | None = None
     pods: LabelSelector | None = None
+
+    def __str__(self) -> str:
+        """Return the selectors as text: ``namespaces team=a``, or ``pods app=web of namespaces <all>``."""
+        namespaces = f"namespaces {self.namespaces or LabelSelector()}"
+        return namespaces if self.pods is None else f"pods {self.pods} of {namespaces}"
 
 
 @frozen

@@ -13,13 +13,15 @@ from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import go_prefix
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
-from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape
+from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape, SelectorShape
 from netlab.objects.fields import Fields, forbidden, invalid
+from netlab.objects.kind import Column
 from netlab.objects.label_selectors import label_selector
 from netlab.objects.meta import object_meta, open_document
-from netlab.objects.openapi import Array, blocks_rules
+from netlab.objects.openapi import Array, String, blocks_rules
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
+from netlab.objects.shapes import Field
 from netlab.objects.types import Document, Prefix
 from netlab.verdicts import Action
 
@@ -31,6 +33,15 @@ _NOT_CHECKED = (
 )
 _EVERY_ADDRESS = ClusterPeer(networks=(IPv4Network("0.0.0.0/0"), IPv6Network("::/0")))
 _EVERY_POD = ClusterPeer(pods=PodsPeer())
+
+
+COLUMNS = (
+    Column("SUBJECT", lambda one: str(one.subject), wide=True),
+    Column("INGRESS", lambda one: str(len(one.ingress)), wide=True),
+    Column("EGRESS", lambda one: str(len(one.egress)), wide=True),
+    Column("WRITTEN", lambda one: one.source.place() or one.source.file, wide=True),
+)
+"""The columns of ``netlab get -o wide`` for each kind: the subject, the number of rules, and the place."""
 
 
 class Port(NamedTuple):
@@ -97,10 +108,11 @@ class Decoder:
             self._document.source,
         )
         self.variant.check(self, self.root, meta.name)
-        if not blocked:
-            for path, at, message in self._rule_errors:
-                self.report.error(path, message, at=at)
-        elif self._rule_errors:
+        wrong = {problem.path for problem in self.report.problems}
+        broken = [one for one in self._rule_errors if one[0] not in wrong]
+        for path, at, message in broken if not blocked else ():
+            self.report.error(path, message, at=at)
+        if broken and blocked:
             self.report.error("", _NOT_CHECKED)
         return policy, self.report.problems
 
@@ -115,6 +127,7 @@ class Decoder:
         if pods is None:
             return None
         where = PodsShape.namespaces.find(pods)
+        self._warn_of_null(pods, PodsShape.namespaces, "every namespace")
         return PodsPeer(None if where is None else self._selector(where), self._selector(PodsShape.pods.read(pods)))
 
     def _selector(self, fields: Fields) -> LabelSelector:
@@ -122,7 +135,30 @@ class Decoder:
         # The schema has reported it.
         if any(path.startswith((f"{fields.path}.", f"{fields.path}[")) for path in errors):
             return LabelSelector()
-        return label_selector(fields)
+        found = label_selector(self._without_nulls(fields))
+        if found == LabelSelector():
+            for field in (SelectorShape.match_labels, SelectorShape.match_expressions):
+                self._warn_of_null(fields, field, "every label")
+        return found
+
+    def _without_nulls(self, fields: Fields) -> Fields:
+        """Return a selector without labels that are null: the API server drops them."""
+        labels = fields.data.get(SelectorShape.match_labels.name)
+        dropped = [key for key, value in labels.items() if value is None] if isinstance(labels, dict) else []
+        if not dropped:
+            return fields
+        for key in dropped:
+            self._warn_of(f"{SelectorShape.match_labels.at(fields)}.{key}", "every value, and no label")
+        left = {key: value for key, value in labels.items() if value is not None}  # type: ignore[union-attr]
+        return Fields(self.report, {**fields.data, SelectorShape.match_labels.name: left}, fields.path)
+
+    def _warn_of_null(self, fields: Fields, field: Field[Any], meaning: str) -> None:
+        if field.null(fields):
+            self._warn_of(field.at(fields), meaning)
+
+    def _warn_of(self, path: str, meaning: str) -> None:
+        message = f"null means {meaning}: give it a value, or leave it out if that is intended"
+        self.report.warn(path, message, "null-means-all")
 
     def _rules(self, spec: Fields, direction: Array) -> tuple[ClusterRule, ...]:
         found = (self._rule(fields, direction) for fields in direction.read(spec))
@@ -133,7 +169,8 @@ class Decoder:
         shape: Any = direction.shape
         written = shape.action.read(fields)
         action = self.variant.actions.get(written, "deny")
-        peers = tuple(self._peer(one, written) for one in shape.peers.read(fields))
+        peers = tuple(self._peer(one, written, shape.peers.shape) for one in shape.peers.read(fields))
+        self._warn_of_null(fields, shape.ports, "every port of every protocol")
         ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
         named = any(one.port is not None and isinstance(one.port.port, str) for one in ports)
         if named and any(peer.pods is None for peer in peers):
@@ -149,17 +186,19 @@ class Decoder:
             return None
         return ClusterRule(action, peers, left, name, fields.path, line)
 
-    def _peer(self, fields: Fields, action: str) -> ClusterPeer:
+    def _peer(self, fields: Fields, action: str, shape: Any) -> ClusterPeer:
         pods = self._pods(fields)
         if pods is not None:
             return ClusterPeer(pods)
         nodes = EgressPeerShape.nodes.find(fields)
         if nodes is not None:
             return ClusterPeer(nodes=self._selector(nodes))
-        hosts = tuple(name for _, name in _texts(fields, "domainNames"))
-        if hosts and self.variant.actions.get(action) not in ("allow", None):
-            allow = next(word for word, meaning in self.variant.actions.items() if meaning == "allow")
-            fields.error("domainNames", forbidden(f"may only be used with the action {allow}"))
+        hosts: tuple[str, ...] = ()
+        if "domainNames" in shape.fields:
+            hosts = tuple(name for _, name in shape.domain_names.read(fields))
+            if hosts and self.variant.actions.get(action) not in ("allow", None):
+                allow = next(word for word, meaning in self.variant.actions.items() if meaning == "allow")
+                shape.domain_names.error(fields, forbidden(f"may only be used with the action {allow}"))
         networks = [self._network(*one) for one in EgressPeerShape.networks.read(fields)]
         return ClusterPeer(None, tuple(one for one in networks if one is not None), None, hosts)
 
@@ -170,23 +209,16 @@ class Decoder:
         return prefix
 
 
-def _texts(fields: Fields, name: str) -> list[tuple[str, str]]:
-    """Return the strings of a list that not every kind declares."""
-    value = fields.data.get(name)
-    items = enumerate(value if isinstance(value, list) else ())
-    return [(f"{fields.at(name)}[{index}]", item) for index, item in items if isinstance(item, str)]
-
-
-def named_port(fields: Fields, name: str) -> Port | None:
+def named_port(fields: Fields, field: String) -> Port | None:
     """Return the port of a field that names a container port, None if the field is absent."""
-    written = fields.data.get(name)
-    if not isinstance(written, str):
+    if not field.has(fields):
         return None
-    if not written:
+    written = field.read(fields)
+    if field.missing(fields):
         # An implementation reads it as an item without a port.
-        fields.error(name, invalid(written, "must be the name of a container port"))
+        field.error(fields, invalid(written, "must be the name of a container port"))
     for message in names.port_name(written) if written else ():
         text = f"no container port can have this name: {message}"
-        fields.report.warn(fields.at(name), text, "port-name-never-matches")
+        fields.report.warn(field.at(fields), text, "port-name-never-matches")
         break
     return Port(PolicyPort(port=written))

@@ -18,7 +18,7 @@ MOST = 25
 
 _LONGEST_NAME = 100
 _LONGEST_CIDR = 43
-_ALL_NAMESPACES = "; an API server drops it, and what is left selects every namespace"
+_ALL_NAMESPACES = "; an API server prunes it, and what is left selects every namespace"
 _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
 
 
@@ -65,7 +65,8 @@ class PodsShape(OpenApiShape):
     @classmethod
     def hint(cls, name: str, written: Fields) -> str:
         if name == "namespaces" and not cls.namespaces.has(written):
-            return f"{_ALL_NAMESPACES}; write {quoted(cls.namespaces.name)}"
+            pruned = "" if cls.fields[cls.namespaces.name].required else _ALL_NAMESPACES
+            return f"{pruned}; write {quoted(cls.namespaces.name)}"
         return super().hint(name, written)
 
 
@@ -109,7 +110,7 @@ def priority() -> Integer:
     )
 
 
-class ClusterPolicyRoot(Root, OpenApiShape):
+class ClusterPolicyRoot(Root, OpenApiShape, strict=True):
     """A cluster-wide policy."""
 
     metadata = STRICT_CLUSTER_METADATA

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from netlab.objects.field_types import Part, Parts, Text, TextMap, Texts, Whole
 from netlab.objects.fields import Fields, Report, duplicate, invalid, required, too_many, unsupported
-from netlab.objects.shapes import Field, Schema, Shape
+from netlab.objects.shapes import Schema, Shape
 from netlab.patterns import pattern
 
 _BLOCKING = ("Unsupported value", "Required value", "Too long", "Too many")
@@ -47,7 +47,10 @@ class OpenApiShape(Shape, strict=True):
 
     @classmethod
     def check(cls, fields: Fields) -> None:
-        """Report what the schema forbids in a mapping, and in all mappings inside it."""
+        """Report what the schema forbids in a mapping, and in all mappings inside it.
+
+        Fields that this module does not declare, such as metadata, are not checked.
+        """
         cls.only(fields)
         present = [one for one in cls.fields.values() if one.has(fields)]
         if cls.one_of and len(present) != 1:
@@ -58,8 +61,11 @@ class OpenApiShape(Shape, strict=True):
                 fields.report.error(fields.path, _too_few(fields.path, "properties"))
             return
         for one in cls.fields.values():
+            check: Callable[[Report, str, Any], None] | None = getattr(one, "check_value", None)
+            if check is None:
+                continue
             if one in present:
-                check_field(one, fields)
+                check(fields.report, one.at(fields), fields.data.get(one.name))
             elif one.required:
                 one.error(fields, required())
 
@@ -73,13 +79,6 @@ class OpenApiShape(Shape, strict=True):
 
 def _present(name: str) -> Schema:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
-def check_field(field: Field[Any], fields: Fields) -> None:
-    """Report what the schema of a field forbids; a field that this module does not declare is not checked."""
-    check: Callable[[Report, str, Any], None] | None = getattr(field, "check_value", None)
-    if check is not None:
-        check(fields.report, field.at(fields), fields.data.get(field.name))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

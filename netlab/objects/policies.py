@@ -72,6 +72,11 @@ class NetworkPolicy:
     egress: tuple[Rule, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
 
+    @property
+    def ref(self) -> str:
+        """The kind, the namespace and the name, as messages write them."""
+        return f"NetworkPolicy {self.meta.key}"
+
     def isolates(self, direction: Direction) -> bool:
         """Say whether the policy isolates its pods in a direction."""
         return direction in self.policy_types

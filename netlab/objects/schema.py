@@ -42,7 +42,7 @@ def _object(kind: Kind) -> dict[str, Any]:
     if shape is None:
         raise ValueError(f"kind {kind.name} does not declare its fields")
     found = {"description": (shape.__doc__ or "").strip(), **shape.schema()}
-    found["properties"]["apiVersion"]["enum"] = [kind.api_version, *kind.retired]
+    found["properties"]["apiVersion"]["enum"] = [kind.api_version, *kind.served, *kind.retired]
     found["properties"]["kind"]["const"] = kind.name
     return found
 

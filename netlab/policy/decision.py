@@ -93,7 +93,7 @@ class Ruling(NamedTuple):
 
     @property
     def _tier_text(self) -> str:
-        return f" of {self.tier}" + ("" if self.priority is None else f", priority {self.priority},")
+        return f" of {self.tier}" + ("" if self.priority is None else f" (priority {self.priority})")
 
 
 class WithoutEffect(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.policy.matching import namespace_mismatch_text
@@ -26,7 +27,7 @@ def pods_by_namespace(cluster: Cluster) -> Mapping[str, tuple[Pod, ...]]:
     return known
 
 
-def namespaces_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[str, ...]:
+def namespaces_matched(cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, peer: Peer) -> tuple[str, ...]:
     """Return the namespaces that a peer with selectors matches, in the cluster's order."""
     if peer.namespace_selector is None:
         return (policy.meta.namespace,)
@@ -54,7 +55,7 @@ def pods_selected(cluster: Cluster, policy: NetworkPolicy) -> tuple[Pod, ...]:
     return found
 
 
-def pods_matched(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> tuple[Pod, ...]:
+def pods_matched(cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, peer: Peer) -> tuple[Pod, ...]:
     """Return the pods that a peer's selectors match, including host-network pods."""
     # Many policies have equal peers, so the result is kept by peer and not by policy.
     known: dict[tuple[str, Peer], tuple[Pod, ...]] = cluster.memo.setdefault("policy.meant", {})

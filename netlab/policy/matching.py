@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.controllers import is_known
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
@@ -172,7 +173,7 @@ def _selectors_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer
     return ""
 
 
-def namespace_mismatch_text(cluster: Cluster, policy: NetworkPolicy, peer: Peer, namespace: str) -> str:
+def namespace_mismatch_text(cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, peer: Peer, namespace: str) -> str:
     """Return the mismatch of a namespace and a peer: its namespaceSelector, or else the policy's own namespace."""
     own = policy.meta.namespace
     if peer.namespace_selector is None:

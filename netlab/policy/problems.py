@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy
 
 _FEW = 5
 
 
-def warning(policy: NetworkPolicy, path: str, message: str, rule: str, together: str = "") -> Problem:
+def warning(policy: NetworkPolicy | ClusterPolicy, path: str, message: str, rule: str, together: str = "") -> Problem:
     """Return a warning about one field of a policy; ``rule`` and ``together`` are those of ``Problem``."""
-    source, name = policy.source, f"NetworkPolicy {policy.meta.key}"
-    return Problem(source.file, source.line(path), path, name, message, "warning", rule, together)
+    source = policy.source
+    return Problem(source.file, source.line(path), path, policy.ref, message, "warning", rule, together)
 
 
 def some(names: Iterable[str]) -> str:

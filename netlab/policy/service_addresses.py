@@ -36,6 +36,11 @@ def addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[P
                 yield warning(policy, path, message, "service-address")
 
 
+def service_addresses_text(cluster: Cluster, prefix: Prefix) -> str:
+    """Return the message about a range of addresses that holds virtual addresses of Services only, else ""."""
+    return _message(cluster, _owners(cluster), prefix)
+
+
 def _owners(cluster: Cluster) -> dict[Address, tuple[Service, str]]:
     """Return the Service of each virtual address that no machine has, and the type of the address as text."""
     known: dict[Address, tuple[Service, str]] | None = cluster.memo.get("policy.service_addresses")

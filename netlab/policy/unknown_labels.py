@@ -91,11 +91,12 @@ def unknown_namespace_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterato
         known: dict[tuple[Peer, ...], str] = cluster.memo.setdefault("policy.unknown.messages", {})
         peers = tuple(one for _, one in reading)
         if peers not in known:
-            known[peers] = _text(cluster, peers)
+            known[peers] = namespaces_text(cluster, peers)
         yield warning(policy, f"{reading[0][0]}.namespaceSelector", known[peers], "unknown-namespace-labels", "all")
 
 
-def _text(cluster: Cluster, peers: Sequence[Peer]) -> str:
+def namespaces_text(cluster: Cluster, peers: Sequence[Peer]) -> str:
+    """Return the message about peers that read labels of namespaces outside the input."""
     found = [namespaces_with_unknown_labels(cluster, peer) for peer in peers]
     names = sorted({name for one in found for name in one})
     keys = list(dict.fromkeys(key for one in found for unknown in one.values() for key in unknown))

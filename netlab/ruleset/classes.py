@@ -23,14 +23,25 @@ DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 @frozen
 class PolicyClass:
-    """The keys of the policies that isolate a pod in a direction, and its named ports (name, protocol, number)."""
+    """The keys of the policies that isolate a pod in a direction, and its named ports (name, protocol, number).
+
+    If policies of tiers select the pod too, ``number`` is the number of both classes, and ``above`` has the keys of
+    these policies.
+    """
 
     direction: Direction
     policies: tuple[str, ...]
     ports: tuple[tuple[str, Protocol, int], ...] = ()
+    number: int = 0
+    above: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return " ".join([self.direction, *self.policies, *(f"{n}/{p}={number}" for n, p, number in self.ports)])
+
+    @property
+    def alone(self) -> PolicyClass:
+        """The same class without a class of tiers."""
+        return PolicyClass(self.direction, self.policies, self.ports)
 
     def number_of(self, name: str, protocol: Protocol) -> int | None:
         """Return the number of an ingress rule's named port on the pods of this class; None if they have none."""

@@ -15,7 +15,7 @@ from netlab.ruleset.fragment import FORWARD, Place, ip
 from netlab.ruleset.peers import DEFAULTS
 from netlab.ruleset.side_expressions import Side, destination_expression, source_expression
 from netlab.ruleset.tables import Chain, Hook
-from netlab.ruleset.tier_chains import OWN_NODE, own_node_chains, tier_chains, to_tiers
+from netlab.ruleset.tier_chains import OWN_NODE, own_node_chains, tier_chains, to_isolated, to_tiers
 
 _ICMP = {4: 1, 6: 58}
 
@@ -92,8 +92,10 @@ def chains(
         yield from _own_node(families, settings, _judged_on_own_node(families, settings, node_ports))
     elif tiers and settings.directions != "ingress-only":
         yield from own_node_chains(Side("eg", "egress", families, settings))
+        # With pre-dnat, policies have judged the address that a packet had before the node translated it.
+        before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
         jumps = [_class_of(OWN_NODE, f, settings, f"{OWN_NODE}_tiers") for f in families]
-        yield from _own_node(families, settings, jumps)
+        yield from _own_node(families, settings, [*before, *jumps])
 
 
 def _way(side: Side, tiers: bool) -> Iterator[Chain]:
@@ -122,16 +124,21 @@ def _way(side: Side, tiers: bool) -> Iterator[Chain]:
 
     def lookup_chains(again: str, denied: str) -> list[Chain]:
         """Return the chains of the first or of the second lookup; ``denied`` is the chain for denied packets."""
-        of_tiers = [to_tiers(way, again)] if tiers else []
         allowed = [
             *service_lookups,
             f"meta priority . {mark} @{way}_l3 return",
             *port_lookups(""),
             f"meta priority @{way}_slow goto {way}_ranges{again}",
         ]
+        allowed.append(f"goto {denied}")
+        class_chain = f"{direction}_class{again}"
+        classes = [Chain(class_chain, (*side.identity_rules, *allowed))]
+        if tiers:
+            rules = (to_tiers(way, again), *side.identity_rules, to_isolated(way, again))
+            classes = [Chain(f"{way}_allowed{again}", tuple(allowed)), Chain(class_chain, rules)]
         return [
             Chain(f"{way}_ranges{again}", (*port_lookups("_ranges"), f"goto {denied}")),
-            Chain(f"{direction}_class{again}", (*of_tiers, *side.identity_rules, *allowed, f"goto {denied}")),
+            *classes,
         ]
 
     second = [

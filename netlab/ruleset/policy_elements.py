@@ -20,7 +20,6 @@ from netlab.ruleset.identities import Identities, Signatures
 from netlab.ruleset.peers import Member, NamedPort, Rules, Signature
 from netlab.ruleset.ranges import range_part
 from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol, names_in_conflict
-from netlab.ruleset.tier_classes import PodTierClasses
 from netlab.ruleset.tier_elements import TierElements
 from netlab.ruleset.tiers import TierPolicy
 
@@ -76,7 +75,7 @@ class _Node:
             self.members[found] = {}
             self.changed.add(found)
         self.members[found][pod.ref] = None
-        element = Element((number,), sentence([pod.ref], ("selected by", found.policies)))
+        element = Element((number,), sentence([pod.ref], ("selected by", (*found.above, *found.policies))))
         for a in pod.addresses:
             self.store.put(f"{way}{a.version}", (a,), element)
 
@@ -139,11 +138,9 @@ class PolicyElements:
         classes = self._classes.update(change)
         if (identities.renumbered or classes.renumbered) and not first:
             return False
-        skipped = names_in_conflict(change.after.pods, self._settings)
-        rules = self._identities.peer_index.policies
-        of_tiers_before = self._tiers.of
-        self._tiers.classify(change.after, rules, self._classes.of, skipped)
-        judged = self._without_tiers(classes.pods, of_tiers_before)
+        with_tiers = self._tiers.judged
+        self._tiers.classify(change.after, self._identities.peer_index.policies, self._classes.of)
+        judged = self._judged(classes.pods, with_tiers)
         removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
         # Dicts, as the order of a set differs from run to run, and comments list pods in this order.
         moved = [ref for ref in removed | added if _place(removed.get(ref)) != _place(added.get(ref))]
@@ -164,28 +161,28 @@ class PolicyElements:
         if identities.blocks:
             self._update_ranges()
         for ref in dict.fromkeys((*judged, *(r for r in moved if r in self._classes.of))):
-            kept_classes = _without(self._classes.of.get(ref, {}), self._tiers.of.get(ref))
+            kept_classes = self._tiers.judged.get(ref, self._classes.of.get(ref, {}))
             self._classify(old[ref], new[ref], *judged.get(ref, (kept_classes, kept_classes)))
-        self._update_allows(change, skipped)
+        self._update_allows(change)
         if self._settings.service_egress == "pre-dnat":
             self._update_services(change.after)
         self._tiers.put(self._identities.number)
         return True
 
-    def _without_tiers(
-        self, changed: Mapping[str, tuple[PodClasses, PodClasses]], before: Mapping[str, PodTierClasses]
+    def _judged(
+        self, changed: Mapping[str, tuple[PodClasses, PodClasses]], before: Mapping[str, PodClasses]
     ) -> Mapping[str, tuple[PodClasses, PodClasses]]:
-        """Return the changed classes of NetworkPolicy, without the directions in which a pod has a class of tiers.
+        """Return the changed classes of NetworkPolicy, with the numbers that some have together with tiers.
 
-        ``before`` has the classes of tiers before the change.
+        ``before`` has the classes of pods with tiers before the change.
         """
-        after, found = self._tiers.of, {}
+        after, found = self._tiers.judged, {}
         if not before and not after:
             return changed
         for ref in dict.fromkeys((*changed, *before, *after)):
             kept = self._classes.of.get(ref, {})
             old, new = changed.get(ref, (kept, kept))
-            both = _without(old, before.get(ref)), _without(new, after.get(ref))
+            both = before.get(ref, old), after.get(ref, new)
             if both[0] != both[1]:
                 found[ref] = both
         return found
@@ -235,12 +232,13 @@ class PolicyElements:
             if old is not None and before is not None:
                 self._nodes[old.node].remove(old, direction, way, before)
             if new is not None and after is not None:
-                number = 0 if isinstance(after, str) else self._classes.number(after)
+                number = 0 if isinstance(after, str) else self._number(after)
                 self._nodes[new.node].add(new, direction, way, after, number)
 
-    def _update_allows(self, change: ClusterChange, skipped: Set[NameAndProtocol]) -> None:
+    def _update_allows(self, change: ClusterChange) -> None:
         """Replace the allows of the classes whose policies changed, or whose peers have other identities on a node."""
         rewritten = self._users(p.meta.key for p in (*change.policies.removed, *change.policies.added))
+        skipped = names_in_conflict(change.after.pods, self._settings)
         affected: dict[int, set[PolicyClass]] = {}
         for named in skipped ^ self._skipped:
             rewritten |= self._users(self._identities.peer_index.users.get(named, ()))
@@ -253,7 +251,7 @@ class PolicyElements:
         memo: dict[tuple[int, PolicyClass], dict[Allow, tuple[str, ...]]] = {}
         for node in self._nodes.values():
             shared = node.shared
-            for policy_class in node.changed | (affected[id(shared)] & node.members.keys()):
+            for policy_class in node.changed | self._rewritten(node, affected[id(shared)]):
                 allowed: _Elements = {}
                 if policy_class in node.members:
                     key = id(shared), policy_class
@@ -267,12 +265,22 @@ class PolicyElements:
                     node.allowed[policy_class] = allowed
             node.changed.clear()
 
+    def _rewritten(self, node: _Node, affected: set[PolicyClass]) -> set[PolicyClass]:
+        """Return the classes of a node that are among some classes, with a class of tiers or without."""
+        found = affected & node.members.keys()
+        if self._tiers.judged:
+            found |= {one for one in node.members if one.number and one.alone in affected}
+        return found
+
+    def _number(self, policy_class: PolicyClass) -> int:
+        return policy_class.number or self._classes.number(policy_class)
+
     def _update_services(self, cluster: Cluster) -> None:
         """Replace the cluster IPs that egress rules allow by the selectors of Services."""
         from netlab.ruleset.service_egress import allowed_services
 
         for name, node in self._nodes.items():
-            classes = {one: self._classes.number(one) for one in node.members if one.direction == "egress"}
+            classes = {one: self._number(one) for one in node.members if one.direction == "egress"}
             before, after = self._of_services.get(name, {}), allowed_services(cluster, classes)
             for set_name in before | after:
                 node.store.update(set_name, before.get(set_name, {}), after.get(set_name, {}))
@@ -290,7 +298,7 @@ class PolicyElements:
     ) -> _Elements:
         """Return the allows of a class as elements, by set."""
         way, word = next((way, word) for direction, way, word in WAYS if direction == policy_class.direction)
-        number = self._classes.number(policy_class)
+        number = self._number(policy_class)
         elements: _Elements = {}
         for allow, keys in found.items():
             peer = ["anywhere"] if allow.peer is None else list(space.names[allow.peer])
@@ -306,11 +314,6 @@ class PolicyElements:
         if allow.protocol is None:
             return key
         return (*key, allow.protocol.lower(), Span(allow.first, allow.last) if allow.is_range else allow.first)
-
-
-def _without(classes: PodClasses, of_tiers: PodTierClasses | None) -> PodClasses:
-    """Return the classes of NetworkPolicy in directions without a class of tiers."""
-    return {d: one for d, one in classes.items() if d not in of_tiers.classes} if of_tiers is not None else classes
 
 
 def _key(policy: TierPolicy) -> str:

@@ -1,30 +1,30 @@
 """What the tiers of a class decide about connections with one identity: an action for each port.
 
-All tiers are folded into one function of protocol and port, so a packet needs no look-up for each tier.
+All tiers of a class are folded into one function of protocol and port, so a packet needs no look-up for each tier.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from netlab.objects.types import Protocol
+from netlab.objects.types import Direction, Protocol
 from netlab.ruleset.allows import EVERY_PORT
 from netlab.ruleset.peers import Member, NamedPort, PolicyPeers, RulePeers
-from netlab.ruleset.rule_settings import NO_CONFLICT, NameAndProtocol
-from netlab.ruleset.tier_classes import NETWORK_POLICY, TierClass
+from netlab.ruleset.rule_settings import NameAndProtocol
+from netlab.ruleset.tier_classes import Step, TierClass
 from netlab.ruleset.tiers import TierPolicy
 from netlab.verdicts import Action
 
 PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP", "SCTP")
-Final = Literal["allow", "deny"]
 _Spans = list[tuple[int, int]]
 
 
 class Decided(NamedTuple):
     """An action, and the name of what decided: a tier with the key of its policy, or "" if no rule did."""
 
-    action: Final
+    action: Action
     by: str = ""
 
 
@@ -51,49 +51,51 @@ class _Rule(NamedTuple):
     action: Action
     by: str
     written: RulePeers
-    skipped: Set[NameAndProtocol]
 
 
-class ClassRules:
-    """The rules of a class, step by step, with their actions.
+class StepRules:
+    """The rules of one step, by the peers that they name.
 
-    ``peers`` has the rules of all policies by key, with their peers as texts. ``tiers`` has the policies of tiers by
-    key. NetworkPolicy's egress rules skip the named ports ``skipped``.
+    ``peers`` has the rules of all policies by key, with their peers as texts. ``tiers`` has the policies by key.
     """
 
     def __init__(
-        self,
-        tier_class: TierClass,
-        peers: Mapping[str, PolicyPeers],
-        tiers: Mapping[str, TierPolicy],
-        skipped: Set[NameAndProtocol] = NO_CONFLICT,
+        self, step: Step, direction: Direction, peers: Mapping[str, PolicyPeers], tiers: Mapping[str, TierPolicy]
     ) -> None:
-        self._class = tier_class
-        self._steps: list[list[_Rule]] = []
-        for step in tier_class.steps:
-            rules: list[_Rule] = []
-            for key in step.policies:
-                found = peers[key].rules(tier_class.direction)
-                by = f"{step.tier} {key}"
-                if step.tier == NETWORK_POLICY:
-                    rules += [_Rule("allow", by, rule, skipped) for rule in found]
-                    continue
-                written = tiers[key].rules(tier_class.direction)
-                rules += [_Rule(w.action, by, r, NO_CONFLICT) for r, w in zip(found, written, strict=True)]
-            self._steps.append(rules)
-        every = [rule.written for rules in self._steps for rule in rules]
-        self.peers = frozenset(text for rule in every for text in rule.peers)
+        self._rules: list[_Rule] = []
+        for key in step.policies:
+            rules = zip(peers[key].rules(direction), tiers[key].rules(direction), strict=True)
+            self._rules += [_Rule(written.action, f"{step.tier} {key}", rule) for rule, written in rules]
+        self._by_peer: defaultdict[str, list[int]] = defaultdict(list)
+        for number, rule in enumerate(self._rules):
+            for text in dict.fromkeys(rule.written.peers):
+                self._by_peer[text].append(number)
+        self.peers: Set[str] = self._by_peer.keys()
         """The texts of all peers of the rules."""
-        egress = tier_class.direction == "egress"
-        ports = (port for rule in every for port in rule.ports if egress)
-        self.named = frozenset((port.port, port.protocol) for port in ports if isinstance(port.port, str))
+        ports = [port for rule in self._rules for port in rule.written.ports]
+        named = [(port.port, port.protocol) for port in ports if isinstance(port.port, str)]
+        self.named = frozenset(named if direction == "egress" else ())
         """The named ports of egress rules, by name and protocol."""
-        self.has_ranges = any(
-            port.port is None or port.end_port not in (None, port.port) for rule in every for port in rule.ports
-        )
-        """Whether a rule names a range of ports. Without one, only single ports differ from what else is found."""
-        self.anywhere = any(not rule.peers for rule in every)
-        """Whether a rule is about every address."""
+        self.has_ranges = any(port.end_port not in (None, port.port) for port in ports)
+        """Whether a rule names a range of ports. Without one, only single ports differ from other ports."""
+
+    def matching(self, members: Set[Member]) -> list[_Rule]:
+        """Return the rules for an identity with some members, in their order."""
+        numbers = {number for m in members if isinstance(m, str) for number in self._by_peer.get(m, ())}
+        return [self._rules[number] for number in sorted(numbers)]
+
+
+class ClassRules:
+    """The rules of a class, step by step, with their actions."""
+
+    def __init__(self, tier_class: TierClass, steps: Sequence[StepRules]) -> None:
+        self._class = tier_class
+        self._steps = steps
+        self.peers: frozenset[str] = frozenset().union(*(step.peers for step in steps))
+        self.named: frozenset[NameAndProtocol] = frozenset().union(*(step.named for step in steps))
+        self.has_ranges = any(step.has_ranges for step in steps)
+        self.default: Action = "pass" if tier_class.passes else "allow"
+        """The action where no rule decides."""
 
     def relevant(self, signature: Set[Member]) -> frozenset[Member]:
         """Return the members of a signature that the rules read: with equal ones the actions are equal."""
@@ -104,16 +106,14 @@ class ClassRules:
         )
 
     def actions(self, members: frozenset[Member]) -> Actions:
-        """Return the actions for connections with an identity that has these members; without any: any other one."""
+        """Return the actions for connections with an identity that has these members."""
         left: dict[Protocol, _Spans] = {protocol: [EVERY_PORT] for protocol in PROTOCOLS}
         decided: dict[Protocol, list[PortSpan]] = {protocol: [] for protocol in PROTOCOLS}
         other: Decided | None = None
-        for rules in self._steps:
+        for step in self._steps:
             passed: dict[Protocol, _Spans] = {protocol: [] for protocol in PROTOCOLS}
             passes = False
-            for rule in rules:
-                if rule.written.peers and members.isdisjoint(rule.written.peers):
-                    continue
+            for rule in step.matching(members):
                 for protocol, first, last in self._ports(rule, members):
                     taken, left[protocol] = _taken(left[protocol], (first, last))
                     if rule.action == "pass":
@@ -127,7 +127,7 @@ class ClassRules:
                         other = Decided(rule.action, rule.by)
             for protocol, spans in passed.items():
                 left[protocol] = sorted([*left[protocol], *spans])
-        rest = Decided("deny" if self._class.denies else "allow")
+        rest = Decided(self.default)
         for protocol, spans in left.items():
             decided[protocol] += [PortSpan(*span, rest) for span in spans]
         return Actions({protocol: _joined(spans) for protocol, spans in decided.items()}, other or rest)
@@ -139,13 +139,11 @@ class ClassRules:
         for port in ports:
             if isinstance(port.port, int):
                 yield port.protocol, port.port, port.end_port or port.port
-            elif port.port is None:
-                yield port.protocol, *EVERY_PORT
             elif self._class.direction == "ingress":
                 for name, protocol, number in self._class.ports:
                     if (name, protocol) == (port.port, port.protocol):
                         yield protocol, number, number
-            elif (port.port, port.protocol) not in rule.skipped:
+            else:
                 # The destination pod defines the name; an address that is not a pod's has no named ports.
                 for member in members:
                     if isinstance(member, NamedPort) and (member.name, member.protocol) == (port.port, port.protocol):

@@ -1,7 +1,8 @@
-"""The sets and chains of tiers. All tiers that judge a pod, and NetworkPolicy, are folded into one class of the pod.
+"""The sets and chains of tiers.
 
-A packet of such a pod costs no look-up of a class more than a packet that NetworkPolicy judges. It costs at most one
-look-up more for the peer: the action for an identity, then that for any address. A packet of another pod costs nothing.
+A packet of a pod that policies of tiers select costs at most two look-ups more than one that NetworkPolicy alone
+judges: the action for the port, and that for every port, of the peer's identity. If that action is to pass, the second
+one is that of the pod's class. Rules that name ranges of ports cost one more. A packet of another pod costs nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from netlab.ruleset.elements import Set
 from netlab.ruleset.side_expressions import Side
 from netlab.ruleset.tables import Chain
-from netlab.ruleset.tier_classes import DENIES, HAS_ANYWHERE, HAS_RANGES, OF_TIERS
+from netlab.ruleset.tier_classes import HAS_RANGES, ISOLATED_MASK, OF_TIERS, TIER_MASK
 from netlab.ruleset.tiers import ACTION_NUMBERS
+from netlab.verdicts import Action
 
 CLASSES = "tier_classes"
 """The set of the classes of tiers. No packet is looked up in it: it names the policies of each class."""
@@ -21,7 +23,7 @@ OWN_NODE = "own_node"
 """The prefix of the maps of classes for packets from a pod to its own node, and of their chains."""
 
 _WAYS = (("in", "from"), ("eg", "to"))
-_SUFFIXES = ("all", "port", "ranges", "any_port", "any_ranges")
+_SUFFIXES = ("all", "port", "ranges")
 
 
 def set_names() -> list[str]:
@@ -36,71 +38,69 @@ def tier_sets(families: Sequence[int]) -> Iterator[Set]:
         about = "classes of this node's pods for what they send to the node itself"
         yield Set(f"{OWN_NODE}{f}", (f"ipv{f}_addr",), ("classid",), about=about)
     numbers = ", ".join(f"{number} {action}" for action, number in ACTION_NUMBERS.items())
-    port = ("inet_proto", "inet_service")
+    port = ("classid", "mark", "inet_proto", "inet_service")
     for way, word in _WAYS:
-        name = f"{way}_tiers"
-        about = f"action ({numbers}) for connections {word} an identity"
-        yield Set(f"{name}_all", ("classid", "mark"), ("classid",), about=f"{about}: every other protocol and port")
-        yield Set(f"{name}_port", ("classid", "mark", *port), ("classid",), about=f"{about}: one port")
-        yield Set(
-            f"{name}_ranges",
-            ("classid", "mark", *port),
-            ("classid",),
-            interval=True,
-            about=f"{about}: a range of ports",
-        )
-        about = f"action ({numbers}) for connections {word} anywhere else"
-        yield Set(f"{name}_any_port", ("classid", *port), ("classid",), about=f"{about}: one port")
-        yield Set(
-            f"{name}_any_ranges", ("classid", *port), ("classid",), interval=True, about=f"{about}: a range of ports"
-        )
+        about = f"action of tiers ({numbers}) for connections {word} an identity"
+        yield Set(f"{way}_tiers_all", port[:2], ("classid",), about=f"{about}: every other protocol and port")
+        yield Set(f"{way}_tiers_port", port, ("classid",), about=f"{about}: one port")
+        about = f"{about}: a range of ports"
+        yield Set(f"{way}_tiers_ranges", port, ("classid",), interval=True, about=about)
 
 
 def to_tiers(way: str, again: str) -> str:
-    """Return the rule that leads a packet whose class is one of tiers to their chain."""
+    """Return the rule that leads a packet whose class has a class of tiers to their chain."""
     return f"{_has(OF_TIERS)} goto {way}_tiers{again}"
 
 
-def tier_chains(side: Side, name: str = "") -> Iterator[Chain]:
+def to_isolated(way: str, again: str) -> str:
+    """Return the rule that leads a packet whose peer has its identity to what NetworkPolicy allows."""
+    return f"goto {way}_allowed{again}"
+
+
+def tier_chains(side: Side) -> Iterator[Chain]:
     """Yield the chains of one side, for the first and for the second look-up.
 
-    ``name`` is the prefix of the chains, by default that of the side. ``policy_chains`` explains why a denied packet is
-    looked up twice.
+    ``policy_chains`` explains why a denied packet is looked up twice. It has the chain with what NetworkPolicy allows.
     """
-    name = name or side.way
-    for again, denied in (("_again", f"deny_{side.way}"), ("", f"{name}_again")):
-        found = f"{name}_tiers_found{again}"
-        allow, deny = (f"0:{ACTION_NUMBERS[action]:x}" for action in ("allow", "deny"))
-        yield Chain(found, (f"meta priority vmap {{ {allow} : return, {deny} : goto {denied} }}",))
-        sets = f"@{side.way}_tiers"
-        identity = f"meta priority . {side.mark}"
-        rules = [
-            *side.identity_rules,
-            *(f"{look_up} map {sets}_port goto {found}" for look_up in _by_port(side, identity)),
-            *(f"{_has(HAS_RANGES)} {look_up} map {sets}_ranges goto {found}" for look_up in _by_port(side, identity)),
-            f"meta priority set {identity} map {sets}_all goto {found}",
-        ]
-        for suffix, flags in (("port", HAS_ANYWHERE), ("ranges", HAS_ANYWHERE | HAS_RANGES)):
-            rules += [
-                f"{_has(flags)} {look_up} map {sets}_any_{suffix} goto {found}"
-                for look_up in _by_port(side, "meta priority")
-            ]
-        yield Chain(f"{name}_tiers{again}", (*rules, f"{_has(DENIES)} goto {denied}"))
+    way = side.way
+    for again, denied in (("_again", f"deny_{way}"), ("", f"{way}_again")):
+        passed = f"{way}_tiers_passed{again}"
+        allowed = to_isolated(way, again)
+        again_by_address = (f"meta priority set {side.own_address(f)} map @{way}{f} {allowed}" for f in side.families)
+        yield Chain(passed, tuple(again_by_address))
+        # A class without a class of NetworkPolicy: no policy isolates the pod.
+        rest = (f"meta priority & {_number(ISOLATED_MASK)} == none return", allowed)
+        yield from _tier_chains(side, f"{way}_tiers", again, denied, f"goto {passed}", rest)
 
 
 def own_node_chains(side: Side) -> Iterator[Chain]:
     """Yield the chains for packets of pods to their own node, which NetworkPolicy does not judge."""
-    second = (
-        f"meta priority set {side.own_address(f)} map @{OWN_NODE}{f} goto {OWN_NODE}_tiers_again" for f in side.families
-    )
-    yield Chain(f"{OWN_NODE}_again", tuple(second))
-    yield from tier_chains(side, OWN_NODE)
+    again = f"goto {OWN_NODE}_tiers_again"
+    second = tuple(f"meta priority set {side.own_address(f)} map @{OWN_NODE}{f} {again}" for f in side.families)
+    yield Chain(f"{OWN_NODE}_again", second)
+    for again, denied in (("_again", f"deny_{side.way}"), ("", f"{OWN_NODE}_again")):
+        yield from _tier_chains(side, f"{OWN_NODE}_tiers", again, denied, "return", ())
 
 
-def _by_port(side: Side, key: str) -> list[str]:
-    return [f"{guard}meta priority set {key} . meta l4proto . th {port}" for guard, port in side.port_expressions]
+def _tier_chains(side: Side, name: str, again: str, denied: str, passed: str, rest: tuple[str, ...]) -> Iterator[Chain]:
+    """Yield the chain of the look-ups and the chain of the actions; ``rest`` are the rules where no tier decides."""
+    found = f"{name}_found{again}"
+    verdicts: dict[Action, str] = {"allow": "return", "deny": f"goto {denied}", "pass": passed}
+    by_number = ", ".join(f"0:{number:x} : {verdicts[action]}" for action, number in ACTION_NUMBERS.items())
+    yield Chain(found, (f"meta priority vmap {{ {by_number} }}",))
+    key = f"meta priority set meta priority & {_number(TIER_MASK)} . {side.mark}"
+    sets = f"@{side.way}_tiers"
+    by_port = [
+        f"{condition}{guard}{key} . meta l4proto . th {port} map {sets}_{kind} goto {found}"
+        for kind, condition in (("port", ""), ("ranges", f"{_has(HAS_RANGES)} "))
+        for guard, port in side.port_expressions
+    ]
+    yield Chain(f"{name}{again}", (*side.identity_rules, *by_port, f"{key} map {sets}_all goto {found}", *rest))
 
 
-def _has(flags: int) -> str:
-    number = f"{flags >> 16:x}:0"
-    return f"meta priority & {number} == {number}"
+def _has(flag: int) -> str:
+    return f"meta priority & {_number(flag)} == {_number(flag)}"
+
+
+def _number(bits: int) -> str:
+    return f"{bits >> 16:x}:{bits & 0xFFFF:x}"

@@ -1,38 +1,40 @@
-"""Classes of pods that policies of tiers select: pods for which all tiers decide alike have one class.
+"""Classes of pods that policies of tiers select: pods for which the tiers decide alike have one class.
 
-Such a class stands in the place of the class that NetworkPolicy gives the pod, so a packet looks up one class.
+The number of a pod's class has its class of tiers and its class of NetworkPolicy, so a packet looks up one class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.objects.types import Direction, Protocol
 from netlab.ruleset.classes import DIRECTIONS, PodClasses, PolicyClass, class_of
-from netlab.ruleset.numbers import CLASS_BITS
+from netlab.ruleset.numbers import numbers
 from netlab.ruleset.peers import label_keys, labels_read
 from netlab.ruleset.tiers import Tier, TierPolicy
 
-NETWORK_POLICY = "NetworkPolicy"
-"""The name of the step in which NetworkPolicy decides."""
+OF_TIERS, HAS_RANGES = 1 << 31, 1 << 30
+"""Bits of a class's number: it has a class of tiers; its tiers need the sets of port ranges."""
 
-OF_TIERS, DENIES, HAS_RANGES, HAS_ANYWHERE = (1 << (31 - n) for n in range(4))
-"""Bits of a class's number: it is a class of tiers; it denies what no rule decides; it needs the sets of port ranges;
-it needs the sets for connections with any address."""
+_TIER_BITS, _ISOLATED_BITS = 12, 18
+"""The bits of a number for the class of tiers, and below them those for the class of NetworkPolicy."""
 
-NUMBER_BITS = CLASS_BITS - 3
-"""The other bits of a class's number. Numbers of NetworkPolicy's classes lack ``OF_TIERS``."""
+ISOLATED_MASK = (1 << _ISOLATED_BITS) - 1
+"""The part of a number for the class of NetworkPolicy; 0 without one."""
+
+TIER_MASK = 0xFFFFFFFF & ~ISOLATED_MASK
+"""The other part, which sets of tiers have as their key."""
 
 TierPolicies = Sequence[tuple[Tier, Sequence[TierPolicy]]]
 """The tiers that have policies, each with its policies by precedence."""
 
 
 class Step(NamedTuple):
-    """The policies of one tier, or of NetworkPolicy, that decide about a class: their keys."""
+    """The policies of one tier that decide about a class: their keys, in the order in which they decide."""
 
     tier: str
     policies: tuple[str, ...]
@@ -40,20 +42,21 @@ class Step(NamedTuple):
 
 @frozen
 class TierClass:
-    """The steps that decide one direction of a pod, in their order, and its named ports (name, protocol, number).
+    """The tiers that decide one direction of a pod, in their order, and its named ports (name, protocol, number).
 
-    ``denies``: what no step decides is denied, as a NetworkPolicy isolates the pod.
+    ``passes``: what no tier decides is left to NetworkPolicy; else it is allowed.
     """
 
     direction: Direction
     steps: tuple[Step, ...]
-    denies: bool
+    passes: bool
     ports: tuple[tuple[str, Protocol, int], ...] = ()
 
     def __str__(self) -> str:
-        steps = [f"{step.tier}: {' '.join(step.policies)}" for step in self.steps]
+        # By name, so that a new order of the same policies keeps the number: all pods have one order.
+        steps = [f"{step.tier}: {' '.join(sorted(step.policies))}" for step in self.steps]
         ports = [f"{n}/{p}={number}" for n, p, number in self.ports]
-        return "\n".join([self.direction, *steps, "deny" if self.denies else "allow", *ports])
+        return "\n".join([self.direction, *steps, "pass" if self.passes else "allow", *ports])
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -115,19 +118,37 @@ def _classes(
         if not selecting:
             continue
         ports = class_of(direction, [p for _, policies in selecting for p in policies], pod.ports).ports
-        steps = tuple(_steps(selecting, decided))
-        more = decided.ports if isinstance(decided, PolicyClass) else ()
-        one = TierClass(direction, steps, isinstance(decided, PolicyClass), tuple(sorted({*ports, *more})))
-        classes[direction] = one
+        steps = tuple(Step(tier.name, tuple(p.meta.key for p in policies)) for tier, policies in selecting)
+        classes[direction] = TierClass(direction, steps, isinstance(decided, PolicyClass), ports)
         if direction == "egress" and own_node:
             # NetworkPolicy does not judge these packets. What it settles, no later tier judges.
-            own = replace(one, steps=tuple(s for s in steps if s.tier != NETWORK_POLICY), denies=False)
+            own = TierClass(direction, steps, False, ports)
     return PodTierClasses(classes, own) if classes else None
 
 
-def _steps(selecting: Sequence[tuple[Tier, Sequence[TierPolicy]]], decided: PolicyClass | str | None) -> Iterator[Step]:
-    steps = [(tier, Step(tier.name, tuple(p.meta.key for p in policies))) for tier, policies in selecting]
-    yield from (step for tier, step in steps if tier.before_network_policy)
-    if isinstance(decided, PolicyClass):
-        yield Step(NETWORK_POLICY, decided.policies)
-    yield from (step for tier, step in steps if not tier.before_network_policy)
+class ClassNumbers:
+    """The numbers of classes with a class of tiers, from all classes that a lab has.
+
+    ``ranges`` has the classes whose rules name ranges of ports.
+
+    Raises:
+      UsageError: if there are more classes than numbers.
+    """
+
+    def __init__(
+        self, tiers: Sequence[TierClass], isolated: Sequence[PolicyClass], ranges: Sequence[TierClass]
+    ) -> None:
+        for found, bits in ((tiers, _TIER_BITS), (isolated, _ISOLATED_BITS)):
+            if len(found) > (1 << bits) // 2:
+                raise UsageError(
+                    f"cluster-wide policies divide the pods into {len(found)} groups; at most {(1 << bits) // 2} work"
+                )
+        self._tiers = numbers(map(str, tiers), _TIER_BITS)
+        self._isolated = numbers(map(str, isolated), _ISOLATED_BITS)
+        self._ranges = frozenset(map(str, ranges))
+
+    def number(self, tiers: TierClass, isolated: PolicyClass | None = None) -> int:
+        """Return the number of a class of tiers, with that of NetworkPolicy in the same direction."""
+        text = str(tiers)
+        flags = OF_TIERS | (HAS_RANGES if text in self._ranges else 0)
+        return flags | self._tiers[text] << _ISOLATED_BITS | (self._isolated[str(isolated)] if isolated else 0)

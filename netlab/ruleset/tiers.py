@@ -22,7 +22,7 @@ from netlab.objects.policies import Peer, PolicyPort
 from netlab.objects.types import Direction, Meta
 from netlab.verdicts import Action
 
-ACTION_NUMBERS: dict[str, int] = {"allow": 1, "deny": 2}
+ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
 """The number that the maps of tiers hold for each action."""
 
 

@@ -242,6 +242,8 @@ def _span(kind: str, text: str) -> tuple[Number, Number]:
 
 
 def class_number(text: str) -> int:
-    """Return the number of a classid, ``MAJOR:MINOR`` in hexadecimal."""
+    """Return the number of a classid, ``MAJOR:MINOR`` in hexadecimal, or ``none``."""
+    if text == "none":
+        return 0
     major, _, minor = text.partition(":")
     return (int(major, 16) << 16) | int(minor, 16)

@@ -274,7 +274,7 @@ _FRAME = (
     r"meta nfproto|@nh,96,96|ip6? dscp|ether [sd]addr|ether type|arp saddr (?:ip|ether)|icmp(?:v6)? type|@th,64,128"
     r"|[io]ifname"
 )
-_FIELD = rf"(?:meta priority|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
+_FIELD = rf"(?:meta priority(?: & \w+:\w+)?|ct mark|meta mark|meta l4proto|(?:th|udp) [ds]port|{_FRAME}|{_ADDRESS})"
 _FIELDS = rf"{_FIELD}(?: \. {_FIELD})*"
 _VALUE = r"[\w.:/-]+"
 _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...] = tuple(
@@ -282,7 +282,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Statement]], ...]
     for pattern, made in (
         (rf"{_REGISTER} set ({_FIELDS}) map @(\w+)", _set_from_map),
         (rf"{_REGISTER} set (none|0x[0-9a-f]+)", _set),
-        (r"meta priority & (\w+:\w+) == (\w+:\w+)", _has_class_bits),
+        (r"meta priority & (\w+:\w+) == (none|\w+:\w+)", _has_class_bits),
         (rf"{_MARK} set {_MARK} ([&|]) (0x[0-9a-f]+)", _set_bits),
         (rf"{_MARK}(?: & (0x[0-9a-f]+))? (==|!=) 0x0", _has_bits),
         (rf"{_REGISTER} set jhash (ip6?) saddr \. th sport mod (\d+) seed (0x[0-9a-f]+)", _set_choice),

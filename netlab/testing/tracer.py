@@ -16,7 +16,7 @@ from netlab.frozen import frozen
 from netlab.objects.types import Address
 from netlab.ruleset import Ruleset
 from netlab.ruleset.service_hash import SEED, chosen
-from netlab.testing.nft_text import Chain, Hit, Number, SetText, Tables, TraceError, read
+from netlab.testing.nft_text import Chain, Hit, Number, SetText, Tables, TraceError, class_number, read
 from netlab.testing.statements import Statement, number_of, statements
 
 __all__ = ["Link", "MatchedRule", "Packet", "Trace", "TraceError", "Tracer"]
@@ -210,6 +210,8 @@ class _Run:
         """Return the value of a field, by nft's name; None if the packet does not have the field."""
         if name in self.registers:
             return self.registers[name]
+        if name.startswith("meta priority & "):
+            return self.registers["meta priority"] & class_number(name.rpartition(" ")[2])
         if name in self.packet.fields:
             return number_of(self.packet.fields[name])
         read = _FIELDS.get(name)

@@ -275,11 +275,17 @@ def test_every_rule_of_a_tier_changes_some_verdict(build, known):
         judge(build, "a", ("allow", [q], []), subject=p, egress=True),
         judge(build, "b", ("deny", [q], []), subject=q),
     )
-    for cluster in [world(build, admin=[out, into]), *(drawn(build, seed) for seed in range(60))]:
+    # NetworkPolicy denies what the tier passes, in one direction.
+    rules = ("pass", [q], [build.port(80)]), ("allow", [every(build)], [])
+    closed = [
+        world(build, [build.policy("x/c", **{direction: []})], admin=[judge(build, "c", *rules, egress=egress)])
+        for direction, egress in (("ingress", False), ("egress", True))
+    ]
+    for cluster in [world(build, admin=[out, into]), *closed, *(drawn(build, seed) for seed in range(60))]:
         text = compile_rulesets(cluster)["node-1"].text()
         tracer = Tracer(text)
         worlds.append((text, [tracer.verdict(packet).verdict for packet in packets]))
-    rules = {}  # type: ignore[var-annotated]
+    found_rules = {}  # type: ignore[var-annotated]
     for text, _ in worlds:
         chain = ""
         for line in text.splitlines():
@@ -287,7 +293,7 @@ def test_every_rule_of_a_tier_changes_some_verdict(build, known):
             if re.match(r"(in|eg)_tiers", chain) and not line.startswith("\tchain "):
                 once = chain.removesuffix("_again")
                 twin = re.sub("goto (in|eg)_again", r"goto deny_\1", line).replace("_again", "")
-                rules.setdefault((once, twin), set()).add((chain, line))
+                found_rules.setdefault((once, twin), set()).add((chain, line))
 
     def found(lines):
         for text, usual in worlds:
@@ -304,6 +310,6 @@ def test_every_rule_of_a_tier_changes_some_verdict(build, known):
 
     # Egress comes before ingress, so the mark is zero.
     same = {("eg_tiers", "\t\tct mark set 0x0")}
-    unnoticed = [rule for rule, lines in rules.items() if rule not in same and not found(lines)]
+    unnoticed = [rule for rule, lines in found_rules.items() if rule not in same and not found(lines)]
 
     assert not unnoticed, "\n".join(map(str, unnoticed))

@@ -66,11 +66,18 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         *_services(cluster),
         *_ingresses(cluster),
         quantity(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
+        *_cluster_policies(cluster),
         *([quantity(len(objects.scenarios), "scenario")] if objects.scenarios else []),
         *([quantity(rules, "invariant rule")] if rules else []),
     ]
     as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
     return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"
+
+
+def _cluster_policies(cluster: Cluster) -> Iterator[str]:
+    """Yield how many cluster-wide policies the input has, if it has any."""
+    if number := len(cluster.cluster_policies):
+        yield quantity(number, "cluster-wide policy", "cluster-wide policies")
 
 
 def _services(cluster: Cluster) -> Iterator[str]:

@@ -16,7 +16,7 @@ from netlab.objects.admin_policy_fields import (
     decode_port,
 )
 from netlab.objects.cluster_policies import ClusterPolicy
-from netlab.objects.cluster_policy_decoder import API_GROUP, Decoder, Variant
+from netlab.objects.cluster_policy_decoder import API_GROUP, COLUMNS, Decoder, Variant
 from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, domain_names, priority
 from netlab.objects.kind import Column, Kind
 from netlab.objects.openapi import Array, Object, OpenApiShape, String
@@ -88,6 +88,6 @@ KIND = Kind(
     plural="adminnetworkpolicies",
     short=("anp",),
     namespaced=False,
-    columns=(Column("PRIORITY", lambda one: str(one.priority)),),
+    columns=(Column("PRIORITY", lambda one: str(one.priority)), *COLUMNS),
     shape=_Root,
 )

@@ -15,7 +15,7 @@ from netlab.objects.admin_policy_fields import (
     decode_port,
 )
 from netlab.objects.cluster_policies import ClusterPolicy
-from netlab.objects.cluster_policy_decoder import API_GROUP, Decoder, Variant
+from netlab.objects.cluster_policy_decoder import API_GROUP, COLUMNS, Decoder, Variant
 from netlab.objects.cluster_policy_fields import ClusterPolicyRoot
 from netlab.objects.fields import Fields
 from netlab.objects.kind import Kind
@@ -88,6 +88,6 @@ KIND = Kind(
     plural="baselineadminnetworkpolicies",
     short=("banp",),
     namespaced=False,
-    columns=(),
+    columns=COLUMNS,
     shape=_Root,
 )

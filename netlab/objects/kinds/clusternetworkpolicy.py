@@ -9,7 +9,7 @@ from typing import cast, get_args
 
 from netlab.errors import Problem
 from netlab.objects.cluster_policies import ClusterPolicy, ClusterTier
-from netlab.objects.cluster_policy_decoder import API_GROUP, Decoder, Port, Variant, named_port
+from netlab.objects.cluster_policy_decoder import API_GROUP, COLUMNS, Decoder, Port, Variant, named_port
 from netlab.objects.cluster_policy_fields import (
     MOST,
     ClusterPolicyRoot,
@@ -109,7 +109,7 @@ class _Root(ClusterPolicyRoot):
 
 
 def _decode_port(decoder: Decoder, fields: Fields) -> Port:
-    named = named_port(fields, _Protocols.named.name)
+    named = named_port(fields, _Protocols.named)
     if named is not None:
         return named
     for field in (_Protocols.tcp, _Protocols.udp, _Protocols.sctp):
@@ -158,7 +158,7 @@ KIND = Kind(
     plural="clusternetworkpolicies",
     short=("cnp",),
     namespaced=False,
-    columns=(Column("TIER", lambda one: one.tier), Column("PRIORITY", lambda one: str(one.priority))),
+    columns=(Column("TIER", lambda one: one.tier), Column("PRIORITY", lambda one: str(one.priority)), *COLUMNS),
     shape=_Root,
     served=(f"{API_GROUP}/v1alpha2",),
 )

@@ -22,6 +22,7 @@ RULES: tuple[str, ...] = (
     "rules_without_type",
     "unknown_labels",
     "unknown_port_name",
+    "port_means_nothing",
     "service_port",
     "udp_without_protocol",
     "service_address",

@@ -37,5 +37,5 @@ spec:
   ingress:
   - ports: [{port: http}]
 """,
-    checks=("unknown-port-name",),
+    checks=("unknown-port-name", "port-name-never-matches"),
 )

@@ -33,7 +33,7 @@ UPSTREAM = list(upstream.cases(MODE))
 EDGES = list(edges.cases(MODE))
 # ``make verify-cluster-policies`` chooses a larger number.
 SETS = int(os.environ.get("NETLAB_SETS", "0")) or samples(32)
-WITHOUT_KERNEL: tuple[JudgeName, ...] = ("tracer",)
+WITHOUT_KERNEL: tuple[JudgeName, ...] = ("evaluator", "tracer")
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
         62,
         "namespaceSelector below namespaces",
         _in("from: [{namespaces: {namespaceSelector: {matchLabels: {ns: 'y'}}}}]"),
-        'from[0].namespaces.namespaceSelector: unknown field "namespaceSelector"; an API server drops it',
+        'from[0].namespaces.namespaceSelector: unknown field "namespaceSelector"; an API server prunes it',
     ),
     (
         63,

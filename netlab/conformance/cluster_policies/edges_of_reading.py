@@ -71,6 +71,18 @@ READING: Several = (
         chosen=True,
     ),
     Edge(
+        33,
+        "protocol ICMP fails closed for pods, and not for nodes and hosts",
+        (
+            (
+                (_old("Deny", {"portNumber": {"protocol": "ICMP", "port": 1}}),),
+                {"80": "* > x/a, ! */h > x/a, ! node:node-1 > x/a, ! node:node-2 > x/a"},
+            ),
+        ),
+        ends=(*ENDS, "x/h", "y/h"),
+        chosen=True,
+    ),
+    Edge(
         48,
         "the names of a node are no addresses",
         (((_NODE, admin(egress=["Deny nodes zone=a"])), {"80": "x/a > x/h"}),),

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from netlab.conformance.cases import Case, Stage
 from netlab.conformance.cluster_policies.edge import CHOSEN
-from netlab.conformance.cluster_policies.shorthand import GROUP, OLD, Version
+from netlab.conformance.cluster_policies.shorthand import OLD, Version
 from netlab.conformance.shorthand import parse_yaml
+from netlab.objects.cluster_policy_decoder import API_GROUP
 from netlab.objects.types import Document
 
 _A = "namespaces: {}"
@@ -32,7 +33,9 @@ def _anp(spec: str) -> Document:
 
 def _object(kind: str, spec: str, version: Version, **metadata: str) -> Document:
     meta = ", ".join(f"{key}: {value}" for key, value in ({"name": "p"} | metadata).items())
-    (found,) = parse_yaml(f"{{apiVersion: {GROUP}/{version}, kind: {kind}, metadata: {{{meta}}}, spec: {{{spec}}}}}")
+    (found,) = parse_yaml(
+        f"{{apiVersion: {API_GROUP}/{version}, kind: {kind}, metadata: {{{meta}}}, spec: {{{spec}}}}}"
+    )
     return found
 
 

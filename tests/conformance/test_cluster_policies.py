@@ -12,6 +12,7 @@ import pytest
 from cluster_policy_model import Model
 from sizes import samples, some
 
+from netlab import profiles
 from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
 from netlab.conformance.cases import Case, Cell, Stage
@@ -24,6 +25,7 @@ from netlab.conformance.dual_stack import dual_stack
 from netlab.conformance.features import CLUSTER_NETWORK_POLICY as FEATURE
 from netlab.conformance.judges import Judge, JudgeName, evaluator, tracer
 from netlab.conformance.run import CaseResult, Selection, judges, run, run_selection
+from netlab.conformance.under_profile import UnderProfile
 from netlab.errors import UsageError
 from netlab.objects import Document
 from netlab.report.yaml_text import lines
@@ -243,6 +245,23 @@ def test_each_network_gets_its_twin() -> None:
     assert ["10.244.1.0/24", "192.0.2.10/32", "fd00:10:244:1::/64", "2001:db8::c000:20a/128"] == networks
     assert [4, 6] == [cell.family for cell in stage.table]
     assert [] == wrong(list(run([dual_stack(case)], {"evaluator": evaluator})))
+
+
+def test_edge_cases_hold_in_both_families() -> None:
+    """The twin of a verdict that names addresses is left to the judges."""
+    with judges(WITHOUT_KERNEL, MODE) as panel:
+        assert [] == wrong(list(run(map(dual_stack, EDGES[::4]), panel)))
+
+
+def test_a_profile_without_ipv6_is_not_asked_about_it() -> None:
+    """Calico's profile has IPv4 only."""
+    under = UnderProfile(profiles.named("calico"))
+    selection = Selection(("edge/37*",), feature=FEATURE, profile=under)
+    cells = [sum(cell.family == 4 for stage in case.stages for cell in stage.table) for case in selection.cases()]
+    results = list(run_selection(selection))
+
+    assert [] == wrong(results)
+    assert cells == [result.cells for result in results]
 
 
 def test_a_rule_in_each_version() -> None:

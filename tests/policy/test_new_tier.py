@@ -203,7 +203,7 @@ def test_explain_has_a_line_for_each_tier(with_tiers: Any) -> None:
         "Ingress of x/db: deny",
         "Admin: deny, priority 2",
         "  b denies it",
-        "NetworkPolicy: not reached",
+        "NetworkPolicy: not reached; it would allow it: NetworkPolicy x/p spec.ingress[0].from[0] allows it",
         "Baseline: not reached",
     ) == (denied.sections[2].title, *denied.sections[2].lines)
     assert ("change g of Baseline", "change b of Admin") == denied.otherwise.lines

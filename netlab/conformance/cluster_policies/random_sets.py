@@ -65,13 +65,13 @@ def stage(rng: Random, mode: str) -> Stage:
         {ns: rng.choice(random_cases.SPACES) for ns in "xyz"},
         {ref: rng.choice(random_cases.SERVED) for ref in PODS},
     )
-    policies = _policies(rng)
+    in_force = policies(rng)
     beneath = [random_cases.policy_of(rng, f"{rng.choice('xyz')}/n{i}") for i in range(rng.choice((0, 0, 1, 1, 2)))]
     asked = [(*rng.choice(_PORTS_ASKED), rng.choice((4, 4, 6))) for _ in range(_ASKED)]
     cells = [Cell(*pair, *one) for pair in product(_SOURCES, _DESTINATIONS) for one in asked]
     settings = {name: rng.choice(values) for name, values in _SETTINGS.items()}
     first, *others = base
-    return Stage("in force", (with_settings(first, settings), *others, *policies, *beneath), dict.fromkeys(cells))
+    return Stage("in force", (with_settings(first, settings), *others, *in_force, *beneath), dict.fromkeys(cells))
 
 
 def with_settings(topology: Document, settings: Data) -> Document:
@@ -79,7 +79,7 @@ def with_settings(topology: Document, settings: Data) -> Document:
     return replace(topology, data={**topology.data, "spec": {**topology.data["spec"], "policy": settings}})
 
 
-def _policies(rng: Random) -> Iterator[Document]:
+def policies(rng: Random) -> Iterator[Document]:
     """Yield one to six policies with different names; at most one is a BaselineAdminNetworkPolicy."""
     singleton = False
     for name in rng.sample(["a", "b", "c", "d", "e", "f", "g", "h"], rng.randint(1, 6)):

@@ -181,11 +181,11 @@ def in_order(cluster: Cluster, tier: ClusterTier) -> Sequence[ClusterPolicy]:
     known: dict[ClusterTier, Sequence[ClusterPolicy]] = cluster.memo.setdefault("policy.cluster_policies", {})
     if tier not in known:
         of_tier = [policy for policy in cluster.cluster_policies if policy.tier == tier]
-        known[tier] = sorted(of_tier, key=lambda one: (_place(cluster, one), one.meta.name, one.kind))
+        known[tier] = sorted(of_tier, key=lambda one: (place_of(cluster, one), one.meta.name, one.kind))
     return known[tier]
 
 
-def _place(cluster: Cluster, policy: ClusterPolicy) -> float:
+def place_of(cluster: Cluster, policy: ClusterPolicy) -> float:
     """Return the priority; a BaselineAdminNetworkPolicy has none, and ``baselineAdmin`` says where it stands."""
     if policy.kind != "BaselineAdminNetworkPolicy":
         return policy.priority

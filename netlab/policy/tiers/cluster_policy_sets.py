@@ -28,9 +28,9 @@ class ClusterPolicySets:
 
     def __init__(self, tier: Tier, sets: SetEvaluator) -> None:
         self._sets = sets
-        self._of: dict[Direction, _Rules] = {
-            "ingress": _Rules(tier, sets, "ingress"),
-            "egress": _Rules(tier, sets, "egress"),
+        self._of: dict[Direction, TierRules] = {
+            "ingress": TierRules(tier, sets, "ingress"),
+            "egress": TierRules(tier, sets, "egress"),
         }
         self._known_ingress: dict[tuple[int, int, str], KindsByAction] = {}
         self._known_egress: dict[tuple[int, int], KindsByAction] = {}
@@ -85,7 +85,7 @@ class ClusterPolicySets:
                 return
 
 
-class _Rules:
+class TierRules:
     """The rules of a tier in one direction, by number, and the sets of kinds that they read."""
 
     def __init__(self, tier: Tier, sets: SetEvaluator, direction: Direction) -> None:

@@ -135,7 +135,7 @@ def compiled_egress_to_the_own_node_is_open(right: Fault) -> Fault:
 
 FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", cluster_policy, "in_order", the_order_is_reversed),
-    ("evaluator", cluster_policy, "_place", the_singleton_has_no_place),
+    ("evaluator", cluster_policy, "place_of", the_singleton_has_no_place),
     ("evaluator", cluster_policy, "port_matches", icmp_passes_ports),
     ("evaluator", cluster_policy, "_has", ranges_exclude_their_end),
     ("evaluator", cluster_policy, "_has", named_ports_are_numbers),

@@ -88,7 +88,7 @@ def test_judges_agree_on_random_sets_with_services() -> None:
 @pytest.mark.parametrize("dual", [False, True])
 def test_packets_on_samples(whole: list[Case], dual: bool) -> None:
     """One lab is changed from case to case; packets of every protocol agree."""
-    cases = [*UPSTREAM[dual::9], *EDGES[dual::7], *whole[dual::97], *random_sets.cases(4, 23 + dual, MODE)]
+    cases = [*UPSTREAM[dual::12], *EDGES[dual::11], *whole[dual::151], *random_sets.cases(4, 23 + dual, MODE)]
     with judges(("evaluator", "packets"), MODE, feature=FEATURE) as panel:
         assert [] == wrong(list(run(map(dual_stack, cases) if dual else cases, panel)))
 

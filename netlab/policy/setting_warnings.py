@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.matching import field_of
 from netlab.policy.problems import warning
@@ -15,12 +16,17 @@ from netlab.policy.problems import warning
 
 def unenforced(cluster: Cluster) -> Iterator[Problem]:
     """Warn once if nothing enforces the policies of a cluster; then no other warning about policies is given."""
-    if not cluster.policies:
+    policies: Sequence[NetworkPolicy | ClusterPolicy] = (*cluster.policies, *cluster.cluster_policies)
+    if not policies:
         return
-    count = len(cluster.policies)
-    loaded = "the NetworkPolicy has" if count == 1 else f"all {count:,} NetworkPolicies have"
-    message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
-    yield warning(cluster.policies[0], "spec", message, "nothing-enforces")
+    kinds = (
+        (len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
+        (len(cluster.cluster_policies), "cluster-wide policy", "cluster-wide policies"),
+    )
+    names = [f"the {one}" if count == 1 else f"all {count:,} {many}" for count, one, many in kinds if count]
+    verb = "has" if len(policies) == 1 else "have"
+    message = f"nothing enforces policies, so {' and '.join(names)} {verb} no effect (enforcement: none)"
+    yield warning(policies[0], "spec", message, "nothing-enforces")
 
 
 def without_effect(cluster: Cluster) -> Iterator[Problem]:

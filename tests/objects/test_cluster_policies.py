@@ -341,6 +341,13 @@ INVALID: dict[str, tuple[str, list[str]]] = {
             f" {NAMES} networks/nodes/domainNames"
         ],
     ),
+    "a name that no port can have and nodes": (
+        ports(CNP, "{destinationNamedPort: 'a b'}", peer="{nodes: {}}"),
+        [
+            'spec.egress[0]: Invalid value: "object": networks/nodes/domainNames peer cannot be set with namedPorts'
+            f" {NAMES} networks/nodes/domainNames"
+        ],
+    ),
     "names and nodes of a baseline policy": (
         ports(BANP, "{namedPort: web}", peer="{nodes: {}}"),
         [
@@ -589,11 +596,21 @@ def test_a_range_that_matches_nothing_is_left_out(read_text: Read) -> None:
 
 
 def test_a_name_that_no_port_can_have_is_a_warning(read_text: Read) -> None:
-    """The API server accepts it."""
-    (problem,) = read_text(ports(CNP, "{destinationNamedPort: Web}"))[1]
+    """The API server accepts it. A rule without another port is left out."""
+    objects, (problem,) = read_text(ports(CNP, "{destinationNamedPort: Web}"))
 
     assert ("warning", f"{PORT}.destinationNamedPort") == (problem.severity, problem.path)
-    assert problem.message.startswith("no container port can have this name: ")
+    assert problem.message.startswith("no container port can have this name, so it matches nothing: ")
+    assert () == objects.cluster_policies[0].egress
+
+
+def test_a_required_field_that_is_null_is_an_error_only(read_text: Read) -> None:
+    """The older kinds need a namespaceSelector."""
+    text = policy(ANP, subject="{pods: {namespaceSelector: null, podSelector: {}}}")
+
+    assert ["spec.subject.pods.namespaceSelector: Required value"] == [
+        f"{one.path}: {one.message}" for one in read_text(text)[1]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,13 @@ def test_a_policy_of_pods_that_nothing_enforces() -> None:
         "not-enforced: subject.namespaces: not enforced on shop/db, shop/web: packets of a macvlan network bypass the"
         " node's rules"
     ] == warned(lab=lab)
+
+
+def test_one_warning_if_nothing_enforces_policies() -> None:
+    """All others would follow from it."""
+    lab = LAB.replace("spec:\n  nodes", "spec:\n  policy: {enforcement: none}\n  nodes")
+
+    assert [
+        "nothing-enforces: spec: nothing enforces policies, so the cluster-wide policy has no effect"
+        " (enforcement: none)"
+    ] == warned("{namespaces: {matchLabels: {team: none}}}", lab=lab)

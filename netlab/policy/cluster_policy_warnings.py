@@ -138,14 +138,19 @@ def _port_names(cluster: Cluster, policy: ClusterPolicy, direction: Direction, r
 
 
 def _unknown_labels(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
-    """Warn once of a policy that reads labels of namespaces outside the input."""
-    if not cluster.undeclared:
-        return
+    """Warn of values that controllers set, and once of labels of namespaces outside the input."""
     written = [("spec.subject", policy.subject)]
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
             field = "from" if direction == "ingress" else "to"
             written += [(f"{rule.path}.{field}[{i}]", one.pods) for i, one in enumerate(rule.peers) if one.pods]
+    for path, one in written:
+        if one.pods is not None:
+            spaces = namespaces_matched(cluster, policy, _as_peer(one))
+            where = f"{path}.pods.podSelector"
+            yield from unknown_labels.controller_labels_read(cluster, policy, where, one.pods, spaces)
+    if not cluster.undeclared:
+        return
     reading = [
         (path, peer)
         for path, one in written

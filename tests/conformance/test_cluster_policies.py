@@ -35,6 +35,8 @@ UPSTREAM = list(upstream.cases(MODE))
 EDGES = list(edges.cases(MODE))
 # ``make verify-cluster-policies`` chooses a larger number.
 SETS = int(os.environ.get("NETLAB_SETS", "0")) or samples(20)
+# The most sets of one test, so that no test takes long.
+PART = 100
 WITHOUT_KERNEL: tuple[JudgeName, ...] = ("evaluator", "tracer")
 
 
@@ -72,9 +74,10 @@ def test_samples_of_the_product(whole: list[Case]) -> None:
     assert [] == wrong(list(run(some(whole[::41]), three())))
 
 
-def test_judges_agree_on_random_sets() -> None:
+@pytest.mark.parametrize("part", range(-(-SETS // PART)))
+def test_judges_agree_on_random_sets(part: int) -> None:
     """Evaluator, tracer and the model that reads documents give equal verdicts."""
-    assert [] == wrong(list(run(random_sets.cases(SETS, 21, MODE), three())))
+    assert [] == wrong(list(run(random_sets.cases(min(SETS, PART), 21 + part, MODE), three())))
 
 
 def test_judges_agree_on_random_sets_with_services() -> None:

@@ -8,6 +8,7 @@ from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.matching import field_of
 from netlab.policy.problems import warning
@@ -15,12 +16,14 @@ from netlab.policy.problems import warning
 
 def unenforced(cluster: Cluster) -> Iterator[Problem]:
     """Warn once if nothing enforces the policies of a cluster; then no other warning about policies is given."""
-    if not cluster.policies:
+    policies: list[NetworkPolicy | ClusterPolicy] = [*cluster.policies, *cluster.cluster_policies]
+    if not policies:
         return
-    count = len(cluster.policies)
-    loaded = "the NetworkPolicy has" if count == 1 else f"all {count:,} NetworkPolicies have"
+    count = len(policies)
+    name = "policies" if cluster.cluster_policies else "NetworkPolicies"
+    loaded = f"the {policies[0].ref.split()[0]} has" if count == 1 else f"all {count:,} {name} have"
     message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
-    yield warning(cluster.policies[0], "spec", message, "nothing-enforces")
+    yield warning(policies[0], "spec", message, "nothing-enforces")
 
 
 def without_effect(cluster: Cluster) -> Iterator[Problem]:

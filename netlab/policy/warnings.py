@@ -56,7 +56,7 @@ def warnings(cluster: Cluster) -> list[Problem]:
         from netlab.policy.setting_warnings import without_effect
 
         found += without_effect(cluster)
-    for tier in tiers_in_use(cluster):
+    for tier in tiers_in_use(cluster) if enforced else ():
         found += tier.warnings(cluster)
     if cluster.services:
         from netlab.policy.service_warnings import service_warnings

@@ -14,7 +14,7 @@ from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import DEFAULT, Decision
+from netlab.policy.decision import Decision
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
 from netlab.policy.outside import Outside
@@ -139,7 +139,7 @@ class VerdictSets:
         """Say whether a policy judges a pair: it isolates an end, and the path passes a hook that enforces it."""
         if asked.service is not None or is_translatable(asked.members[0]):
             # A node may translate it, so the ends that policies judge depend on the source.
-            return any(_has_judge(self._example(kind, asked, service)) for kind in members(among))
+            return any(_has_judge(self.cluster, self._example(kind, asked, service)) for kind in members(among))
         paths = self._sets.paths(asked.kind, service)
         if among & paths.egress & self._isolated_egress or among & paths.own_node & self._judged_at_own_node:
             return True
@@ -215,6 +215,11 @@ def _has_path(decision: Decision) -> bool:
     return any(one.path.connected for one in decision.backends or (decision,))
 
 
-def _has_judge(decision: Decision) -> bool:
-    through = decision.backends or (decision,)
-    return any(side.rulings[0].tier != DEFAULT for one in through for side in one.sides)
+def _has_judge(cluster: Cluster, decision: Decision) -> bool:
+    for one in decision.backends or (decision,):
+        for side in one.sides:
+            own_node = one.path.own_node and side.direction == "egress"
+            judging = judging_own_node(cluster, side.subject) if own_node else tiers_in_use(cluster)
+            if any(_may_deny(cluster, tier, side.direction, side.subject) for tier in judging):
+                return True
+    return False

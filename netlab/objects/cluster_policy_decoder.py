@@ -47,11 +47,12 @@ COLUMNS = (
 class Port(NamedTuple):
     """One item of ``protocols`` or ``ports``. ``port`` is None for an item that matches nothing.
 
-    ``unknown``: no implementation knows what the item means.
+    ``unknown``: no implementation knows what the item means. ``named``: it names a container port.
     """
 
     port: PolicyPort | None
     unknown: bool = False
+    named: bool = False
 
 
 class Variant(NamedTuple):
@@ -76,7 +77,7 @@ class Variant(NamedTuple):
 
 
 class Decoder:
-    """Decodes one document. ``rule_errors`` has the errors of CEL rules until the schema is known to be right."""
+    """Decodes one document. Errors of CEL rules wait until the schema is known to be right."""
 
     def __init__(self, document: Document, variant: Variant) -> None:
         self.root = open_document(document, strict=True)
@@ -157,6 +158,9 @@ class Decoder:
             self._warn_of(field.at(fields), meaning)
 
     def _warn_of(self, path: str, meaning: str) -> None:
+        # A required field that is null has an error.
+        if any(problem.path == path for problem in self.report.problems):
+            return
         message = f"null means {meaning}: give it a value, or leave it out if that is intended"
         self.report.warn(path, message, "null-means-all")
 
@@ -172,8 +176,7 @@ class Decoder:
         peers = tuple(self._peer(one, written, shape.peers.shape) for one in shape.peers.read(fields))
         self._warn_of_null(fields, shape.ports, "every port of every protocol")
         ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
-        named = any(one.port is not None and isinstance(one.port.port, str) for one in ports)
-        if named and any(peer.pods is None for peer in peers):
+        if any(one.named for one in ports) and any(peer.pods is None for peer in peers):
             self.break_rule(fields.path, "object", self.variant.no_names)
         name, line = shape.name.read(fields), self.report.source.line(fields.path)
         if any(one.unknown for one in ports):
@@ -217,8 +220,8 @@ def named_port(fields: Fields, field: String) -> Port | None:
     if field.missing(fields):
         # An implementation reads it as an item without a port.
         field.error(fields, invalid(written, "must be the name of a container port"))
-    for message in names.port_name(written) if written else ():
-        text = f"no container port can have this name: {message}"
+    messages = names.port_name(written) if written else ()
+    if messages:
+        text = f"no container port can have this name, so it matches nothing: {messages[0]}"
         fields.report.warn(field.at(fields), text, "port-name-never-matches")
-        break
-    return Port(PolicyPort(port=written))
+    return Port(None if messages else PolicyPort(port=written), named=True)

@@ -120,7 +120,7 @@ def _key_of(document: Document) -> Key:
     known = kinds.get(document.kind)
     where = (namespace or DEFAULT_NAMESPACE) if _namespaced(document.kind, known) else ""
     version = str(document.data.get("apiVersion", ""))
-    if known is not None and version in (*known.retired, *known.served):
+    if known is not None and (version in known.retired or version in known.served):
         version = known.api_version
     return Key(version, document.kind, where, name)
 

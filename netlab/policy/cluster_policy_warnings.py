@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer, is_named
-from netlab.objects.names import port_name
 from netlab.objects.policies import Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
@@ -132,22 +131,26 @@ def _port_names(cluster: Cluster, policy: ClusterPolicy, direction: Direction, r
         "ports[{}].namedPort" if policy.kind != "ClusterNetworkPolicy" else "protocols[{}].destinationNamedPort"
     )
     for number, name in named:
-        # Decoding warns of a name that no container port can have.
-        if pods and name not in names and not port_name(name):
+        if pods and name not in names:
             which = "that the policy selects" if direction == "ingress" else "that the rule matches"
             message = f"no pod {which} has a port named {name!r}; name one so, or write a number"
             yield warning(policy, f"{rule.path}.{of_version.format(number)}", message, "unknown-port-name")
 
 
 def _unknown_labels(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
-    """Warn once of a policy that reads labels of namespaces outside the input."""
-    if not cluster.undeclared:
-        return
+    """Warn of values that controllers set, and once of labels of namespaces outside the input."""
     written = [("spec.subject", policy.subject)]
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
             field = "from" if direction == "ingress" else "to"
             written += [(f"{rule.path}.{field}[{i}]", one.pods) for i, one in enumerate(rule.peers) if one.pods]
+    for path, one in written:
+        if one.pods is not None:
+            spaces = namespaces_matched(cluster, policy, _as_peer(one))
+            where = f"{path}.pods.podSelector"
+            yield from unknown_labels.controller_labels_read(cluster, policy, where, one.pods, spaces)
+    if not cluster.undeclared:
+        return
     reading = [
         (path, peer)
         for path, one in written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.policies_in_force import policies_without_effect
@@ -16,13 +16,16 @@ from netlab.policy.problems import warning
 
 def unenforced(cluster: Cluster) -> Iterator[Problem]:
     """Warn once if nothing enforces the policies of a cluster; then no other warning about policies is given."""
-    policies: list[NetworkPolicy | ClusterPolicy] = [*cluster.policies, *cluster.cluster_policies]
+    policies: Sequence[NetworkPolicy | ClusterPolicy] = (*cluster.policies, *cluster.cluster_policies)
     if not policies:
         return
-    count = len(policies)
-    name = "policies" if cluster.cluster_policies else "NetworkPolicies"
-    loaded = f"the {policies[0].ref.split()[0]} has" if count == 1 else f"all {count:,} {name} have"
-    message = f"nothing enforces policies, so {loaded} no effect (enforcement: none)"
+    kinds = (
+        (len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
+        (len(cluster.cluster_policies), "cluster-wide policy", "cluster-wide policies"),
+    )
+    names = [f"the {one}" if count == 1 else f"all {count:,} {many}" for count, one, many in kinds if count]
+    verb = "has" if len(policies) == 1 else "have"
+    message = f"nothing enforces policies, so {' and '.join(names)} {verb} no effect (enforcement: none)"
     yield warning(policies[0], "spec", message, "nothing-enforces")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
@@ -134,22 +135,30 @@ def unknown_controller_labels(cluster: Cluster, policy: NetworkPolicy) -> Iterat
         if selector is None or not _values_read(selector):
             continue
         spaces = (policy.meta.namespace,) if peer is None else namespaces_matched(cluster, policy, peer)
-        pods = pods_by_namespace(cluster)
-        undecided = {
-            pod.ref: keys
-            for name in spaces
-            for pod in pods.get(name, ())
-            if pod.selectable and (keys := unknown_of_pod(selector, pod))
-        }
-        for key in _values_read(selector):
-            refs = [ref for ref, keys in undecided.items() if key in keys]
-            if refs:
-                message = f" to a value that no manifest has; the selector may match {some(refs)} or not"
-            elif key in CHANGING:
-                message = ", and the value changes with every change of the template or the object"
-            else:
-                continue
-            yield warning(policy, path, f"a controller sets {key}{message}", "unknown-controller-labels", "all")
+        yield from controller_labels_read(cluster, policy, path, selector, spaces)
+
+
+def controller_labels_read(
+    cluster: Cluster, policy: NetworkPolicy | ClusterPolicy, path: str, selector: LabelSelector, spaces: Sequence[str]
+) -> Iterator[Problem]:
+    """Warn of a selector of pods in some namespaces that reads values that controllers set."""
+    pods = pods_by_namespace(cluster)
+    values = _values_read(selector)
+    undecided = {
+        pod.ref: keys
+        for name in (spaces if values else ())
+        for pod in pods.get(name, ())
+        if pod.selectable and (keys := unknown_of_pod(selector, pod))
+    }
+    for key in values:
+        refs = [ref for ref, keys in undecided.items() if key in keys]
+        if refs:
+            message = f" to a value that no manifest has; the selector may match {some(refs)} or not"
+        elif key in CHANGING:
+            message = ", and the value changes with every change of the template or the object"
+        else:
+            continue
+        yield warning(policy, path, f"a controller sets {key}{message}", "unknown-controller-labels", "all")
 
 
 def _values_read(selector: LabelSelector) -> list[str]:

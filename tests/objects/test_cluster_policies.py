@@ -13,9 +13,12 @@ from netlab.cluster.resolve import resolve
 from netlab.errors import Problem, UsageError
 from netlab.objects import Objects, decode
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer, is_named
+from netlab.objects.document_changes import apply, delete
 from netlab.objects.documents import parse
 from netlab.objects.ignored import ignored_documents
 from netlab.objects.policies import PolicyPort
+from netlab.objects.reduced import reduced
+from netlab.objects.scenarios import ObjectRef
 from netlab.objects.selectors import LabelSelector
 
 Read = Callable[[str], tuple[Objects, list[Problem]]]
@@ -338,6 +341,13 @@ INVALID: dict[str, tuple[str, list[str]]] = {
             f" {NAMES} networks/nodes/domainNames"
         ],
     ),
+    "a name that no port can have and nodes": (
+        ports(CNP, "{destinationNamedPort: 'a b'}", peer="{nodes: {}}"),
+        [
+            'spec.egress[0]: Invalid value: "object": networks/nodes/domainNames peer cannot be set with namedPorts'
+            f" {NAMES} networks/nodes/domainNames"
+        ],
+    ),
     "names and nodes of a baseline policy": (
         ports(BANP, "{namedPort: web}", peer="{nodes: {}}"),
         [
@@ -586,11 +596,21 @@ def test_a_range_that_matches_nothing_is_left_out(read_text: Read) -> None:
 
 
 def test_a_name_that_no_port_can_have_is_a_warning(read_text: Read) -> None:
-    """The API server accepts it."""
-    (problem,) = read_text(ports(CNP, "{destinationNamedPort: Web}"))[1]
+    """The API server accepts it. A rule without another port is left out."""
+    objects, (problem,) = read_text(ports(CNP, "{destinationNamedPort: Web}"))
 
     assert ("warning", f"{PORT}.destinationNamedPort") == (problem.severity, problem.path)
-    assert problem.message.startswith("no container port can have this name: ")
+    assert problem.message.startswith("no container port can have this name, so it matches nothing: ")
+    assert () == objects.cluster_policies[0].egress
+
+
+def test_a_required_field_that_is_null_is_an_error_only(read_text: Read) -> None:
+    """The older kinds need a namespaceSelector."""
+    text = policy(ANP, subject="{pods: {namespaceSelector: null, podSelector: {}}}")
+
+    assert ["spec.subject.pods.namespaceSelector: Required value"] == [
+        f"{one.path}: {one.message}" for one in read_text(text)[1]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -658,6 +678,46 @@ def test_the_three_kinds_may_share_a_name(read_text: Read) -> None:
 def test_commands_know_the_names_of_kubectl(name: str, kind: str) -> None:
     """``get`` lists each kind."""
     assert kind == kind_names.kind_of(name, *kind_names.listed())
+
+
+def test_every_field_of_a_policy_may_change() -> None:
+    """No CRD has a rule about updates; another version of a ClusterNetworkPolicy replaces it."""
+    before = parse(policy(CNP), "x.yaml")[0]
+    after = parse(policy(CNP, version="v1alpha2", tier="Baseline", priority="9"), "y.yaml")[0]
+    (found,) = apply(before, after)
+
+    assert f"{GROUP}/v1alpha2" == found.data["apiVersion"]
+    assert [] == delete([found], [ObjectRef(CNP, "default", "")])
+
+
+def test_rules_peers_and_ports_have_their_lines(read_text: Read) -> None:
+    """By their paths, also in a lab's record."""
+    text = (
+        policy(CNP)
+        + """\
+  egress:
+  - action: Accept
+    to:
+    - namespaces: {}
+    - networks:
+      - 10.0.0.0/8
+      - 10.1.0.0/16
+    protocols:
+    - tcp: {destinationPort: {number: 80}}
+    - udp:
+        destinationPort:
+          range: {start: 1, end: 2}
+"""
+    )
+    found = read_text(text)[0].cluster_policies[0]
+    kept = decode(reduced(parse(text, "x.yaml")[0]))[0].cluster_policies[0]
+
+    assert ("spec.egress[0]", 9) == (found.egress[0].path, found.egress[0].line)
+    for source in (found.source, kept.source):
+        assert {"to[0]": 11, "to[1]": 12, "to[1].networks[1]": 14, "protocols[0]": 16, "protocols[1].udp": 17} == {
+            path: source.line(f"spec.egress[0].{path}")
+            for path in ("to[0]", "to[1]", "to[1].networks[1]", "protocols[0]", "protocols[1].udp")
+        }
 
 
 def test_get_shows_what_kubectl_shows() -> None:

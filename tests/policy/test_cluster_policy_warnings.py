@@ -151,6 +151,20 @@ def test_labels_of_a_namespace_that_the_input_lacks() -> None:
     assert found.startswith("unknown-namespace-labels: subject: namespace away is not in the input")
 
 
+def test_a_label_that_a_controller_sets() -> None:
+    """Its value is in no manifest."""
+    deployment = (
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: shop}, spec: {selector: {matchLabels:"
+        " {app: d}}, template: {metadata: {labels: {app: d}}}}}\n"
+    )
+
+    found = warned("{pods: {podSelector: {matchLabels: {pod-template-hash: abc}}}}", lab=f"{LAB}---\n{deployment}")
+    assert [
+        "unknown-controller-labels: subject.pods.podSelector: a controller sets pod-template-hash to a value that no"
+        " manifest has; the selector may match shop/d-0 or not"
+    ] == [one for one in found if one.startswith("unknown-controller")]
+
+
 def test_a_policy_of_pods_that_nothing_enforces() -> None:
     """Packets of a macvlan network bypass the node's rules."""
     lab = LAB.replace("spec:\n  nodes", "spec:\n  networks: [{mode: macvlan}]\n  nodes")
@@ -159,3 +173,13 @@ def test_a_policy_of_pods_that_nothing_enforces() -> None:
         "not-enforced: subject.namespaces: not enforced on shop/db, shop/web: packets of a macvlan network bypass the"
         " node's rules"
     ] == warned(lab=lab)
+
+
+def test_one_warning_if_nothing_enforces_policies() -> None:
+    """All others would follow from it."""
+    lab = LAB.replace("spec:\n  nodes", "spec:\n  policy: {enforcement: none}\n  nodes")
+
+    assert [
+        "nothing-enforces: spec: nothing enforces policies, so the cluster-wide policy has no effect"
+        " (enforcement: none)"
+    ] == warned("{namespaces: {matchLabels: {team: none}}}", lab=lab)

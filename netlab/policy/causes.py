@@ -17,7 +17,7 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.kind import get
 from netlab.objects.meta import Key
-from netlab.objects.services import Service
+from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.types import Direction
 from netlab.objects.unread_kinds import is_policy
 from netlab.policy.cause_text import causes_text
@@ -35,7 +35,7 @@ from netlab.verdicts import Expected
 _MOST_SETS, _DOCUMENTS = 500, 100_000
 _MOST_PAIRS, _MOST_ROWS, _MOST_AGAIN = 4_000, 20_000, 50
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
-_ABOUT_SERVICES = ("Service", "Endpoints", "EndpointSlice")
+_ABOUT_SERVICES = (Service, Endpoints, EndpointSlice)
 
 _Kind = Sequence[Endpoint] | Sequence[Service]
 
@@ -182,7 +182,7 @@ class Causes:
         if not key.namespace:
             return key.kind != "Namespace" or key.name in spaces
         service = isinstance(ends[1], Service) or not isinstance(ends[1], Pod)
-        if service and (key.kind in _ABOUT_SERVICES or key.namespace in spaces):
+        if service and (_is_about_services(key) or key.namespace in spaces):
             return True
         if selecting is not None and is_network_policy(key):
             return f"{key.namespace}/{key.name}" in selecting
@@ -214,6 +214,11 @@ class Causes:
 
 def _place(part: Part) -> tuple[int, int]:
     return part.object, -1 if part.field is None else part.field
+
+
+def _is_about_services(key: Key) -> bool:
+    found = get(key.kind)
+    return found is not None and found.type in _ABOUT_SERVICES
 
 
 def _is_policy(key: Key) -> bool:

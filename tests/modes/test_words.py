@@ -31,6 +31,11 @@ _OTHERS = {
     ("lab/missing_links.py", "macvlan"): 1,  # a kind of link
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
+    ("objects/invariants.py", "host"): 1,  # an outside host
+    ("objects/kinds/invariants.py", "host"): 1,
+    ("policy/rule_ends.py", "host"): 2,
+    ("policy/rule_judge.py", "none"): 1,  # no port
+    ("policy/suggest/hostnames.py", "host"): 4,  # of a URL, and in names of variables
     ("objects/topology.py", "none"): 1,  # nothing enforces policies
     ("policy/by_settings.py", "none"): 1,
     ("policy/explain.py", "none"): 1,  # no labels
@@ -48,6 +53,7 @@ _OTHERS = {
     ("ruleset/fragments/antispoof.py", "routed"): 2,  # a prefix of sets
     ("testing/tracer.py", "bridge"): 3,  # nft's family
     ("testing/statements.py", "none"): 1,  # a register's value
+    ("testing/nft_text.py", "none"): 1,  # a classid
     ("programs/ingress_rules.py", "none"): 1,  # a list of ports
     ("programs/explain_url.py", "none"): 1,  # a list of names
 }

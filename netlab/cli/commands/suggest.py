@@ -30,6 +30,7 @@ _MOST = 10
 @click.command("suggest")
 @options.files
 @options.profile
+@options.what_if
 @options.strict
 @options.ignore
 @options.ports

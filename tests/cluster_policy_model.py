@@ -115,10 +115,13 @@ class Model:
         return policy.spec.get(direction) or ()
 
     def action(self, rule: Spec, half: Half) -> Iterator[str]:
-        """Yield the action of a rule if it matches; a protocol that the API does not know fails closed."""
+        """Yield the action of a rule if it matches; a protocol that the API does not know fails closed.
+
+        For ingress that is every pod, as no ingress rule can match a node or an outside host.
+        """
         action = "Accept" if rule["action"] == "Allow" else rule["action"]
         if any(not self.is_known(item) for item in rule.get("ports", ())):
-            if action != "Accept":
+            if action != "Accept" and (half.direction == "egress" or is_pod(half.other)):
                 yield "Deny"
         elif self.ports(rule, half) and self.peers(rule[FROM[half.direction]], half):
             yield action

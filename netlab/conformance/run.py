@@ -137,7 +137,7 @@ def run(
         under = replace(case, stages=tuple(map(profile.stage, case.stages))) if profile and not case.refusal else case
         found = tuple(_refused(case) if case.refusal else _judged(under, judges_by_name))
         smallest = _reproduction(under, found, judges_by_name) if case.feature == "random" and found else None
-        cells = sum(len(stage.table) for stage in case.stages)
+        cells = sum(len(stage.table) for stage in under.stages)
         of = case.stages if profile and not case.refusal else ()
         deviations = tuple(one for stage in of for one in profile.deviations(stage)) if profile else ()
         yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest, deviations)

@@ -14,6 +14,8 @@ from netlab.frozen import frozen
 from netlab.objects.cluster_policies import ClusterTier
 from netlab.objects.types import Document
 
+CHOSEN = " (netlab's choice)"
+"""The end of the name of a case whose answer the API leaves open."""
 FAR = "host:far"
 ENDS = (*PODS, HOST)
 ALL_ENDS = (*PODS, *HOST_PODS, HOST, FAR)

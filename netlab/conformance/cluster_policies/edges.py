@@ -10,19 +10,18 @@ from collections.abc import Iterator
 
 from netlab.conformance.cases import Case, Stage, Unjudged, table
 from netlab.conformance.cluster_policies.clusters import cluster
-from netlab.conformance.cluster_policies.edge import DENY_ALL_IN, ENDS, PODS_TO_A, admin
+from netlab.conformance.cluster_policies.edge import CHOSEN, DENY_ALL_IN, ENDS, PODS_TO_A, admin
 from netlab.conformance.cluster_policies.edges_of_reading import READING
 from netlab.conformance.cluster_policies.edges_of_rules import PEERS, PORTS, SERVICES
 from netlab.conformance.cluster_policies.edges_of_tiers import TIERS
 from netlab.conformance.cluster_policies.refusals import refusals
 from netlab.conformance.cluster_policies.shorthand import Policy
 
-CHOSEN = " (netlab's choice)"
 _NEW = "every probe is a new connection; spec.policy.established and its tests are about live ones"
 _REASONS: tuple[tuple[int, str, str], ...] = (
-    (36, "ICMP errors of an accepted connection pass", "probes provoke no such errors"),
+    (36, "ICMP errors of an accepted connection pass", "probes provoke no such errors; a test with sockets shows it"),
     (70, "a policy changes under a live connection", _NEW),
-    (71, "Deny drops, and does not reject", "both are deny"),
+    (71, "Deny drops, and does not reject", "both are deny; a test with sockets shows it"),
     (72, "GRE and ESP under Deny", "probes are TCP, UDP, SCTP and ICMP"),
 )
 UNJUDGED = tuple(Unjudged(f"edge/{number:02} {name}", why) for number, name, why in _REASONS)

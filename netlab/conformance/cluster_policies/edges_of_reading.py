@@ -6,8 +6,9 @@ from typing import Any
 
 from netlab.conformance.cluster_policies.edge import ENDS, PODS_TO_A, A, Edge, Several, admin
 from netlab.conformance.cluster_policies.nodes import NODES
-from netlab.conformance.cluster_policies.shorthand import GROUP, OLD, Policy, peer
+from netlab.conformance.cluster_policies.shorthand import OLD, Policy, peer
 from netlab.conformance.shorthand import Data, document
+from netlab.objects.cluster_policy_decoder import API_GROUP
 from netlab.objects.types import Document
 
 _PODS_OF_ALL: Data = {"namespaces": {}}
@@ -17,7 +18,7 @@ def _old(action: str, number: Data, direction: str = "ingress") -> Document:
     """Return an AdminNetworkPolicy on x/a with one rule about all pods."""
     rule = {"action": action, "from" if direction == "ingress" else "to": [_PODS_OF_ALL], "ports": [number]}
     spec = {"priority": 10, "subject": peer(A), direction: [rule]}
-    return document("AdminNetworkPolicy", "p", spec, apiVersion=f"{GROUP}/{OLD}")
+    return document("AdminNetworkPolicy", "p", spec, apiVersion=f"{API_GROUP}/{OLD}")
 
 
 def _with(given: Policy, **more: Any) -> Document:
@@ -68,6 +69,18 @@ READING: Several = (
                 dict.fromkeys(("80", "ICMP"), PODS_TO_A),
             ),
         ),
+        chosen=True,
+    ),
+    Edge(
+        33,
+        "protocol ICMP fails closed for pods, and not for nodes and hosts",
+        (
+            (
+                (_old("Deny", {"portNumber": {"protocol": "ICMP", "port": 1}}),),
+                {"80": "* > x/a, ! */h > x/a, ! node:node-1 > x/a, ! node:node-2 > x/a"},
+            ),
+        ),
+        ends=(*ENDS, "x/h", "y/h"),
         chosen=True,
     ),
     Edge(

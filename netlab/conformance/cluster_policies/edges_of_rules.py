@@ -41,6 +41,7 @@ PORTS: Several = (
         30,
         "a range of one port in v1alpha1",
         (((admin("Deny ns *: 80-80/TCP"),), {"80": PODS_TO_A, "81": ""}),),
+        chosen=True,
         version=OLD,
     ),
     Edge(
@@ -202,6 +203,7 @@ PEERS: Several = (
             ),
         ),
         ends=ALL_ENDS,
+        chosen=True,
     ),
     Edge(
         58,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from netlab.conformance.base_cluster import HOST
+from netlab.conformance.cluster_policies.clusters import HOST_PODS
 from netlab.conformance.cluster_policies.edge import (
     A_TO_PODS,
     ANYWHERE,
     DENY_ALL_IN,
+    ENDS,
     ISOLATED,
     ONLY_Y,
     PODS_TO_A,
@@ -90,6 +92,16 @@ TIERS: Several = (
                 {"80": f"{PODS_TO_A}, x/a > {HOST}"},
             ),
         ),
+        chosen=True,
+    ),
+    Edge(
+        12,
+        "a NetworkPolicy for egress settles what the pod sends to its own node",
+        (
+            ((baseline(egress=["Deny nodes *"]), np("x/n", egress="pod")), {"80": "x/a > y/h, x/a > host:out"}),
+            ((admin(egress=["Deny nodes *"]), np("x/n", egress="pod")), {"80": "x/a > */h, x/a > host:out"}),
+        ),
+        ends=(*ENDS, *HOST_PODS),
         chosen=True,
     ),
     Edge(

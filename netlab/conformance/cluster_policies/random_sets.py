@@ -35,6 +35,8 @@ _NETWORKS = (
 _NAMES = ("*.example.com", "example.com", "a.b.example.com", "*.b.example.com", "*.example.org", "api.example.com.")
 _NUMBERS = ("80/TCP", "81/TCP", "80/UDP", "80/SCTP", "80-81/TCP", "81-65535/TCP", "1-80/UDP")
 _NAMED = ("web", "dns", "nobody")
+# Only v1alpha1 accepts it; it has no meaning, so the rule fails closed.
+_UNKNOWN = ("1/ICMP",)
 _PORTS_ASKED = (
     *(("TCP", 80), ("TCP", 81), ("TCP", 82), ("UDP", 53), ("UDP", 80), ("SCTP", 80), ("ICMP", None), ("ICMP", None)),
 )
@@ -101,7 +103,7 @@ def _rule(rng: Random, tier: ClusterTier, version: Version, *, egress: bool) -> 
     names = action == "Accept" and not singleton
     peers = [_egress_peer(rng, names=names) if egress else _pods(rng) for _ in range(rng.choice((1, 1, 2, 3)))]
     selectors = all(peer.startswith(("ns", "pods")) for peer in peers)
-    known = (*_NUMBERS, *_NAMED) if selectors else _NUMBERS
+    known = (*_NUMBERS, *(_NAMED if selectors else ()), *(_UNKNOWN if version == OLD else ()))
     ports = dict.fromkeys(rng.choice(known) for _ in range(rng.choice((0, 0, 1, 1, 2))))
     return f"{action} {' | '.join(peers)}{': ' if ports else ''}{','.join(ports)}"
 

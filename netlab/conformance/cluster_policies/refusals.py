@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.conformance.cases import Case, Stage
-from netlab.conformance.cluster_policies.shorthand import GROUP, OLD, Version
+from netlab.conformance.cluster_policies.edge import CHOSEN
+from netlab.conformance.cluster_policies.shorthand import OLD, Version
 from netlab.conformance.shorthand import parse_yaml
+from netlab.objects.cluster_policy_decoder import API_GROUP
 from netlab.objects.types import Document
 
 _A = "namespaces: {}"
@@ -31,7 +33,9 @@ def _anp(spec: str) -> Document:
 
 def _object(kind: str, spec: str, version: Version, **metadata: str) -> Document:
     meta = ", ".join(f"{key}: {value}" for key, value in ({"name": "p"} | metadata).items())
-    (found,) = parse_yaml(f"{{apiVersion: {GROUP}/{version}, kind: {kind}, metadata: {{{meta}}}, spec: {{{spec}}}}}")
+    (found,) = parse_yaml(
+        f"{{apiVersion: {API_GROUP}/{version}, kind: {kind}, metadata: {{{meta}}}, spec: {{{spec}}}}}"
+    )
     return found
 
 
@@ -81,7 +85,12 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
         )
         for number, action in ((24, "Accept"), (25, "Pass"), (26, "Deny"))
     ),
-    (27, "an empty item of protocols", _protocols("[{}]"), f"spec.ingress[0].protocols[0] {_IN_BODY} properties"),
+    (
+        27,
+        f"an empty item of protocols{CHOSEN}",
+        _protocols("[{}]"),
+        f"spec.ingress[0].protocols[0] {_IN_BODY} properties",
+    ),
     (28, "tcp: {}", _protocols("[{tcp: {}}]"), f"spec.ingress[0].protocols[0].tcp {_IN_BODY} properties"),
     (
         28,
@@ -117,7 +126,13 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
         _out("to: [{namespaces: {}}, {nodes: {}}], protocols: [{destinationNamedPort: web}]"),
         _NAMED,
     ),
-    (57, "Deny with domainNames", _out("to: [{domainNames: [example.com]}]"), "domainNames"),
+    (56, f"a named port without a name{CHOSEN}", _protocols("[{destinationNamedPort: ''}]"), "must be the name of a"),
+    (
+        57,
+        f"Deny with domainNames{CHOSEN}",
+        _out("to: [{domainNames: [example.com]}]"),
+        f"{_TO}[0].domainNames: Forbidden: may only be used with the action Accept",
+    ),
     (
         60,
         "pods without a podSelector",
@@ -140,13 +155,13 @@ REFUSED: tuple[tuple[int, str, Document, str], ...] = (
         62,
         "namespaceSelector below namespaces",
         _in("from: [{namespaces: {namespaceSelector: {matchLabels: {ns: 'y'}}}}]"),
-        'from[0].namespaces.namespaceSelector: unknown field "namespaceSelector"; an API server drops it',
+        'from[0].namespaces.namespaceSelector: unknown field "namespaceSelector"; an API server prunes it',
     ),
     (
         63,
-        "operator notIn",
+        f"operator notIn{CHOSEN}",
         _in("from: [{namespaces: {matchExpressions: [{key: ns, operator: notIn, values: ['y']}]}}]"),
-        f"{_FROM}[0].namespaces.matchExpressions[0].operator",
+        f'{_FROM}[0].namespaces.matchExpressions[0].operator: Invalid value: "notIn": not a valid selector operator',
     ),
     (
         64,

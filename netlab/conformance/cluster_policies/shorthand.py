@@ -20,13 +20,13 @@ from typing import Literal
 from netlab.conformance.shorthand import Data, document, selector_of
 from netlab.frozen import frozen
 from netlab.objects.cluster_policies import ClusterTier
+from netlab.objects.cluster_policy_decoder import API_GROUP
+from netlab.objects.kind import every
 from netlab.objects.types import Document
 
 Version = Literal["v1beta1", "v1alpha2", "v1alpha1"]
-GROUP = "policy.networking.k8s.io"
 OLD: Version = "v1alpha1"
-_OLD_KINDS: dict[ClusterTier, str] = {"Admin": "AdminNetworkPolicy", "Baseline": "BaselineAdminNetworkPolicy"}
-KINDS = ("ClusterNetworkPolicy", *_OLD_KINDS.values())
+KINDS = tuple(kind.name for kind in every() if kind.api_version.startswith(f"{API_GROUP}/"))
 """The kinds of cluster-wide policies."""
 
 
@@ -55,9 +55,9 @@ class Policy:
             spec["ingress"] = [rule(text, "from", version) for text in self.ingress]
         if self.egress is not None:
             spec["egress"] = [rule(text, "to", version) for text in self.egress]
-        kind = _OLD_KINDS[self.tier] if version == OLD else "ClusterNetworkPolicy"
+        prefix = "Cluster" if version != OLD else "BaselineAdmin" if singleton else "Admin"
         name = "default" if singleton else self.name
-        return document(kind, name, spec, apiVersion=f"{GROUP}/{version}")
+        return document(f"{prefix}NetworkPolicy", name, spec, apiVersion=f"{API_GROUP}/{version}")
 
     def swapped(self, direction: str, one: int, other: int) -> Policy:
         """Return the policy with two rules of a direction exchanged."""

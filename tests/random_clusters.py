@@ -57,8 +57,11 @@ _SERVED = ((), (), ("web=80",), ("web=81",), ("dns=53/UDP", "web=80"), ("8080:80
 _ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)), (("TCP", 8080), ("TCP", 9090)))
 
 
-def some_cluster(rng: Random) -> Cluster:
-    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others."""
+def some_cluster(rng: Random, *, cluster_wide: bool = True) -> Cluster:
+    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others.
+
+    ``cluster_wide``: half of the clusters have cluster-wide policies.
+    """
     both = rng.random() < 0.4
     names = ("main", "other")[: rng.choice((1, 1, 2))]
     networks = {
@@ -80,7 +83,7 @@ def some_cluster(rng: Random) -> Cluster:
     others = [_unread(rng, f"x/u{i}") for i in range(rng.choice((0, 0, 1, 2, 3)))]
     of = replace(topology(nodes, networks, hosts), policy=settings)
     things = [*spaces, *_pods(rng, networks, nodes), *policies, *others]
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 or not cluster_wide:
         return cluster(of, *things)
     return cluster(*_with_cluster_policies(rng, of), *things)
 

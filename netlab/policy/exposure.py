@@ -17,7 +17,7 @@ from netlab.policy.doors import Door, doors
 from netlab.policy.exposed_sides import LEVELS, Side, side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
-from netlab.policy.new_pods import of_new_pod
+from netlab.policy.new_pods import side_of_new_pod
 from netlab.policy.openings import PodOpening
 from netlab.policy.pod_peers import PodPeers
 from netlab.policy.stopped_pods import stopped_in
@@ -68,7 +68,8 @@ class Exposures:
         """What a new pod without labels has in each namespace of the input, those alike as one; the widest first."""
         alike: dict[Hashable, list[tuple[str, Side, Side]]] = {}
         for name in self.cluster.namespaces:
-            sides = Side(of_new_pod(self.cluster, name, "ingress")), Side(of_new_pod(self.cluster, name, "egress"))
+            ingress = _without_unread(side_of_new_pod(self.cluster, name, "ingress"))
+            sides = ingress, _without_unread(side_of_new_pod(self.cluster, name, "egress"))
             alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
@@ -145,6 +146,10 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
             exposed.append(Exposure(part, ingress, egress, alike[0][3], *reached.of(group)))
     exposed.sort(key=lambda one: _order(cluster, one))
     return Exposures(cluster, asked, found, tuple(exposed))
+
+
+def _without_unread(one: Side) -> Side:
+    return Side(one.openings, tiers=one.tiers)
 
 
 def _order(cluster: Cluster, one: Exposure) -> tuple[int, ...]:

@@ -57,7 +57,7 @@ def _side(report: ExposureReport, one: Exposure, side: Side) -> dict[str, Any]:
         "policies": _policies(side),
         "pods": [],
         "addresses": [],
-        "unknown": [str(policy) for policy in side.unread],
+        "unknown": [*map(str, side.unread), *(policy.ref for policy in side.tiers)],
     }
     whole, some = side.pods_by_address(cluster), side.some_by_address(cluster)
     for opening in side.openings.pods:

@@ -19,8 +19,15 @@ That of a pod, or of all pods of a workload, is::
     {"apiVersion": "netlab/v1alpha1", "kind": "PodSelection", "lab": NAME, "name": "shop/web-0", "pods": ["shop/web-0"],
      "policies": [{"policy": "shop/web", "file": "web.yaml", "line": 1, "podSelector": "app=web",
                    "ingress": ["shop/web-0"], "egress": []}],
+     "clusterPolicies": [{"policy": "ClusterNetworkPolicy closed", "file": "admin.yaml", "line": 1, "tier": "Admin",
+                          "priority": 10, "ingress": ["shop/web-0"], "egress": []}],
      "notIsolated": {"ingress": [], "egress": ["shop/web-0"]},
      "unread": ["CiliumNetworkPolicy shop/l7 (l7.yaml:1)"]}
+
+``clusterPolicies`` are in the order in which they decide; ``notIsolated`` is about NetworkPolicies. That of a
+cluster-wide policy (kind ClusterPolicySelection) has ``policy``, ``file``, ``line``, ``tier``, ``priority``,
+``subject`` and ``pods``, and ``rules`` with ``direction``, ``path``, ``line``, ``name``, ``action``, ``ports`` and
+``peers``. Each peer has ``path``, ``line``, ``text`` and the endpoints ``matches``.
 """
 
 from __future__ import annotations
@@ -35,7 +42,7 @@ from netlab.report.formats import Page
 if TYPE_CHECKING:
     from netlab.objects.policies import NetworkPolicy
     from netlab.objects.selectors import LabelSelector
-    from netlab.policy.selections import PodSelection, PolicySelection, SelectedPeers, SelectedRule
+    from netlab.policy.selections import PodSelection, PolicySelection, SelectedPeers, SelectedRule, Selection
 
 # The most names in a line.
 _FEW = 6
@@ -44,29 +51,33 @@ _FEW = 6
 class SelectionReport:
     """One selection; ``table`` and ``document`` are those of its type."""
 
-    def __init__(self, lab: str, found: PolicySelection | PodSelection) -> None:
+    def __init__(self, lab: str, found: Selection) -> None:
         self._lab = lab
         self._found = found
 
     def table(self, page: Page) -> Iterator[str]:
         """Yield what a policy selects and matches, or the policies that select a pod, with file and line."""
-        from netlab.policy.selections import PolicySelection
+        from netlab.policy.selections import PodSelection, PolicySelection
+        from netlab.report import cluster_selections
 
         if isinstance(self._found, PolicySelection):
             yield from _policy_lines(self._found)
-        else:
+        elif isinstance(self._found, PodSelection):
             yield from _pod_lines(self._found)
+        else:
+            yield from cluster_selections.policy_lines(self._found)
 
     def document(self) -> dict[str, Any]:
-        """Return the PolicySelection or PodSelection document."""
-        from netlab.policy.selections import PolicySelection
+        """Return the PolicySelection, ClusterPolicySelection or PodSelection document."""
+        from netlab.policy.selections import PodSelection, PolicySelection
+        from netlab.report import cluster_selections
 
-        of_policy = isinstance(self._found, PolicySelection)
-        kind = "PolicySelection" if of_policy else "PodSelection"
-        head = {"apiVersion": API_VERSION, "kind": kind, "lab": self._lab}
+        head = {"apiVersion": API_VERSION, "kind": type(self._found).__name__, "lab": self._lab}
         if isinstance(self._found, PolicySelection):
             return {**head, **_policy_data(self._found)}
-        return {**head, **_pod_data(self._found)}
+        if isinstance(self._found, PodSelection):
+            return {**head, **_pod_data(self._found)}
+        return {**head, **cluster_selections.policy_data(self._found)}
 
 
 def _policy_lines(found: PolicySelection) -> Iterator[str]:
@@ -104,6 +115,7 @@ def _peer_line(policy: NetworkPolicy, rule: SelectedRule, found: SelectedPeers) 
 
 
 def _pod_lines(found: PodSelection) -> Iterator[str]:
+    from netlab.report import cluster_selections
     from netlab.report.columns import columns
 
     many = f" ({quantity(len(found.pods), 'pod')})" if found.name not in {pod.ref for pod in found.pods} else ""
@@ -117,6 +129,7 @@ def _pod_lines(found: PodSelection) -> Iterator[str]:
         yield from columns(("POLICY", "POD-SELECTOR", "INGRESS", "EGRESS", "PLACE"), rows)
     else:
         yield f"{found.name}{many}: no NetworkPolicy selects it"
+    yield from cluster_selections.pod_lines(found.cluster_policies, len(found.pods))
     for direction in ("ingress", "egress"):
         free = [pod.ref for pod in found.free(direction)]
         if free and found.policies:
@@ -194,6 +207,8 @@ def _data(policy: NetworkPolicy) -> dict[str, Any]:
 
 
 def _pod_data(found: PodSelection) -> dict[str, Any]:
+    from netlab.report import cluster_selections
+
     return {
         "name": found.name,
         "pods": [pod.ref for pod in found.pods],
@@ -205,6 +220,7 @@ def _pod_data(found: PodSelection) -> dict[str, Any]:
             }
             for one in found.policies
         ],
+        "clusterPolicies": cluster_selections.pod_data(found.cluster_policies),
         "notIsolated": {
             "ingress": [pod.ref for pod in found.free("ingress")],
             "egress": [pod.ref for pod in found.free("egress")],

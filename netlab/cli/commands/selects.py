@@ -36,6 +36,8 @@ def selects_command(
 
     The name is NAMESPACE/NAME of a NetworkPolicy, a pod, or a workload, which stands for all its pods. If several have
     the name, write the kind too: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME, deployment/NAMESPACE/NAME.
+    A cluster-wide policy is clusternetworkpolicy/NAME, adminnetworkpolicy/NAME or
+    baselineadminnetworkpolicy/default.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     from netlab.policy.selections import find_selection

@@ -8,15 +8,17 @@ rules are evaluated in the order they are written; first rule that matches decid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.errors import Problem, printable
-from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, is_named
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer, is_named
 from netlab.objects.policies import PolicyPort
-from netlab.objects.types import Address, Direction
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Address, Direction, Protocol
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
 from netlab.policy.matching import container_port
 from netlab.policy.reasons import where
@@ -26,6 +28,10 @@ from netlab.policy.tiers.tier import OverSets, Reads, Tier
 
 if TYPE_CHECKING:
     from netlab.policy.set_evaluator import SetEvaluator
+
+
+_PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP", "SCTP")
+TIERS: tuple[ClusterTier, ...] = ("Admin", "Baseline")
 
 
 class ClusterPolicyTier(Tier):
@@ -82,7 +88,7 @@ class ClusterPolicyTier(Tier):
             [one.pods for one in pods if one.pods is not None],
             [prefix for peer in peers for prefix in peer.networks],
             any(peer.nodes is not None for peer in peers),
-            [port for rule in rules for port in rule.ports],
+            [one for rule in rules for port in rule.ports for one in _of_each_protocol(port)],
             any(peer.domain_names for peer in peers),
         )
 
@@ -116,6 +122,11 @@ class ClusterPolicyTier(Tier):
             yield from order_warnings(cluster, self)
 
 
+def _of_each_protocol(port: PolicyPort) -> Sequence[PolicyPort]:
+    """Return a port for each protocol if it is a name, as the container port of the name has its own protocol."""
+    return [replace(port, protocol=one) for one in _PROTOCOLS] if isinstance(port.port, str) else [port]
+
+
 class NumberedRule(NamedTuple):
     """A rule, the set of the numbers of its peers that are pods (``ClusterPeers``), its other peers and its ruling."""
 
@@ -136,7 +147,7 @@ def numbered(cluster: Cluster, policy: ClusterPolicy, rule: ClusterRule) -> Numb
         for peer in rule.peers:
             pods |= 1 << numbers[peer.pods] if peer.pods is not None else 0
         priority = None if policy.kind == "BaselineAdminNetworkPolicy" else policy.priority
-        ruling = Ruling(policy.tier, rule.action, rule_text(policy, rule), priority)
+        ruling = Ruling(policy.tier, rule.action, rule_text(policy, rule), priority, policy)
         others = tuple(peer for peer in rule.peers if peer.pods is None)
         found = known[id(rule)] = NumberedRule(policy, rule, pods, others, ruling)
     return found
@@ -190,6 +201,33 @@ def place_of(cluster: Cluster, policy: ClusterPolicy) -> float:
     if policy.kind != "BaselineAdminNetworkPolicy":
         return policy.priority
     return -inf if cluster.policy.baseline_admin == "first" else inf
+
+
+def denying_all(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[ClusterPolicy, ...]:
+    """Return the policies of tiers that deny a pod every port of all pods in a direction; rules before may allow some.
+
+    A policy of tier Baseline counts if a NetworkPolicy isolates the pod, too, as the pod is then closed anyway.
+    """
+    if not cluster.cluster_policies or not pod.selectable:
+        return ()
+    having = cluster_peers(cluster).of(pod)
+    found: list[ClusterPolicy] = []
+    for tier in TIERS:
+        of_tier = _selectors(cluster, tier, direction).of(having)
+        found += [policy for policy in of_tier if any(map(denies_all_pods, policy.rules(direction)))]
+    return tuple(found)
+
+
+def denies_all_pods(rule: ClusterRule) -> bool:
+    """Say whether a rule denies every port of all pods that may come."""
+    if rule.action != "deny" or rule.ports:
+        return False
+    return any(peer.pods is not None and is_everything(peer.pods) for peer in rule.peers)
+
+
+def is_everything(peer: PodsPeer) -> bool:
+    """Say whether a subject or a peer has every pod."""
+    return all(s is None or s == LabelSelector() for s in (peer.namespaces, peer.pods))
 
 
 def is_left_to_network_policy(cluster: Cluster, pod: Pod) -> bool:

@@ -116,7 +116,7 @@ class _Halves:
 
 
 def _find(given: Given) -> Iterator[Found]:
-    if not given.decided_by_policies:
+    if not given.decided_by_network_policies:
         return
     halves = _Halves(given.cluster)
     for policy, direction, rule in given.rules():

@@ -12,6 +12,7 @@ from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some
+from netlab.policy.tiers.cluster_policy import denies_all_pods, denying_all
 from netlab.policy.tiers.networkpolicy import isolating
 
 # Namespaces of the cluster itself. Few clusters have policies there.
@@ -27,6 +28,16 @@ def _find(given: Given) -> Iterator[Found]:
         for direction in given.directions
         if policy.isolates(direction) and not meaning_of(policy.pod_selector)
     }
+    for one in given.cluster.cluster_policies:
+        if one.subject.pods is None or not meaning_of(one.subject.pods):
+            spaces = [
+                name
+                for name, own in given.cluster.namespaces.items()
+                if one.subject.namespaces is None or one.subject.namespaces.matches(own)
+            ]
+            for direction in given.directions:
+                if any(denies_all_pods(rule) for rule in one.rules(direction)):
+                    closed |= {(name, direction) for name in spaces}
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():
         pods = [pod for pod in own if pod.selectable]
@@ -42,7 +53,14 @@ def _find(given: Given) -> Iterator[Found]:
 
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
     """Return the directions as text, and the pods that no policy isolates in one of them today."""
-    free = [pod.ref for pod in pods if any(not isolating(given.cluster, pod, direction) for direction in missing)]
+    free = [
+        pod.ref
+        for pod in pods
+        if any(
+            not (isolating(given.cluster, pod, direction) or denying_all(given.cluster, pod, direction))
+            for direction in missing
+        )
+    ]
     today = f"{some(free)} today, and new pods" if free else "new pods"
     return f"{' and '.join(missing)}: no policy isolates {today}"
 
@@ -52,8 +70,9 @@ RULE = Rule(
     "info",
     "a namespace without a default deny",
     what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A policy"
-    " with an empty `podSelector` does, also if it has rules. `kube-system`, `kube-public` and `kube-node-lease` do not"
-    " count, nor namespaces without pods. Where policies of other APIs decide too, nothing is found.",
+    " with an empty `podSelector` does, also if it has rules; so does a cluster-wide policy that selects them all and"
+    " denies every port of all pods. `kube-system`, `kube-public` and `kube-node-lease` do not count, nor namespaces"
+    " without pods. Where policies that netlab does not read may decide too, nothing is found.",
     why="A pod that no policy selects talks to everything. That is every new workload whose labels no selector has.",
     fix="add a policy with podSelector {} and both policyTypes, and DNS in its egress rules",
     objects="""\

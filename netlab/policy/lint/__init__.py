@@ -23,6 +23,8 @@ RULES: tuple[str, ...] = (
     "unknown_labels",
     "unknown_port_name",
     "port_means_nothing",
+    "rule_never_reached",
+    "equal_priorities",
     "service_port",
     "udp_without_protocol",
     "service_address",

@@ -12,6 +12,7 @@ from netlab.objects.fields import Fields, Report, quoted
 from netlab.objects.meta import STRICT_CLUSTER_METADATA
 from netlab.objects.openapi import Array, Integer, Object, OpenApiShape, String, StringMap, Strings, mistyped
 from netlab.objects.selectors import Operator
+from netlab.objects.shapes import Schema
 
 MOST = 25
 """How many rules, peers and ports a ClusterNetworkPolicy has at most, and networks and names a peer of any version."""
@@ -32,6 +33,9 @@ class RuleName(String):
             report.warn(path, f"an API server refuses a boolean here; {hint}", "rule-name-no-string")
         else:
             super().check_value(report, path, value)
+
+    def schema(self) -> Schema:
+        return {**super().schema(), "type": ["string", "boolean", "null"]}
 
 
 class _Suggested(String):

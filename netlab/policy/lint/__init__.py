@@ -23,6 +23,7 @@ RULES: tuple[str, ...] = (
     "unknown_labels",
     "unknown_port_name",
     "port_means_nothing",
+    "rule_name_is_boolean",
     "rule_never_reached",
     "equal_priorities",
     "service_port",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import pod_addresses
+from netlab.cluster.cluster_policies_read import cluster_policies_read
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.pods import PodDraft, pod_drafts
@@ -19,7 +20,6 @@ from netlab.cluster.resolve import (
     attach,
     by_key,
     by_namespace,
-    cluster_policies,
     namespaces,
     pod_from,
     undeclared,
@@ -89,6 +89,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
 
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     services, taken = allocated
+    of_tiers, not_read = cluster_policies_read(new, cluster.policy)
     new_cluster = replace(
         cluster,
         pods=relabelled,
@@ -96,8 +97,9 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
+        cluster_policies=of_tiers,
+        cluster_policies_not_read=not_read,
         # Where nothing enforces policies, those that netlab does not read decide nothing either.
-        cluster_policies=cluster_policies(new),
         unread=new.unread if cluster.policy.enforcement == "all" else (),
         slices=new.slices,
         endpoints=new.endpoints,

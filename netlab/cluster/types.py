@@ -191,6 +191,7 @@ class Cluster:
     - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
+    - ``cluster_policies_not_read``: those of kinds that the setting ``clusterPolicies`` leaves out; without effect.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
@@ -223,6 +224,7 @@ class Cluster:
     isolated_namespaces: frozenset[str] = frozenset()
     links: tuple[ImpairedLink, ...] = ()
     cluster_policies: tuple[ClusterPolicy, ...] = ()
+    cluster_policies_not_read: tuple[ClusterPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

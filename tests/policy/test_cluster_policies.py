@@ -158,12 +158,12 @@ def test_cluster_wide_policies_judge_what_a_pod_sends_to_its_own_node(
 def test_the_reasons_about_the_own_node() -> None:
     """Why it is denied, and that NetworkPolicy does not judge it."""
     assert (
-        "egress of x/a: ClusterNetworkPolicy nodes spec.egress[0] of Admin (priority 10) denies node:n1 on 80/TCP"
+        "egress of x/a: ClusterNetworkPolicy nodes spec.egress[0] of tier Admin (priority 10) denies node:n1 on 80/TCP"
         == decide(lab(NODES), "x/a", "node:n1").reason
     )
     other = cluster_policy("p", egress=[cluster_rule("deny", ports=["81"])])
     assert (
-        "allowed by default, as no rule of Admin decides;"
+        "allowed by default, as no rule of tier Admin decides;"
         " NetworkPolicies do not judge what x/a sends to its own node"
         == decide(lab(other, ISOLATED), "x/a", "node:n1").reason
     )
@@ -191,7 +191,7 @@ def test_an_explanation_says_what_each_tier_says_and_what_would_have_come_after(
         "NetworkPolicy: not reached; it would allow it: NetworkPolicy x/n spec.ingress[0] allows it",
     ) == found.sections[-1].lines
     assert (
-        "No NetworkPolicy can allow it: tier Admin decides first.",
+        "No NetworkPolicy can allow it: tier Admin decides about ingress of x/b first.",
         'add a rule with action Accept for x/a on 80/TCP above ClusterNetworkPolicy p spec.ingress[1] "no",'
         " or in a policy of tier Admin with a priority below 10",
         'or change ClusterNetworkPolicy p spec.ingress[1] "no"',
@@ -255,3 +255,18 @@ def test_a_baseline_policy_that_no_pod_reaches() -> None:
         " ingress, and decide before it"
     ] == messages(base, policy("x/n", "app=a", ingress=[rule()]))
     assert [] == messages(base)
+
+
+def test_equal_priorities_of_baseline_do_not_matter_where_network_policy_decides() -> None:
+    """Only pods that no NetworkPolicy isolates are asked about."""
+    one = cluster_policy("one", tier="Baseline", ingress=[cluster_rule("deny")])
+    two = cluster_policy("two", tier="Baseline", ingress=[cluster_rule("allow")])
+    about_a = [
+        text for text in messages(one, two, policy("x/n", "app=b", types="ingress")) if "this priority too" in text
+    ]
+    about_both = [text for text in messages(one, two, policy("x/n", types="ingress")) if "this priority too" in text]
+
+    assert 1 == len(about_a)
+    assert "ingress of x/a" in about_a[0]
+    assert " on every port: " in about_a[0]
+    assert [] == about_both

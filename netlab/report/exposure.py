@@ -107,7 +107,8 @@ class ExposureReport:
         if rows:
             yield from columns(("#", *(name.upper() for name in CELLS)), rows)
             if any(side.tiers for one in self.rows for side in (one.ingress, one.egress)):
-                yield "unknown: cluster-wide policies could change it; the rest is by NetworkPolicies alone (-o wide names them)"
+                text = "cluster-wide policies could change it; the cells are by NetworkPolicies alone; see -o wide"
+                yield f"unknown: {text}"
             yield ""
         yield from self._open_to_new()
         yield self.summary()

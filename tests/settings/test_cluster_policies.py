@@ -7,10 +7,12 @@ import pytest
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.resolve import resolve
 from netlab.cluster.types import Cluster
+from netlab.errors import UsageError
 from netlab.objects import decode
 from netlab.objects.documents import parse
 from netlab.policy.deciding import deciding
 from netlab.policy.evaluate import evaluate
+from netlab.policy.selections import find_selections
 from netlab.policy.warnings import warnings
 
 OBJECTS = """\
@@ -97,3 +99,9 @@ def test_the_choice_of_a_profile_decides() -> None:
     flow = next(iter(FlowSelection().flows(of)))
 
     assert "clusterPolicies" in [choice.name for choice in deciding(of, evaluate(of, flow))]
+
+
+def test_a_policy_that_is_not_read_selects_nothing() -> None:
+    """The message names the setting, and does not say that there is no such policy."""
+    with pytest.raises(UsageError, match=r"new selects nothing, as this kind is not read \(clusterPolicies: none\)"):
+        find_selections(cluster("{policy: {clusterPolicies: none}}"), "clusternetworkpolicy/new")

@@ -48,9 +48,9 @@ _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
-    ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
-    and on a denial of the element that decided: the class, or the action of a tier. ``endpoint`` is the address and port of the Service's
-    endpoint that the packet is for, "" if there is none, or if no node translated the packet.
+    ``chain`` is nft's family, table and chain. ``set``, ``key`` and ``comment`` are of the element that a lookup found;
+    on a denial, of the element that decided: the class, or the action of a tier. ``endpoint`` is the address and port
+    of the Service's endpoint that the packet is for, "" if there is none, or if no node translated the packet.
     """
 
     node: str

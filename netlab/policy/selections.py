@@ -9,6 +9,7 @@ from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import CLUSTER_POLICIES
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
@@ -193,10 +194,10 @@ def find_selection(cluster: Cluster, text: str, namespace: str = "default") -> S
 
 def _cluster_kinds() -> dict[str, str]:
     """Return the words for the kinds of cluster-wide policies, each with the kind."""
-    from netlab.objects.kind import get
+    from netlab.objects.kind import every
 
-    kinds = ("ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
-    return {word: name for name in kinds if (kind := get(name)) is not None for word in (*kind.names, name.lower())}
+    kinds = [one for one in every() if one.group == CLUSTER_POLICIES]
+    return {word: one.name for one in kinds for word in (*one.names, one.name.lower())}
 
 
 def _of_cluster_policy(cluster: Cluster, kind: str, name: str) -> Selection:

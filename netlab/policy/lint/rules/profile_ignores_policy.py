@@ -76,6 +76,7 @@ spec: {profile: calico}
         "sctp-dropped",
         "block-of-node",
         "not-enforced",
+        "profile-ignores-kind",
     ),
     find=_find,
 )

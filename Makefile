@@ -42,9 +42,8 @@ PACKET_SETS ?= 100
 
 verify-cluster-policies:  ## cluster-wide policies: all cases and random sets by every judge and by a naive model; as root
 	@NETLAB_SETS=$(POLICY_SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) -k random_sets tests/conformance/test_cluster_policies.py
-	@scripts/run dev netlab conformance --feature cluster-network-policy --judges evaluator,tracer
 	@scripts/run dev netlab conformance --feature cluster-network-policy --judges evaluator,tracer --services 'random/*' --random $(POLICY_SETS)
-	@scripts/run dev netlab conformance --feature cluster-network-policy 'upstream/*' 'edge/*' 'random/*' --random $(PACKET_SETS)
+	@scripts/run dev netlab conformance --feature cluster-network-policy --random $(PACKET_SETS)
 
 # How many pairs of inputs: make verify-diff DIFFS=5000
 DIFFS ?= 500

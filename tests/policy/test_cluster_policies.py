@@ -26,6 +26,7 @@ from netlab.cluster import Cluster
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy.explain import explain
 from netlab.policy.warnings import warnings
+from netlab.profiles import named
 
 ANY = cluster_peer()
 CLOSED = cluster_policy("closed", egress=[cluster_rule("deny", cluster_peer(networks=["0.0.0.0/0"]))])
@@ -255,3 +256,16 @@ def test_a_baseline_policy_that_no_pod_reaches() -> None:
         " ingress, and decide before it"
     ] == messages(base, policy("x/n", "app=a", ingress=[rule()]))
     assert [] == messages(base)
+
+
+def test_what_the_cni_of_the_profile_ignores() -> None:
+    """A kind that it does not read, and fields of rules; netlab judges by them all the same."""
+    of = lab(NODES, cluster_policy("default", tier="Baseline", kind="BaselineAdminNetworkPolicy", ingress=[]))
+    calico = named("calico-vxlan")
+
+    assert [
+        "spec.egress[0]: calico-vxlan does not read nodes, and netlab judges by it all the same (CODE: Calico 3.32)",
+        ": calico-vxlan does not read BaselineAdminNetworkPolicy, and netlab judges by it all the same"
+        " (CODE: Calico 3.32)",
+    ] == [f"{one.path}: {one.message}" for one in warnings(replace(of, profile=calico))]
+    assert [] == warnings(of)

@@ -15,6 +15,7 @@ from netlab.objects.topology_shapes import PolicyShape, WiringShape
 
 MARKS = get_args(Mark)
 FAMILIES = ("IPv4", "IPv6")
+CLUSTER_POLICY_FIELDS = ("nodes", "domainNames", "namedPorts", "networks")
 
 
 class ChoiceShape(Shape, strict=True):
@@ -51,6 +52,15 @@ class QuirkShape(Shape, strict=True):
     )
 
 
+class ClusterPolicyFieldsShape(Shape, strict=True):
+    """Which fields of cluster-wide policies a CNI does not read."""
+
+    ignores = Texts("ignores", "The fields of rules.", values=CLUSTER_POLICY_FIELDS)
+    mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
+    source = Text("source", "The document, file or issue that says so.", required=True)
+    about = Text("about", "What it does with such a rule, in one sentence.")
+
+
 class SpecShape(Shape, strict=True):
     """The choices of a CNI."""
 
@@ -62,6 +72,11 @@ class SpecShape(Shape, strict=True):
     pod_cidrs = Texts("podCIDRs", "The default ranges of pods, at most one per IP family.", pattern=CIDR)
     policy = Part("policy", "What policies mean.", shape=PolicyChoices)
     wiring = Part("wiring", "How pods and nodes are wired.", shape=WiringChoices)
+    cluster_policy_fields = Part(
+        "clusterPolicyFields",
+        "Which fields of cluster-wide policies it does not read.",
+        shape=ClusterPolicyFieldsShape,
+    )
     quirks = Parts("quirks", "Further documented behaviour.", shape=QuirkShape)
 
 

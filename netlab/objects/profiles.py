@@ -45,6 +45,16 @@ class Quirk:
 
 
 @frozen
+class ClusterPolicyFields:
+    """The fields of cluster-wide policies that a CNI does not read."""
+
+    ignores: tuple[str, ...]
+    mark: Mark
+    source: str
+    about: str = ""
+
+
+@frozen
 class Profile:
     """One CNI, or a variant or version of it.
 
@@ -55,6 +65,7 @@ class Profile:
     - ``choices``: all choices, of wiring and policy, in order. ``policy`` has the values of those of
       ``spec.policy`` by attribute of ``TopologyPolicy``. ``wiring`` has those of the wiring.
     - ``quirks``: further documented behaviour.
+    - ``cluster_policy_fields``: the fields of cluster-wide policies that the CNI does not read.
     - ``base``: the name of a profile whose choices hold where this one makes none; "" once they are taken over.
     """
 
@@ -70,6 +81,7 @@ class Profile:
     quirks: tuple[Quirk, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
     base: str = ""
+    cluster_policy_fields: ClusterPolicyFields | None = None
 
     def choice(self, name: str) -> Choice | None:
         """Return the choice of a field by its name in the API, None if the profile does not choose it."""

@@ -23,6 +23,7 @@ _EVERY = LabelSelector()
 
 def warnings(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
     """Yield the warnings about what a policy selects, and about what its rules match."""
+    yield from _by_profile(cluster, policy)
     yield from _subject(cluster, policy)
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
@@ -31,6 +32,28 @@ def warnings(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
                 yield from _peer(cluster, policy, path, peer)
             yield from _port_names(cluster, policy, direction, rule)
     yield from _unknown_labels(cluster, policy)
+
+
+def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
+    """Warn of a field of a rule that the CNI of the profile does not read."""
+    unread = cluster.profile.cluster_policy_fields if cluster.profile is not None else None
+    if cluster.profile is None or unread is None:
+        return
+    name, said = cluster.profile.name, f"({unread.mark}: {unread.source})"
+    for direction in _DIRECTIONS:
+        for rule in policy.rules(direction):
+            for field in unread.ignores:
+                if _has_field(rule, field):
+                    message = f"{name} does not read {field}, and netlab judges by it all the same {said}"
+                    yield warning(policy, rule.path, message, "profile-ignores-field")
+
+
+def _has_field(rule: ClusterRule, field: str) -> bool:
+    if field == "namedPorts":
+        return any(isinstance(port.port, str) for port in rule.ports)
+    if field == "nodes":
+        return any(peer.nodes is not None for peer in rule.peers)
+    return any(peer.domain_names if field == "domainNames" else peer.networks for peer in rule.peers)
 
 
 def _as_peer(peer: PodsPeer) -> Peer:

@@ -8,6 +8,7 @@ from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import CLUSTER_POLICIES
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.similar_names import did_you_mean, similar
 from netlab.objects.types import DIRECTIONS, Direction
@@ -190,10 +191,10 @@ def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> 
 
 def _cluster_kinds() -> dict[str, str]:
     """Return the words for the kinds of cluster-wide policies, each with the kind."""
-    from netlab.objects.cluster_policies import ClusterPolicy
-    from netlab.objects.kind import written
+    from netlab.objects.kind import every
 
-    return {word: kind.name for kind in written() if kind.type is ClusterPolicy for word in kind.names}
+    kinds = [one for one in every() if one.group == CLUSTER_POLICIES]
+    return {word: one.name for one in kinds for word in (*one.names, one.name.lower())}
 
 
 def _of_cluster_policy(cluster: Cluster, kind: str, name: str) -> Selection:

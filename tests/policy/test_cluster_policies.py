@@ -26,6 +26,7 @@ from netlab.cluster import Cluster
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy.explain import explain
 from netlab.policy.warnings import warnings
+from netlab.profiles import named
 
 ANY = cluster_peer()
 CLOSED = cluster_policy("closed", egress=[cluster_rule("deny", cluster_peer(networks=["0.0.0.0/0"]))])
@@ -270,3 +271,14 @@ def test_equal_priorities_of_baseline_do_not_matter_where_network_policy_decides
     assert "ingress of x/a" in about_a[0]
     assert " on every port: " in about_a[0]
     assert [] == about_both
+
+
+def test_fields_that_the_cni_of_the_profile_does_not_read() -> None:
+    """A warning names each, as netlab judges by them."""
+    of = lab(NODES)
+    calico = named("calico-vxlan")
+
+    assert [
+        "spec.egress[0]: calico-vxlan does not read nodes, and netlab judges by it all the same (CODE: Calico 3.32)",
+    ] == [f"{one.path}: {one.message}" for one in warnings(replace(of, profile=calico))]
+    assert [] == warnings(of)

@@ -84,11 +84,9 @@ def _in_full(profile: Profile) -> Iterator[str]:
     ranges = ", ".join(map(str, profile.pod_cidrs)) or "netlab's default"
     yield f"pods have {families}; their range is {ranges}"
     if (of := profile.cluster_policy_fields) is not None:
-        about = f": {of.about}" if of.about else ""
-        fields = ", ".join(of.ignores)
-        yield printable(
-            f"fields of cluster-wide policies that it does not read: {fields}{about} ({of.mark}: {of.source})"
-        )
+        about = f"; {of.about}" if of.about else ""
+        said = f"{about} ({of.mark}: {of.source})"
+        yield printable(f"fields of cluster-wide policies that it does not read: {', '.join(of.ignores)}{said}")
     if profile.choices:
         yield ""
         rows = ([one.name, _text(one.value), one.mark, _reason(one)] for one in profile.choices)

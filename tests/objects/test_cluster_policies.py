@@ -153,7 +153,8 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "networks for ingress": (
         policy(CNP, ingress=rule(CNP, "ingress", peer="{networks: [10.0.0.0/8]}")),
         [
-            'spec.ingress[0].from[0].networks: unknown field "networks"; a subject and a peer of an ingress rule are pods'
+            'spec.ingress[0].from[0].networks: unknown field "networks";'
+            " a subject and a peer of an ingress rule are pods"
         ],
     ),
     "domain names of a baseline policy": (

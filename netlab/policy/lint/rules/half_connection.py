@@ -104,19 +104,20 @@ class _OtherEnds:
         return self._known[key]
 
     def _denied(self, direction: Direction, own: int, there: _Kinds, ports: tuple[PolicyPort, ...]) -> _Denied:
-        by: dict[str, NetworkPolicy] = {}
+        # By identity, as pods with the same policies have one tuple of them.
+        by: dict[int, tuple[NetworkPolicy, ...]] = {}
         for pod in there.pods:
             policies = isolating(self.cluster, pod, _OTHER[direction])
             if not policies or not pod.traits.attachment.enforced:
                 return ()
-            by.update((policy.meta.key, policy) for policy in policies)
+            by[id(policies)] = policies
             itself = 1 << self._number[id(pod)]
             for listed, admitted in self._admitted(policies, _OTHER[direction]):
                 if admitted & own:
                     destinations = itself if direction == "egress" else admitted & own
                     if destinations & self._where_meeting(ports, listed):
                         return ()
-        return (*by.values(),)
+        return (*{policy.meta.key: policy for policies in by.values() for policy in policies}.values(),)
 
     def _admitted(
         self, policies: tuple[NetworkPolicy, ...], direction: Direction

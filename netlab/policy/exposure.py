@@ -137,13 +137,22 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
     found = groups(cluster, asked)
     reached = _Reached(found)
     exposed: list[Exposure] = []
+    contents: dict[Hashable, int] = {}
+    # By identity, as many pods share a side, and a side may have thousands of openings. The cluster keeps the sides.
+    numbers: dict[int, int] = {}
+
+    def content(side: ExposedSide) -> int:
+        if id(side) not in numbers:
+            numbers[id(side)] = contents.setdefault(side.content, len(contents))
+        return numbers[id(side)]
+
     for group in found.groups:
         parts: dict[Hashable, list[tuple[Pod, ExposedSide, ExposedSide, tuple[EntryPoint, ...]]]] = {}
         for pod in group.members:
             if isinstance(pod, Pod):
                 ingress, egress = exposed_side(cluster, pod, "ingress"), exposed_side(cluster, pod, "egress")
                 entries = entry_points(cluster, pod, ingress.openings)
-                key = (ingress.content, egress.content, entries, pod.ports)
+                key = (content(ingress), content(egress), entries, pod.ports)
                 parts.setdefault(key, []).append((pod, ingress, egress, entries))
         for alike in parts.values():
             part = Group(group.number, tuple(pod for pod, *_ in alike), group.services)

@@ -14,7 +14,7 @@ from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction
 from netlab.policy.bitsets import transpose
-from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import peer_mismatch_text, ports_match
 
 Port = tuple[str, int | None]
 """A protocol and a port; None for ICMP."""
@@ -135,15 +135,13 @@ class Universe:
         for asked in self.ports:
             if direction == "ingress":
                 for number in subjects:
-                    if not ports_mismatch_text(rule, self.subjects[number], *asked):
+                    if ports_match(rule, self.subjects[number], *asked):
                         found[number, asked] = mask
                 continue
-            opened = mask if named else mask if not ports_mismatch_text(rule, None, *asked) else 0
+            opened = mask if named or ports_match(rule, None, *asked) else 0
             if named:
                 opened &= sum(
-                    1 << number
-                    for number, item in enumerate(self.items)
-                    if not ports_mismatch_text(rule, item.endpoint, *asked)
+                    1 << number for number, item in enumerate(self.items) if ports_match(rule, item.endpoint, *asked)
                 )
             if opened:
                 found.update({(number, asked): opened for number in subjects})

@@ -15,7 +15,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
-from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_match, ports_mismatch_text
 from netlab.policy.meaning import is_changed, policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
 from netlab.policy.service_egress import SETTING, service_at, service_peer
@@ -58,7 +58,7 @@ class NetworkPolicyTier(Tier):
             asked = (flow.protocol, flow.port)
             matches = known.get(asked)
             if matches is None:
-                matches = [m for m in rules if not ports_mismatch_text(m.rule, flow.destination, *asked)]
+                matches = [m for m in rules if ports_match(m.rule, flow.destination, *asked)]
                 if same:
                     known[asked] = matches
             allowing = [
@@ -187,7 +187,7 @@ def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, add
     from netlab.objects.changed_policies import written_policy, written_rule
 
     rule, policy = written_rule(match.rule), written_policy(match.policy) or match.policy
-    if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
+    if not ports_match(rule, flow.destination, flow.protocol, flow.port):
         return False
     return matching_peer(cluster, policy, rule, other, address) is not None
 
@@ -213,7 +213,7 @@ def _service_match(cluster: Cluster, match: Match, service: Service, address: Ad
     """Return the number of the first peer that allows a flow to a cluster IP, None if none does."""
     asked = (flow.protocol, flow.port)
     by_selector = service_peer(cluster, match.policy, match.rule, service, *asked)
-    if ports_mismatch_text(match.rule, None, *asked):
+    if not ports_match(match.rule, None, *asked):
         return by_selector
     by_address = first_peer(cluster, match.policy, match.rule, None, address)
     return min((number for number in (by_selector, by_address) if number is not None), default=None)

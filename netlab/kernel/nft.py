@@ -187,15 +187,17 @@ def _listing() -> str:
 
 
 def _comparable(listing: str, *, own: bool = False) -> list[str]:
-    """Return nft's objects in order, without handles and comments, with the elements of sets sorted.
+    """Return nft's objects, the rules of a chain in order, without handles and comments, all others sorted.
 
-    With ``own`` only those of netlab's tables, which its name begins.
+    The kernel lists sets and chains in the order in which changes added them. With ``own`` only those of netlab's
+    tables, which its name begins.
     """
     try:
         items = json.loads(listing)["nftables"]
         items = [item for item in items if _is_own(item)] if own else items
-        return [json.dumps(_plain(item), sort_keys=True) for item in items if "metainfo" not in item]
-    except (ValueError, LookupError, TypeError) as error:
+        items = [item for item in items if "metainfo" not in item]
+        return [json.dumps(_plain(item), sort_keys=True) for item in sorted(items, key=_place)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         first = listing.strip().split("\n")[0][:80]
         raise HostError(f"{program()} lists no ruleset, but {first!r}", _NOT_NFT) from error
 
@@ -203,6 +205,12 @@ def _comparable(listing: str, *, own: bool = False) -> list[str]:
 def _is_own(item: Any) -> bool:
     (kind, of), *_ = item.items()
     return kind == "metainfo" or str(of.get("name" if kind == "table" else "table", "")).startswith("netlab")
+
+
+def _place(item: Any) -> tuple[str, ...]:
+    """Return a key for sorting; the rules of one chain have the same one."""
+    (kind, of), *_ = item.items()
+    return (*(str(of.get(name, "")) for name in ("family", "table")), kind, str(of.get("chain", of.get("name", ""))))
 
 
 def _plain(value: Any) -> Any:

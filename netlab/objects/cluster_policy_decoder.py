@@ -5,7 +5,8 @@ As in the API server, the CEL rules are checked only if the schema finds no erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Set
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple
 
@@ -92,6 +93,8 @@ class Decoder:
         self.variant = variant
         self._document = document
         self._rule_errors: list[tuple[str, str, str]] = []
+        # The number of problems, and the paths above the errors among them.
+        self._above: tuple[int, Set[str]] = 0, frozenset()
 
     def break_rule(self, path: str, type_of: str, message: str, *, at: str | None = None) -> None:
         """Report that the value at a path breaks a CEL rule; ``type_of`` is the value's type in the schema."""
@@ -139,15 +142,22 @@ class Decoder:
         return PodsPeer(None if where is None else self._selector(where), self._selector(PodsShape.pods.read(pods)))
 
     def _selector(self, fields: Fields) -> LabelSelector:
-        errors = (problem.path for problem in self.report.problems if problem.severity == "error")
         # The schema has reported it.
-        if any(path.startswith((f"{fields.path}.", f"{fields.path}[")) for path in errors):
+        if fields.path in self._above_errors():
             return LabelSelector()
         found = label_selector(self._without_nulls(fields))
         if found == LabelSelector():
             for field in (SelectorShape.match_labels, SelectorShape.match_expressions):
                 self._warn_of_null(fields, field, "every label")
         return found
+
+    def _above_errors(self) -> Set[str]:
+        """Return the paths of all values with an error somewhere inside, as selectors are many."""
+        count = len(self.report.problems)
+        if count != self._above[0]:
+            errors = [problem.path for problem in self.report.problems if problem.severity == "error"]
+            self._above = count, {path[: end.start()] for path in errors for end in re.finditer(r"[.\[]", path)}
+        return self._above[1]
 
     def _without_nulls(self, fields: Fields) -> Fields:
         """Return a selector without labels that are null: the API server drops them."""

@@ -125,8 +125,8 @@ def _nothing_text(cluster: Cluster, policy: ClusterPolicy, peer: Peer) -> str:
     if unknown_labels.namespaces_with_unknown_labels(cluster, peer):
         return ""
     spaces = namespaces_matched(cluster, policy, peer)
-    if not spaces and peer.namespace_selector == _EVERY:
-        return "matches no pod of the lab: the input has no namespace"
+    if not spaces and (not cluster.namespaces or peer.namespace_selector == _EVERY):
+        return "matches no pod of the lab: the input has no namespace and no pod"
     if not spaces:
         near = _near(peer.namespace_selector or _EVERY, cluster.namespaces)
         return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}{near}"

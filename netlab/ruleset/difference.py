@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.ruleset import fragments
@@ -52,12 +53,15 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
     """Return the transaction that changes a node's ruleset from ``old`` to ``new``.
 
     An element with another value is deleted and added, as nft cannot change the value of a map's element. An interval
-    set that differs is flushed and filled. A difference of comments alone changes nothing. If the tables differ, the
-    file has all of ``new`` and deletes the tables that ``new`` does not have.
+    set that differs is flushed and filled. A difference of comments alone changes nothing.
+
+    If the tables differ, the file has all rules of ``new``. Sets that both have are kept, with their other elements: a
+    packet on its way through the old rules finds no element of a map that was deleted, and would pass. So do clients
+    that have an endpoint by sessionAffinity. Tables, chains and sets that ``new`` does not have are deleted.
     """
     if old is new:
         return Transaction()
-    lines: list[str] = []
+    lines: dict[str, list[str]] = {}
     elements = 0
     before, after = old.sets, new.sets
     touched = new.since.keys if new.since is not None and new.since.before() is old else None
@@ -67,12 +71,39 @@ def difference(old: Ruleset, new: Ruleset) -> Transaction:
         added = _unlike(theirs, ours, theirs if touched is None else touched[name])
         elements += len({*deleted, *added})
         if name in after and (deleted or added):
-            lines += _lines(*after[name], theirs, deleted, added)
+            lines[name] = list(_lines(*after[name], theirs, deleted, added))
     if old.tables == new.tables:
-        return Transaction("".join(f"{line}\n" for line in lines), elements)
+        return Transaction(_text(chain.from_iterable(lines.values())), elements)
     kept = {table.title for table in new.tables}
     lost = _without(table.title for table in old.tables if table.title not in kept)
-    return Transaction(lost + new.text(), elements, whole=True)
+    had = {table.title: table for table in old.tables}
+    changed = (_changed(had.get(table.title), table, new, lines) for table in new.tables)
+    return Transaction(lost + _text(chain.from_iterable(changed)), elements, whole=True)
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _changed(old: Table | None, table: Table, new: Ruleset, lines: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the lines that make a table out of the old one; ``lines`` changes the elements of sets that both have."""
+    if old is None:
+        yield from replacement(table.title)
+        yield from new.table_lines(table, table.sets)
+        return
+    kept = [declared for declared in table.sets if declared in old.sets]
+    if old != table:
+        # Rules first, as they use sets and chains.
+        yield f"flush table {table.title}"
+        hooks = {one.name: one.hook for one in table.chains}
+        for one in old.chains:
+            if one.name not in hooks or hooks[one.name] != one.hook:
+                yield f"delete chain {table.title} {one.name}"
+        yield from (f"delete {gone.kind} {table.title} {gone.name}" for gone in old.sets if gone not in kept)
+    for declared in kept:
+        yield from lines.get(declared.name, ())
+    if old != table:
+        yield from new.table_lines(table, (declared for declared in table.sets if declared not in kept))
 
 
 def _lines(

@@ -6,7 +6,7 @@ defining it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from weakref import ref
 
@@ -57,15 +57,19 @@ class Ruleset:
             yield ""
             yield from (f"# {line}" for line in table.of.about)
             yield from replacement(table.title)
-            yield f"table {table.title} {{"
-            for declared in table.sets:
-                yield from self._set_lines(declared)
+            yield from self.table_lines(table, table.sets)
+
+    def table_lines(self, table: Table, sets: Iterable[Set]) -> Iterator[str]:
+        """Yield the lines that define some sets of a table, with their elements, and all its chains."""
+        yield f"table {table.title} {{"
+        for declared in sets:
+            yield from self._set_lines(declared)
+            yield ""
+        for number, chain in enumerate(table.chains):
+            if number:
                 yield ""
-            for number, chain in enumerate(table.chains):
-                if number:
-                    yield ""
-                yield from chain_lines(chain)
-            yield "}"
+            yield from chain_lines(chain)
+        yield "}"
 
     def _set_lines(self, declared: Set) -> Iterator[str]:
         yield f"\t# {declared.about}"

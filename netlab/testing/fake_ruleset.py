@@ -13,6 +13,8 @@ from netlab.errors import KernelError
 
 _TABLE = re.compile(r"table (\w+ \w+)( \{)?")
 _DELETE = re.compile(r"delete table (\w+ \w+)")
+_EMPTY = re.compile(r"flush table (\w+ \w+)")
+_REMOVE = re.compile(r"delete (chain|set|map) (\w+ \w+) (\w+)")
 _FLUSH = re.compile(r"flush (?:set|map) (\w+ \w+) (\w+)")
 _CHANGE = re.compile(r"(add|delete) element (\w+ \w+) (\w+) \{")
 _BLOCK = re.compile(r"((?:set|map|chain) \w+) \{")
@@ -64,6 +66,12 @@ def _command(tables: _Tables, line: str, lines: Iterator[str]) -> None:
             _blocks(table, lines)
     elif match := _DELETE.fullmatch(line):
         del tables[match[1]]
+    elif match := _EMPTY.fullmatch(line):
+        for name, block in tables[match[1]].items():
+            if name.startswith("chain "):
+                block.lines.clear()
+    elif match := _REMOVE.fullmatch(line):
+        del tables[match[2]][f"{match[1]} {match[3]}"]
     elif match := _FLUSH.fullmatch(line):
         _set_of(tables, match[1], match[2]).elements.clear()
     elif match := _CHANGE.fullmatch(line):

@@ -159,6 +159,29 @@ def test_no_window_opens_while_one_policy_takes_the_place_of_another(build: Call
     assert [(ADDRESSES["y/a"], flood.sent)] == afterwards
 
 
+def test_no_window_opens_while_the_first_cluster_wide_policy_comes_and_the_last_one_goes(
+    build: Callable[..., Lab],
+) -> None:
+    """The rules differ then, and not only their elements; the flow that is allowed loses no packet."""
+    lab = build(inputs)
+    spec = {
+        "tier": "Admin",
+        "priority": 1,
+        "subject": {"namespaces": {}},
+        "ingress": [{"action": "Deny", "from": [{"pods": {"podSelector": {"matchLabels": {"pod": "none"}}}}]}],
+    }
+    admin = document("ClusterNetworkPolicy", "first", spec)
+    with bound(lab, "y/a") as sender, bound(lab, "x/a") as allowed, bound(lab, "x/b", 80) as receiver:
+        with Flood(sender) as denied, Flood(allowed) as flood:
+            for _ in range(4):
+                assert 1 == lab.apply([admin]).replaced
+                lab.delete([ObjectRef("ClusterNetworkPolicy", "first")])
+        found = list(received(receiver))
+
+    assert 100 < denied.sent < _MOST
+    assert [(ADDRESSES["x/a"], number) for number in range(flood.sent)] == found
+
+
 @pytest.mark.parametrize(("established", "lives"), [("keep", True), ("reevaluate", False)])
 def test_a_connection_that_is_no_longer_allowed(build: Callable[..., Lab], established: str, lives: bool) -> None:
     """Lives on or is cut in both directions, as ``spec.policy.established`` says; once allowed again it flows again."""

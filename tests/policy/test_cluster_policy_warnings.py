@@ -87,6 +87,14 @@ def test_a_subject_that_selects_nothing(subject: str, expected: str) -> None:
     assert [expected] == warned(subject)
 
 
+def test_a_policy_alone() -> None:
+    """No other selector would match either, so the message names none."""
+    lab = "{apiVersion: netlab/v1alpha1, kind: Topology, spec: {}}\n"
+    message = "matches no pod of the lab: the input has no namespace and no pod"
+
+    assert [f"selects-nothing: subject.namespaces: {message}"] == warned("{namespaces: {}}", lab=lab)
+
+
 @pytest.mark.parametrize(
     ("peer", "expected"),
     [

@@ -265,6 +265,26 @@ def test_the_kernel_loads_the_ruleset_and_its_changes(build, known, nft, establi
     )
 
 
+def test_the_first_policy_of_a_tier_and_the_last_one_keep_the_sets_of_both_rulesets(build, known, nft):
+    """A packet on its way through the old rules finds their elements; the kernel then has the new ruleset alone."""
+    policies = [build.policy("x/p", "app=p", ingress=[build.rule(build.block("192.0.2.0/24"), build.port(80))])]
+    compiler = Compiler()
+    every_one = every(build)
+    clusters = [
+        world(build, policies),
+        world(build, policies, admin=[judge(build, "a", ("deny", [every_one], [build.port(80, "TCP", 90)]))]),
+        world(build),
+    ]
+    without, tiers_too, none = (compiler.compile(cluster)["node-1"] for cluster in clusters)
+    common = {one.name for table in without.tables for one in table.sets}
+
+    for before, after in ((without, tiers_too), (tiers_too, none), (without, tiers_too)):
+        text = difference(before, after).text
+        assert "delete table" not in text
+        assert common.isdisjoint(re.findall(r"^(?:delete|\t)\s?(?:map|set) (?:inet netlab )?(\w+)", text, re.MULTILINE))
+        assert nft(after.text()) == nft(before.text(), text)
+
+
 def test_every_rule_of_a_tier_changes_some_verdict(build, known):
     """Each rule of a tier's chains is removed, together with its copy for the second lookup."""
     packets = [Packet(*ends, *probe) for ends in permutations([*PODS.values(), OUTSIDE], 2) for probe in PROBES]

@@ -15,6 +15,7 @@ from services.bench import Bench
 from services.objects import exported, pod, service
 from services.upstream_rows import INSIDE, row
 
+from netlab.conformance.shorthand import document
 from netlab.kernel import netns
 
 pytestmark = pytest.mark.kernel
@@ -38,6 +39,21 @@ def test_with_session_affinity_a_client_keeps_its_endpoint(lab: Build, kind: str
     assert {"u/p0", "u/p1", "u/p2"} == b.endpoints("u/c1", *frontend, tries=60)
     b.apply(service("u/s", "app=s", type=kind, sessionAffinity="ClientIP"))
     assert 1 == len(b.endpoints("u/c1", *frontend, tries=20))
+
+
+def test_clients_keep_their_endpoint_when_the_first_cluster_wide_policy_comes(lab: Build) -> None:
+    """The rules differ then; the map with the clients' endpoints is kept."""
+    pods = [pod(f"u/p{i}", "app=s") for i in range(8)]
+    b = lab(service("u/s", "app=s", sessionAffinity="ClientIP"), *pods)
+    b.serve([f"u/p{i}" for i in range(8)])
+    frontend = (b.cluster_ip("u/s"), 80)
+    first = b.endpoints("u/c1", *frontend, tries=2)
+    rules = [{"action": "Deny", "from": [{"namespaces": {"matchLabels": {"team": "none"}}}]}]
+    spec = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": rules}
+    b.apply(document("ClusterNetworkPolicy", "first", spec))
+
+    assert 1 == len(first)
+    assert first == b.endpoints("u/c1", *frontend, tries=3)
 
 
 @row(16)

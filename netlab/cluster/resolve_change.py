@@ -13,6 +13,7 @@ from netlab import modes
 from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
+from netlab.cluster.plain_policies import by_profile
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.policies_in_force import isolated_namespaces
 from netlab.cluster.resolve import (
@@ -88,6 +89,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             from netlab.cluster.services.system import namespaces_with
 
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
+    unread, cilium = by_profile(new.unread, cluster.policy, cluster.profile)
     services, taken = allocated
     new_cluster = replace(
         cluster,
@@ -96,9 +98,9 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
-        # Where nothing enforces policies, those that netlab does not read decide nothing either.
         cluster_policies=cluster_policies(new),
-        unread=new.unread if cluster.policy.enforcement == "all" else (),
+        unread=unread,
+        cilium_policies=cilium,
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,

@@ -21,6 +21,7 @@ from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, H
 
 if TYPE_CHECKING:
     from netlab.cni.conflist import Conflist
+    from netlab.objects.cilium_policies import CiliumPolicy
     from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
@@ -191,6 +192,7 @@ class Cluster:
     - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
+    - ``cilium_policies``: the policies of Cilium that netlab understands, if the profile is one of Cilium.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
@@ -223,6 +225,7 @@ class Cluster:
     isolated_namespaces: frozenset[str] = frozenset()
     links: tuple[ImpairedLink, ...] = ()
     cluster_policies: tuple[ClusterPolicy, ...] = ()
+    cilium_policies: tuple[CiliumPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

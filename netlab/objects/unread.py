@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from netlab.errors import Problem, printable
 from netlab.frozen import frozen
 from netlab.objects.kind import get
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Source
+
+if TYPE_CHECKING:
+    from netlab.objects.cilium_policies import CiliumPolicy
 
 RULE = "unread-policy"
 """The rule name of the warning about each unread policy."""
@@ -50,7 +54,8 @@ class UnreadPolicy:
     """One policy that netlab does not read.
 
     ``protocols``: the protocols of traffic that it may decide about; empty stands for all. ``outside``: it decides only
-    about traffic that leaves the cluster.
+    about traffic that leaves the cluster. ``cilium``: the policy as a value, if netlab understands all of it. It counts
+    in clusters with a profile of Cilium only (``cluster.plain_policies``).
     """
 
     kind: str
@@ -60,6 +65,7 @@ class UnreadPolicy:
     protocols: frozenset[str] = frozenset()
     outside: bool = False
     source: Source = field(default_factory=Source, compare=False)
+    cilium: CiliumPolicy | None = None
 
     @property
     def name(self) -> str:

@@ -1,0 +1,179 @@
+"""The two tiers of Cilium's policies around NetworkPolicy, with which they are a union.
+
+Before NetworkPolicy, a deny rule that matches denies, else an allow rule that matches allows. After it, pods are denied
+that a policy isolates in the direction. If a NetworkPolicy isolates the pod too, it has denied what no rule allows.
+
+Source: Cilium documentation, "Policy Enforcement Modes" and "Deny Policies": "Deny policies take precedence over allow
+policies, regardless of whether they are a Cilium Network Policy, a Clusterwide Cilium Network Policy or a Kubernetes
+Network Policy."
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from netlab.cluster.flows import Flow
+from netlab.cluster.node_addresses import is_node_address
+from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.objects.policies import PolicyPort
+from netlab.objects.selectors import LabelSelector
+from netlab.objects.types import Address, Direction
+from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
+from netlab.policy.tiers.tier import Reads, Tier
+
+if TYPE_CHECKING:
+    from netlab.objects.cilium_policies import CiliumPeer, CiliumPolicy, CiliumRule, CiliumSpec
+    from netlab.objects.cluster_policies import PodsPeer
+
+CILIUM, CILIUM_DEFAULT = "Cilium", "Cilium default"
+
+
+class Selected(NamedTuple):
+    """A spec that selects a pod, with its policy."""
+
+    policy: CiliumPolicy
+    spec: CiliumSpec
+
+
+class CiliumTier(Tier):
+    """The rules of Cilium's policies: deny rules first; a flow that no rule matches passes."""
+
+    name = CILIUM
+
+    def policies(self, cluster: Cluster) -> Sequence[CiliumPolicy]:
+        return cluster.cilium_policies
+
+    def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[Selected, ...]:
+        return tuple(one for one in _selecting(cluster, pod) if one.spec.rules(direction))
+
+    def judge(
+        self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+    ) -> Ruling:
+        allowed: Ruling | None = None
+        for policy, spec in self.selecting(cluster, direction, subject):
+            for rule in spec.rules(direction):
+                if (allowed is None or rule.denies) and matches(cluster, rule, other, address, flow):
+                    ruling = Ruling(self.name, "deny" if rule.denies else "allow", rule_text(policy, rule))
+                    if rule.denies:
+                        return ruling
+                    allowed = ruling
+        return allowed or Ruling(self.name, "pass")
+
+    def reads(self, cluster: Cluster) -> Reads:
+        specs = [spec for policy in self.policies(cluster) for spec in policy.specs]
+        rules = [rule for spec in specs for rule in (*spec.ingress, *spec.egress)]
+        peers = [peer for rule in rules for peer in rule.peers]
+        pods = [spec.subject for spec in specs] + [peer.pods for peer in peers if peer.pods is not None]
+        blocks = [peer.block for peer in peers if peer.block is not None]
+        return Reads(
+            [one.pods for one in pods if one.pods is not None],
+            [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
+            ports=[port for rule in rules for port in rule.ports],
+        )
+
+    def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
+        found = [
+            f"{policy.ref}{_line(policy, spec)} selects it"
+            for policy, spec in self.selecting(cluster, side.direction, side.subject)
+        ]
+        return [*found, *super().lines(cluster, decision, side, ruling)]
+
+    def to_allow(self, decision: Decision, side: Side) -> list[str]:
+        rule = side.ruling.rule if isinstance(side.ruling, Ruling) else ""
+        return [f"change {rule}", "No other rule can allow it: deny rules have precedence."]
+
+    def to_deny(self, decision: Decision, side: Side) -> list[str]:
+        rule = side.ruling.rule if isinstance(side.ruling, Ruling) else ""
+        return [f"add a rule to {side.direction}Deny for {decision.asked(side)}", f"or change {rule}"]
+
+
+class CiliumDefaultTier(Tier):
+    """The default deny of Cilium's policies: it denies what no rule and no NetworkPolicy allows."""
+
+    name = CILIUM_DEFAULT
+
+    def policies(self, cluster: Cluster) -> Sequence[CiliumPolicy]:
+        return cluster.cilium_policies
+
+    def selecting(self, cluster: Cluster, direction: Direction, pod: Pod) -> tuple[Selected, ...]:
+        return tuple(one for one in _selecting(cluster, pod) if direction in one.spec.isolates)
+
+    def judge(
+        self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
+    ) -> Ruling:
+        isolating = self.selecting(cluster, direction, subject)
+        if not isolating:
+            return Ruling(self.name, "pass")
+        policy, spec = isolating[0]
+        return Ruling(self.name, "deny", f"{policy.ref}{_line(policy, spec)}")
+
+    def reads(self, cluster: Cluster) -> Reads:
+        subjects = [spec.subject.pods for policy in self.policies(cluster) for spec in policy.specs]
+        return Reads([one for one in subjects if one is not None])
+
+    def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
+        isolating = self.selecting(cluster, side.direction, side.subject)
+        return [f"{policy.ref}{_line(policy, spec)} isolates it, and no rule allows it" for policy, spec in isolating]
+
+    def to_allow(self, decision: Decision, side: Side) -> list[str]:
+        ruling = side.ruling
+        of = ruling.rule if isinstance(ruling, Ruling) else ""
+        return [f"add a rule to {side.direction} of {of} for {decision.asked(side)}"]
+
+
+def rule_text(policy: CiliumPolicy, rule: CiliumRule) -> str:
+    """Return the kind and name of a policy with the path and line of one of its rules."""
+    return f"{policy.ref} {rule.path}{_line(policy, rule)}"
+
+
+def _line(policy: CiliumPolicy, part: CiliumSpec | CiliumRule) -> str:
+    line = policy.source.line(part.path)
+    return f" ({policy.source.file}:{line})" if line else ""
+
+
+def _selecting(cluster: Cluster, pod: Pod) -> tuple[Selected, ...]:
+    """Return the specs that select a pod: the same objects for all pods."""
+    if not cluster.cilium_policies or not pod.selectable:
+        return ()
+    every: list[Selected] | None = cluster.memo.get("policy.cilium.specs")
+    if every is None:
+        every = [Selected(policy, spec) for policy in cluster.cilium_policies for spec in policy.specs]
+        cluster.memo["policy.cilium.specs"] = every
+    known: dict[int, tuple[Selected, ...]] = cluster.memo.setdefault("policy.cilium.selecting", {})
+    if id(pod) not in known:
+        known[id(pod)] = tuple(one for one in every if _has(cluster, one.spec.subject, pod))
+    return known[id(pod)]
+
+
+def _has(cluster: Cluster, peer: PodsPeer, pod: Pod) -> bool:
+    return _fits(peer.namespaces, cluster.namespaces[pod.namespace]) and _fits(peer.pods, pod.labels)
+
+
+def _fits(selector: LabelSelector | None, labels: object) -> bool:
+    return selector is None or selector.matches(labels)  # type: ignore[arg-type]
+
+
+def matches(cluster: Cluster, rule: CiliumRule, other: Endpoint | None, address: Address, flow: Flow) -> bool:
+    """Say whether a rule matches a flow: one of its peers, and one of its ports if it has any."""
+    if rule.ports and (flow.port is None or not any(_is_on(port, flow.protocol, flow.port) for port in rule.ports)):
+        return False
+    return any(_peer_matches(cluster, peer, other, address) for peer in rule.peers)
+
+
+def _is_on(port: PolicyPort, protocol: str, number: int) -> bool:
+    if port.protocol != protocol or not isinstance(port.port, int):
+        return False
+    return port.port <= number <= (port.end_port or port.port)
+
+
+def _peer_matches(cluster: Cluster, peer: CiliumPeer, other: Endpoint | None, address: Address) -> bool:
+    is_pod = isinstance(other, Pod) and other.selectable
+    if peer.pods is not None:
+        return isinstance(other, Pod) and is_pod and _has(cluster, peer.pods, other)
+    if peer.place == "everywhere":
+        return True
+    is_node = not is_pod and is_node_address(cluster, address)
+    if peer.place == "nodes":
+        return is_node
+    return not is_pod and not is_node and (peer.block is None or peer.block.contains(address))

@@ -280,7 +280,7 @@ def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:
 
     named = ignored(ignore)
     left = tuple(one for one in cluster.unread if not any(kind.means(one.kind, one.group) for kind in named))
-    read = tuple(one for one in cluster.cilium_policies if not any(kind.means(one.kind, "cilium.io") for kind in named))
-    if (left, read) == (cluster.unread, cluster.cilium_policies):
+    read = tuple(one for one in cluster.understood if not any(kind.means(one.kind, one.group) for kind in named))
+    if (left, read) == (cluster.unread, cluster.understood):
         return cluster
-    return replace(cluster, unread=left, cilium_policies=read)
+    return replace(cluster, unread=left, understood=read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,16 +31,23 @@ _CILIUM: dict[str, Any] = {
 
 def by_profile(
     policies: Sequence[UnreadPolicy], settings: TopologyPolicy, profile: Profile | None
-) -> tuple[tuple[UnreadPolicy, ...], tuple[CiliumPolicy, ...]]:
-    """Return the policies that stay unread, and those of Cilium that the cluster enforces."""
+) -> tuple[tuple[UnreadPolicy, ...], tuple[UnreadPolicy, ...]]:
+    """Return the policies that stay unread, and those that netlab understands and the cluster enforces."""
     # Where nothing enforces policies, those that netlab does not read decide nothing either.
     if settings.enforcement != "all":
         return (), ()
     if not policies or profile is None or not _is_cilium(profile, settings):
         return tuple(policies), ()
-    read = tuple(one.cilium for one in policies if one.cilium is not None and _fits(one.cilium, settings))
-    known = {id(one) for one in read}
-    return tuple(one for one in policies if one.cilium is None or id(one.cilium) not in known), read
+    understood = [one.cilium is not None and _fits(one.cilium, settings) for one in policies]
+    pairs = tuple(zip(policies, understood, strict=True))
+    return tuple(one for one, read in pairs if not read), tuple(one for one, read in pairs if read)
+
+
+def as_unread(cluster: Cluster) -> Cluster:
+    """Return a cluster whose policies of Cilium are unread, for questions whose answers read NetworkPolicy alone."""
+    if not cluster.understood:
+        return cluster
+    return replace(cluster, unread=(*cluster.unread, *cluster.understood), understood=())
 
 
 def _is_cilium(profile: Profile, settings: TopologyPolicy) -> bool:
@@ -55,10 +63,9 @@ def _fits(policy: CiliumPolicy, settings: TopologyPolicy) -> bool:
 
 def without_read(cluster: Cluster, problems: Iterable[Problem]) -> list[Problem]:
     """Return problems without the warnings that netlab does not read policies that the cluster enforces."""
-    if not cluster.cilium_policies:
+    if not cluster.understood:
         return list(problems)
-    from netlab.errors import printable
     from netlab.objects.unread import RULE
 
-    read = {(one.source.file, one.source.line(), printable(one.ref)) for one in cluster.cilium_policies}
+    read = {(one.source.file, one.source.line(), one.name) for one in cluster.understood}
     return [one for one in problems if one.rule != RULE or (one.file, one.line, one.object) not in read]

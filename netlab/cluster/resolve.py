@@ -143,7 +143,7 @@ def try_resolve(
 
         of_pods = [pod.meta.namespace for pod in system_pods]
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
-    unread, cilium = by_profile(objects.unread, topology.policy, profile)
+    unread, understood = by_profile(objects.unread, topology.policy, profile)
     isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
     cluster = Cluster(
         name=topology.name,
@@ -176,7 +176,7 @@ def try_resolve(
         policy=topology.policy,
         cluster_policies=cluster_policies(objects),
         unread=unread,
-        cilium_policies=cilium,
+        understood=understood,
         slices=objects.slices,
         endpoints=objects.endpoints,
         ingresses=ingresses,

@@ -89,7 +89,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             from netlab.cluster.services.system import namespaces_with
 
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
-    unread, cilium = by_profile(new.unread, cluster.policy, cluster.profile)
+    unread, understood = by_profile(new.unread, cluster.policy, cluster.profile)
     services, taken = allocated
     new_cluster = replace(
         cluster,
@@ -100,7 +100,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         services=services,
         cluster_policies=cluster_policies(new),
         unread=unread,
-        cilium_policies=cilium,
+        understood=understood,
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,

@@ -192,7 +192,7 @@ class Cluster:
     - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
-    - ``cilium_policies``: the policies of Cilium that netlab understands, if the profile is one of Cilium.
+    - ``understood``: the policies of Cilium that netlab understands, if the profile is one of Cilium.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
@@ -225,11 +225,16 @@ class Cluster:
     isolated_namespaces: frozenset[str] = frozenset()
     links: tuple[ImpairedLink, ...] = ()
     cluster_policies: tuple[ClusterPolicy, ...] = ()
-    cilium_policies: tuple[CiliumPolicy, ...] = ()
+    understood: tuple[UnreadPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""
         return self.pods if system else self._pods_of_input
+
+    @cached_property
+    def cilium_policies(self) -> tuple[CiliumPolicy, ...]:
+        """The policies of Cilium that the cluster enforces."""
+        return tuple(one.cilium for one in self.understood if one.cilium is not None)
 
     @cached_property
     def _pods_of_input(self) -> tuple[Pod, ...]:

@@ -97,7 +97,7 @@ def _policies_of(tier: ClusterTier) -> Callable[[Cluster], Sequence[TierPolicy]]
 
 
 def _cilium(cluster: Cluster) -> Sequence[TierPolicy]:
-    if not cluster.cilium_policies:
+    if not cluster.understood:
         return ()
     from netlab.ruleset.cilium_policies import with_rules
 
@@ -105,7 +105,7 @@ def _cilium(cluster: Cluster) -> Sequence[TierPolicy]:
 
 
 def _cilium_default(cluster: Cluster) -> Sequence[TierPolicy]:
-    if not cluster.cilium_policies:
+    if not cluster.understood:
         return ()
     from netlab.ruleset.cilium_policies import isolating
 

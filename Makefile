@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest verify-cluster-policies
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -35,6 +35,15 @@ SETS ?= 100
 
 verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile of a CNI; as root
 	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/profiles/test_random_sets.py
+
+# How many sets without packets and with them: make verify-cluster-policies POLICY_SETS=5000 PACKET_SETS=500
+POLICY_SETS ?= 1000
+PACKET_SETS ?= 100
+
+verify-cluster-policies:  ## cluster-wide policies: all cases and random sets by every judge and by a naive model; as root
+	@NETLAB_SETS=$(POLICY_SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) -k random_sets tests/conformance/test_cluster_policies.py
+	@scripts/run dev netlab conformance --feature cluster-network-policy --judges evaluator,tracer --services 'random/*' --random $(POLICY_SETS)
+	@scripts/run dev netlab conformance --feature cluster-network-policy --random $(PACKET_SETS)
 
 # How many pairs of inputs: make verify-diff DIFFS=5000
 DIFFS ?= 500

@@ -16,6 +16,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.types import address_of
 from netlab.conformance.shorthand import pairs, selector_of
 from netlab.objects.all_objects import Objects
+from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
 from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.selectors import LabelSelector, Requirement
@@ -25,6 +26,7 @@ from netlab.objects.types import ContainerPort, Meta, Namespace, Node, Pod, PodS
 from netlab.objects.unread import Subject, UnreadPolicy
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
+from netlab.verdicts import Action
 
 
 def labels(text: str) -> dict[str, str]:
@@ -198,6 +200,50 @@ def policy(
     )
 
 
+def pods_peer(pods: str | None = None, ns: str | None = None) -> PodsPeer:
+    """Return a subject or a peer that is pods; None matches all."""
+    return PodsPeer(None if ns is None else selector(ns), None if pods is None else selector(pods))
+
+
+def cluster_peer(
+    pods: str | None = None,
+    ns: str | None = None,
+    *,
+    networks: Sequence[str] = (),
+    nodes: str | None = None,
+    names: Sequence[str] = (),
+) -> ClusterPeer:
+    """Return a peer of a cluster-wide policy; without arguments it matches all pods."""
+    if networks:
+        return ClusterPeer(networks=tuple(map(ip_network, networks)))
+    if nodes is not None:
+        return ClusterPeer(nodes=selector(nodes))
+    return ClusterPeer(domain_names=tuple(names)) if names else ClusterPeer(pods_peer(pods, ns))
+
+
+def cluster_rule(action: Action, *peers: ClusterPeer, ports: Sequence[str] = (), name: str = "") -> ClusterRule:
+    return ClusterRule(action, peers or (cluster_peer(),), tuple(map(policy_port, ports)), name)
+
+
+def cluster_policy(
+    name: str,
+    subject: PodsPeer | None = None,
+    *,
+    ingress: Sequence[ClusterRule] = (),
+    egress: Sequence[ClusterRule] = (),
+    tier: ClusterTier = "Admin",
+    priority: int = 10,
+    kind: str = "ClusterNetworkPolicy",
+) -> ClusterPolicy:
+    """Return a cluster-wide policy that selects all pods, or those of a subject."""
+    found: dict[str, tuple[ClusterRule, ...]] = {}
+    for direction, rules in (("ingress", ingress), ("egress", egress)):
+        found[direction] = tuple(replace(r, path=f"spec.{direction}[{i}]") for i, r in enumerate(rules))
+    return ClusterPolicy(
+        meta(name), kind, tier, priority, subject or PodsPeer(), found["ingress"], found["egress"], source()
+    )
+
+
 def unread(
     ref: str, *subjects: Subject, kind: str = "FooNetworkPolicy", protocols: str = "", outside: bool = False
 ) -> UnreadPolicy:
@@ -221,6 +267,7 @@ def objects(*things: Any, **more: Any) -> Objects:
         **more,
     }
     return Objects(
+        {ClusterPolicy: of(ClusterPolicy)},
         namespaces=of(Namespace),
         nodes=of(Node),
         pods=of(Pod),

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from netlab.cli import failures
 from netlab.conformance import base_cluster
+from netlab.conformance.cluster_policies import clusters, houses, nodes
 from netlab.kernel import nft
 from netlab.lab import notices
 
@@ -39,6 +40,12 @@ CLEARED: dict[tuple[str, str], Memo] = {
     ("conformance/base_cluster.py", "_namespace"): _of_cache(base_cluster._namespace, "x", ""),
     ("conformance/base_cluster.py", "_pod"): _of_cache(base_cluster._pod, "x/a", "", (), ""),
     ("conformance/base_cluster.py", "topology"): _of_cache(base_cluster.topology),
+    ("conformance/cluster_policies/clusters.py", "_host_pod"): _of_cache(
+        clusters._host_pod, next(iter(clusters.HOST_PODS)), ""
+    ),
+    ("conformance/cluster_policies/houses.py", "_namespace"): _of_cache(houses._namespace, "x", ""),
+    ("conformance/cluster_policies/houses.py", "_pod"): _of_cache(houses._pod, "G0", ""),
+    ("conformance/cluster_policies/nodes.py", "topology"): _of_cache(nodes.topology, "overlay"),
     # Where nft was found: tests change PATH, and pretend to be another user.
     ("kernel/nft.py", "program"): Memo(_find_nft, lambda: nft.program.cache_info().currsize, nft.program.cache_clear),
     ("lab/notices.py", "_print"): Memo(

@@ -2,8 +2,8 @@
 
 ``netlab.conformance.random_cases`` has fewer settings, as packets and the tracer must answer it in seconds: fixed
 pods, one network, documents. These clusters vary all that the evaluator reads: several networks, modes, IP families,
-host-network pods, published ports, outside hosts, settings of the Topology, and policies that netlab does not read. A
-seed always gives the same cluster. ``histories`` has sequences of clusters.
+host-network pods, published ports, outside hosts, settings of the Topology, cluster-wide policies, and policies that
+netlab does not read. A seed always gives the same cluster. ``histories`` has sequences of clusters.
 """
 
 from __future__ import annotations
@@ -13,12 +13,29 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from builders import cluster, namespace, peer, pod, policy, rule, selector, topology, unread
+from builders import (
+    cluster,
+    cluster_peer,
+    cluster_policy,
+    cluster_rule,
+    labels,
+    namespace,
+    peer,
+    pod,
+    pods_peer,
+    policy,
+    rule,
+    selector,
+    topology,
+    unread,
+)
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection
-from netlab.objects.topology import TopologyPolicy
+from netlab.objects.cluster_policies import ClusterTier
+from netlab.objects.topology import Topology, TopologyPolicy
 from netlab.objects.unread import Subject
+from netlab.verdicts import Action
 
 _MODES = ("bridge", "overlay", "routed", "macvlan")
 _LABELS = ("", "app=p", "app=q", "app=p,tier=db", "tier=web", "build=1", "build=2")
@@ -34,13 +51,17 @@ _BLOCKS = (
     "192.0.2.8/30",
 )
 _BLOCKS_6 = ("::/0", "fd00:10:244::/64", "fd00:10:244::2/128", "2001:db8::/32")
+_HOST_NAMES = ((), ("api.example.com",), ("example.com", "a.b.example.com"))
 _PORTS = ("80", "web", "80-82", "dns/UDP", "/TCP", "80/SCTP", "443")
 _SERVED = ((), (), ("web=80",), ("web=81",), ("dns=53/UDP", "web=80"), ("8080:80",), ("web=9090:81",))
 _ASKED = ((), (), (), (("TCP", 80),), (("TCP", 80), ("TCP", 443), ("ICMP", None)), (("TCP", 8080), ("TCP", 9090)))
 
 
-def some_cluster(rng: Random) -> Cluster:
-    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others."""
+def some_cluster(rng: Random, *, cluster_wide: bool = True) -> Cluster:
+    """Return a cluster of few pods; every property has few values, so pods often agree in some and differ in others.
+
+    ``cluster_wide``: half of the clusters have cluster-wide policies.
+    """
     both = rng.random() < 0.4
     names = ("main", "other")[: rng.choice((1, 1, 2))]
     networks = {
@@ -60,13 +81,58 @@ def some_cluster(rng: Random) -> Cluster:
     spaces = [namespace(ns, rng.choice(("", "team=1", "team=2"))) for ns in "xyz"]
     policies = [_policy(rng, f"{rng.choice('xyz')}/p{i}") for i in range(rng.randint(0, 5))]
     others = [_unread(rng, f"x/u{i}") for i in range(rng.choice((0, 0, 1, 2, 3)))]
-    return cluster(
-        replace(topology(nodes, networks, hosts), policy=settings),
-        *spaces,
-        *_pods(rng, networks, nodes),
-        *policies,
-        *others,
+    of = replace(topology(nodes, networks, hosts), policy=settings)
+    things = [*spaces, *_pods(rng, networks, nodes), *policies, *others]
+    if rng.random() < 0.5 or not cluster_wide:
+        return cluster(of, *things)
+    return cluster(*_with_cluster_policies(rng, of), *things)
+
+
+def _with_cluster_policies(rng: Random, of: Topology) -> Iterator[Any]:
+    """Yield cluster-wide policies, and the Topology with settings, labels and names that such policies read."""
+    settings = replace(
+        of.policy,
+        baseline=rng.choice(("per-direction", "unselected-pods")),
+        baseline_admin=rng.choice(("first", "last")),
+        directions=rng.choice(("both", "both", "both", "ingress-only")),
     )
+    nodes = tuple(replace(node, labels=labels(rng.choice(("", "zone=a", "zone=b")))) for node in of.nodes)
+    hosts = tuple(replace(host, hostnames=rng.choice(_HOST_NAMES)) for host in of.hosts)
+    yield replace(of, policy=settings, nodes=nodes, hosts=hosts)
+    for name in "abcd"[: rng.randint(1, 4)]:
+        tier: ClusterTier = rng.choice(("Admin", "Admin", "Baseline"))
+        yield cluster_policy(
+            name,
+            pods_peer(rng.choice((None, None, *_PEERS)), rng.choice((None, None, *_SPACES))),
+            ingress=[_cluster_rule(rng, egress=False) for _ in range(rng.randint(0, 3))],
+            egress=[_cluster_rule(rng, egress=True) for _ in range(rng.randint(0, 3))],
+            tier=tier,
+            priority=rng.choice((0, 10, 10, 20)),
+            kind="BaselineAdminNetworkPolicy" if tier == "Baseline" and name == "a" else "ClusterNetworkPolicy",
+        )
+
+
+def _cluster_rule(rng: Random, *, egress: bool) -> Any:
+    peers = [_cluster_peer(rng, egress=egress) for _ in range(rng.choice((1, 1, 2)))]
+    names = all(peer.pods is not None for peer in peers)
+    known = [port for port in _PORTS if not port.startswith("/") and (names or port[0].isdigit())]
+    action: Action = rng.choice(("allow", "deny", "deny", "pass"))
+    if any(peer.domain_names for peer in peers):
+        action = "allow"
+    return cluster_rule(action, *peers, ports=rng.sample(known, rng.choice((0, 0, 1, 2))), name=rng.choice(("", "r")))
+
+
+def _cluster_peer(rng: Random, *, egress: bool) -> Any:
+    kind = rng.randrange(8) if egress else rng.randrange(3, 9)
+    if kind == 0:
+        return cluster_peer(nodes=rng.choice(("", "zone=a", "zone", "!zone")))
+    if kind == 1:
+        return cluster_peer(names=[rng.choice(("*.example.com", "example.com", "api.example.com"))])
+    # An ingress rule that fails closed has every address as its peers.
+    if kind == 2 or kind == 8:
+        blocks = ("0.0.0.0/0", "::/0") if kind == 8 else rng.sample((*_BLOCKS, *_BLOCKS_6), rng.randint(1, 2))
+        return cluster_peer(networks=blocks)
+    return cluster_peer(rng.choice((None, *_PEERS)), rng.choice((None, *_SPACES)))
 
 
 def _unread(rng: Random, ref: str) -> Any:

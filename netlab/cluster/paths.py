@@ -26,6 +26,8 @@ class Path:
     - ``node_to_own_pod``: the source is in the network namespace of the destination pod's node.
     - ``egress_enforced``: the path passes a hook that enforces the policy of the source pod. ``ingress_enforced``: of
       the destination pod.
+    - ``own_node``: the packets go from a pod to its own node, and cluster-wide egress policies judge them there.
+      NetworkPolicy does not (``ownNode: allow``); if one isolates the pod for egress, the tiers after it do not either.
     - ``exempt``: why a policy that selects one of the ends does not apply, "" if it applies.
     - ``dropped``: a path is wired, and a setting drops these packets before policy. Such a path is not connected.
     - ``opened_by``, ``seen_by``: the setting of wiring, with its value, that opens the path, and the one that chooses
@@ -39,6 +41,7 @@ class Path:
     node_to_own_pod: bool = False
     egress_enforced: bool = False
     ingress_enforced: bool = False
+    own_node: bool = False
     exempt: str = ""
     dropped: bool = False
     opened_by: str = ""
@@ -190,7 +193,12 @@ def _to_underlay(
         if cluster.policy.own_node == "enforce" and attachment.enforced:
             return Path(True, seen_as=own, egress_enforced=True)
         # "Traffic to and from the node where a Pod is running is always allowed" (Kubernetes, Network Policies).
-        return Path(True, seen_as=own, exempt=f"{source.ref} always reaches its own node")
+        exempt = f"{source.ref} always reaches its own node"
+        if cluster.cluster_policies and attachment.enforced:
+            # The peer ``nodes`` of cluster-wide policies excepts no node (network-policy-api v0.3.0).
+            exempt = f"NetworkPolicies do not judge what {source.ref} sends to its own node"
+            return Path(True, seen_as=own, own_node=True, exempt=exempt)
+        return Path(True, seen_as=own, exempt=exempt)
     if attachment.reaches != "all":
         return _no_route(source)
     masqueraded = source.traits.masquerades("outside" if isinstance(destination, Host) else "nodes")

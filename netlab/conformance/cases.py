@@ -26,8 +26,11 @@ class Cell(NamedTuple):
         return f"{self.source} -> {self.destination} {port} IPv{self.family}"
 
 
-Table = Mapping[Cell, "Verdict | None"]
-"""The expected verdict of each cell; None if the case states none, and the judges only have to agree."""
+Table = Mapping[Cell, "str | None"]
+"""The expected verdict of each cell; None if the case states none, and the judges only have to agree.
+
+A cell to a Service may also have ``some``, with the verdict of each endpoint as the judges write it.
+"""
 
 
 @frozen

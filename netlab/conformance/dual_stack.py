@@ -3,7 +3,7 @@
 If a block contains an address, its twin contains the address's twin. The twin of 10.244.A.B is fd00:10:244:A::B, and
 prefixes follow. Any other IPv4 address is the last 32 bits of 2001:db8::/96. The twin of 0.0.0.0/0 is ::/0. A block
 across the border of 10.0.0.0/8 has no twin. Cases with such a block, or with IPv6, are asked in IPv4 only, in a
-dual-stack lab.
+dual-stack lab. A Topology or a Pod that has IPv6 addresses is unchanged.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
-from netlab.conformance.cases import Case, Cell, Stage, Verdict
+from netlab.conformance.cases import Case, Cell, Stage, Table
+from netlab.conformance.cluster_policies.shorthand import KINDS
 from netlab.objects.addresses import plain_address
 from netlab.objects.types import Document
 
+_POLICIES = frozenset({"NetworkPolicy", *KINDS})
 _PODS = IPv4Network("10.244.0.0/16")
 _TEN = IPv4Network("10.0.0.0/8")
 _POD_BASE = int(IPv6Address("fd00:10:244::"))
@@ -36,24 +38,29 @@ def dual_stack(case: Case) -> Case:
 
 def documents(written: Sequence[Document]) -> tuple[Document, ...]:
     """Return a cluster's documents with a second family; policies are unchanged."""
-    return tuple(d if d.kind == "NetworkPolicy" else replace(d, data=_object(d.data)) for d in written)
+    return tuple(d if d.kind in _POLICIES else replace(d, data=_object(d.data)) for d in written)
 
 
 def _stage(stage: Stage) -> Stage:
     around = documents(stage.documents)
     try:
-        twins = tuple(replace(d, data=_policy(d.data)) if d.kind == "NetworkPolicy" else d for d in around)
+        twins = tuple(replace(d, data=_policy(d.data)) if d.kind in _POLICIES else d for d in around)
     except NoTwinError:
         return replace(stage, documents=around)
     return replace(stage, documents=twins, table={**stage.table, **dict(_cells(stage.table))})
 
 
-def _cells(table: Mapping[Cell, Verdict | None]) -> Iterator[tuple[Cell, Verdict | None]]:
-    """Yield the IPv6 twin of every cell; nodes and addresses that are no endpoint's have no twins."""
+def _cells(table: Table) -> Iterator[tuple[Cell, str | None]]:
+    """Yield the IPv6 twin of every IPv4 cell; nodes and addresses that are no endpoint's have no twins.
+
+    A verdict that names addresses holds for IPv4 only. On its twin the judges only have to agree.
+    """
     for cell, verdict in table.items():
+        if cell.family == 6:
+            continue
         ends = (cell.source, cell.destination)
         if not any(end.startswith("node:") or plain_address(end) is not None for end in ends):
-            yield cell._replace(family=6), verdict
+            yield cell._replace(family=6), None if verdict is not None and verdict.startswith("some") else verdict
 
 
 def address(found: IPv4Address) -> IPv6Address:
@@ -86,6 +93,8 @@ def _object(data: Mapping[str, Any]) -> dict[str, Any]:
         return {**data, "spec": {**data["spec"], "ipFamilyPolicy": "RequireDualStack"}}
     if data["kind"] == "Topology":
         spec = dict(data["spec"])
+        if any(":" in cidr for network in spec["networks"] for cidr in network["podCIDRs"]):
+            return dict(data)
         spec["networks"] = [
             {**n, "podCIDRs": [*n["podCIDRs"], *(str(prefix(c)) for c in n["podCIDRs"])]} for n in spec["networks"]
         ]
@@ -95,13 +104,15 @@ def _object(data: Mapping[str, Any]) -> dict[str, Any]:
         ]
         return {**data, "spec": spec}
     if data["kind"] == "Pod" and (stated := data.get("status", {}).get("podIPs")):
+        if any(":" in item["ip"] for item in stated):
+            return dict(data)
         twins = [{"ip": str(address(IPv4Address(item["ip"])))} for item in stated]
         return {**data, "status": {**data["status"], "podIPs": [*stated, *twins]}}
     return dict(data)
 
 
 def _policy(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a policy with the twin of each ipBlock beside it."""
+    """Return a policy with the twin of each ipBlock and network beside it."""
     spec = dict(data.get("spec") or {})
     for direction, where in (("ingress", "from"), ("egress", "to")):
         if isinstance(rules := spec.get(direction), list):
@@ -115,10 +126,20 @@ def _policy(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _peers(peer: Any) -> Iterator[Any]:
+    networks = peer.get("networks") if isinstance(peer, dict) else None
+    if networks:
+        _no_ipv6(networks)
+        yield {"networks": [*networks, *dict.fromkeys(str(prefix(text)) for text in networks)]}
+        return
     yield peer
     if isinstance(peer, dict) and (block := peer.get("ipBlock")) is not None:
         written = [block["cidr"], *block.get("except", ())]
-        if any(":" in text for text in written):
-            raise NoTwinError(block["cidr"])
+        _no_ipv6(written)
         cidr, *excepts = (str(prefix(text)) for text in written)
         yield {"ipBlock": {"cidr": cidr, **({"except": excepts} if excepts else {})}}
+
+
+def _no_ipv6(written: Sequence[str]) -> None:
+    for text in written:
+        if ":" in text:
+            raise NoTwinError(text)

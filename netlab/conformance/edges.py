@@ -413,7 +413,7 @@ EDGES: tuple[Edge, ...] = (
 _SERVICES = "netlab sends nothing through Services yet"
 _NEW = "every probe is a new connection"
 _NO_V6 = "needs a dual-stack lab"
-_CNP = "netlab does not read ClusterNetworkPolicy"
+_CNP = "netlab conformance --feature cluster-network-policy has it"
 _REASONS: tuple[tuple[int, str, str], ...] = (
     (32, "a numeric port is the pod's, not the Service's", _SERVICES),
     (46, "ICMP errors of an allowed connection pass", "probes provoke no such errors"),

@@ -13,8 +13,8 @@ from netlab.conformance.shorthand import Data, block, peer, policy, rule
 from netlab.objects.types import Document
 
 PODS = ("x/a", "x/b", "x/c", "y/a", "y/b", "z/a")
-_LABELS = ("", "app=p", "app=q", "app=", "app=p,tier=db", "tier=web", "app=q,tier=")
-_SPACES = ("", "team=1", "team=2", "team=", "env=test,team=1")
+LABELS = ("", "app=p", "app=q", "app=", "app=p,tier=db", "tier=web", "app=q,tier=")
+SPACES = ("", "team=1", "team=2", "team=", "env=test,team=1")
 _SELECTORS = (
     *("", "app=p", "app=q", "app=", "app", "!app", "app in (p,q)", "app notin (p)", "tier notin (db,web)"),
     *("app=p,tier", "!tier,app notin (q)", "tier=db,app in (p)"),
@@ -39,7 +39,7 @@ _EXCEPTS = {
     "10.244.0.0/16": ("10.244.0.0/24", "10.244.1.0/24", *_SINGLE[:3]),
 }
 _PORTS = ("web", "dns", "80", "81", "53", "80-81", "81-65535", "1-80", "")
-_SERVED = ((), ("web=80/TCP",), ("web=81/TCP", "dns=53/UDP"), ("dns=80/UDP", "web=82/TCP", "web=80/TCP"), ("80/SCTP",))
+SERVED = ((), ("web=80/TCP",), ("web=81/TCP", "dns=53/UDP"), ("dns=80/UDP", "web=82/TCP", "web=80/TCP"), ("80/SCTP",))
 _PORTS_ASKED = (
     *(("TCP", 80), ("TCP", 81), ("TCP", 82), ("TCP", 53), ("UDP", 53), ("UDP", 80)),
     *(("SCTP", 80), ("SCTP", 81), ("ICMP", None)),
@@ -57,20 +57,21 @@ def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
 def stage(rng: Random, mode: str) -> Stage:
     """Return a random cluster with policies, and cells for all pairs and some ports."""
     base = base_cluster(
-        {ref: rng.choice(_LABELS) for ref in PODS},
-        {ns: rng.choice(_SPACES) for ns in "xyz"},
-        {ref: rng.choice(_SERVED) for ref in PODS},
+        {ref: rng.choice(LABELS) for ref in PODS},
+        {ns: rng.choice(SPACES) for ns in "xyz"},
+        {ref: rng.choice(SERVED) for ref in PODS},
         members=PODS,
         mode=mode,
     )
-    policies = tuple(_policy(rng, f"{rng.choice('xyz')}/p{i}") for i in range(rng.randint(1, 5)))
+    policies = tuple(policy_of(rng, f"{rng.choice('xyz')}/p{i}") for i in range(rng.randint(1, 5)))
     asked = rng.sample(_PORTS_ASKED, _ASKED)
     pairs = [*product(PODS, (*PODS, HOST)), *(("node:node-1", ref) for ref in PODS)]
     cells = [Cell(source, destination, *port) for source, destination in pairs for port in asked]
     return Stage("in force", (*base, *policies), dict.fromkeys(cells))
 
 
-def _policy(rng: Random, ref: str) -> Document:
+def policy_of(rng: Random, ref: str) -> Document:
+    """Return a random NetworkPolicy."""
     rules = {d: [_rule(rng, d) for _ in range(rng.randint(0, 2))] for d in ("ingress", "egress")}
     types = rng.choice((None, ["Ingress"], ["Egress"], ["Ingress", "Egress"], ["Egress", "Ingress"], []))
     return policy(ref, rng.choice(_SELECTORS), ingress=rules["ingress"], egress=rules["egress"], types=types)

@@ -12,16 +12,15 @@ from itertools import chain, islice
 from typing import Any
 
 from netlab import modes
-from netlab.conformance import edges, product, random_cases, service_cases, upstream
-from netlab.conformance.base_cluster import base_cluster
 from netlab.conformance.cases import Case, chosen
 from netlab.conformance.disagreements import Disagreement, disagreements
 from netlab.conformance.dual_stack import documents, dual_stack
+from netlab.conformance.features import NETWORK_POLICY, Feature
 from netlab.conformance.judges import Judge, JudgeName, cluster_of, evaluator, packets, tracer
 from netlab.conformance.shrink import scenario, shrink
 from netlab.conformance.under_profile import Deviation, UnderProfile
 from netlab.conformance.workers import Workers
-from netlab.errors import InputError
+from netlab.errors import InputError, UsageError
 from netlab.frozen import frozen
 
 # The number of cases that a process takes at a time: many, so that taking is cheap; few, so that all end together.
@@ -35,33 +34,41 @@ class Selection:
     Args:
       globs: which names to run; none means all.
       random: how many random cases of ``seed`` to add. Only globs that begin with ``random/`` narrow them.
-      mode: the mode of the pod network.
+      mode: the mode of the pod network; "" for the feature's.
       dual_stack: whether to ask in both IP families.
       services: whether random cases have Services and ask them.
       profile: the CNI with which to judge; it decides the mode.
+      feature: the feature whose cases are judged.
+
+    Raises:
+      UsageError: if the mode does not suit the feature.
     """
 
     globs: tuple[str, ...] = ()
     judges: tuple[JudgeName, ...] = ("evaluator", "tracer")
     random: int = 0
     seed: int = 0
-    mode: str = modes.ONE_NODE
+    mode: str = ""
     dual_stack: bool = False
     services: bool = False
     profile: UnderProfile | None = None
+    feature: Feature = NETWORK_POLICY
+
+    def __post_init__(self) -> None:
+        if self.feature.joins_nodes and not modes.of(self.mode_of_cases).transport.joins_nodes:
+            raise UsageError(f"{self.feature.name} needs two nodes, and the mode {self.mode_of_cases!r} joins no nodes")
 
     @property
     def mode_of_cases(self) -> str:
         """The mode whose cases are judged."""
-        return self.mode if self.profile is None else self.profile.mode
+        return (self.mode or self.feature.mode) if self.profile is None else self.profile.mode
 
     def cases(self) -> Iterator[Case]:
         """Yield the cases in their order."""
-        made_of = {"upstream/": upstream.cases, "edge/": edges.cases, "product/": product.cases}
-        named = chain.from_iterable(
-            cases(self.mode_of_cases) for start, cases in made_of.items() if self._may_name(start)
-        )
-        made = (service_cases if self.services else random_cases).cases(self.random, self.seed, self.mode_of_cases)
+        feature, mode = self.feature, self.mode_of_cases
+        named = chain.from_iterable(cases(mode) for start, cases in feature.sets.items() if self._may_name(start))
+        random = feature.with_services if self.services else feature.random
+        made = random(self.random, self.seed, mode)
         some = [glob for glob in self.globs if glob.startswith("random/")]
         found = chain(chosen(named, self.globs), chosen(made, some))
         return map(dual_stack, found) if self.dual_stack else found
@@ -102,6 +109,7 @@ def judges(
     *,
     dual: bool = False,
     profile: UnderProfile | None = None,
+    feature: Feature = NETWORK_POLICY,
 ) -> Iterator[dict[str, Judge]]:
     """Yield the judges by name; with packets among them, a lab runs during the block.
 
@@ -111,7 +119,7 @@ def judges(
     known: dict[str, Judge] = {"evaluator": evaluator, "tracer": tracer()}
     with contextlib.ExitStack() as stack:
         if "packets" in names:
-            base = base_cluster(mode=mode)
+            base = tuple(feature.base(mode))
             base = documents(base) if dual else base
             known["packets"] = stack.enter_context(packets(base if profile is None else profile.changed(base)))
         yield {name: known[name] for name in names}
@@ -129,7 +137,7 @@ def run(
         under = replace(case, stages=tuple(map(profile.stage, case.stages))) if profile and not case.refusal else case
         found = tuple(_refused(case) if case.refusal else _judged(under, judges_by_name))
         smallest = _reproduction(under, found, judges_by_name) if case.feature == "random" and found else None
-        cells = sum(len(stage.table) for stage in case.stages)
+        cells = sum(len(stage.table) for stage in under.stages)
         of = case.stages if profile and not case.refusal else ()
         deviations = tuple(one for stage in of for one in profile.deviations(stage)) if profile else ()
         yield CaseResult(case.name, case.feature, cells, found, time.monotonic() - started, smallest, deviations)
@@ -180,8 +188,13 @@ def _judging(selection: Selection) -> Iterator[Callable[[int, int], Iterator[Cas
 
 
 def _judges(selection: Selection) -> contextlib.AbstractContextManager[dict[str, Judge]]:
-    mode = selection.mode_of_cases
-    return judges(selection.judges, mode, dual=selection.dual_stack, profile=selection.profile)
+    return judges(
+        selection.judges,
+        selection.mode_of_cases,
+        dual=selection.dual_stack,
+        profile=selection.profile,
+        feature=selection.feature,
+    )
 
 
 def _batches(cases: Iterator[Case]) -> Iterator[list[Case]]:

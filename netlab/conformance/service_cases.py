@@ -5,7 +5,7 @@ Pods, nodes and an outside host ask for a Service at its cluster IP, its nodePor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -37,11 +37,16 @@ _ENDPOINTS = (*(ADDRESSES[ref] for ref in PODS), HOST_ADDRESS, "10.244.0.200")
 _FIRST_NODE_PORT = 30_100
 
 
-def cases(count: int, seed: int, mode: str = modes.ONE_NODE) -> Iterator[Case]:
-    """Yield ``count`` cases without expected verdicts; each depends on the seed and its own number only."""
+def cases(
+    count: int, seed: int, mode: str = modes.ONE_NODE, around_of: Callable[[Random, str], Stage] = stage
+) -> Iterator[Case]:
+    """Yield ``count`` cases without expected verdicts; each depends on the seed and its own number only.
+
+    ``around_of`` returns a random stage, to which Services are added.
+    """
     for number in range(count):
         name = f"services-{seed}-{number}"
-        around = stage(Random(f"{seed}-{number}"), mode)  # noqa: S311
+        around = around_of(Random(f"{seed}-{number}"), mode)  # noqa: S311
         yield Case(f"random/{name}", "random", (_stage(Random(name), around, mode),))  # noqa: S311
 
 
@@ -50,10 +55,11 @@ def _stage(rng: Random, around: Stage, mode: str) -> Stage:
     cells: list[Cell] = []
     nodes = ["node:node-1", *(["node:node-2"] if modes.of(mode).transport.joins_nodes else [])]
     documents = [one for document in around.documents if (one := _changed(rng, document)) is not None]
+    pods = ["{namespace}/{name}".format_map(one.data["metadata"]) for one in documents if one.kind == "Pod"]
     for number in range(rng.randint(1, 3)):
         made = _service(rng, number)
         services += made
-        cells += _cells(made[0].data, nodes)
+        cells += _cells(made[0].data, (*pods, *nodes, HOST), nodes)
     return replace(around, documents=(*documents, *services), table=dict.fromkeys(cells))
 
 
@@ -110,7 +116,7 @@ def _subset(rng: Random, ports: Sequence[Data]) -> Data:
     return {"addresses": [{"ip": address} for address in addresses], "ports": numbers}
 
 
-def _cells(service: Any, nodes: Sequence[str]) -> Iterator[Cell]:
+def _cells(service: Any, sources: Sequence[str], nodes: Sequence[str]) -> Iterator[Cell]:
     meta = service["metadata"]
     name = f"{SERVICE}{meta['namespace']}/{meta['name']}"
     for item in service["spec"]["ports"]:
@@ -119,5 +125,5 @@ def _cells(service: Any, nodes: Sequence[str]) -> Iterator[Cell]:
             frontends += [(node, item["nodePort"]) for node in nodes]
         for ingress in service.get("status", {}).get("loadBalancer", {}).get("ingress", ()):
             frontends.append((ingress["ip"], item["port"]))
-        for source in (*PODS, *nodes, HOST):
+        for source in sources:
             yield from (Cell(source, to, item["protocol"], port) for to, port in frontends)

@@ -62,17 +62,22 @@ class UnderProfile:
         return replace(document, data={**document.data, "spec": {**spec, "profile": self.profile.name}})
 
     def stage(self, stage: Stage) -> Stage:
-        """Return a stage under the profile; it states no verdict, as judges only have to agree."""
-        return replace(stage, documents=self.changed(stage.documents), table=dict.fromkeys(stage.table))
+        """Return a stage under the profile; it states no verdict, as judges only have to agree.
+
+        Cells of an IP family that the CNI does not have are left out.
+        """
+        families = self.profile.families or (4, 6)
+        cells = (cell for cell in stage.table if cell.family in families)
+        return replace(stage, documents=self.changed(stage.documents), table=dict.fromkeys(cells))
 
     def deviations(self, stage: Stage) -> Iterator[Deviation]:
         """Yield the cells that the CNI answers differently, by the evaluator; ``stage`` is without the profile."""
         documented = documented_of(stage)
         under = self.stage(stage)
         cluster = cluster_of(under.documents)
-        verdicts = evaluator(under.documents, cluster, [flow_of(cluster, cell) for cell in stage.table])
+        verdicts = evaluator(under.documents, cluster, [flow_of(cluster, cell) for cell in under.table])
         others: list[tuple[Choice, Cluster]] | None = None
-        for cell, verdict in zip(stage.table, verdicts, strict=True):
+        for cell, verdict in zip(under.table, verdicts, strict=True):
             if verdict == documented[cell] or "unknown" in (verdict, documented[cell]):
                 continue
             causes = deciding(cluster, evaluate(cluster, flow_of(cluster, cell)))

@@ -19,6 +19,10 @@ ClusterTier = Literal["Admin", "Baseline"]
 """The tiers of cluster-wide policies: ``Admin`` decides before NetworkPolicy, ``Baseline`` after it."""
 
 
+CLUSTER_POLICIES = "policy.networking.k8s.io"
+"""The API group of cluster-wide policies."""
+
+
 def is_named(host: str, pattern: str) -> bool:
     """Say whether a name of ``domainNames`` stands for a host's name.
 

@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import go_prefix
-from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer
+from netlab.objects.cluster_policies import (
+    CLUSTER_POLICIES,
+    ClusterPeer,
+    ClusterPolicy,
+    ClusterRule,
+    ClusterTier,
+    PodsPeer,
+)
 from netlab.objects.cluster_policy_fields import ClusterPolicyRoot, EgressPeerShape, PeerShape, PodsShape, SelectorShape
 from netlab.objects.fields import Fields, forbidden, invalid
 from netlab.objects.kind import Column
@@ -25,7 +32,7 @@ from netlab.objects.shapes import Field
 from netlab.objects.types import Document, Prefix
 from netlab.verdicts import Action
 
-API_GROUP = "policy.networking.k8s.io"
+API_GROUP = CLUSTER_POLICIES
 _WRONG_CIDR = "Invalid CIDR format provided"
 _NOT_CHECKED = (
     "some validation rules were not checked because the object was invalid;"

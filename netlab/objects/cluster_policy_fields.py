@@ -12,6 +12,7 @@ from netlab.objects.fields import Fields, Report, quoted
 from netlab.objects.meta import STRICT_CLUSTER_METADATA
 from netlab.objects.openapi import Array, Integer, Object, OpenApiShape, String, StringMap, Strings, mistyped
 from netlab.objects.selectors import Operator
+from netlab.objects.shapes import Schema
 
 MOST = 25
 """How many rules, peers and ports a ClusterNetworkPolicy has at most, and networks and names a peer of any version."""
@@ -20,6 +21,21 @@ _LONGEST_NAME = 100
 _LONGEST_CIDR = 43
 _ALL_NAMESPACES = "; an API server prunes it, and what is left selects every namespace"
 _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
+
+
+class RuleName(String):
+    """A rule's name. A boolean, as YAML reads ``no`` without quotes, is a warning: a name decides nothing."""
+
+    def check_value(self, report: Report, path: str, value: Any) -> None:
+        """Report what the schema forbids in a value."""
+        if isinstance(value, bool):
+            hint = "put it in quotes (without them y, n, yes, no, on and off are booleans in YAML)"
+            report.warn(path, f"an API server refuses a boolean here; {hint}", "rule-name-no-string")
+        else:
+            super().check_value(report, path, value)
+
+    def schema(self) -> Schema:
+        return {**super().schema(), "type": ["string", "boolean", "null"]}
 
 
 class _Suggested(String):
@@ -100,7 +116,7 @@ def domain_names(pattern: str) -> Strings:
 class RuleShape(OpenApiShape):
     """A rule. The first one of a direction that matches decides."""
 
-    name = String("name", "A name for messages.", longest=_LONGEST_NAME)
+    name = RuleName("name", "A name for messages.", longest=_LONGEST_NAME)
 
 
 def priority() -> Integer:

@@ -15,6 +15,8 @@ from netlab.objects.topology_shapes import PolicyShape, WiringShape
 
 MARKS = get_args(Mark)
 FAMILIES = ("IPv4", "IPv6")
+CLUSTER_POLICY_KINDS = ("cnp", "anp", "banp")
+CLUSTER_POLICY_FIELDS = ("nodes", "domainNames", "namedPorts", "networks")
 
 
 class ChoiceShape(Shape, strict=True):
@@ -51,6 +53,20 @@ class QuirkShape(Shape, strict=True):
     )
 
 
+class ClusterPoliciesShape(Shape, strict=True):
+    """Which cluster-wide policies a CNI reads."""
+
+    kinds = Texts(
+        "kinds",
+        "The kinds that it reads, by kubectl's short names; without any, it ignores all of them.",
+        values=CLUSTER_POLICY_KINDS,
+    )
+    ignores = Texts("ignores", "The fields of rules that it does not read.", values=CLUSTER_POLICY_FIELDS)
+    mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
+    source = Text("source", "The document, file or issue that says so.", required=True)
+    about = Text("about", "Which versions, and what is special, in one sentence.")
+
+
 class SpecShape(Shape, strict=True):
     """The choices of a CNI."""
 
@@ -62,6 +78,9 @@ class SpecShape(Shape, strict=True):
     pod_cidrs = Texts("podCIDRs", "The default ranges of pods, at most one per IP family.", pattern=CIDR)
     policy = Part("policy", "What policies mean.", shape=PolicyChoices)
     wiring = Part("wiring", "How pods and nodes are wired.", shape=WiringChoices)
+    cluster_policies = Part(
+        "clusterPolicies", "Which cluster-wide policies it reads; not given: not known.", shape=ClusterPoliciesShape
+    )
     quirks = Parts("quirks", "Further documented behaviour.", shape=QuirkShape)
 
 

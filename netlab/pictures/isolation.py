@@ -11,11 +11,13 @@ from types import MappingProxyType
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.pictures.model import Isolation
 from netlab.policy.reasons import where
 from netlab.policy.tiers import NETWORK_POLICY
+from netlab.policy.tiers.cluster_policy import denying_all
 
 _BY_DIRECTIONS: Mapping[tuple[bool, bool], Isolation] = MappingProxyType(
     {(False, False): "none", (True, False): "ingress", (False, True): "egress", (True, True): "both"}
@@ -64,7 +66,9 @@ class Isolated:
 
 def _is_isolated(cluster: Cluster, pod: Pod, direction: Direction) -> bool:
     """Return whether a policy isolates a pod in a direction. Settings of the cluster or its network may forbid it."""
-    return not_enforced(cluster, pod, direction) == "" and bool(NETWORK_POLICY.selecting(cluster, direction, pod))
+    if not_enforced(cluster, pod, direction):
+        return False
+    return bool(NETWORK_POLICY.selecting(cluster, direction, pod) or denying_all(cluster, pod, direction))
 
 
 def isolation_of(cluster: Cluster, pod: Pod) -> Isolation:
@@ -102,12 +106,11 @@ def isolation_notes(cluster: Cluster, endpoints: Sequence[Endpoint]) -> list[str
     pods = [one for one in endpoints if isinstance(one, Pod)]
     found = []
     for direction in DIRECTIONS:
-        policies: dict[str, NetworkPolicy] = {}
+        policies: dict[str, NetworkPolicy | ClusterPolicy] = {}
         for pod in pods:
-            found_by = (
-                () if not_enforced(cluster, pod, direction) else NETWORK_POLICY.selecting(cluster, direction, pod)
-            )
-            policies |= {policy.meta.key: policy for policy in found_by}
+            if not not_enforced(cluster, pod, direction):
+                policies |= {one.meta.key: one for one in NETWORK_POLICY.selecting(cluster, direction, pod)}
+                policies |= {one.ref: one for one in denying_all(cluster, pod, direction)}
         texts = [f"{key}{where(policy)}" for key, policy in list(policies.items())[:_MOST_NAMED]]
         more = f" and {len(policies) - _MOST_NAMED} more" if len(policies) > _MOST_NAMED else ""
         if pods:

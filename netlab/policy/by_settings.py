@@ -111,15 +111,17 @@ def _pass_node_ports(cluster: Cluster, way: Path, asked: _Asked) -> Path:
 
 
 def _judge_no_egress(_: Cluster, way: Path, asked: _Asked) -> Path:
-    if not way.egress_enforced:
+    if not (way.egress_enforced or way.own_node):
         return way
-    return replace(way, egress_enforced=False, exempt="policies do not judge egress (directions: ingress-only)")
+    return replace(
+        way, egress_enforced=False, own_node=False, exempt="policies do not judge egress (directions: ingress-only)"
+    )
 
 
 def _unjudged(way: Path, why: str) -> Path:
-    if not (way.egress_enforced or way.ingress_enforced):
+    if not (way.egress_enforced or way.ingress_enforced or way.own_node):
         return way
-    return replace(way, egress_enforced=False, ingress_enforced=False, exempt=why)
+    return replace(way, egress_enforced=False, ingress_enforced=False, own_node=False, exempt=why)
 
 
 def _is_node_port(cluster: Cluster, protocol: str, port: int | None) -> bool:

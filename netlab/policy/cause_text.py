@@ -189,7 +189,8 @@ def _opened(was: Decision, now: Decision, sides: Sequence[str]) -> _Effect:
         after = _side(now, side.direction)
         if after is None or not after.isolating:
             if after is not None and after.allowed_by:
-                return _Effect(after.allowed_by)
+                verb = " allows it" if after.cluster_policy is not None else ""
+                return _Effect(f"{after.allowed_by}{verb}")
             return _Effect(f"nothing isolates {side.subject.ref} for {side.direction} any more")
         if after.allowing:
             return _Effect(f"{after.allowing[0]} allows it", now=after.allowing[0])

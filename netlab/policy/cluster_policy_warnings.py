@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer, is_named
+from netlab.objects.kind import get
 from netlab.objects.policies import Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
@@ -23,6 +24,7 @@ _EVERY = LabelSelector()
 
 def warnings(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
     """Yield the warnings about what a policy selects, and about what its rules match."""
+    yield from _by_profile(cluster, policy)
     yield from _subject(cluster, policy)
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
@@ -31,6 +33,33 @@ def warnings(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
                 yield from _peer(cluster, policy, path, peer)
             yield from _port_names(cluster, policy, direction, rule)
     yield from _unknown_labels(cluster, policy)
+
+
+def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
+    """Warn of a kind, or of a field of a rule, that the CNI of the profile ignores."""
+    read = cluster.profile.cluster_policies if cluster.profile is not None else None
+    if cluster.profile is None or read is None:
+        return
+    name, said = cluster.profile.name, f"({read.mark}: {read.source})"
+    kind = get(policy.kind)
+    if kind is not None and not {*kind.names} & {*read.kinds}:
+        message = f"{name} does not read {policy.kind}, and netlab judges by it all the same {said}"
+        yield warning(policy, "", message, "profile-ignores-kind")
+        return
+    for direction in _DIRECTIONS:
+        for rule in policy.rules(direction):
+            for field in read.ignores:
+                if _has_field(rule, field):
+                    message = f"{name} does not read {field}, and netlab judges by it all the same {said}"
+                    yield warning(policy, rule.path, message, "profile-ignores-kind")
+
+
+def _has_field(rule: ClusterRule, field: str) -> bool:
+    if field == "namedPorts":
+        return any(isinstance(port.port, str) for port in rule.ports)
+    if field == "nodes":
+        return any(peer.nodes is not None for peer in rule.peers)
+    return any(peer.domain_names if field == "domainNames" else peer.networks for peer in rule.peers)
 
 
 def _as_peer(peer: PodsPeer) -> Peer:

@@ -14,6 +14,7 @@ from netlab.cluster.paths import Path
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Target
 from netlab.cluster.types import Endpoint, Node, Pod
 from netlab.frozen import frozen, frozen_with_cache
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
@@ -75,12 +76,16 @@ class Miss:
 
 
 class Ruling(NamedTuple):
-    """The decision of a tier on one side: the action, the name of the rule that decided, its policy's priority."""
+    """The decision of a tier on one side: the action, the name of the rule that decided, its policy and priority.
+
+    ``policy`` is None if no rule decided, and for tiers that have policies of other types.
+    """
 
     tier: str
     action: Action
     rule: str = ""
     priority: int | None = None
+    policy: ClusterPolicy | None = None
 
     @property
     def allowed_by(self) -> str:
@@ -93,7 +98,7 @@ class Ruling(NamedTuple):
 
     @property
     def _tier_text(self) -> str:
-        return f" of {self.tier}" + ("" if self.priority is None else f", priority {self.priority},")
+        return f" of {self.tier}" + ("" if self.priority is None else f" (priority {self.priority})")
 
 
 class WithoutEffect(NamedTuple):
@@ -189,6 +194,12 @@ class Side(NamedTuple):
     def isolating(self) -> tuple[NetworkPolicy, ...]:
         """The NetworkPolicies that isolate the pod."""
         return self.by_network_policy.isolating
+
+    @property
+    def cluster_policy(self) -> ClusterPolicy | None:
+        """The cluster-wide policy that decides; None if none does."""
+        ruling = self.rulings[-1]
+        return ruling.policy if isinstance(ruling, Ruling) else None
 
     @property
     def allowing(self) -> tuple[Match, ...]:

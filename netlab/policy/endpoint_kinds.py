@@ -14,7 +14,7 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.node_sources import address_to_network, node_of
 from netlab.cluster.translate import stands_for
-from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
+from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.objects.types import Prefix
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy import tiers
@@ -41,6 +41,7 @@ class EndpointKinds:
         self._chosen = [network.name for network in cluster.networks if network.traits.remote_node_source != "node"]
         self._blocks_ignore_nodes = cluster.policy.ip_block_nodes == "ignore"
         self._nodes_are_peers = any(of_tier.nodes for of_tier in reads)
+        self._hosts_are_peers = any(of_tier.hosts for of_tier in reads)
         self._backends = _backends(cluster, questions)
         self._also = questions.also
         self._everyone = questions.endpoints(cluster)
@@ -83,6 +84,8 @@ class EndpointKinds:
         if isinstance(endpoint, Pod) and endpoint.selectable:
             read = tuple((key, endpoint.labels[key]) for key in self._labels_read if key in endpoint.labels)
             return endpoint.namespace, read
+        if self._hosts_are_peers and isinstance(endpoint, Host):
+            return "Host", endpoint.hostnames
         return type(endpoint).__name__, node_of(endpoint) if self._nodes_are_peers else None
 
     def placed(self, endpoint: Endpoint, family: int) -> Hashable:

@@ -25,7 +25,7 @@ from netlab.objects.types import Address, Direction
 from netlab.policy.by_settings import judged_path
 from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect, far_end
 from netlab.policy.meaning import without_effect
-from netlab.policy.tiers import evaluated_text, networkpolicy, tiers_in_use
+from netlab.policy.tiers import evaluated_text, judging_own_node, networkpolicy, tiers_in_use
 from netlab.policy.tiers.default_allow import ALLOWED
 from netlab.policy.tiers.tier import Judge
 from netlab.policy.unread import changing
@@ -50,6 +50,8 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
     egress = ingress = None
     if way.egress_enforced and isinstance(flow.source, Pod) and flow.address is not None:
         egress = _side(cluster, "egress", flow.source, far_end(flow), flow.address, flow)
+    elif way.own_node and isinstance(flow.source, Pod) and flow.address is not None:
+        egress = _to_own_node(cluster, flow.source, far_end(flow), flow.address, flow)
     if way.ingress_enforced and isinstance(end, Pod) and way.seen_as is not None:
         ingress = _side(cluster, "ingress", end, flow.source, way.seen_as, flow)
     allowed = (
@@ -83,6 +85,10 @@ def _through(cluster: Cluster, flow: Flow, through: BackendFlow) -> Decision:
         egress = _side_of(cluster, "egress", flow.source, through.egress)
         if egress is not None and cluster.policy.service_egress == "pre-dnat":
             egress = _before_dnat(cluster, egress, through, flow)
+    elif way.own_node and through.egress is not None and isinstance(flow.source, Pod):
+        seen_there = through.egress
+        if seen_there.address is not None:
+            egress = _to_own_node(cluster, flow.source, seen_there.other, seen_there.address, seen_there.flow)
     if way.ingress_enforced and through.ingress is not None and isinstance(pod, Pod):
         ingress = _side_of(cluster, "ingress", pod, through.ingress)
     decision = Decision(flow, "deny", way, egress, ingress, through, target=through.target)
@@ -198,8 +204,11 @@ def _side(
     start = known.get((direction, id(subject)))
     if start is None:
         start = known[direction, id(subject)] = _start(cluster, direction, subject)
-    if not start.judges:
-        return start.side
+    return _judged(start, other, address, flow) if start.judges else start.side
+
+
+def _judged(start: _Start, other: Endpoint | None, address: Address, flow: Flow) -> Side:
+    direction, subject = start.side.direction, start.side.subject
     rulings: tuple[Ruling | PolicyRuling, ...] = ()
     for judge in start.judges:
         ruling = judge(other, address, flow)
@@ -208,6 +217,18 @@ def _side(
         if verdict != "pass":
             return Side(direction, subject, rulings, verdict)
     return Side(direction, subject, (*rulings, ALLOWED), "allow")
+
+
+def _to_own_node(cluster: Cluster, subject: Pod, other: Endpoint | None, address: Address, flow: Flow) -> Side | None:
+    """Return the decision on what a pod sends to its own node; None if no tier judges it."""
+    known: dict[int, _Start] = cluster.memo.setdefault("policy.start_own_node", {})
+    if id(subject) not in known:
+        judging = judging_own_node(cluster, subject)
+        judges = tuple(tier.judge_for(cluster, "egress", subject) for tier in judging)
+        # The side keeps its pod alive.
+        known[id(subject)] = _Start(judges, Side("egress", subject, (ALLOWED,), "allow"))
+    start = known[id(subject)]
+    return _judged(start, other, address, flow) if start.judges else None
 
 
 def _side_of(cluster: Cluster, direction: Direction, subject: Pod, view: JudgedFlow) -> Side | None:

@@ -209,13 +209,19 @@ class Expansion:
         view, selection = parts.view(source), parts.selection(source)
         ingress = [one.parts[one.of[view]] for one in self._ingress]
         egress = parts.egress(source, self._by_service, len(self._kinds)) or [parts.free] * len(self._kinds)
+        to_own_node: Sequence[Part] | None = None
         answers: list[Answer | None] = []
-        for asked, out in zip(self._kinds, egress, strict=True):
+        for at, (asked, out) in enumerate(zip(self._kinds, egress, strict=True)):
             if asked.translated:
                 answers.append(None)
                 continue
             number, way = ways[asked.way]
-            out = out if way.egress_enforced else parts.free
+            if way.own_node:
+                if to_own_node is None:
+                    to_own_node = parts.egress(source, self._by_service, len(self._kinds), own_node=True)
+                out = to_own_node[at] if to_own_node else parts.free
+            elif not way.egress_enforced:
+                out = parts.free
             into = ingress[asked.ingress] if way.ingress_enforced else parts.free
             key = (number, out.number, into.number, selection, asked.could)
             answer = known.get(key)

@@ -17,6 +17,7 @@ from netlab.policy.evaluate import evaluate
 from netlab.policy.reasons import labels_text, service, service_text
 from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
 from netlab.policy.tiers.networkpolicy_text import unselected
+from netlab.policy.tiers.tier import Tier
 from netlab.policy.unknown_labels import caveats
 
 
@@ -151,26 +152,54 @@ def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
     title = f"{side.direction.capitalize()} of {side.subject.ref}: {side.verdict}"
     if isinstance(side.ruling, WithoutEffect):
         return Section(title, (f"{side.ruling.why}, so everything is allowed.",))
-    by_tier = {ruling.tier: ruling for ruling in side.rulings if not isinstance(ruling, WithoutEffect)}
     if only_network_policy(cluster):
         if not side.isolating:
             free = f"No NetworkPolicy selects it for {side.direction}, so everything is allowed."
             return Section(title, (free, *unselected(cluster, side)))
         return Section(title, tuple(NETWORK_POLICY.lines(cluster, decision, side, side.ruling)))
-    lines: list[str] = []
-    decided = False
+    return Section(title, tuple(_by_tier(cluster, decision, side)))
+
+
+def _by_tier(cluster: Cluster, decision: Decision, side: Side) -> Iterator[str]:
+    """Yield what each tier says on a side, and what those would say that are not reached."""
+    by_tier = {ruling.tier: ruling for ruling in side.rulings if not isinstance(ruling, WithoutEffect)}
+    own_node = decision.path.own_node and side.direction == "egress"
+    decided = settled = False
     for tier in tiers.tiers_in_use(cluster):
         ruling = by_tier.get(tier.name)
-        if ruling is None:
-            lines.append(f"{tier.name}: {'not reached' if decided else f'selects nothing for {side.direction}'}")
-            continue
-        priority = "" if ruling.priority is None else f", priority {ruling.priority}"
-        decided = ruling.action != "pass"
-        lines.append(f"{tier.name}: {ruling.action}{priority}")
-        lines += [f"  {line}" for line in tier.lines(cluster, decision, side, ruling)]
-    if not decided:
-        lines.append("default: allow")
-    return Section(title, tuple(lines))
+        if ruling is not None:
+            priority = "" if ruling.priority is None else f", priority {ruling.priority}"
+            decided = ruling.action != "pass"
+            yield f"{tier.name}: {ruling.action}{priority}"
+            yield from (f"  {line}" for line in tier.lines(cluster, decision, side, ruling))
+        elif not tier.selecting(cluster, side.direction, side.subject):
+            yield f"{tier.name}: selects nothing for {side.direction}"
+        elif own_node and tier is NETWORK_POLICY and decided:
+            settled = True
+            yield f"{tier.name}: not reached; it does not judge what a pod sends to its own node"
+        elif own_node and tier is NETWORK_POLICY:
+            settled = True
+            yield f"{tier.name}: allow"
+            yield "  NetworkPolicies do not judge what a pod sends to its own node, and leave it to no tier after them"
+        elif settled:
+            yield f"{tier.name}: not reached"
+        else:
+            would, settled = _would(cluster, tier, decision, side)
+            yield f"{tier.name}: not reached{would}"
+    if not decided and not settled:
+        yield "default: allow"
+
+
+def _would(cluster: Cluster, tier: Tier, decision: Decision, side: Side) -> tuple[str, bool]:
+    """Return, as text, what a tier would say that another one keeps from deciding, and whether it would decide."""
+    other, address, flow = decision.view(side)
+    if address is None:
+        return "", False
+    ruling = tier.judge(cluster, side.direction, side.subject, other, address, flow)
+    if ruling.action == "pass":
+        return "; no rule of it matches", False
+    text = ruling.denial(decision.asked(side)) if ruling.action == "deny" else f"{ruling.allowed_by} allows it"
+    return f"; it would {ruling.action} it: {text}", True
 
 
 def _unknown_side(one: UnknownSide) -> Section:
@@ -204,7 +233,7 @@ def _otherwise(decision: Decision) -> Section:
         why = decision.path.exempt or "neither end is a pod that a policy could select"
         return Section("To be denied", (f"No NetworkPolicy can deny it: {why}.",))
     lines = [line for side in decision.sides for line in tiers.tier_of(side.ruling.tier).to_deny(decision, side)]
-    return Section("To be denied, one of these" if len(lines) == 2 else "To be denied", tuple(lines))
+    return Section("To be denied, one of these" if len(decision.sides) == 2 else "To be denied", tuple(lines))
 
 
 def _otherwise_of_backends(decision: Decision) -> Section:

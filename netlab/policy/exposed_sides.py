@@ -8,12 +8,14 @@ from typing import Literal
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.types import Direction
 from netlab.objects.unread import UnreadPolicy
 from netlab.policy.decision import Match
 from netlab.policy.inside_addresses import every_pod, in_families, outside_addresses, pod_ranges
 from netlab.policy.openings import UNPROTECTED, AddressOpening, Openings, PodOpening, openings
 from netlab.policy.port_sets import EVERY_SCTP
+from netlab.policy.tiers import NETWORK_POLICY, tiers_in_use
 from netlab.policy.unread import selecting
 
 Level = Literal["everything", "cluster", "new namespaces", "new pods", "nothing"]
@@ -29,12 +31,24 @@ some pods of namespaces that do not exist yet. ``new pods``: pods of certain nam
 class ExposedSide:
     """One side of a group. ``unenforced`` says why no policy is enforced on it, "" if policies are.
 
-    ``unread`` are policies that netlab does not read and that could change the side.
+    ``unread`` are policies that netlab does not read and that could change the side. ``tiers`` are cluster-wide
+    policies that could: openings are those of NetworkPolicies alone.
     """
 
     openings: Openings
     unenforced: str = ""
     unread: tuple[UnreadPolicy, ...] = ()
+    tiers: tuple[ClusterPolicy, ...] = ()
+
+    @property
+    def unknown(self) -> tuple[UnreadPolicy | ClusterPolicy, ...]:
+        """The policies that could change the side."""
+        return (*self.unread, *self.tiers)
+
+    @property
+    def unprotected(self) -> bool:
+        """Whether it is known that no policy keeps anything from the side."""
+        return not self.openings.isolated and not self.tiers
 
     @property
     def content(self) -> Hashable:
@@ -42,7 +56,7 @@ class ExposedSide:
         of = self.openings
         pods = tuple((one.peers, one.ports) for one in of.pods)
         addresses = tuple((one.addresses, one.ports) for one in of.addresses)
-        return of.isolated, pods, addresses, self.unenforced, tuple(map(id, self.unread))
+        return of.isolated, pods, addresses, self.unenforced, tuple(map(id, self.unknown))
 
     def level(self, cluster: Cluster) -> Level:
         """Return how wide the side is open to pods."""
@@ -97,10 +111,24 @@ def exposed_side(cluster: Cluster, pod: Pod, direction: Direction) -> ExposedSid
         }.values()
     )
     known: dict[Hashable, ExposedSide] = cluster.memo.setdefault("policy.exposed_sides", {})
-    key = (id(of), why, tuple(map(id, unread)))
+    tiers = () if why else _changing(cluster, pod, direction, isolated=of.isolated)
+    key = (id(of), why, tuple(map(id, unread)), tuple(map(id, tiers)))
     if key not in known:
-        known[key] = ExposedSide(of, why, unread)
+        known[key] = ExposedSide(of, why, unread, tiers)
     return known[key]
+
+
+def _changing(cluster: Cluster, pod: Pod, direction: Direction, *, isolated: bool) -> tuple[ClusterPolicy, ...]:
+    """Return the cluster-wide policies that could decide otherwise than NetworkPolicies about a side of a pod."""
+    if not cluster.cluster_policies:
+        return ()
+    return tuple(
+        policy
+        for tier in tiers_in_use(cluster)
+        if tier is not NETWORK_POLICY and not (isolated and tier.name == "Baseline")
+        for policy in tier.selecting(cluster, direction, pod)
+        if any(rule.action == "deny" or (isolated and rule.action == "allow") for rule in policy.rules(direction))
+    )
 
 
 def _without_sctp(cluster: Cluster, found: Openings) -> Openings:

@@ -14,12 +14,11 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.plain_policies import as_unread
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.objects.types import DIRECTIONS
 from netlab.policy.entry_points import EntryPoint, entry_points
 from netlab.policy.exposed_sides import LEVELS, ExposedSide, exposed_side, united
 from netlab.policy.groups import Group, Groups, groups
 from netlab.policy.label_sets import LabelSet
-from netlab.policy.new_pods import of_new_pod
+from netlab.policy.new_pods import side_of_new_pod
 from netlab.policy.openings import PodOpening
 from netlab.policy.pod_peers import PodPeers
 from netlab.policy.stopped_pods import stopped_in
@@ -77,8 +76,9 @@ class Exposures:
         for name in self.cluster.namespaces:
             if name in added:
                 continue
-            ingress, egress = (ExposedSide(of_new_pod(self.cluster, name, one)) for one in DIRECTIONS)
-            alike.setdefault((ingress.content, egress.content), []).append((name, ingress, egress))
+            ingress = _without_unread(side_of_new_pod(self.cluster, name, "ingress"))
+            sides = ingress, _without_unread(side_of_new_pod(self.cluster, name, "egress"))
+            alike.setdefault((sides[0].content, sides[1].content), []).append((name, *sides))
         found = [NewPods(tuple(name for name, *_ in of), of[0][1], of[0][2]) for of in alike.values()]
         return tuple(sorted(found, key=lambda one: (one.ingress.openings.isolated, one.egress.openings.isolated)))
 
@@ -158,6 +158,10 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
             exposed.append(Exposure(part, ingress, egress, alike[0][3], *reached.of(group)))
     exposed.sort(key=lambda one: _order(cluster, one))
     return Exposures(cluster, asked, found, tuple(exposed))
+
+
+def _without_unread(one: ExposedSide) -> ExposedSide:
+    return ExposedSide(one.openings, tiers=one.tiers)
 
 
 def _order(cluster: Cluster, one: Exposure) -> tuple[int, ...]:

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.types import Direction
-from netlab.policy.exposed_sides import exposed_side
-from netlab.policy.openings import UNPROTECTED, Openings
+from netlab.policy.exposed_sides import ExposedSide, exposed_side
+from netlab.policy.openings import UNPROTECTED
 
 
-def of_new_pod(
+def side_of_new_pod(
     cluster: Cluster, namespace: str, direction: Direction, labels: Mapping[str, str] | None = None
-) -> Openings:
-    """Return what one side of a new pod admits, on the network of the first pod that has one."""
+) -> ExposedSide:
+    """Return one side of a new pod, on the network of the first pod that has one."""
     own = dict(labels or {})
     known: dict[tuple[str, tuple[tuple[str, str], ...]], Pod] = cluster.memo.setdefault("policy.new_pods", {})
     key = (namespace, tuple(sorted(own.items())))
@@ -22,9 +22,9 @@ def of_new_pod(
     if pod is None:
         attached = next((one for one in cluster.pods if one.selectable and one.traits.attachment.enforced), None)
         if attached is None:
-            return UNPROTECTED
+            return ExposedSide(UNPROTECTED)
         # The cluster keeps the pod, as caches have pods by identity.
         pod = known[key] = replace(
             attached, namespace=namespace, name="(new)", labels=own, ports=(), workload="", addresses=()
         )
-    return exposed_side(cluster, pod, direction).openings
+    return exposed_side(cluster, pod, direction)

@@ -26,7 +26,7 @@ from netlab.policy.meaning import selection_text, without_effect
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.reasons import default_text, without_effect_text
 from netlab.policy.set_evaluator import SetEvaluator, part_numbers
-from netlab.policy.tiers import tiers_in_use
+from netlab.policy.tiers import judging_own_node, tiers_in_use
 from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing, selecting
@@ -153,16 +153,21 @@ class Parts:
             self._known_ingress[key] = Ingress(parts, bytes(of) if len(parts) < 256 else of)
         return self._known_ingress[key]
 
-    def egress(self, source: Endpoint, asked: Mapping[AskedPort, Mapping[int, int]], size: int) -> Sequence[Part]:
+    def egress(
+        self, source: Endpoint, asked: Mapping[AskedPort, Mapping[int, int]], size: int, *, own_node: bool = False
+    ) -> Sequence[Part]:
         """Return the decisions of a source's egress on ``size`` questions; none if no policy selects the source.
 
-        ``asked`` has, by service and kind of destination, the number of the question.
+        ``asked`` has, by service and kind of destination, the number of the question. ``own_node``: the decisions where
+        the destination is the source's own node and NetworkPolicy does not judge.
         """
         if not self.selecting("egress", source):
             return ()
         found = [self.free] * size
         for service, number_of in asked.items():
-            rest, reasons = self._reasons("egress", source, service, sum(1 << kind for kind in number_of))
+            rest, reasons = self._reasons(
+                "egress", source, service, sum(1 << kind for kind in number_of), own_node=own_node
+            )
             for number in number_of.values():
                 found[number] = rest
             for part, kinds in reasons:
@@ -171,14 +176,15 @@ class Parts:
         return found
 
     def _reasons(
-        self, direction: Direction, subject: Endpoint, service: AskedPort, others: int
+        self, direction: Direction, subject: Endpoint, service: AskedPort, others: int, *, own_node: bool = False
     ) -> tuple[Part, list[tuple[Part, int]]]:
         """Return the tiers' decisions on a side towards the kinds ``others``: one for the rest, and those of sets."""
         if not isinstance(subject, Pod):
             return self.free, []
         reasons: list[tuple[Part, int]] = []
         left, passed = others, ""
-        for tier in tiers_in_use(self._cluster):
+        judging = judging_own_node(self._cluster, subject) if own_node else tiers_in_use(self._cluster)
+        for tier in judging:
             if not tier.selecting(self._cluster, direction, subject):
                 continue
             for action, text, kinds in self._sets.tiers[tier.name].reasons(direction, subject, service, left):
@@ -188,7 +194,7 @@ class Parts:
             passed = f"{passed} and {tier.name}" if passed else tier.name
         if left or not reasons:
             text = default_text(passed)
-            if not passed and not reads_plainly(self._cluster.policy):
+            if not passed and not own_node and not reads_plainly(self._cluster.policy):
                 why = without_effect(self._cluster, subject, direction)
                 text = without_effect_text(why) if why and not reasons else ""
             return self._part("allow", text), reasons

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
@@ -10,6 +11,9 @@ from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.problems import some
 from netlab.quantity import few
 from netlab.verdicts import Expected
+
+if TYPE_CHECKING:
+    from netlab.objects.cluster_policies import ClusterPolicy, ClusterRule
 
 # A reason names at most so many policies, as each pair has a reason and it is one line.
 _FEW = 10
@@ -85,7 +89,7 @@ def named(*policies: NetworkPolicy) -> str:
     return f"{kind} {few([policy.meta.key for policy in policies], _FEW)}"
 
 
-def where(policy: NetworkPolicy, rule: Rule | None = None) -> str:
+def where(policy: NetworkPolicy | ClusterPolicy, rule: Rule | ClusterRule | None = None) -> str:
     """Return `` (FILE:LINE)`` of a policy or of one of its rules; "" if the line is not known."""
     line = (rule.line or policy.source.line(rule.path)) if rule else policy.source.line()
     return f" ({policy.source.file}:{line})" if line else ""

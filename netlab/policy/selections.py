@@ -8,10 +8,17 @@ from netlab.cluster.policies_in_force import policies_without_effect
 from netlab.cluster.types import Cluster, Host, Node, Pod
 from netlab.errors import UsageError
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import CLUSTER_POLICIES
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.similar_names import did_you_mean, similar
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
+from netlab.policy.cluster_selections import (
+    ClusterPolicySelection,
+    ClusterSelecting,
+    cluster_policy_selection,
+    selecting_pods,
+)
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
 from netlab.policy.matching import ANY_PEER, peer_mismatch_text, peer_path
 from netlab.policy.meaning import policies_meant
@@ -71,13 +78,15 @@ class Selecting:
 class PodSelection:
     """Which policies select a pod, or the pods of a workload; ``name`` is the name of either.
 
-    ``unread`` are policies that may select one of them and that netlab does not read.
+    ``unread`` are policies that may select one of them and that netlab does not read. ``cluster_policies`` are the
+    cluster-wide policies that judge one of them, in the order in which they decide.
     """
 
     name: str
     pods: tuple[Pod, ...]
     policies: tuple[Selecting, ...]
     unread: tuple[UnreadPolicy, ...]
+    cluster_policies: tuple[ClusterSelecting, ...] = ()
 
     def free(self, direction: Direction) -> tuple[Pod, ...]:
         """Return the pods that no policy isolates in a direction."""
@@ -137,7 +146,10 @@ def pod_selection(cluster: Cluster, name: str, pods: Sequence[Pod]) -> PodSelect
         unread |= {id(one.policy): one.policy for one in selecting(cluster, pod)}
     policies = [Selecting(policy, tuple(of["ingress"]), tuple(of["egress"])) for policy, of in by_policy.values()]
     policies.sort(key=lambda one: one.policy.meta.key)
-    return PodSelection(name, tuple(pods), tuple(policies), tuple(unread.values()))
+    return PodSelection(name, tuple(pods), tuple(policies), tuple(unread.values()), selecting_pods(cluster, pods))
+
+
+Selection = PolicySelection | PodSelection | ClusterPolicySelection
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -146,16 +158,19 @@ _POLICIES = ("networkpolicy", "networkpolicies", "netpol")
 _PODS = ("pod", "pods", "po")
 
 
-def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> list[PolicySelection | PodSelection]:
+def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> list[Selection]:
     """Return the selections of all that have a name: of a policy, and of a pod or the pods of a workload.
 
     ``text`` is ``NAMESPACE/NAME``, ``NAME`` in ``namespace``, or either with a kind before it, as ``pod/shop/web`` and
-    ``networkpolicy/web``. Without a kind it may name a policy and a workload.
+    ``networkpolicy/web``. Without a kind it may name a policy and a workload. A cluster-wide policy is
+    ``clusternetworkpolicy/NAME``, with the word for its kind.
 
     Raises:
       UsageError: if nothing has the name.
     """
     parts = text.split("/")
+    if len(parts) == 2 and parts[0].lower() in _cluster_kinds():
+        return [_of_cluster_policy(cluster, _cluster_kinds()[parts[0].lower()], parts[1])]
     kinds = _kinds(cluster)
     kind = parts[0].lower() if len(parts) == 3 or (len(parts) == 2 and parts[0].lower() in kinds) else ""
     names = parts[1:] if kind else parts
@@ -174,6 +189,22 @@ def find_selections(cluster: Cluster, text: str, namespace: str = "default") -> 
     return [make() for make in found.values()]
 
 
+def _cluster_kinds() -> dict[str, str]:
+    """Return the words for the kinds of cluster-wide policies, each with the kind."""
+    from netlab.objects.kind import every
+
+    kinds = [one for one in every() if one.group == CLUSTER_POLICIES]
+    return {word: one.name for one in kinds for word in (*one.names, one.name.lower())}
+
+
+def _of_cluster_policy(cluster: Cluster, kind: str, name: str) -> Selection:
+    of_kind = [one for one in cluster.cluster_policies if one.kind == kind]
+    policy = next((one for one in of_kind if one.meta.name == name), None)
+    if policy is not None:
+        return cluster_policy_selection(cluster, policy)
+    raise UsageError(f"no {kind} {name!r}{did_you_mean(similar(name, [one.meta.name for one in of_kind]))}")
+
+
 def _kinds(cluster: Cluster) -> dict[str, str]:
     """Return the words for kinds, each with the kind's own word."""
     found = dict.fromkeys(_POLICIES, "networkpolicy") | dict.fromkeys(_PODS, "pod")
@@ -186,9 +217,9 @@ def _kinds(cluster: Cluster) -> dict[str, str]:
     return found
 
 
-def _candidates(cluster: Cluster, key: str) -> dict[str, Callable[[], PolicySelection | PodSelection]]:
+def _candidates(cluster: Cluster, key: str) -> dict[str, Callable[[], Selection]]:
     """Return everything that has a name, as ``KIND/NAMESPACE/NAME``, with the functions that find selections."""
-    found: dict[str, Callable[[], PolicySelection | PodSelection]] = {}
+    found: dict[str, Callable[[], Selection]] = {}
     policy = next((one for one in (*policies_meant(cluster), *cluster.policies) if one.meta.key == key), None)
     if policy is not None:
         found[f"networkpolicy/{key}"] = lambda: policy_selection(cluster, policy)

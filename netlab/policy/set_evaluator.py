@@ -18,7 +18,7 @@ from netlab.policy.bitsets import members
 from netlab.policy.by_settings import asked_like
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate, way_of
-from netlab.policy.tiers import tiers_in_use
+from netlab.policy.tiers import NETWORK_POLICY, tiers_in_use
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing
 from netlab.verdicts import EXPECTED, Certain
@@ -36,12 +36,14 @@ class Sources(NamedTuple):
 class Paths:
     """The kinds with a path to a destination, and those with a path where egress or ingress is enforced.
 
-    ``unread`` are the kinds on whose path policies that netlab does not read may be enforced.
+    ``own_node`` are the kinds of pods whose own node it is (``Path.own_node``). ``unread`` are the kinds on whose path
+    policies that netlab does not read may be enforced.
     """
 
     connected: int = 0
     egress: int = 0
     ingress: int = 0
+    own_node: int = 0
     unread: int = 0
 
 
@@ -97,6 +99,8 @@ class SetEvaluator:
             found &= ~ways.ingress | self._allowed("ingress", kind, service)
         if found & ways.egress:
             found &= ~ways.egress | self._allowed("egress", kind, service)
+        if found & ways.own_node:
+            found &= ~ways.own_node | self._allowed("egress", kind, service, own_node=True)
         return Sources(found & asked_of)
 
     def paths(self, kind: int, service: AskedPort) -> Paths:
@@ -110,6 +114,8 @@ class SetEvaluator:
         inside = isinstance(destination, Pod) and destination.selectable
         ingress = ~ways.ingress | self._allowed("ingress", kind, service)
         egress = ~ways.egress | self._allowed("egress", kind, service)
+        if ways.own_node:
+            egress &= ~ways.own_node | self._allowed("egress", kind, service, own_node=True)
 
         def open_ingress(verdict: Certain) -> int:
             could = changing(self.cluster, "ingress", destination, verdict, protocol, inside=inside)
@@ -148,7 +154,7 @@ class SetEvaluator:
     def _ways(self, wire: int, family: int, protocol: str, port: int | None) -> Paths:
         key = (wire, family, protocol, port)
         if key not in self._known_ways:
-            connected = egress = ingress = unread = 0
+            connected = egress = ingress = own_node = unread = 0
             for sources, found in self._wires:
                 pair = example_pair(sources, self._wires[wire][0], family)
                 if pair is None:
@@ -157,16 +163,22 @@ class SetEvaluator:
                 connected |= found if way.connected else 0
                 egress |= found if way.egress_enforced else 0
                 ingress |= found if way.ingress_enforced else 0
+                own_node |= found if way.own_node else 0
                 unread |= found if way.connected and not way.local else 0
-            self._known_ways[key] = Paths(connected, egress, ingress, unread)
+            self._known_ways[key] = Paths(connected, egress, ingress, own_node, unread)
         return self._known_ways[key]
 
-    def _allowed(self, direction: Direction, kind: int, asked: AskedPort) -> int:
-        """Return the kinds of sources that the tiers allow towards a kind, on the side of a direction."""
+    def _allowed(self, direction: Direction, kind: int, asked: AskedPort, *, own_node: bool = False) -> int:
+        """Return the kinds of sources that the tiers allow towards a kind, on the side of a direction.
+
+        ``own_node``: the kind is the sources' own node. NetworkPolicy then allows what it would decide.
+        """
         allowed, left = 0, self.all
-        for tier in self.tiers.values():
+        for name, tier in self.tiers.items():
             by_action = tier.ingress(kind, asked) if direction == "ingress" else tier.egress(kind, asked)
             allowed |= by_action.allow & left
+            if own_node and name == NETWORK_POLICY.name:
+                allowed |= by_action.deny & left
             left &= ~(by_action.allow | by_action.deny)
             if not left:
                 break

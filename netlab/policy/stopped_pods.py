@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.policy.exposed_sides import ExposedSide
-from netlab.policy.new_pods import of_new_pod
-from netlab.policy.openings import Openings, PodOpening, ports_to
+from netlab.policy.new_pods import side_of_new_pod
+from netlab.policy.openings import UNPROTECTED, Openings, PodOpening, ports_to
 from netlab.policy.port_sets import PortSet
 
 
@@ -64,7 +64,9 @@ class EgressOfNewPods:
     def _of(self, name: str) -> tuple[Openings, Hashable]:
         """Return the openings of a namespace's new pod, and the number of those that name no namespace."""
         if name not in self._known:
-            found = of_new_pod(self._cluster, name, "egress", self._labels)
+            side = side_of_new_pod(self._cluster, name, "egress", self._labels)
+            # A tier that decides before NetworkPolicy may let the pod out.
+            found = UNPROTECTED if side.tiers else side.openings
             if not found.isolated:
                 self._known[name] = found, 0
                 return self._known[name]

@@ -10,15 +10,17 @@ from netlab.cluster.flows import Flow, FlowSelection, askable, service_flow
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.frozen import frozen
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.services import Service
+from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
-from netlab.policy.decision import DEFAULT, Decision
+from netlab.policy.decision import Decision
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import evaluate
 from netlab.policy.outside import Outside
 from netlab.policy.set_evaluator import SetEvaluator, Sources
-from netlab.policy.tiers import tiers_in_use
-from netlab.policy.tiers.tier import AskedPort
+from netlab.policy.tiers import judging_own_node, tiers_in_use
+from netlab.policy.tiers.tier import AskedPort, Tier
 
 
 class Selected:
@@ -137,9 +139,9 @@ class VerdictSets:
         """Say whether a policy judges a pair: it isolates an end, and the path passes a hook that enforces it."""
         if to.service is not None or is_translatable(to.members[0]):
             # A node may translate it, so the ends that policies judge depend on the source.
-            return any(_has_judge(self._example(kind, to, asked)) for kind in members(among))
+            return any(_has_judge(self.cluster, self._example(kind, to, asked)) for kind in members(among))
         paths = self._sets.paths(to.kind, asked)
-        if among & paths.egress & self._isolated_egress:
+        if among & paths.egress & self._isolated_egress or among & paths.own_node & self._judged_at_own_node:
             return True
         return bool(among & paths.ingress) and _is_isolated(self.cluster, "ingress", self.members[to.kind][0])
 
@@ -158,6 +160,16 @@ class VerdictSets:
     @cached_property
     def _isolated_egress(self) -> int:
         return sum(1 << kind for kind, of in enumerate(self.members) if _is_isolated(self.cluster, "egress", of[0]))
+
+    @cached_property
+    def _judged_at_own_node(self) -> int:
+        """The kinds of pods that tiers may deny what they send to their own node."""
+        return sum(
+            1 << kind
+            for kind, (one, *_) in enumerate(self.members)
+            if isinstance(one, Pod)
+            and any(_may_deny(self.cluster, tier, "egress", one) for tier in judging_own_node(self.cluster, one))
+        )
 
     def _is_translated(self, to: Destinations, asked: AskedPort) -> bool:
         """Say whether a node translates a destination; then the verdict depends on the source."""
@@ -185,16 +197,29 @@ def is_translatable(end: Endpoint) -> bool:
     return not (isinstance(end, Outside) or (isinstance(end, Pod) and not end.host_network))
 
 
-def _is_isolated(cluster: Cluster, direction: str, end: Endpoint) -> bool:
+def _is_isolated(cluster: Cluster, direction: Direction, end: Endpoint) -> bool:
     if not isinstance(end, Pod):
         return False
-    return any(tier.selecting(cluster, direction, end) for tier in tiers_in_use(cluster))  # type: ignore[arg-type]
+    return any(_may_deny(cluster, tier, direction, end) for tier in tiers_in_use(cluster))
+
+
+def _may_deny(cluster: Cluster, tier: Tier, direction: Direction, pod: Pod) -> bool:
+    """Say whether a tier may deny a pod something: a policy isolates it, or has a rule that denies."""
+    return any(
+        not isinstance(policy, ClusterPolicy) or any(rule.action == "deny" for rule in policy.rules(direction))
+        for policy in tier.selecting(cluster, direction, pod)
+    )
 
 
 def _has_path(decision: Decision) -> bool:
     return any(one.path.connected for one in decision.backends or (decision,))
 
 
-def _has_judge(decision: Decision) -> bool:
-    through = decision.backends or (decision,)
-    return any(side.rulings[0].tier != DEFAULT for one in through for side in one.sides)
+def _has_judge(cluster: Cluster, decision: Decision) -> bool:
+    for one in decision.backends or (decision,):
+        for side in one.sides:
+            own_node = one.path.own_node and side.direction == "egress"
+            judging = judging_own_node(cluster, side.subject) if own_node else tiers_in_use(cluster)
+            if any(_may_deny(cluster, tier, side.direction, side.subject) for tier in judging):
+                return True
+    return False

@@ -138,6 +138,7 @@ def with_base(profile: Profile) -> Profile:
         wiring=profile.wiring.over(base.wiring),
         quirks=(*profile.quirks, *(one for one in base.quirks if not own.intersection(one.settings))),
         base="",
+        cluster_policies=profile.cluster_policies or base.cluster_policies,
     )
 
 

@@ -141,6 +141,8 @@ def policies_of(decision: Decision) -> Iterator[str]:
                 found |= dict.fromkeys(match.policy.meta.key for match in side.allowing[:1])
             else:
                 found |= dict.fromkeys(policy.meta.key for policy in side.isolating)
+            if (policy := side.cluster_policy) is not None:
+                found[policy.ref] = None
     yield from found
 
 

@@ -128,7 +128,7 @@ class ExposureReport:
         """Return in short what a side admits: pods, and addresses outside of the cluster."""
         cluster = self.found.cluster
         outside = side.outside(cluster)
-        unknown = " (unknown)" if side.unread else ""
+        unknown = " (unknown)" if side.unknown else ""
         level = side.level(cluster)
         if level == "everything":
             return f"everything{unknown}", f"every address{unknown}"
@@ -171,10 +171,7 @@ class ExposureReport:
         """Yield the namespaces in which nothing isolates a new pod without labels."""
         for direction in ("ingress", "egress"):
             names = [
-                name
-                for one in self.found.new_pods
-                if not getattr(one, direction).openings.isolated
-                for name in one.namespaces
+                name for one in self.found.new_pods if getattr(one, direction).unprotected for name in one.namespaces
             ]
             if names and self.radius is None:
                 yield f"A new pod without labels is not isolated for {direction} in: {few(sorted(names), _FEW)}"
@@ -195,6 +192,9 @@ class ExposureReport:
         cluster = self.found.cluster
         if side.unread:
             yield f"unknown: {side.unread[0]} could change it, and netlab does not read it"
+        if side.tiers:
+            more = f" and {len(side.tiers) - 1} more" if len(side.tiers) > 1 else ""
+            yield f"unknown: {side.tiers[0].ref}{more} could change it; what follows is by NetworkPolicies alone"
         if not side.openings.isolated:
             yield f"everything: {side.unenforced or 'no policy isolates it'}"
             return
@@ -245,9 +245,11 @@ class ExposureReport:
         return {
             "groups": len(self.rows),
             "pods": sum(len(one.group.members) for one in self.rows),
-            "unprotected": sum(not one.ingress.openings.isolated for one in self.rows),
+            "unprotected": sum(one.ingress.unprotected for one in self.rows),
             "internet": sum(
-                one.ingress.openings.isolated and any(of.addresses.internet for of in one.ingress.outside(cluster))
+                one.ingress.openings.isolated
+                and not one.ingress.tiers
+                and any(of.addresses.internet for of in one.ingress.outside(cluster))
                 for one in self.rows
             ),
         }

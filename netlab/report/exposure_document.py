@@ -58,7 +58,7 @@ def _side(report: ExposureReport, one: Exposure, side: ExposedSide) -> dict[str,
         "policies": _policies(side),
         "pods": [],
         "addresses": [],
-        "unknown": [str(policy) for policy in side.unread],
+        "unknown": [*map(str, side.unread), *(policy.ref for policy in side.tiers)],
     }
     whole, some = side.pods_by_address(cluster), side.some_by_address(cluster)
     for opening in side.openings.pods:

@@ -29,7 +29,12 @@ _SET = re.compile(r"^\t(?:set|map) (\S+) \{")
 def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[str] = ()) -> Iterator[Block]:
     """Yield the warnings and the policies; those of ``used``, by name, are shown first if there are too many."""
     if not cluster.policies:
-        yield Paragraph("The input has no NetworkPolicy, so no pod is isolated.")
+        wide = cluster.cluster_policies
+        yield Paragraph(
+            "The input has no NetworkPolicy. The cluster-wide policies are shown with the pairs that they decide about."
+            if wide
+            else "The input has no NetworkPolicy, so no pod is isolated."
+        )
         return
     about: dict[str, list[str]] = {}
     for one in warnings:

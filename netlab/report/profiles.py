@@ -50,6 +50,7 @@ def document_of(profile: Profile) -> dict[str, Any]:
         "podCIDRs": [*map(str, profile.pod_cidrs)],
         "policy": {one.name: _choice(one) for one in profile.choices if one.name not in wiring},
         "wiring": wiring,
+        "clusterPolicies": _cluster_policies(profile),
         "quirks": [
             {"text": q.text, "mark": q.mark, "source": q.source, **({"settings": [*q.settings]} if q.settings else {})}
             for q in profile.quirks
@@ -57,6 +58,14 @@ def document_of(profile: Profile) -> dict[str, Any]:
     }
     spec = {name: value for name, value in spec.items() if value}
     return {"apiVersion": NETLAB_VERSION, "kind": "Profile", "metadata": {"name": profile.name}, "spec": spec}
+
+
+def _cluster_policies(profile: Profile) -> dict[str, Any]:
+    of = profile.cluster_policies
+    if of is None:
+        return {}
+    found = {"kinds": [*of.kinds], "ignores": [*of.ignores], "mark": of.mark, "source": of.source, "about": of.about}
+    return {name: value for name, value in found.items() if value}
 
 
 def _choice(choice: Any) -> dict[str, Any]:
@@ -74,6 +83,9 @@ def _in_full(profile: Profile) -> Iterator[str]:
     families = " and ".join(_FAMILIES[one] for one in profile.families)
     ranges = ", ".join(map(str, profile.pod_cidrs)) or "netlab's default"
     yield f"pods have {families}; their range is {ranges}"
+    if (of := profile.cluster_policies) is not None:
+        about = f"; {of.about}" if of.about else ""
+        yield printable(f"cluster-wide policies that it reads: {of}{about} ({of.mark}: {of.source})")
     if profile.choices:
         yield ""
         rows = ([one.name, _text(one.value), one.mark, _reason(one)] for one in profile.choices)

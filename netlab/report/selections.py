@@ -19,10 +19,17 @@ That of a pod, or of all pods of a workload, is::
     {"apiVersion": "netlab/v1alpha1", "kind": "PodSelection", "lab": NAME, "name": "shop/web-0", "pods": ["shop/web-0"],
      "policies": [{"policy": "shop/web", "file": "web.yaml", "line": 1, "podSelector": "app=web",
                    "ingress": ["shop/web-0"], "egress": []}],
+     "clusterPolicies": [{"policy": "ClusterNetworkPolicy closed", "file": "admin.yaml", "line": 1, "tier": "Admin",
+                          "priority": 10, "ingress": ["shop/web-0"], "egress": []}],
      "notIsolated": {"ingress": [], "egress": ["shop/web-0"]},
      "unread": ["CiliumNetworkPolicy shop/l7 (l7.yaml:1)"]}
 
 If a policy and a pod have the name, the document is ``{"apiVersion": "v1", "kind": "List", "items": […]}`` with both.
+
+``clusterPolicies`` are in the order in which they decide; ``notIsolated`` is about NetworkPolicies. That of a
+cluster-wide policy (kind ClusterPolicySelection) has ``policy``, ``file``, ``line``, ``tier``, ``priority``,
+``subject`` and ``pods``, and ``rules`` with ``direction``, ``path``, ``line``, ``name``, ``action``, ``ports`` and
+``peers``. Each peer has ``path``, ``line``, ``text`` and the endpoints ``matches``.
 """
 
 from __future__ import annotations
@@ -37,7 +44,7 @@ from netlab.report.formats import Page
 if TYPE_CHECKING:
     from netlab.objects.policies import NetworkPolicy
     from netlab.objects.selectors import LabelSelector
-    from netlab.policy.selections import PodSelection, PolicySelection, SelectedPeers, SelectedRule
+    from netlab.policy.selections import PodSelection, PolicySelection, SelectedPeers, SelectedRule, Selection
 
 # The most names in a line.
 _FEW = 6
@@ -46,30 +53,40 @@ _FEW = 6
 class SelectionReport:
     """The selections of all that have a name; ``table`` and ``document`` are those of their types."""
 
-    def __init__(self, lab: str, found: Sequence[PolicySelection | PodSelection]) -> None:
+    def __init__(self, lab: str, found: Sequence[Selection]) -> None:
         self._lab = lab
         self._found = found
 
     def table(self, page: Page) -> Iterator[str]:
         """Yield what a policy selects and matches, or the policies that select a pod, with file and line."""
-        from netlab.policy.selections import PolicySelection
+        from netlab.policy.selections import PodSelection, PolicySelection
+        from netlab.report import cluster_selections
 
         for number, found in enumerate(self._found):
             if number:
                 yield ""
-            yield from _policy_lines(found) if isinstance(found, PolicySelection) else _pod_lines(found)
+            if isinstance(found, PolicySelection):
+                yield from _policy_lines(found)
+            elif isinstance(found, PodSelection):
+                yield from _pod_lines(found)
+            else:
+                yield from cluster_selections.policy_lines(found)
 
     def document(self) -> dict[str, Any]:
-        """Return the PolicySelection or PodSelection document, or a List of several."""
+        """Return the PolicySelection, ClusterPolicySelection or PodSelection document, or a List of several."""
         items = [self._item(found) for found in self._found]
         return items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}
 
-    def _item(self, found: PolicySelection | PodSelection) -> dict[str, Any]:
-        from netlab.policy.selections import PolicySelection
+    def _item(self, found: Selection) -> dict[str, Any]:
+        from netlab.policy.selections import PodSelection, PolicySelection
+        from netlab.report import cluster_selections
 
+        head = {"apiVersion": API_VERSION, "kind": type(found).__name__, "lab": self._lab}
         if isinstance(found, PolicySelection):
-            return {"apiVersion": API_VERSION, "kind": "PolicySelection", "lab": self._lab, **_policy_data(found)}
-        return {"apiVersion": API_VERSION, "kind": "PodSelection", "lab": self._lab, **_pod_data(found)}
+            return {**head, **_policy_data(found)}
+        if isinstance(found, PodSelection):
+            return {**head, **_pod_data(found)}
+        return {**head, **cluster_selections.policy_data(found)}
 
 
 def _policy_lines(found: PolicySelection) -> Iterator[str]:
@@ -107,6 +124,7 @@ def _peer_line(policy: NetworkPolicy, rule: SelectedRule, found: SelectedPeers) 
 
 
 def _pod_lines(found: PodSelection) -> Iterator[str]:
+    from netlab.report import cluster_selections
     from netlab.report.columns import columns
 
     many = f" ({quantity(len(found.pods), 'pod')})" if found.name not in {pod.ref for pod in found.pods} else ""
@@ -120,6 +138,7 @@ def _pod_lines(found: PodSelection) -> Iterator[str]:
         yield from columns(("POLICY", "POD-SELECTOR", "INGRESS", "EGRESS", "PLACE"), rows)
     else:
         yield f"{found.name}{many}: no NetworkPolicy selects it"
+    yield from cluster_selections.pod_lines(found.cluster_policies, len(found.pods))
     for direction in ("ingress", "egress"):
         free = [pod.ref for pod in found.free(direction)]
         if free and found.policies:
@@ -196,6 +215,8 @@ def _data(policy: NetworkPolicy) -> dict[str, Any]:
 
 
 def _pod_data(found: PodSelection) -> dict[str, Any]:
+    from netlab.report import cluster_selections
+
     return {
         "name": found.name,
         "pods": [pod.ref for pod in found.pods],
@@ -207,6 +228,7 @@ def _pod_data(found: PodSelection) -> dict[str, Any]:
             }
             for one in found.policies
         ],
+        "clusterPolicies": cluster_selections.pod_data(found.cluster_policies),
         "notIsolated": {
             "ingress": [pod.ref for pod in found.free("ingress")],
             "egress": [pod.ref for pod in found.free("egress")],

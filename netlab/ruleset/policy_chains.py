@@ -92,8 +92,10 @@ def chains(
         yield from _own_node(families, settings, _judged_on_own_node(families, settings, node_ports))
     elif tiers and settings.directions != "ingress-only":
         yield from own_node_chains(Side("eg", "egress", families, settings))
+        # With pre-dnat, policies have judged the address that a packet had before the node translated it.
+        before = ["ct status dnat accept"] if settings.service_egress == "pre-dnat" else []
         jumps = [_class_of(OWN_NODE, f, settings, f"{OWN_NODE}_tiers") for f in families]
-        yield from _own_node(families, settings, jumps)
+        yield from _own_node(families, settings, [*before, *jumps])
 
 
 def _way(side: Side, tiers: bool) -> Iterator[Chain]:

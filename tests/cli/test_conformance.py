@@ -11,6 +11,9 @@ from xml.etree import ElementTree as ET
 import pytest
 from click.testing import Result
 
+from netlab.cli.commands import conformance as command
+from netlab.conformance.features import FEATURES
+
 Call = Callable[..., Result]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 TWO = ("upstream/default-deny-*", "upstream/endPort without port")
@@ -125,3 +128,27 @@ def test_names(netlab: Call) -> None:
     done = netlab("conformance", "upstream/allow*", "--list")
 
     assert "upstream/allow-all\n" == done.stdout
+
+
+def test_features_are_those_of_the_suite() -> None:
+    """The choices of --feature are the names of ``conformance.features``, which only a run imports."""
+    assert [*FEATURES] == [*command._FEATURES]
+
+
+def test_the_cases_of_a_feature(netlab: Call) -> None:
+    """--feature chooses the cases; -v lists those that are not judged."""
+    done = netlab("conformance", "--feature", "cluster-network-policy", "edge/0[1-3]*", *PAPER, "-v")
+
+    assert (0, "4 cases, 175 cells by evaluator, tracer: 4 agree, 0 differ") == (
+        done.exit_code,
+        done.stdout.splitlines()[-1],
+    )
+    assert "  edge/72 GRE and ESP under Deny: probes are TCP, UDP, SCTP and ICMP" in done.stderr.splitlines()
+
+
+def test_a_feature_on_two_nodes_refuses_a_mode_of_one(netlab: Call) -> None:
+    """The message names the mode."""
+    done = netlab("conformance", "--feature", "cluster-network-policy", "--mode", "bridge")
+
+    assert 2 == done.exit_code
+    assert "cluster-network-policy needs two nodes, and the mode 'bridge' joins no nodes" in done.stderr

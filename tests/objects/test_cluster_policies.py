@@ -604,6 +604,14 @@ def test_a_name_that_no_port_can_have_is_a_warning(read_text: Read) -> None:
     assert () == objects.cluster_policies[0].egress
 
 
+def test_a_rule_name_that_is_a_boolean_is_a_warning(read_text: Read) -> None:
+    """An API server refuses it, and a name decides nothing. Text must be quoted in each field that decides."""
+    objects, (problem,) = read_text(policy(CNP, ingress=rule(CNP, "ingress", "name: no")))
+
+    assert ("warning", "spec.ingress[0].name") == (problem.severity, problem.path)
+    assert "" == objects.cluster_policies[0].ingress[0].name
+
+
 def test_a_required_field_that_is_null_is_an_error_only(read_text: Read) -> None:
     """The older kinds need a namespaceSelector."""
     text = policy(ANP, subject="{pods: {namespaceSelector: null, podSelector: {}}}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import combinations
 from random import Random
 
@@ -16,6 +17,8 @@ from sizes import samples
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.resolve import resolve, try_resolve
+from netlab.conformance.cases import Stage
+from netlab.conformance.cluster_policies import random_sets
 from netlab.conformance.random_cases import stage
 from netlab.objects import Document, decode
 from netlab.objects.documents import parse
@@ -30,13 +33,13 @@ from netlab.policy.explained_pairs import ExplainedPairs, merged
 PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(12)
 
 
-def some_two(seed: str) -> tuple[list[Document], list[Document]]:
+def some_two(seed: str, stage: Callable[[Random, str], Stage] = stage) -> tuple[list[Document], list[Document]]:
     """Return the documents of two inputs that share most of their objects."""
     dice = Random(seed)  # noqa: S311  the same inputs every time, not a secret
     old, other = ({key_of(one): one for one in stage(dice, "bridge").documents} for _ in range(2))
     share = dice.choice((0.1, 0.3, 0.6))
     new = {key: other.get(key, one) if dice.random() < share else one for key, one in old.items()}
-    gone = [key for key in new if key.kind == "NetworkPolicy" and dice.random() < share]
+    gone = [key for key in new if key.kind.endswith("NetworkPolicy") and dice.random() < share]
     came = {key: one for key, one in other.items() if key not in old and dice.random() < share}
     return [*old.values()], [one for key, one in (new | came).items() if key not in gone]
 
@@ -92,7 +95,16 @@ def resolved(between: ClustersBetween, parts: frozenset[Part]) -> Cluster | None
 @pytest.mark.parametrize("seed", range(PAIRS))
 def test_without_its_cause_a_pair_has_its_old_verdict_and_nothing_smaller_does_that(seed: int) -> None:
     """For each pair of each row, on inputs that are read from documents alone."""
-    old, new = some_two(str(seed))
+    assert_smallest(*some_two(str(seed)))
+
+
+@pytest.mark.parametrize("seed", range(max(1, PAIRS // 3)))
+def test_cluster_wide_policies_are_causes(seed: int) -> None:
+    """Of the three kinds, with NetworkPolicies beneath."""
+    assert_smallest(*some_two(f"cluster-wide-{seed}", random_sets.stage))
+
+
+def assert_smallest(old: list[Document], new: list[Document]) -> None:
     asked = FlowSelection(ports=(("TCP", 80), ("UDP", 53)))
 
     found, between, rows = explained(old, new, asked)

@@ -9,7 +9,20 @@ from itertools import product
 from random import Random
 
 import pytest
-from builders import cluster, namespace, peer, pod, policy, rule, topology, unread
+from builders import (
+    cluster,
+    cluster_peer,
+    cluster_policy,
+    cluster_rule,
+    namespace,
+    peer,
+    pod,
+    pods_peer,
+    policy,
+    rule,
+    topology,
+    unread,
+)
 from hypothetical_pods import ASKED, with_hypothetical
 from random_clusters import some_cluster
 from sizes import samples
@@ -288,7 +301,7 @@ def test_a_host_port_and_a_routed_address_are_entry_points() -> None:
 @pytest.mark.parametrize("seed", range(samples(4)))
 def test_a_group_has_one_exposure_for_all_its_pods(seed: int) -> None:
     """Every pod that may come has the same ingress verdict to all pods of a group, unless a port name differs."""
-    base = some_cluster(Random(f"exposure-{seed}"))  # noqa: S311  the same clusters every time
+    base = some_cluster(Random(f"exposure-{seed}"), cluster_wide=False)  # noqa: S311  the same clusters every time
     with_new, pods, _ = with_hypothetical(base)
     for one in exposures(base, ASK).found:
         subjects = [p for p in one.pods if p.selectable and p.addresses]
@@ -311,7 +324,8 @@ def test_entry_points_let_exactly_the_addresses_through_that_the_evaluator_allow
     """For the pods' own addresses and host ports; a pod without an entry point is closed to every outside address."""
     texts = ("8.8.8.8", "10.0.0.9", "10.245.0.77", "192.0.2.9", "192.0.2.10", "100.64.9.9", "203.0.113.7")
     for number in range(3):
-        base = some_cluster(Random(f"entries-{seed}-{number}"))  # noqa: S311  the same clusters every time
+        dice = Random(f"entries-{seed}-{number}")  # noqa: S311  the same clusters every time
+        base = some_cluster(dice, cluster_wide=False)
         for one, text in product(exposures(base, ASK).found, texts):
             address = ip_address(text)
             host = base.by_address.get(address) or Host("new", (address,))
@@ -363,7 +377,9 @@ def test_a_new_pod_is_stopped_exactly_where_the_evaluator_denies_its_egress() ->
     seen = [
         is_stopped
         for number in range(samples(200))
-        for is_stopped in _compare_stopped(some_cluster(Random(f"stopped-{number}")))  # noqa: S311  the same clusters
+        for is_stopped in _compare_stopped(
+            some_cluster(Random(f"stopped-{number}"), cluster_wide=False)  # noqa: S311  the same clusters
+        )
     ]
 
     assert {True, False} == {*seen}
@@ -399,6 +415,22 @@ def _compare_stopped(base: Cluster) -> Iterator[bool]:
 def _ports_of(opening: PodOpening) -> list[tuple[str, int]]:
     """Return the first port of each range of an opening."""
     return [(protocol, low) for protocol, ranges in opening.ports.ranges for low, _ in ranges]
+
+
+def test_a_side_that_a_cluster_wide_policy_could_change_names_it() -> None:
+    """Openings are those of NetworkPolicies alone; what only passes, or NetworkPolicy has settled, changes nothing."""
+    deny = cluster_policy("deny", ingress=[cluster_rule("deny", cluster_peer("app=z"))])
+    base = cluster_policy("base", pods_peer("app=db"), tier="Baseline", ingress=[cluster_rule("deny")])
+    passes = cluster_policy("passes", ingress=[cluster_rule("pass")])
+    things = [pod("x/db", "app=db"), pod("x/web", "app=web"), policy("x/db", "app=db", ingress=[rule()])]
+    found = cluster(topology(), *things, deny, base, passes)
+
+    assert [("deny",)] * 2 == [
+        tuple(one.meta.name for one in of(found, ref).ingress.tiers) for ref in ("x/db", "x/web")
+    ]
+    assert not of(found, "x/web").ingress.unprotected
+    assert () == of(cluster(topology(), *things, base, passes), "x/web").ingress.tiers
+    assert () == of(cluster(topology(), *things, base, passes), "x/db").ingress.tiers
 
 
 def test_an_unread_policy_that_could_change_nothing_is_not_named() -> None:

@@ -114,7 +114,7 @@ def test_an_admin_tier_denies_what_network_policy_allows(with_tiers: Any) -> Non
     decision = evaluate(of, flow(of, "x/bad", "x/db"))
 
     assert ("deny", "allow", "deny") == tuple(verdict(of, f"x/{name}", "x/db") for name in ("bad", "web", "free"))
-    assert "ingress of x/db: no-bad of Admin, priority 10, denies x/bad on 80/TCP" == decision.reason
+    assert "ingress of x/db: no-bad of Admin (priority 10) denies x/bad on 80/TCP" == decision.reason
 
 
 def test_the_first_rule_by_priority_decides(with_tiers: Any) -> None:
@@ -131,7 +131,7 @@ def test_the_first_rule_by_priority_decides(with_tiers: Any) -> None:
     assert "allow" == verdict(of, "x/free", "x/db", "80/TCP")
     assert "deny" == verdict(of, "x/free", "x/db", "81/TCP")
     assert ["allow", "deny"] == [verdict(of, "x/web", "x/db"), verdict(of, "x/bad", "x/db")]
-    assert "allowed by free of Admin, priority 10," == evaluate(of, flow(of, "x/free", "x/db")).reason
+    assert "allowed by free of Admin (priority 10)" == evaluate(of, flow(of, "x/free", "x/db")).reason
 
 
 def test_the_baseline_tier_decides_only_for_pods_that_no_network_policy_isolates(with_tiers: Any) -> None:
@@ -203,7 +203,7 @@ def test_explain_has_a_line_for_each_tier(with_tiers: Any) -> None:
         "Ingress of x/db: deny",
         "Admin: deny, priority 2",
         "  b denies it",
-        "NetworkPolicy: not reached",
+        "NetworkPolicy: not reached; it would allow it: NetworkPolicy x/p spec.ingress[0].from[0] allows it",
         "Baseline: not reached",
     ) == (denied.sections[2].title, *denied.sections[2].lines)
     assert ("change g of Baseline", "change b of Admin") == denied.otherwise.lines

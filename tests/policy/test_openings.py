@@ -116,7 +116,7 @@ def assert_pairs_exact(of: Cluster) -> None:
 def test_a_pod_of_a_new_namespace_reaches_exactly_what_is_open_to_it(seed: int) -> None:
     """The verdict of the pair is that of the destination's openings, as a new namespace has no policies."""
     for number in range(4):
-        assert_pairs_exact(some_cluster(Random(f"pairs-{seed}-{number}")))  # noqa: S311  the same clusters every time
+        assert_pairs_exact(some_cluster(Random(f"pairs-{seed}-{number}"), cluster_wide=False))  # noqa: S311  the same clusters every time
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
@@ -126,7 +126,7 @@ def test_openings_agree_with_the_evaluator_about_pods_that_do_not_exist(seed: in
     seen: set[bool] = set()
     for number in range(4):
         dice = Random(f"openings-{seed}-{number}")  # noqa: S311  the same clusters every time, not a secret
-        seen |= assert_exact(some_cluster(dice), direction)
+        seen |= assert_exact(some_cluster(dice, cluster_wide=False), direction)
 
     assert {True, False} == seen
 
@@ -154,4 +154,4 @@ def assert_all_exact() -> None:
     for number in range(20):
         for direction in DIRECTIONS:
             dice = Random(f"openings-0-{number}")  # noqa: S311  the same clusters every time, not a secret
-            assert_exact(some_cluster(dice), direction)
+            assert_exact(some_cluster(dice, cluster_wide=False), direction)

@@ -21,10 +21,12 @@ from netlab.objects import Document, input_of
 from netlab.objects.invariants import EVERY_PORT, Allowed, InvariantRule, PortSpan, RuleEnd
 from netlab.objects.types import Source
 from netlab.policy import evaluate, rule_judge
-from netlab.policy.decision import DEFAULT
+from netlab.policy.decision import Decision, Side
 from netlab.policy.outside import Outside
 from netlab.policy.rule_judge import RuleJudge
 from netlab.policy.rule_results import FamilyResult
+from netlab.policy.tiers import tier_of
+from netlab.policy.tiers.networkpolicy import isolating
 
 _LABELS = ("", "app=p", "app=q", "tier=db", "build=1")
 _CIDRS = ("0.0.0.0/0", "192.0.2.0/24", "10.0.0.0/8", "::/0", "2001:db8::/32")
@@ -113,7 +115,18 @@ def flows(cluster: Cluster, rule: InvariantRule, family: int) -> Iterator[Flow]:
 
 def is_judged(cluster: Cluster, flow: Flow) -> bool:
     decision = evaluate(cluster, flow)
-    return any(side.rulings[0].tier != DEFAULT for one in decision.backends or (decision,) for side in one.sides)
+    return any(may_deny(cluster, one, side) for one in decision.backends or (decision,) for side in one.sides)
+
+
+def may_deny(cluster: Cluster, decision: Decision, side: Side) -> bool:
+    """Say whether a NetworkPolicy isolates the side's pod, or a cluster-wide policy that judges it has a deny."""
+    own_node = decision.path.own_node and side.direction == "egress"
+    isolated = bool(isolating(cluster, side.subject, side.direction))
+    if isolated and not own_node:
+        return True
+    tiers = ("Admin",) if isolated else ("Admin", "Baseline")
+    policies = (p for name in tiers for p in tier_of(name).selecting(cluster, side.direction, side.subject))
+    return any(rule.action == "deny" for policy in policies for rule in policy.rules(side.direction))
 
 
 def expanded(found: FamilyResult, sampled: Cluster) -> _Wrong:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import pytest
-from builders import cluster, namespace, peer, pod, policy, rule, topology, unread, workload
+from builders import (
+    cluster,
+    cluster_peer,
+    cluster_policy,
+    cluster_rule,
+    namespace,
+    peer,
+    pod,
+    pods_peer,
+    policy,
+    rule,
+    topology,
+    unread,
+    workload,
+)
 
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
 from netlab.objects.unread import Subject
 from netlab.policy.selections import PodSelection, PolicySelection, find_selections
+from netlab.report.formats import Page
+from netlab.report.selections import SelectionReport
 
 
 def shop() -> Cluster:
@@ -130,3 +146,34 @@ def test_a_name_that_names_nothing_is_refused(text: str) -> None:
     """The message has what may be meant."""
     with pytest.raises(UsageError, match=WRONG[text]):
         find_selections(shop(), text)
+
+
+def test_a_cluster_wide_policy_selects_pods_and_its_peers_match_endpoints() -> None:
+    """By the word for its kind and its name; peers that are nodes, networks and names match endpoints too."""
+    of = cluster(
+        topology(["n1"], hosts={"h": ["192.0.2.1"]}),
+        namespace("x", "team=x"),
+        pod("x/a", "app=a"),
+        pod("y/b", "app=b"),
+        cluster_policy(
+            "closed",
+            pods_peer(None, "team=x"),
+            ingress=[cluster_rule("deny", cluster_peer("app=b"), ports=["80", "web"])],
+            egress=[cluster_rule("allow", cluster_peer(networks=["192.0.2.0/24"]), cluster_peer(nodes=""))],
+        ),
+        cluster_policy("base", tier="Baseline", ingress=[cluster_rule("deny")]),
+    )
+
+    assert [
+        "ClusterNetworkPolicy closed, tier Admin, priority 10, selects every pod of namespaces with team=x: x/a",
+        "  ingress: deny 80/TCP, web from  spec.ingress[0]",
+        "    pods with app=b of every namespace: y/b",
+        "  egress: allow every port to  spec.egress[0]",
+        "    networks 192.0.2.0/24: host:h",
+        "    every node: node:n1",
+    ] == [*SelectionReport("lab", find_selections(of, "clusternetworkpolicy/closed")).table(Page())]
+    (judged,) = find_selections(of, "pod/x/a")
+    assert isinstance(judged, PodSelection)
+    assert ["closed", "base"] == [one.policy.meta.name for one in judged.cluster_policies]
+    with pytest.raises(UsageError, match="no ClusterNetworkPolicy 'close'; did you mean closed"):
+        find_selections(of, "cnp/close")

@@ -4,7 +4,6 @@ import random
 import re
 from dataclasses import replace
 from itertools import pairwise, permutations
-from typing import Any
 
 import pytest
 from mid_change import verdicts_during_change
@@ -277,9 +276,13 @@ def test_every_rule_of_a_tier_changes_some_verdict(build, known):
         judge(build, "b", ("deny", [q], []), subject=q),
     )
     # NetworkPolicy denies what the tier passes, in one direction.
-    rules: Any = ("pass", [q], [build.port(80)]), ("allow", [every(build)], [])
+    passing, allowing = ("pass", [q], [build.port(80)]), ("allow", [every(build)], ())
     closed = [
-        world(build, [build.policy("x/c", **{direction: []})], admin=[judge(build, "c", *rules, egress=egress)])
+        world(
+            build,
+            [build.policy("x/c", **{direction: []})],
+            admin=[judge(build, "c", passing, allowing, egress=egress)],
+        )
         for direction, egress in (("ingress", False), ("egress", True))
     ]
     for cluster in [world(build, admin=[out, into]), *closed, *(drawn(build, seed) for seed in range(60))]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from netlab.conformance import random_cases
 from netlab.conformance.base_cluster import HOST, topology
-from netlab.conformance.cases import Case, Cell, Stage, Verdict
+from netlab.conformance.cases import Case, Cell, Stage
 from netlab.conformance.disagreements import disagreements
 from netlab.conformance.dual_stack import dual_stack
 from netlab.conformance.judges import Judge
@@ -94,7 +94,7 @@ def stage(choice: Choice, number: int, seed: int = 12) -> Stage:
     both = dual_stack(Case("random", "random", (replace(usual, documents=(*documents, *_MORE)),)))
     (asked,) = both.stages
     more = tuple(_about_nodes(dice, i) for i in range(dice.randint(0, 2)))
-    table: dict[Cell, Verdict | None] = {**asked.table, **dict.fromkeys(_cells())}
+    table: dict[Cell, str | None] = {**asked.table, **dict.fromkeys(_cells())}
     return Stage(f"{number}", (*asked.documents, *more), table)
 
 

@@ -1,4 +1,4 @@
-"""``netlab conformance``: compare evaluator, ruleset and packets on cases of NetworkPolicy."""
+"""``netlab conformance``: compare evaluator, ruleset and packets on cases of network policies."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from netlab.conformance.under_profile import UnderProfile
 
 _JUDGES = ("evaluator", "tracer", "packets")
+# The names of ``netlab.conformance.features``, which imports all cases; tests/cli/test_conformance.py compares them.
+_FEATURES = ("network-policy", "cluster-network-policy")
 
 
 def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
@@ -35,14 +37,20 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
 @click.option(
     "--judges", default=",".join(_JUDGES), show_default=True, callback=_judges, metavar="NAME,...", help="The judges."
 )
+@click.option(
+    "--feature",
+    type=click.Choice(_FEATURES),
+    default=_FEATURES[0],
+    show_default=True,
+    help="The API whose cases to judge.",
+)
 @click.option("--random", type=click.IntRange(0), default=0, metavar="N", help="Add N random clusters and policies.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
 @click.option(
     "--mode",
     type=click.Choice([mode.name for mode in modes.of_networks() if mode.attachment.enforced]),
-    default=modes.ONE_NODE,
-    show_default=True,
-    help="The mode of the pod network.",
+    default=None,
+    help=f"The mode of the pod network: by default {modes.ONE_NODE}, for cluster-network-policy {modes.SEVERAL_NODES}.",
 )
 @click.option(
     "--as",
@@ -79,9 +87,10 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
 def conformance_command(
     globs: Sequence[str],
     judges: tuple[str, ...],
+    feature: str,
     random: int,
     seed: int,
-    mode: str,
+    mode: str | None,
     profile: str,
     dual_stack: bool,
     services: bool,
@@ -91,7 +100,10 @@ def conformance_command(
     against: str | None,
     output: str,
 ) -> None:
-    """Judge cases of NetworkPolicy in three ways: by the evaluator, by a tracer of the ruleset, and by packets.
+    """Judge cases of network policies in three ways: by the evaluator, by a tracer of the ruleset, and by packets.
+
+    The cases are those of NetworkPolicy. With --feature cluster-network-policy they are those of ClusterNetworkPolicy,
+    AdminNetworkPolicy and BaselineAdminNetworkPolicy, on two nodes.
 
     If judges differ on a random case, netlab reduces it to the smallest cluster on which they differ, and writes this
     as a scenario to the current directory. Exit code 1 means that a verdict differs or is inconclusive. Only packets
@@ -106,10 +118,12 @@ def conformance_command(
     the documentation, with the choice of its profile that is why. With --against too, these declared deviations pass,
     and others fail.
     """
+    from netlab.conformance.features import FEATURES
     from netlab.conformance.run import Selection
 
     under = _under(profile) if profile else None
-    selection = Selection(tuple(globs), judges, random, seed, mode, dual_stack, services, under)  # type: ignore[arg-type]
+    of = FEATURES[feature]
+    selection = Selection(tuple(globs), judges, random, seed, mode or "", dual_stack, services, under, of)  # type: ignore[arg-type]
     if next(selection.cases(), None) is None:
         raise UsageError(f"no case matches {', '.join(globs)}")
     reports = options.wanted_reports()
@@ -160,10 +174,10 @@ def _report(
     profile: str,
 ) -> None:
     """Print each failed case as it comes, then the summary; exit with 1 if a case failed."""
-    from netlab.conformance.edges import UNJUDGED
     from netlab.report.conformance import Summary, failure_lines
     from netlab.report.deviations import Deviations
 
+    unjudged = selection.feature.unjudged
     summary, kept = Summary(judges, deviations=Deviations(profile) if profile else None), []
     for_people = rendering.is_text(output)
     ended: BaseException | None = None
@@ -183,7 +197,7 @@ def _report(
     except (KeyboardInterrupt, SystemExit, HostError, KernelError) as error:
         # Print the results so far.
         ended = error
-    report = ConformanceReport(summary, UNJUDGED, broken_off=ended is not None, results=kept)
+    report = ConformanceReport(summary, unjudged, broken_off=ended is not None, results=kept)
     if ended is None or kept:
         rendering.write(report, reports)
     if ended is None or summary.total.cases:
@@ -193,8 +207,8 @@ def _report(
             terminal.say(f"broken off after {summary.total.cases} cases")
         raise ended
     if for_people and "edge" in summary.features:
-        terminal.say(f"{len(UNJUDGED)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
-        for one in UNJUDGED if verbose() else ():
+        terminal.say(f"{len(unjudged)} edge cases are not judged{'' if verbose() else '; -v lists them'}")
+        for one in unjudged if verbose() else ():
             terminal.say(f"  {one.name}: {one.why}")
     if summary.total.failed:
         raise SystemExit(1)

@@ -36,6 +36,8 @@ def selects_command(
 
     The name is NAMESPACE/NAME of a NetworkPolicy, a pod or a workload. A workload stands for all its pods. All objects
     with the name are printed. A kind before the name picks one: networkpolicy/NAMESPACE/NAME, pod/NAMESPACE/NAME.
+    A cluster-wide policy is clusternetworkpolicy/NAME, adminnetworkpolicy/NAME or
+    baselineadminnetworkpolicy/default.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     from netlab.cluster.plain_policies import as_unread

@@ -37,7 +37,7 @@ def backend_flow(cluster: Cluster, flow: Flow, target: Target, node: Node | None
     egress = ingress = None
     if cluster.policy.service_egress == "pre-dnat":
         path_to, egress = _before_dnat(flow, node, path_to)
-    elif path_to.egress_enforced and isinstance(flow.source, Pod):
+    elif (path_to.egress_enforced or path_to.own_node) and isinstance(flow.source, Pod):
         asked = after if flow.source.node == node.name else _to_node(flow, node)
         if asked.address is not None:
             egress = JudgedFlow(asked.destination, asked.address, asked)
@@ -67,9 +67,11 @@ def _before_dnat(flow: Flow, node: Node, path_to: Path) -> tuple[Path, JudgedFlo
         return path_to, None
     if flow.destination is None or node_of(flow.destination) != source.node:
         asked = _to_node(flow, node)
-        return replace(path_to, egress_enforced=True), JudgedFlow(asked.destination, asked.address, asked)
+        return replace(path_to, egress_enforced=True, own_node=False), JudgedFlow(
+            asked.destination, asked.address, asked
+        )
     why = f"{source.ref} always reaches the addresses of its own node (serviceEgress: pre-dnat)"
-    return replace(path_to, egress_enforced=False, exempt=path_to.exempt or why), None
+    return replace(path_to, egress_enforced=False, own_node=False, exempt=path_to.exempt or why), None
 
 
 def _to_node(flow: Flow, node: Node) -> Flow:
@@ -145,6 +147,7 @@ def _path(cluster: Cluster, flow: Flow, target: Target, node: Node, backend: Bac
         seen_as=_masqueraded_as(cluster, node, end, family) if masqueraded else second.seen_as,
         egress_enforced=first.egress_enforced or second.egress_enforced,
         ingress_enforced=second.ingress_enforced,
+        own_node=near and second.own_node,
         exempt=second.exempt if near or first.local else first.exempt,
     )
 

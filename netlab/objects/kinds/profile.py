@@ -16,13 +16,14 @@ from netlab.objects.profile_shapes import (
     FAMILIES,
     NAME,
     ChoiceShape,
+    ClusterPoliciesShape,
     PolicyChoices,
     ProfileRoot,
     QuirkShape,
     SpecShape,
     WiringChoices,
 )
-from netlab.objects.profiles import Choice, Profile, Quirk
+from netlab.objects.profiles import Choice, ClusterPolicies, Profile, Quirk
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
 
@@ -54,8 +55,22 @@ def profile(document: Document) -> tuple[Profile, list[Problem]]:
         tuple(_quirk(item) for item in SpecShape.quirks.read(spec)),
         document.source,
         SpecShape.base.read(spec),
+        _cluster_policies(spec),
     )
     return found, root.report.problems
+
+
+def _cluster_policies(spec: Fields) -> ClusterPolicies | None:
+    if not SpecShape.cluster_policies.has(spec):
+        return None
+    fields = SpecShape.cluster_policies.read(spec)
+    ClusterPoliciesShape.only(fields)
+    return ClusterPolicies(
+        tuple(_known(fields, ClusterPoliciesShape.kinds)),
+        tuple(_known(fields, ClusterPoliciesShape.ignores)),
+        *_said(fields, ClusterPoliciesShape),
+        ClusterPoliciesShape.about.read(fields),
+    )
 
 
 def _choices(fields: Fields, shape: type[Shape]) -> tuple[dict[str, Any], list[Choice]]:

@@ -65,10 +65,13 @@ class Given:
 
     @cached_property
     def decided_by_policies(self) -> bool:
-        """Whether NetworkPolicies decide, and no other policies; those that netlab does not read may decide too."""
-        return (
-            self.cluster.policy.enforcement == "all" and not self.cluster.unread and only_network_policy(self.cluster)
-        )
+        """Whether policies that netlab reads decide, and no others."""
+        return self.cluster.policy.enforcement == "all" and not self.cluster.unread
+
+    @cached_property
+    def decided_by_network_policies(self) -> bool:
+        """Whether NetworkPolicies decide, and no other policies."""
+        return self.decided_by_policies and only_network_policy(self.cluster)
 
     def rules(self) -> Iterator[tuple[NetworkPolicy, Direction, Rule]]:
         """Yield every rule in force of ``policies``, with its policy and direction."""

@@ -6,7 +6,7 @@ A new tier is a file here with a ``tier.Tier``, and a line in ``TIERS``. No othe
 
 from __future__ import annotations
 
-from netlab.cluster.types import Cluster
+from netlab.cluster.types import Cluster, Pod
 from netlab.policy.tiers.cilium import CiliumDefaultTier, CiliumTier
 from netlab.policy.tiers.cluster_policy import ClusterPolicyTier
 from netlab.policy.tiers.default_allow import DefaultTier
@@ -32,6 +32,21 @@ def tiers_in_use(cluster: Cluster) -> tuple[Tier, ...]:
     if known is None:
         known = cluster.memo["policy.tiers"] = tuple(tier for tier in TIERS if tier.policies(cluster))
     return known
+
+
+def judging_own_node(cluster: Cluster, pod: Pod) -> list[Tier]:
+    """Return the tiers that judge what a pod sends to its own node, in their order, where NetworkPolicy does not.
+
+    A NetworkPolicy that isolates the pod for egress settles the direction, so no tier after it judges.
+    """
+    found: list[Tier] = []
+    for tier in tiers_in_use(cluster):
+        if not tier.selecting(cluster, "egress", pod):
+            continue
+        if tier is NETWORK_POLICY:
+            break
+        found.append(tier)
+    return found
 
 
 def only_network_policy(cluster: Cluster) -> bool:

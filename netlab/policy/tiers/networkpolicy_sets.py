@@ -172,23 +172,12 @@ class NetworkPolicySets:
         for match in self._changed(direction, policies):
             here = left & self._written(match, direction, subject, asked, network)
             ruling = PolicyRuling(policies, (), settings_of(match.rule))
-            for comes_as, kinds in self._by_address(here, asked[0], network) if here else ():
+            for comes_as, kinds in by_address(self._sets, here, asked[0], network) if here else ():
                 yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
             left &= ~here
         ruling = PolicyRuling(policies, (), selection_text(self._cluster, policies, subject))
-        for comes_as, kinds in self._by_address(left, asked[0], network):
+        for comes_as, kinds in by_address(self._sets, left, asked[0], network):
             yield TierReason("deny", f"{direction} of {own}: {ruling.denial(f'{there}{comes_as} on {on}')}", kinds)
-
-    def _by_address(self, kinds: int, family: int, network: str) -> Iterator[tuple[str, int]]:
-        """Yield kinds with the text of the address that they come as to pods of a network, "" for their own one."""
-        own = kinds
-        for kind in members(kinds) if network else ():
-            example = self._sets.kinds[kind][0]
-            address = address_to_network(self._cluster, example, network, family)
-            if address is not None and address not in example.addresses:
-                own &= ~(1 << kind)
-                yield f", which comes as {address},", 1 << kind
-        yield "", own
 
     def _changed(self, direction: Direction, policies: tuple[NetworkPolicy, ...]) -> list[Match]:
         """Return the rules that settings changed; their decision may be another one as written."""
@@ -332,6 +321,18 @@ class NetworkPolicySets:
             ]
             self._known_places[key] = sorted(found, key=_number)
         return self._known_places[key]
+
+
+def by_address(sets: SetEvaluator, kinds: int, family: int, network: str) -> Iterator[tuple[str, int]]:
+    """Yield kinds with the text of the address that they come as to pods of a network, "" for their own one."""
+    own = kinds
+    for kind in members(kinds) if network else ():
+        example = sets.kinds[kind][0]
+        address = address_to_network(sets.cluster, example, network, family)
+        if address is not None and address not in example.addresses:
+            own &= ~(1 << kind)
+            yield f", which comes as {address},", 1 << kind
+    yield "", own
 
 
 def _number(place: tuple[Endpoint, int, Address]) -> int:

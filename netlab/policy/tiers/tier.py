@@ -26,13 +26,15 @@ class Reads(NamedTuple):
     """The properties of endpoints that a tier's policies read, besides namespaces and container ports.
 
     ``pods`` are the selectors of pod labels, ``prefixes`` the ranges of addresses. ``nodes``: the policies treat nodes
-    differently from one another. ``ports`` are the ports that rules name; no rule tells other ports apart.
+    differently from one another. ``ports`` are the ports that rules name; no rule tells other ports apart. ``hosts``:
+    the policies treat outside hosts differently by their names.
     """
 
     pods: Iterable[LabelSelector] = ()
     prefixes: Iterable[Prefix] = ()
     nodes: bool = False
     ports: Iterable[PolicyPort] = ()
+    hosts: bool = False
 
 
 class KindsByAction(NamedTuple):

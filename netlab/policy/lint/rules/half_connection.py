@@ -143,7 +143,7 @@ def _has_names(rule: PolicyRule) -> bool:
 
 
 def _find(given: Given) -> Iterator[Found]:
-    if not given.decided_by_policies:
+    if not given.decided_by_network_policies:
         return
     other_ends = _OtherEnds(given.cluster)
     for policy, direction, rule in given.rules():

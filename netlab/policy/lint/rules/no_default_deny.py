@@ -12,6 +12,7 @@ from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some
+from netlab.policy.tiers.cluster_policy import denies_all_pods, denying_all
 from netlab.policy.tiers.networkpolicy import isolating
 
 # Namespaces of the cluster itself. Few clusters have policies there.
@@ -27,6 +28,16 @@ def _find(given: Given) -> Iterator[Found]:
         for direction in given.directions
         if policy.isolates(direction) and selects_all(policy.pod_selector)
     }
+    for one in given.cluster.cluster_policies:
+        if one.subject.pods is None or selects_all(one.subject.pods):
+            spaces = [
+                name
+                for name, own in given.cluster.namespaces.items()
+                if one.subject.namespaces is None or one.subject.namespaces.matches(own)
+            ]
+            for direction in given.directions:
+                if any(denies_all_pods(rule) for rule in one.rules(direction)):
+                    closed |= {(name, direction) for name in spaces}
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():
         pods = [pod for pod in own if pod.selectable]
@@ -44,7 +55,11 @@ def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
     """Return the directions as text, and the pods that no policy isolates in each of them today."""
     free: dict[str, list[Direction]] = {}
     for direction in missing:
-        names = [pod.ref for pod in pods if not isolating(given.cluster, pod, direction)]
+        names = [
+            pod.ref
+            for pod in pods
+            if not (isolating(given.cluster, pod, direction) or denying_all(given.cluster, pod, direction))
+        ]
         if names:
             free.setdefault(some(names), []).append(direction)
     today = [names if found == missing else f"{names} for {' and '.join(found)}" for names, found in free.items()]
@@ -57,7 +72,8 @@ RULE = Rule(
     "info",
     "a namespace without a default deny",
     what="No policy isolates all pods of the namespace, whatever labels they have, for ingress or for egress. A"
-    " policy with an empty `podSelector` isolates all of them, also if it has rules. `kube-system`,"
+    " policy with an empty `podSelector` isolates all of them, also if it has rules. So does a"
+    " cluster-wide policy that selects them all and denies every port of all pods. `kube-system`,"
     " `kube-public`, `kube-node-lease` and namespaces without pods are left out. If policies of other APIs decide"
     " too, there is no finding.",
     why="A pod that no policy selects can connect to everything, and everything to it. This includes each new"

@@ -9,6 +9,7 @@ from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.problems import some
+from netlab.policy.tiers.cluster_policy import denying_all
 from netlab.policy.tiers.networkpolicy import isolating
 
 
@@ -19,7 +20,10 @@ def _find(given: Given) -> Iterator[Found]:
     for name in dict.fromkeys(policy.meta.namespace for policy in given.policies):
         free: dict[str, list[Pod]] = {}
         for pod in here[name]:
-            if pod.selectable and not any(isolating(given.cluster, pod, direction) for direction in given.directions):
+            if pod.selectable and not any(
+                isolating(given.cluster, pod, direction) or denying_all(given.cluster, pod, direction)
+                for direction in given.directions
+            ):
                 free.setdefault(pod.workload or pod.ref, []).append(pod)
         for pods in free.values():
             refs = some([pod.ref for pod in pods])
@@ -30,9 +34,10 @@ RULE = Rule(
     "pod-without-policy",
     "info",
     "pods that no policy selects",
-    what="No policy isolates a pod in any direction, and its namespace has policies. Namespaces without policies are"
-    " left to `no-default-deny`, host-network pods to `host-network-in-vain`. If policies of other APIs decide"
-    " too, there is no finding.",
+    what="No policy isolates a pod in any direction, and its namespace has policies. A cluster-wide policy that"
+    " denies the pod every port of all pods isolates it too. Namespaces without policies are left to"
+    " `no-default-deny`, host-network pods to `host-network-in-vain`. If policies of other APIs decide too, there is"
+    " no finding.",
     why="The pod can connect to everything, and everything to the pod. The author of the policies may have forgotten"
     " it.",
     fix="select the pod in a policy, or add a default deny",

@@ -73,6 +73,7 @@ spec: {profile: calico}
         "sctp-dropped",
         "block-of-node",
         "not-enforced",
+        "profile-ignores-kind",
     ),
     find=_find,
 )

@@ -10,7 +10,7 @@ Network Policy."
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.cluster.flows import Flow
@@ -20,11 +20,12 @@ from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
-from netlab.policy.tiers.tier import Reads, Tier
+from netlab.policy.tiers.tier import OverSets, Reads, Tier
 
 if TYPE_CHECKING:
     from netlab.objects.cilium_policies import CiliumPeer, CiliumPolicy, CiliumRule, CiliumSpec
     from netlab.objects.cluster_policies import PodsPeer
+    from netlab.policy.set_evaluator import SetEvaluator
 
 CILIUM, CILIUM_DEFAULT = "Cilium", "Cilium default"
 
@@ -50,15 +51,22 @@ class CiliumTier(Tier):
     def judge(
         self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
     ) -> Ruling:
-        allowed: Ruling | None = None
-        for policy, spec in self.selecting(cluster, direction, subject):
-            for rule in spec.rules(direction):
-                if (allowed is None or rule.denies) and matches(cluster, rule, other, address, flow):
-                    ruling = Ruling(self.name, "deny" if rule.denies else "allow", rule_text(policy, rule))
-                    if rule.denies:
-                        return ruling
-                    allowed = ruling
-        return allowed or Ruling(self.name, "pass")
+        return self.judge_for(cluster, direction, subject)(other, address, flow)
+
+    def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Callable[..., Ruling]:
+        selecting = self.selecting(cluster, direction, subject)
+        rules = [(one.policy, rule) for one in selecting for rule in one.spec.rules(direction)]
+        # Deny rules first. The sort keeps the order of rules alike.
+        rules.sort(key=lambda one: not one[1].denies)
+        passing = Ruling(self.name, "pass")
+
+        def judge(other: Endpoint | None, address: Address, flow: Flow) -> Ruling:
+            for policy, rule in rules:
+                if matches(cluster, rule, other, address, flow):
+                    return ruling_of(policy, rule)
+            return passing
+
+        return judge
 
     def reads(self, cluster: Cluster) -> Reads:
         specs = [spec for policy in self.policies(cluster) for spec in policy.specs]
@@ -71,6 +79,11 @@ class CiliumTier(Tier):
             [prefix for block in blocks for prefix in (block.cidr, *block.excepts)],
             ports=[port for rule in rules for port in rule.ports],
         )
+
+    def over_sets(self, sets: SetEvaluator) -> OverSets:
+        from netlab.policy.tiers.cilium_sets import CiliumSets
+
+        return CiliumSets(self, sets)
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
         found = [
@@ -103,14 +116,16 @@ class CiliumDefaultTier(Tier):
         self, cluster: Cluster, direction: Direction, subject: Pod, other: Endpoint | None, address: Address, flow: Flow
     ) -> Ruling:
         isolating = self.selecting(cluster, direction, subject)
-        if not isolating:
-            return Ruling(self.name, "pass")
-        policy, spec = isolating[0]
-        return Ruling(self.name, "deny", f"{policy.ref}{_line(policy, spec)}")
+        return isolation(isolating[0]) if isolating else Ruling(self.name, "pass")
 
     def reads(self, cluster: Cluster) -> Reads:
         subjects = [spec.subject.pods for policy in self.policies(cluster) for spec in policy.specs]
         return Reads([one for one in subjects if one is not None])
+
+    def over_sets(self, sets: SetEvaluator) -> OverSets:
+        from netlab.policy.tiers.cilium_sets import CiliumDefaultSets
+
+        return CiliumDefaultSets(self, sets)
 
     def lines(self, cluster: Cluster, decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> list[str]:
         isolating = self.selecting(cluster, side.direction, side.subject)
@@ -120,6 +135,16 @@ class CiliumDefaultTier(Tier):
         ruling = side.ruling
         of = ruling.rule if isinstance(ruling, Ruling) else ""
         return [f"add a rule to {side.direction} of {of} for {decision.asked(side)}"]
+
+
+def ruling_of(policy: CiliumPolicy, rule: CiliumRule) -> Ruling:
+    """Return the ruling of a rule that matches."""
+    return Ruling(CILIUM, "deny" if rule.denies else "allow", rule_text(policy, rule))
+
+
+def isolation(one: Selected) -> Ruling:
+    """Return the ruling of a spec that isolates, about what no rule allows."""
+    return Ruling(CILIUM_DEFAULT, "deny", f"{one.policy.ref}{_line(*one)}")
 
 
 def rule_text(policy: CiliumPolicy, rule: CiliumRule) -> str:
@@ -132,18 +157,25 @@ def _line(policy: CiliumPolicy, part: CiliumSpec | CiliumRule) -> str:
     return f" ({policy.source.file}:{line})" if line else ""
 
 
+def specs(cluster: Cluster) -> Sequence[Selected]:
+    """Return the specs of all policies: always the same objects."""
+    known: list[Selected] | None = cluster.memo.get("policy.cilium.specs")
+    if known is None:
+        known = [Selected(policy, spec) for policy in cluster.cilium_policies for spec in policy.specs]
+        cluster.memo["policy.cilium.specs"] = known
+    return known
+
+
 def _selecting(cluster: Cluster, pod: Pod) -> tuple[Selected, ...]:
     """Return the specs that select a pod: the same objects for all pods."""
-    if not cluster.cilium_policies or not pod.selectable:
+    if not cluster.understood or not pod.selectable:
         return ()
-    every: list[Selected] | None = cluster.memo.get("policy.cilium.specs")
-    if every is None:
-        every = [Selected(policy, spec) for policy in cluster.cilium_policies for spec in policy.specs]
-        cluster.memo["policy.cilium.specs"] = every
-    known: dict[int, tuple[Selected, ...]] = cluster.memo.setdefault("policy.cilium.selecting", {})
-    if id(pod) not in known:
-        known[id(pod)] = tuple(one for one in every if _has(cluster, one.spec.subject, pod))
-    return known[id(pod)]
+    # By what selectors read: pods of one workload are selected alike. An id is that of a mapping that the pod keeps.
+    known: dict[object, tuple[Selected, ...]] = cluster.memo.setdefault("policy.cilium.selecting", {})
+    key = (pod.namespace, id(pod.labels))
+    if key not in known:
+        known[key] = tuple(one for one in specs(cluster) if _has(cluster, one.spec.subject, pod))
+    return known[key]
 
 
 def _has(cluster: Cluster, peer: PodsPeer, pod: Pod) -> bool:
@@ -156,18 +188,24 @@ def _fits(selector: LabelSelector | None, labels: object) -> bool:
 
 def matches(cluster: Cluster, rule: CiliumRule, other: Endpoint | None, address: Address, flow: Flow) -> bool:
     """Say whether a rule matches a flow: one of its peers, and one of its ports if it has any."""
-    if rule.ports and (flow.port is None or not any(_is_on(port, flow.protocol, flow.port) for port in rule.ports)):
+    if not is_on(rule, flow.protocol, flow.port):
         return False
-    return any(_peer_matches(cluster, peer, other, address) for peer in rule.peers)
+    return any(peer_matches(cluster, peer, other, address) for peer in rule.peers)
 
 
-def _is_on(port: PolicyPort, protocol: str, number: int) -> bool:
+def is_on(rule: CiliumRule, protocol: str, port: int | None) -> bool:
+    """Say whether a rule is about a protocol and port."""
+    return not rule.ports or (port is not None and any(_has_port(one, protocol, port) for one in rule.ports))
+
+
+def _has_port(port: PolicyPort, protocol: str, number: int) -> bool:
     if port.protocol != protocol or not isinstance(port.port, int):
         return False
     return port.port <= number <= (port.end_port or port.port)
 
 
-def _peer_matches(cluster: Cluster, peer: CiliumPeer, other: Endpoint | None, address: Address) -> bool:
+def peer_matches(cluster: Cluster, peer: CiliumPeer, other: Endpoint | None, address: Address) -> bool:
+    """Say whether a peer matches the other end of a flow, or its address."""
     is_pod = isinstance(other, Pod) and other.selectable
     if peer.pods is not None:
         return isinstance(other, Pod) and is_pod and _has(cluster, peer.pods, other)

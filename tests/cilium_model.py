@@ -168,10 +168,10 @@ def _matches(rule: Rule, labels: dict[str, str], other: Endpoint, flow: Flow) ->
         protocol == flow.protocol and first <= (flow.port or 0) <= last for protocol, first, last in rule.ports
     ):
         return False
-    return rule.peers is None or any(_is_peer(peer, labels, other) for peer in rule.peers)
+    return rule.peers is None or any(_is_peer(peer, labels, other, flow.family) for peer in rule.peers)
 
 
-def _is_peer(peer: Any, labels: dict[str, str], other: Endpoint) -> bool:
+def _is_peer(peer: Any, labels: dict[str, str], other: Endpoint, family: int) -> bool:
     if isinstance(peer, str):
         inside = "k8s:io.cilium.k8s.policy.cluster" in labels
         nodes = {"reserved:host", "reserved:remote-node"} & {*labels}
@@ -180,7 +180,7 @@ def _is_peer(peer: Any, labels: dict[str, str], other: Endpoint) -> bool:
         return _selected(peer, labels)
     if "reserved:world" not in labels:
         return False
-    addresses = [one for one in other.addresses if one in ip_network(peer["cidr"])]
+    addresses = [one for one in other.addresses if one.version == family and one in ip_network(peer["cidr"])]
     return any(not any(ip_address(a) in ip_network(e) for e in peer.get("except", ())) for a in addresses)
 
 
@@ -200,10 +200,21 @@ _OF_SPACES: list[Data] = [
     {"matchLabels": {f"{OF_NAMESPACE}team": "1"}},
     {"matchExpressions": [{"key": f"k8s:{OF_NAMESPACE}kubernetes.io/metadata.name", "operator": "Exists"}]},
 ]
-_BLOCKS = ["0.0.0.0/0", "192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "100.64.0.0/16", "192.0.2.11/32"]
+_BLOCKS = [
+    "0.0.0.0/0",
+    "192.0.2.0/24",
+    "192.0.2.10",
+    "10.0.0.0/8",
+    "100.64.0.0/16",
+    "192.0.2.11/32",
+    "::/0",
+    "2001:db8::10",
+    "fd00::/8",
+]
 _SETS: list[Data] = [
     {"cidr": "192.0.2.0/24", "except": ["192.0.2.10/32"]},
     {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "192.0.2.11/32"]},
+    {"cidr": "2001:db8::/32", "except": ["2001:db8::11/128"]},
 ]
 _PORTS: list[Data] = [
     {"port": "80", "protocol": "TCP"},
@@ -216,8 +227,20 @@ _PORTS: list[Data] = [
 def some_documents(rng: Random) -> list[Document]:
     """Return the documents of a lab like Cilium's, with a few random policies of both APIs."""
     nodes = [{"name": f"node-{number}"} for number in (1, 2)]
-    hosts = [{"name": f"h{number}", "addresses": [f"192.0.2.{number}"]} for number in (10, 11)]
-    found = [_document("Topology", "t", {"profile": "cilium", "nodes": nodes, "hosts": hosts}, "netlab/v1alpha1")]
+    hosts = [{"name": f"h{number}", "addresses": [f"192.0.2.{number}", f"2001:db8::{number}"]} for number in (10, 11)]
+    found = [
+        _document(
+            "Topology",
+            "t",
+            {
+                "profile": "cilium",
+                "nodes": nodes,
+                "hosts": hosts,
+                "networks": [{"name": "main", "podCIDRs": ["10.244.0.0/16", "fd00:10:244::/56"]}],
+            },
+            "netlab/v1alpha1",
+        )
+    ]
     found += [_document("Namespace", name, None, labels=labels) for name, labels in SPACES.items()]
     for number, space in enumerate("xxxyyy"):
         labels = {key: rng.choice(some) for key, some in (("app", "pq"), ("tier", ("db", "web"))) if rng.random() < 0.7}

@@ -147,6 +147,18 @@ def isolation(one: Selected) -> Ruling:
     return Ruling(CILIUM_DEFAULT, "deny", f"{one.policy.ref}{_line(*one)}")
 
 
+def isolated_spaces(cluster: Cluster) -> set[tuple[str, Direction]]:
+    """Return the namespaces whose pods are all isolated by a policy of Cilium, each with a direction."""
+    return {
+        (name, direction)
+        for one in specs(cluster)
+        if one.spec.subject.pods is None
+        for name, labels in cluster.namespaces.items()
+        if _fits(one.spec.subject.namespaces, labels)
+        for direction in one.spec.isolates
+    }
+
+
 def rule_text(policy: CiliumPolicy, rule: CiliumRule) -> str:
     """Return the kind and name of a policy with the path and line of one of its rules."""
     return f"{policy.ref} {rule.path}{_line(policy, rule)}"

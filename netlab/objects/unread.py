@@ -95,8 +95,11 @@ def warning(policy: UnreadPolicy) -> Problem:
         f"netlab does not read {printable(policy.kind)}{of}; the verdict of a pair that such a policy could change is"
         f" unknown; to leave all policies of this kind out: {policy.option}"
     )
+    together = message
+    if policy.cilium is not None:
+        message += "; with a profile of Cilium (--as cilium) netlab evaluates this policy"
     if policy.kind == UNLISTED:
         lacks = "NetworkPolicies" if policy.meta.name == UNLISTED_NAME else printable(policy.meta.name)
         of = " of this namespace, so verdicts of its pods" if policy.meta.namespace else ", so verdicts"
-        message = f"the input lacks the {lacks}{of} are unknown; to judge without them: {policy.option}"
-    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)
+        message = together = f"the input lacks the {lacks}{of} are unknown; to judge without them: {policy.option}"
+    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, together)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
+from netlab.cluster.cluster_policies_read import cluster_policies_read
 from netlab.cluster.host_ports import check_host_ports, unpublished_warning, without_host_ports
 from netlab.cluster.moved_addresses import moved_address_warnings, moved_service_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
@@ -29,7 +30,6 @@ from netlab.objects.topology import Topology, TopologyNetwork
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
-    from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.ingresses import IngressClass
     from netlab.objects.profiles import Profile
 
@@ -145,6 +145,7 @@ def try_resolve(
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
     unread, understood = by_profile(objects.unread, topology.policy, profile)
     isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
+    of_tiers, not_read = cluster_policies_read(objects, topology.policy)
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits, n.conflist) for n in topology.networks),
@@ -174,7 +175,8 @@ def try_resolve(
         undeclared=unknown_spaces,
         finished_workloads=tuple(dict.fromkeys(w.partition(" ")[2] for w in finished.values() if w)),
         policy=topology.policy,
-        cluster_policies=cluster_policies(objects),
+        cluster_policies=of_tiers,
+        cluster_policies_not_read=not_read,
         unread=unread,
         understood=understood,
         slices=objects.slices,
@@ -211,11 +213,6 @@ def try_resolve(
         ]
     # All pods of a template have its problems, and each problem is reported once.
     return cluster, list(dict.fromkeys(problems))
-
-
-def cluster_policies(objects: Objects) -> tuple[ClusterPolicy, ...]:
-    """Return the cluster-wide policies by name."""
-    return tuple(sorted(objects.cluster_policies, key=lambda one: (one.meta.name, one.kind)))
 
 
 def attach(topology: Topology, drafts: list[PodDraft]) -> tuple[dict[str, TopologyNetwork | None], list[Problem]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import pod_addresses
+from netlab.cluster.cluster_policies_read import cluster_policies_read
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
 from netlab.cluster.plain_policies import by_profile
@@ -20,7 +21,6 @@ from netlab.cluster.resolve import (
     attach,
     by_key,
     by_namespace,
-    cluster_policies,
     namespaces,
     pod_from,
     undeclared,
@@ -91,6 +91,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
     unread, understood = by_profile(new.unread, cluster.policy, cluster.profile)
     services, taken = allocated
+    of_tiers, not_read = cluster_policies_read(new, cluster.policy)
     new_cluster = replace(
         cluster,
         pods=relabelled,
@@ -98,7 +99,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         undeclared=unknown_spaces,
         policies=cluster.policies if _same(old.policies, new.policies) else by_namespace(new.policies),
         services=services,
-        cluster_policies=cluster_policies(new),
+        cluster_policies=of_tiers,
+        cluster_policies_not_read=not_read,
         unread=unread,
         understood=understood,
         slices=new.slices,

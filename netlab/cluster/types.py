@@ -193,6 +193,7 @@ class Cluster:
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
     - ``understood``: the policies of Cilium that netlab understands, if the profile is one of Cilium.
+    - ``cluster_policies_not_read``: those of kinds that the setting ``clusterPolicies`` leaves out; without effect.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
 
@@ -226,6 +227,7 @@ class Cluster:
     links: tuple[ImpairedLink, ...] = ()
     cluster_policies: tuple[ClusterPolicy, ...] = ()
     understood: tuple[UnreadPolicy, ...] = ()
+    cluster_policies_not_read: tuple[ClusterPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""

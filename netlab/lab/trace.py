@@ -29,12 +29,14 @@ from netlab.ruleset.service_hash import chosen
 
 _FIELD = re.compile(r"\b(iif|oif|ip6? [sd]addr|ether [sd]addr|(?:tcp|udp|sctp) [ds]port) (\S+)")
 _WORDS = r"(?:(?! set )[a-z0-9 ])+?"
+# One field of a key: a register with some of its bits, or the words of an expression.
+_PART = rf"(?:meta priority & [0-9a-f]+:[0-9a-f]+|{_WORDS})"
 _REGISTER = r"(?P<name>meta priority|meta mark|ct mark) set"
 # What a rule looks up or sets, in its order: a hash, a mark with some bits of another one, an element, a value.
 _ACTION = re.compile(
     rf"{_REGISTER} jhash (?P<hashed>ip6? saddr) \. th sport mod (?P<count>\w+) seed \w+"
     rf"|{_REGISTER.replace('name', 'bits')} (?P<mark>meta mark|ct mark) (?P<operator>[&|]) (?P<mask>0x\w+)"
-    rf"|(?:{_REGISTER.replace('name', 'found')} )?(?P<fields>{_WORDS}(?: \. {_WORDS})*) (?:map )?@(?P<set>\w+)"
+    rf"|(?:{_REGISTER.replace('name', 'found')} )?(?P<fields>{_PART}(?: \. {_PART})*) (?:map )?@(?P<set>\w+)"
     rf"|{_REGISTER.replace('name', 'to')} (?P<value>\S+)"
 )
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
@@ -46,9 +48,9 @@ _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
-    ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
-    and on a denial of the class for which no element allowed it. ``endpoint`` is the address and port of the Service's
-    endpoint that the packet is for, "" if there is none, or if no node translated the packet.
+    ``chain`` is nft's family, table and chain. ``set``, ``key`` and ``comment`` are of the element that a lookup found;
+    on a denial, of the element that decided: the class, or the action of a tier. ``endpoint`` is the address and port
+    of the Service's endpoint that the packet is for, "" if there is none, or if no node translated the packet.
     """
 
     node: str
@@ -253,9 +255,19 @@ def _hashed(packet: _Packet, source: str, count: int) -> str:
     return f"0:{index:x}"
 
 
+def _masked(classid: str, mask: str) -> str:
+    """Return some bits of a class id, as nft writes it; "" without one."""
+    if not classid:
+        return ""
+    numbers = ((int(one, 16), int(other, 16)) for one, other in zip(classid.split(":"), mask.split(":"), strict=True))
+    return ":".join(f"{one & other:x}" for one, other in numbers)
+
+
 def _value(packet: _Packet, name: str) -> str:
     """Return the packet's field that an expression ends with: ``ct mark 0x0 ct mark set ip saddr`` is its saddr."""
-    name = name.strip()
+    name, _, mask = name.strip().partition(" & ")
+    if mask:
+        return _masked(packet.fields.get(name, ""), mask)
     for known in sorted(packet.fields, key=len, reverse=True):
         if name.endswith(known):
             return packet.fields[known]

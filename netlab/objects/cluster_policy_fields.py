@@ -20,6 +20,8 @@ MOST = 25
 _LONGEST_NAME = 100
 _LONGEST_CIDR = 43
 _ALL_NAMESPACES = "; an API server prunes it, and what is left selects every namespace"
+_PORTS = ("protocols", "ports")
+_ONLY_EGRESS = ("networks", "nodes", "domainNames")
 _OLD_NAMESPACES = ("namespaceSelector", "sameLabels", "notSameLabels")
 
 
@@ -69,6 +71,8 @@ class NamespacesShape(SelectorShape):
         # Version 0.1.1 of the API had these fields.
         if name in _OLD_NAMESPACES and not any(field.has(written) for field in cls.fields.values()):
             return f"{_ALL_NAMESPACES}; write the selector itself: {quoted('matchLabels')}"
+        if name == "name":
+            return f"; write {quoted('matchLabels: {kubernetes.io/metadata.name: …}')}, a label that each namespace has"
         return super().hint(name, written)
 
 
@@ -91,6 +95,20 @@ class PeerShape(OpenApiShape, one_of=True):
 
     namespaces = Object("namespaces", "All pods of the namespaces with these labels.", shape=NamespacesShape)
     pods = Object("pods", "Pods by the labels of their namespaces and their own.", shape=PodsShape)
+
+    @classmethod
+    def hint(cls, name: str, written: Fields) -> str:
+        # Peers of a NetworkPolicy have these fields.
+        if name == "podSelector":
+            return f"; write {quoted('pods: {namespaceSelector: …, podSelector: …}')}"
+        if name == "namespaceSelector":
+            return f"; write {quoted('namespaces')} with the selector itself"
+        of_egress = "networks" in cls.fields
+        if name == "ipBlock" and of_egress:
+            return f"; write {quoted('networks')}"
+        if name in ("ipBlock", *_ONLY_EGRESS) and not of_egress:
+            return "; a subject and a peer of an ingress rule are pods"
+        return super().hint(name, written)
 
 
 class EgressPeerShape(PeerShape):
@@ -117,6 +135,13 @@ class RuleShape(OpenApiShape):
     """A rule. The first one of a direction that matches decides."""
 
     name = RuleName("name", "A name for messages.", longest=_LONGEST_NAME)
+
+    @classmethod
+    def hint(cls, name: str, written: Fields) -> str:
+        # The versions of the API name this field differently.
+        if name in _PORTS and (own := next((one for one in _PORTS if one in cls.fields), None)):
+            return f"; write {quoted(own)}"
+        return super().hint(name, written)
 
 
 def priority() -> Integer:

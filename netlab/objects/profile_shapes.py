@@ -15,7 +15,6 @@ from netlab.objects.topology_shapes import PolicyShape, WiringShape
 
 MARKS = get_args(Mark)
 FAMILIES = ("IPv4", "IPv6")
-CLUSTER_POLICY_KINDS = ("cnp", "anp", "banp")
 CLUSTER_POLICY_FIELDS = ("nodes", "domainNames", "namedPorts", "networks")
 
 
@@ -53,18 +52,13 @@ class QuirkShape(Shape, strict=True):
     )
 
 
-class ClusterPoliciesShape(Shape, strict=True):
-    """Which cluster-wide policies a CNI reads."""
+class ClusterPolicyFieldsShape(Shape, strict=True):
+    """Which fields of cluster-wide policies a CNI does not read."""
 
-    kinds = Texts(
-        "kinds",
-        "The kinds that it reads, by kubectl's short names; without any, it ignores all of them.",
-        values=CLUSTER_POLICY_KINDS,
-    )
-    ignores = Texts("ignores", "The fields of rules that it does not read.", values=CLUSTER_POLICY_FIELDS)
+    ignores = Texts("ignores", "The fields of rules.", values=CLUSTER_POLICY_FIELDS)
     mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
     source = Text("source", "The document, file or issue that says so.", required=True)
-    about = Text("about", "Which versions, and what is special, in one sentence.")
+    about = Text("about", "What it does with such a rule, in one sentence.")
 
 
 class SpecShape(Shape, strict=True):
@@ -78,8 +72,10 @@ class SpecShape(Shape, strict=True):
     pod_cidrs = Texts("podCIDRs", "The default ranges of pods, at most one per IP family.", pattern=CIDR)
     policy = Part("policy", "What policies mean.", shape=PolicyChoices)
     wiring = Part("wiring", "How pods and nodes are wired.", shape=WiringChoices)
-    cluster_policies = Part(
-        "clusterPolicies", "Which cluster-wide policies it reads; not given: not known.", shape=ClusterPoliciesShape
+    cluster_policy_fields = Part(
+        "clusterPolicyFields",
+        "Which fields of cluster-wide policies it does not read.",
+        shape=ClusterPolicyFieldsShape,
     )
     quirks = Parts("quirks", "Further documented behaviour.", shape=QuirkShape)
 

@@ -45,18 +45,13 @@ class Quirk:
 
 
 @frozen
-class ClusterPolicies:
-    """Which cluster-wide policies a CNI reads: the kinds by short name, and the fields of rules that it ignores."""
+class ClusterPolicyFields:
+    """The fields of cluster-wide policies that a CNI does not read."""
 
-    kinds: tuple[str, ...]
     ignores: tuple[str, ...]
     mark: Mark
     source: str
     about: str = ""
-
-    def __str__(self) -> str:
-        read = ", ".join(self.kinds) or "no kind"
-        return read + (f", without {', '.join(self.ignores)}" if self.ignores else "")
 
 
 @frozen
@@ -70,7 +65,7 @@ class Profile:
     - ``choices``: all choices, of wiring and policy, in order. ``policy`` has the values of those of
       ``spec.policy`` by attribute of ``TopologyPolicy``. ``wiring`` has those of the wiring.
     - ``quirks``: further documented behaviour.
-    - ``cluster_policies``: which cluster-wide policies the CNI reads; None if that is not known.
+    - ``cluster_policy_fields``: the fields of cluster-wide policies that the CNI does not read.
     - ``base``: the name of a profile whose choices hold where this one makes none; "" once they are taken over.
     """
 
@@ -86,7 +81,7 @@ class Profile:
     quirks: tuple[Quirk, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
     base: str = ""
-    cluster_policies: ClusterPolicies | None = None
+    cluster_policy_fields: ClusterPolicyFields | None = None
 
     def choice(self, name: str) -> Choice | None:
         """Return the choice of a field by its name in the API, None if the profile does not choose it."""

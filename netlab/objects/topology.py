@@ -101,6 +101,7 @@ Unpublished = Literal["open", "drop"]
 ServiceEgress = Literal["post-dnat", "pre-dnat"]
 Baseline = Literal["per-direction", "unselected-pods"]
 BaselineAdmin = Literal["first", "last"]
+ClusterPolicies = Literal["all", "cluster-network-policy", "admin-network-policy", "none"]
 
 
 @frozen
@@ -176,6 +177,9 @@ class TopologyPolicy:
     ``baseline_admin`` (``baselineAdmin``): whether the BaselineAdminNetworkPolicy, which has no priority, decides
     before (``first``) or after (``last``) all ClusterNetworkPolicies of the tier Baseline.
 
+    ``cluster_policies`` (``clusterPolicies``): which kinds of cluster-wide policies are read; with
+    ``admin-network-policy``, AdminNetworkPolicy and BaselineAdminNetworkPolicy. Policies of other kinds have no effect.
+
     ``written`` has the attributes that the input writes; a profile does not change them.
     """
 
@@ -202,6 +206,7 @@ class TopologyPolicy:
     service_egress: ServiceEgress = "post-dnat"
     baseline: Baseline = "per-direction"
     baseline_admin: BaselineAdmin = "first"
+    cluster_policies: ClusterPolicies = "all"
     written: frozenset[str] = field(default=frozenset(), compare=False)
 
 

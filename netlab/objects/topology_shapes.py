@@ -29,6 +29,7 @@ from netlab.objects.shapes import Shape
 from netlab.objects.topology import (
     Baseline,
     BaselineAdmin,
+    ClusterPolicies,
     Deny,
     Directions,
     EndPort,
@@ -289,6 +290,12 @@ class PolicyShape(Shape, strict=True):
         "Whether the BaselineAdminNetworkPolicy decides before or after all others of its tier.",
         values=get_args(BaselineAdmin),
         default=DEFAULT.policy.baseline_admin,
+    )
+    cluster_policies = Choice[ClusterPolicies](
+        "clusterPolicies",
+        "Which kinds of cluster-wide policies are read.",
+        values=get_args(ClusterPolicies),
+        default=DEFAULT.policy.cluster_policies,
     )
 
 

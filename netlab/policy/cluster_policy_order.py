@@ -95,7 +95,7 @@ class _Covers:
         return all(any(_name_within(name, other) for other in names) for name in peer.domain_names)
 
     def _containing_of(self, peer: PodsPeer) -> int:
-        """Return the peers that have every pod that a peer has."""
+        """Return the subjects and peers that match every pod that a peer matches."""
         number = self._numbers[peer]
         if number not in self._containing:
             self._containing[number] = sum(

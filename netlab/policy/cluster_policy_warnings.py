@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, PodsPeer, is_named
-from netlab.objects.kind import get
 from netlab.objects.policies import Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction
@@ -36,22 +35,17 @@ def warnings(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
 
 
 def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
-    """Warn of a kind, or of a field of a rule, that the CNI of the profile ignores."""
-    read = cluster.profile.cluster_policies if cluster.profile is not None else None
-    if cluster.profile is None or read is None:
+    """Warn of a field of a rule that the CNI of the profile does not read."""
+    unread = cluster.profile.cluster_policy_fields if cluster.profile is not None else None
+    if cluster.profile is None or unread is None:
         return
-    name, said = cluster.profile.name, f"({read.mark}: {read.source})"
-    kind = get(policy.kind)
-    if kind is not None and not {*kind.names} & {*read.kinds}:
-        message = f"{name} does not read {policy.kind}, and netlab judges by it all the same {said}"
-        yield warning(policy, "", message, "profile-ignores-kind")
-        return
+    name, said = cluster.profile.name, f"({unread.mark}: {unread.source})"
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
-            for field in read.ignores:
+            for field in unread.ignores:
                 if _has_field(rule, field):
                     message = f"{name} does not read {field}, and netlab judges by it all the same {said}"
-                    yield warning(policy, rule.path, message, "profile-ignores-kind")
+                    yield warning(policy, rule.path, message, "profile-ignores-field")
 
 
 def _has_field(rule: ClusterRule, field: str) -> bool:
@@ -131,6 +125,8 @@ def _nothing_text(cluster: Cluster, policy: ClusterPolicy, peer: Peer) -> str:
     if unknown_labels.namespaces_with_unknown_labels(cluster, peer):
         return ""
     spaces = namespaces_matched(cluster, policy, peer)
+    if not spaces and peer.namespace_selector == _EVERY:
+        return "matches no pod of the lab: the input has no namespace"
     if not spaces:
         near = _near(peer.namespace_selector or _EVERY, cluster.namespaces)
         return f"matches no pod of the lab: no namespace of the input has {peer.namespace_selector}{near}"

@@ -16,7 +16,7 @@ _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 @frozen
-class ClusterPeers:
+class MatchedPeer:
     """One item of ``from`` or ``to`` with its path, its text, and the existing endpoints that it matches."""
 
     path: str
@@ -30,7 +30,7 @@ class SelectedClusterRule:
 
     direction: Direction
     rule: ClusterRule
-    peers: tuple[ClusterPeers, ...]
+    peers: tuple[MatchedPeer, ...]
 
 
 @frozen
@@ -65,7 +65,7 @@ def _rules(cluster: Cluster, policy: ClusterPolicy) -> Iterator[SelectedClusterR
         field = "from" if direction == "ingress" else "to"
         for rule in policy.rules(direction):
             found = [
-                ClusterPeers(
+                MatchedPeer(
                     f"{rule.path}.{field}[{number}]",
                     peer_text(peer),
                     tuple(end for end in ends if any(peer_matches(cluster, peer, end, a) for a in end.addresses)),

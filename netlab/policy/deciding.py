@@ -64,7 +64,11 @@ def _without_one(cluster: Cluster) -> Iterator[tuple[Choice, Cluster]]:
             continue
         if choice.value != getattr(usual, attribute):
             chosen: dict[str, Any] = {attribute: getattr(usual, attribute)}
-            yield choice, replace(cluster, policy=replace(cluster.policy, **chosen))
+            other = replace(cluster, policy=replace(cluster.policy, **chosen))
+            if attribute == "cluster_policies":
+                every = (*cluster.cluster_policies, *cluster.cluster_policies_not_read)
+                other = replace(other, cluster_policies=every, cluster_policies_not_read=())
+            yield choice, other
 
 
 @lru_cache(maxsize=1)

@@ -98,7 +98,7 @@ class Ruling(NamedTuple):
 
     @property
     def _tier_text(self) -> str:
-        return f" of {self.tier}" + ("" if self.priority is None else f" (priority {self.priority})")
+        return f" of tier {self.tier}" + ("" if self.priority is None else f" (priority {self.priority})")
 
 
 class WithoutEffect(NamedTuple):

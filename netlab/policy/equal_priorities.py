@@ -21,8 +21,9 @@ from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.problems import warning
 from netlab.policy.reasons import service_text
 from netlab.policy.set_evaluator import SetEvaluator
-from netlab.policy.tiers.cluster_policy import NumberedRule, place_of
+from netlab.policy.tiers.cluster_policy import NumberedRule, is_left_to_network_policy, place_of
 from netlab.policy.tiers.cluster_policy_sets import TierRules
+from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort, Tier
 from netlab.verdicts import Action
 
@@ -56,6 +57,7 @@ class _Search:
     def __init__(self, cluster: Cluster, tier: Tier, sets: SetEvaluator, direction: Direction) -> None:
         self._cluster, self._sets, self._direction = cluster, sets, direction
         self._rules = TierRules(tier, sets, direction)
+        self._tier = tier.name
         places = {id(policy): place_of(cluster, policy) for policy in tier.policies(cluster)}
         self._places = places
         self._seen: set[tuple[int, int]] = set()
@@ -66,7 +68,7 @@ class _Search:
         for kind, (subject, *_) in enumerate(self._sets.kinds):
             chosen = self._rules.selecting(subject)
             key = (chosen, self._sets.served[kind] if self._direction == "ingress" else 0)
-            if key in done or not isinstance(subject, Pod):
+            if key in done or not isinstance(subject, Pod) or self._is_settled(subject):
                 continue
             done.add(key)
             rules = [(number, self._rules.rules[number]) for number in members(chosen)]
@@ -78,6 +80,13 @@ class _Search:
                 continue
             for asked in self._ports([one for _, one in rules]):
                 yield from self._on_port(kind, subject, places, asked)
+
+    def _is_settled(self, subject: Pod) -> bool:
+        """Say whether NetworkPolicy decides about a pod before the tier is asked."""
+        if self._tier == "Admin":
+            return False
+        isolated = isolating(self._cluster, subject, self._direction)
+        return bool(isolated) or is_left_to_network_policy(self._cluster, subject)
 
     def _on_port(
         self,
@@ -98,7 +107,10 @@ class _Search:
                         continue
                     for one, other, both in _differing(earlier, later):
                         self._seen.add(pair)
-                        flow = self._flow(subject, kind, members(both)[0], asked)
+                        every = not any(one.rule.ports for _, rules in place for _, one in rules)
+                        flow = self._flow(
+                            subject, kind, members(both)[0], "every port" if every else service_text(*asked[1:])
+                        )
                         said = f"{earlier.policy.ref} {_VERBS[one]}, {later.policy.ref} {_VERBS[other]}"
                         yield later.policy, earlier.policy, f"{flow}: {said}"
                         break
@@ -127,11 +139,11 @@ class _Search:
                 found[one.rule.action] = found.get(one.rule.action, 0) | here
         return _Taken(policy, found)
 
-    def _flow(self, subject: Pod, kind: int, other: int, asked: AskedPort) -> str:
+    def _flow(self, subject: Pod, kind: int, other: int, port: str) -> str:
         of_other = self._sets.kinds[other]
         end = of_other[1] if other == kind else of_other[0]
         ends = (subject, end) if self._direction == "egress" else (end, subject)
-        return f"{self._direction} of {subject.ref}: {ends[0].ref} -> {ends[1].ref} on {service_text(*asked[1:])}"
+        return f"{self._direction} of {subject.ref}: {ends[0].ref} -> {ends[1].ref} on {port}"
 
     def _ports(self, rules: Sequence[NumberedRule]) -> list[AskedPort]:
         """Return an example of each range of ports that the rules can tell apart."""

@@ -75,7 +75,8 @@ def _without_name(reason: str, name: str) -> str:
 
 def default_text(tiers: str) -> str:
     """Return, as text, that the tiers ``tiers`` pass a side to the default; "" without tiers."""
-    return f"default, as no rule of {tiers} decides" if tiers else ""
+    word = "tiers" if " and " in tiers else "tier"
+    return f"default, as no rule of {word} {tiers} decides" if tiers else ""
 
 
 def without_effect_text(why: str) -> str:

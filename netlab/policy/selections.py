@@ -202,6 +202,9 @@ def _of_cluster_policy(cluster: Cluster, kind: str, name: str) -> Selection:
     policy = next((one for one in of_kind if one.meta.name == name), None)
     if policy is not None:
         return cluster_policy_selection(cluster, policy)
+    if any((one.kind, one.meta.name) == (kind, name) for one in cluster.cluster_policies_not_read):
+        setting = f"clusterPolicies: {cluster.policy.cluster_policies}"
+        raise UsageError(f"{kind} {name} selects nothing, as this kind is not read ({setting})")
     raise UsageError(f"no {kind} {name!r}{did_you_mean(similar(name, [one.meta.name for one in of_kind]))}")
 
 

@@ -33,6 +33,9 @@ def without_effect(cluster: Cluster) -> Iterator[Problem]:
     """Warn of each policy that has no effect because of a setting."""
     for one in policies_without_effect(cluster):
         yield warning(one.policy, "spec", f"{one.why} ({one.setting})", "policy-without-effect")
+    for policy in cluster.cluster_policies_not_read:
+        message = f"has no effect, as this kind is not read (clusterPolicies: {cluster.policy.cluster_policies})"
+        yield warning(policy, "kind", message, "policy-without-effect", policy.kind)
 
 
 def partly_without_effect(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:

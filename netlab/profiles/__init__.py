@@ -138,7 +138,7 @@ def with_base(profile: Profile) -> Profile:
         wiring=profile.wiring.over(base.wiring),
         quirks=(*profile.quirks, *(one for one in base.quirks if not own.intersection(one.settings))),
         base="",
-        cluster_policies=profile.cluster_policies or base.cluster_policies,
+        cluster_policy_fields=profile.cluster_policy_fields or base.cluster_policy_fields,
     )
 
 

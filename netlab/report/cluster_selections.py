@@ -25,7 +25,7 @@ def policy_lines(found: ClusterPolicySelection) -> Iterator[str]:
     for direction, word in (("ingress", "from"), ("egress", "to")):
         rules = [one for one in found.rules if one.direction == direction]
         if not rules:
-            yield f"  {direction}: no rule, so it leaves it alone"
+            yield f"  {direction}: no rule, so it decides nothing"
         for one in rules:
             name = f' "{printable(one.rule.name)}"' if one.rule.name else ""
             action = _ACTIONS[one.rule.action]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from netlab.quantity import quantity
 from netlab.report.deviations import Deviations
 from netlab.report.documents import API_VERSION
 from netlab.report.formats import Page
@@ -52,7 +53,7 @@ class Summary:
             self.failures.append(result)
 
     def __str__(self) -> str:
-        what = f"{self.total.cases} cases, {self.total.cells} cells"
+        what = f"{quantity(self.total.cases, 'case')}, {quantity(self.total.cells, 'cell')}"
         agree = f"{self.total.cases - self.total.failed} agree, {self.total.failed} differ"
         return f"{what} by {', '.join(self.judges)}: {agree}"
 

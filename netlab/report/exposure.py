@@ -106,6 +106,9 @@ class ExposureReport:
         rows = [(str(n), *self.cells(one)) for n, one in enumerate(self.rows, start=1)]
         if rows:
             yield from columns(("#", *(name.upper() for name in CELLS)), rows)
+            if any(side.tiers for one in self.rows for side in (one.ingress, one.egress)):
+                text = "cluster-wide policies could change it; the cells are by NetworkPolicies alone; see -o wide"
+                yield f"unknown: {text}"
             yield ""
         yield from self._open_to_new()
         yield self.summary()

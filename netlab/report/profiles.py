@@ -50,7 +50,7 @@ def document_of(profile: Profile) -> dict[str, Any]:
         "podCIDRs": [*map(str, profile.pod_cidrs)],
         "policy": {one.name: _choice(one) for one in profile.choices if one.name not in wiring},
         "wiring": wiring,
-        "clusterPolicies": _cluster_policies(profile),
+        "clusterPolicyFields": _cluster_policy_fields(profile),
         "quirks": [
             {"text": q.text, "mark": q.mark, "source": q.source, **({"settings": [*q.settings]} if q.settings else {})}
             for q in profile.quirks
@@ -60,11 +60,11 @@ def document_of(profile: Profile) -> dict[str, Any]:
     return {"apiVersion": NETLAB_VERSION, "kind": "Profile", "metadata": {"name": profile.name}, "spec": spec}
 
 
-def _cluster_policies(profile: Profile) -> dict[str, Any]:
-    of = profile.cluster_policies
+def _cluster_policy_fields(profile: Profile) -> dict[str, Any]:
+    of = profile.cluster_policy_fields
     if of is None:
         return {}
-    found = {"kinds": [*of.kinds], "ignores": [*of.ignores], "mark": of.mark, "source": of.source, "about": of.about}
+    found = {"ignores": [*of.ignores], "mark": of.mark, "source": of.source, "about": of.about}
     return {name: value for name, value in found.items() if value}
 
 
@@ -83,9 +83,10 @@ def _in_full(profile: Profile) -> Iterator[str]:
     families = " and ".join(_FAMILIES[one] for one in profile.families)
     ranges = ", ".join(map(str, profile.pod_cidrs)) or "netlab's default"
     yield f"pods have {families}; their range is {ranges}"
-    if (of := profile.cluster_policies) is not None:
+    if (of := profile.cluster_policy_fields) is not None:
         about = f"; {of.about}" if of.about else ""
-        yield printable(f"cluster-wide policies that it reads: {of}{about} ({of.mark}: {of.source})")
+        said = f"{about} ({of.mark}: {of.source})"
+        yield printable(f"fields of cluster-wide policies that it does not read: {', '.join(of.ignores)}{said}")
     if profile.choices:
         yield ""
         rows = ([one.name, _text(one.value), one.mark, _reason(one)] for one in profile.choices)

@@ -200,3 +200,19 @@ def test_a_namespace_of_pods_that_netlab_added_is_listed_with_system_only(netlab
         return {name for one in found for name in one["namespaces"]}
 
     assert ({"shop"}, {"shop", "kube-system"}) == (spaces(), spaces("--system"))
+
+
+def test_a_note_says_that_cluster_wide_policies_could_change_a_cell(netlab: Call, tmp_path: Path) -> None:
+    """Only where such a policy judges a pod of the table."""
+    plain, closed = tmp_path / "plain.yaml", tmp_path / "closed.yaml"
+    plain.write_text(INPUT)
+    closed.write_text("""\
+apiVersion: policy.networking.k8s.io/v1beta1
+kind: ClusterNetworkPolicy
+metadata: {name: closed}
+spec: {tier: Admin, priority: 1, subject: {namespaces: {}}, ingress: [{action: Deny, from: [{namespaces: {}}]}]}
+""")
+    note = "unknown: cluster-wide policies could change it; the cells are by NetworkPolicies alone; see -o wide"
+
+    assert note not in netlab("exposure", "-f", str(plain)).stdout
+    assert note in netlab("exposure", "-f", str(plain), "-f", str(closed)).stdout.splitlines()

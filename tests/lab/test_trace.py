@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from builders import cluster, peer, pod, policy, rule, topology
+from builders import cluster, cluster_peer, cluster_policy, cluster_rule, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
 from netlab.dataplane.node_rulesets import rulesets
@@ -123,3 +123,23 @@ def test_a_long_map_in_a_rule_is_short_in_the_table() -> None:
 
     assert short == short_rule(f"ct mark vmap {{ {', '.join(elements)} }}")
     assert "meta l4proto { tcp, udp, sctp } accept" == short_rule("meta l4proto { tcp, udp, sctp } accept")
+
+
+def test_the_action_of_a_tier_names_its_policy() -> None:
+    """The key has some bits of the class, and the rule that drops the packet has the entry of the action."""
+    closed = cluster_policy("closed", ingress=[cluster_rule("deny", cluster_peer("app=b"))])
+    of = cluster(topology([NODE]), pod("x/a", "app=a"), pod("x/b", "app=b"), closed)
+    action = "meta priority set meta priority & fffc:0 . ct mark map @in_tiers_all goto in_tiers_found"
+    steps = traced(
+        of,
+        "x/b",
+        80,
+        CLASS,
+        ("in_tiers", "ct mark set ip saddr map @id4", "continue"),
+        ("in_tiers", action, "goto in_tiers_found"),
+        DROP,
+    )
+    entry = "deny from x/b by Admin ClusterNetworkPolicy closed"
+
+    assert [entry, entry] == [step.comment for step in steps[-2:]]
+    assert "in_tiers_all" == steps[-2].set

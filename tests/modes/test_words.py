@@ -17,6 +17,7 @@ _OF_PICTURES = ("bridge", "host", "none")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
+    ("cluster/cluster_policies_read.py", "none"): 1,  # no kind is read
     ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it
     ("cli/inputs.py", "none"): 1,  # nothing enforces policies
     ("plugin/request.py", "cni"): 1,  # a key of a network configuration
@@ -37,7 +38,7 @@ _OTHERS = {
     ("policy/rule_ends.py", "host"): 2,
     ("policy/rule_judge.py", "none"): 1,  # no port
     ("policy/suggest/hostnames.py", "host"): 4,  # of a URL, and in names of variables
-    ("objects/topology.py", "none"): 1,  # nothing enforces policies
+    ("objects/topology.py", "none"): 2,  # nothing enforces policies; no kind is read
     ("policy/by_settings.py", "none"): 1,
     ("policy/explain.py", "none"): 1,  # no labels
     ("policy/service_text.py", "none"): 1,  # no endpoint

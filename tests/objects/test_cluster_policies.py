@@ -129,7 +129,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "a subject that is null inside": (policy(CNP, subject="{namespaces: null}"), [below("spec.subject", "properties")]),
     "a subject of addresses": (
         policy(CNP, subject="{networks: [10.0.0.0/8]}"),
-        ['spec.subject.networks: unknown field "networks"'],
+        ['spec.subject.networks: unknown field "networks"; a subject and a peer of an ingress rule are pods'],
     ),
     "pods without podSelector": (
         policy(CNP, subject="{pods: {namespaceSelector: {}}}"),
@@ -152,7 +152,10 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     ),
     "networks for ingress": (
         policy(CNP, ingress=rule(CNP, "ingress", peer="{networks: [10.0.0.0/8]}")),
-        ['spec.ingress[0].from[0].networks: unknown field "networks"'],
+        [
+            'spec.ingress[0].from[0].networks: unknown field "networks";'
+            " a subject and a peer of an ingress rule are pods"
+        ],
     ),
     "domain names of a baseline policy": (
         to(BANP, "{domainNames: [a.example]}"),
@@ -183,7 +186,21 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     ),
     "the ports of an admin policy": (
         policy(CNP, ingress=rule(CNP, "ingress", "ports: []")),
-        ['spec.ingress[0].ports: unknown field "ports"'],
+        ['spec.ingress[0].ports: unknown field "ports"; write "protocols"'],
+    ),
+    "a namespace by its name": (
+        policy(CNP, subject="{namespaces: {name: shop}}"),
+        [
+            f'{SELECTOR}.name: unknown field "name";'
+            ' write "matchLabels: {kubernetes.io/metadata.name: …}", a label that each namespace has'
+        ],
+    ),
+    "the peer of a NetworkPolicy": (
+        policy(CNP, ingress=rule(CNP, "ingress", peer="{podSelector: {}}")),
+        [
+            'spec.ingress[0].from[0].podSelector: unknown field "podSelector";'
+            ' write "pods: {namespaceSelector: …, podSelector: …}"'
+        ],
     ),
     "a misspelt peer": (
         to(CNP, "{namespace: {}}"),

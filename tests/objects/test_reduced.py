@@ -260,7 +260,7 @@ spec:
   podCIDRs: [10.8.0.0/16]
   policy: {{sctp: {{value: drop, mark: DOC, source: a page, about: All SCTP is dropped.}}}}
   wiring: {{bridgeName: {{value: mine0, mark: CODE, source: a file}}, vni: {{value: 7, mark: GUESS, source: none}}}}
-  clusterPolicies: {{kinds: [cnp], ignores: [nodes], mark: DOC, source: a page, about: Read since 2.}}
+  clusterPolicyFields: {{ignores: [nodes], mark: DOC, source: a page, about: It fails closed.}}
   quirks: [{{text: It drops SCTP., mark: ISSUE, source: "#1", settings: [sctp]}}]
 """,
     IGNORED_KIND: f"""\

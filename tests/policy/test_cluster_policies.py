@@ -159,12 +159,12 @@ def test_cluster_wide_policies_judge_what_a_pod_sends_to_its_own_node(
 def test_the_reasons_about_the_own_node() -> None:
     """Why it is denied, and that NetworkPolicy does not judge it."""
     assert (
-        "egress of x/a: ClusterNetworkPolicy nodes spec.egress[0] of Admin (priority 10) denies node:n1 on 80/TCP"
+        "egress of x/a: ClusterNetworkPolicy nodes spec.egress[0] of tier Admin (priority 10) denies node:n1 on 80/TCP"
         == decide(lab(NODES), "x/a", "node:n1").reason
     )
     other = cluster_policy("p", egress=[cluster_rule("deny", ports=["81"])])
     assert (
-        "allowed by default, as no rule of Admin decides;"
+        "allowed by default, as no rule of tier Admin decides;"
         " NetworkPolicies do not judge what x/a sends to its own node"
         == decide(lab(other, ISOLATED), "x/a", "node:n1").reason
     )
@@ -192,7 +192,7 @@ def test_an_explanation_says_what_each_tier_says_and_what_would_have_come_after(
         "NetworkPolicy: not reached; it would allow it: NetworkPolicy x/n spec.ingress[0] allows it",
     ) == found.sections[-1].lines
     assert (
-        "No NetworkPolicy can allow it: tier Admin decides first.",
+        "No NetworkPolicy can allow it: tier Admin decides about ingress of x/b first.",
         'add a rule with action Accept for x/a on 80/TCP above ClusterNetworkPolicy p spec.ingress[1] "no",'
         " or in a policy of tier Admin with a priority below 10",
         'or change ClusterNetworkPolicy p spec.ingress[1] "no"',
@@ -258,14 +258,27 @@ def test_a_baseline_policy_that_no_pod_reaches() -> None:
     assert [] == messages(base)
 
 
-def test_what_the_cni_of_the_profile_ignores() -> None:
-    """A kind that it does not read, and fields of rules; netlab judges by them all the same."""
-    of = lab(NODES, cluster_policy("default", tier="Baseline", kind="BaselineAdminNetworkPolicy", ingress=[]))
+def test_equal_priorities_of_baseline_do_not_matter_where_network_policy_decides() -> None:
+    """Only pods that no NetworkPolicy isolates are asked about."""
+    one = cluster_policy("one", tier="Baseline", ingress=[cluster_rule("deny")])
+    two = cluster_policy("two", tier="Baseline", ingress=[cluster_rule("allow")])
+    about_a = [
+        text for text in messages(one, two, policy("x/n", "app=b", types="ingress")) if "this priority too" in text
+    ]
+    about_both = [text for text in messages(one, two, policy("x/n", types="ingress")) if "this priority too" in text]
+
+    assert 1 == len(about_a)
+    assert "ingress of x/a" in about_a[0]
+    assert " on every port: " in about_a[0]
+    assert [] == about_both
+
+
+def test_fields_that_the_cni_of_the_profile_does_not_read() -> None:
+    """A warning names each, as netlab judges by them."""
+    of = lab(NODES)
     calico = named("calico-vxlan")
 
     assert [
         "spec.egress[0]: calico-vxlan does not read nodes, and netlab judges by it all the same (CODE: Calico 3.32)",
-        ": calico-vxlan does not read BaselineAdminNetworkPolicy, and netlab judges by it all the same"
-        " (CODE: Calico 3.32)",
     ] == [f"{one.path}: {one.message}" for one in warnings(replace(of, profile=calico))]
     assert [] == warnings(of)

@@ -114,7 +114,7 @@ def test_an_admin_tier_denies_what_network_policy_allows(with_tiers: Any) -> Non
     decision = evaluate(of, flow(of, "x/bad", "x/db"))
 
     assert ("deny", "allow", "deny") == tuple(verdict(of, f"x/{name}", "x/db") for name in ("bad", "web", "free"))
-    assert "ingress of x/db: no-bad of Admin (priority 10) denies x/bad on 80/TCP" == decision.reason
+    assert "ingress of x/db: no-bad of tier Admin (priority 10) denies x/bad on 80/TCP" == decision.reason
 
 
 def test_the_first_rule_by_priority_decides(with_tiers: Any) -> None:
@@ -131,7 +131,7 @@ def test_the_first_rule_by_priority_decides(with_tiers: Any) -> None:
     assert "allow" == verdict(of, "x/free", "x/db", "80/TCP")
     assert "deny" == verdict(of, "x/free", "x/db", "81/TCP")
     assert ["allow", "deny"] == [verdict(of, "x/web", "x/db"), verdict(of, "x/bad", "x/db")]
-    assert "allowed by free of Admin (priority 10)" == evaluate(of, flow(of, "x/free", "x/db")).reason
+    assert "allowed by free of tier Admin (priority 10)" == evaluate(of, flow(of, "x/free", "x/db")).reason
 
 
 def test_the_baseline_tier_decides_only_for_pods_that_no_network_policy_isolates(with_tiers: Any) -> None:
@@ -141,7 +141,7 @@ def test_the_baseline_tier_decides_only_for_pods_that_no_network_policy_isolates
 
     assert "allow" == verdict(of, "x/web", "x/db")
     assert "deny" == verdict(of, "x/web", "x/free")
-    assert "default, as no rule of Baseline decides" in evaluate(of, flow(of, "x/bad", "x/free")).reason
+    assert "default, as no rule of tier Baseline decides" in evaluate(of, flow(of, "x/bad", "x/free")).reason
 
 
 RULES = [

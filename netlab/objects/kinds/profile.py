@@ -16,14 +16,14 @@ from netlab.objects.profile_shapes import (
     FAMILIES,
     NAME,
     ChoiceShape,
-    ClusterPoliciesShape,
+    ClusterPolicyFieldsShape,
     PolicyChoices,
     ProfileRoot,
     QuirkShape,
     SpecShape,
     WiringChoices,
 )
-from netlab.objects.profiles import Choice, ClusterPolicies, Profile, Quirk
+from netlab.objects.profiles import Choice, ClusterPolicyFields, Profile, Quirk
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
 
@@ -55,21 +55,20 @@ def profile(document: Document) -> tuple[Profile, list[Problem]]:
         tuple(_quirk(item) for item in SpecShape.quirks.read(spec)),
         document.source,
         SpecShape.base.read(spec),
-        _cluster_policies(spec),
+        _cluster_policy_fields(spec),
     )
     return found, root.report.problems
 
 
-def _cluster_policies(spec: Fields) -> ClusterPolicies | None:
-    if not SpecShape.cluster_policies.has(spec):
+def _cluster_policy_fields(spec: Fields) -> ClusterPolicyFields | None:
+    if not SpecShape.cluster_policy_fields.has(spec):
         return None
-    fields = SpecShape.cluster_policies.read(spec)
-    ClusterPoliciesShape.only(fields)
-    return ClusterPolicies(
-        tuple(_known(fields, ClusterPoliciesShape.kinds)),
-        tuple(_known(fields, ClusterPoliciesShape.ignores)),
-        *_said(fields, ClusterPoliciesShape),
-        ClusterPoliciesShape.about.read(fields),
+    fields = SpecShape.cluster_policy_fields.read(spec)
+    ClusterPolicyFieldsShape.only(fields)
+    return ClusterPolicyFields(
+        tuple(_known(fields, ClusterPolicyFieldsShape.ignores)),
+        *_said(fields, ClusterPolicyFieldsShape),
+        ClusterPolicyFieldsShape.about.read(fields),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which pods the subjects and peers of cluster-wide policies have: one set of numbers for each pod.
+"""Which pods the subjects and peers of cluster-wide policies match: one set of numbers for each pod.
 
 Policies of a platform have few different subjects and peers, and pods have few different labels. So each selector is
 evaluated once for all namespaces, or all pods, with the same labels.
@@ -14,7 +14,7 @@ from netlab.objects.selectors import LabelSelector
 
 
 class ClusterPeers:
-    """The subjects and peers of all cluster-wide policies, with numbers; ``of`` returns those that have a pod."""
+    """The subjects and peers of all cluster-wide policies, with numbers; ``of`` returns those that match a pod."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -31,7 +31,7 @@ class ClusterPeers:
         self._known: dict[int, tuple[Pod, int]] = {}
 
     def of(self, end: Endpoint | None) -> int:
-        """Return the set (``policy.bitsets``) of the numbers of the peers that have an endpoint: none but pods."""
+        """Return the numbers of the subjects and peers that match an endpoint, as a set; they match pods only."""
         if not isinstance(end, Pod) or not end.selectable:
             return 0
         # By identity, as the hash of a name takes as long as the rest. The entry keeps its pod alive.

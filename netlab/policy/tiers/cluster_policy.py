@@ -162,7 +162,7 @@ def rule_text(policy: ClusterPolicy, rule: ClusterRule) -> str:
 class _Selectors:
     """The policies of a tier with rules in a direction; ``of`` returns those that select a pod, one tuple for each set.
 
-    A pod is the set of the numbers of the peers that have it.
+    A pod is given as the numbers of the subjects and peers that match it.
     """
 
     def __init__(self, cluster: Cluster, tier: ClusterTier, direction: Direction) -> None:
@@ -206,7 +206,7 @@ def place_of(cluster: Cluster, policy: ClusterPolicy) -> float:
 def denying_all(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[ClusterPolicy, ...]:
     """Return the policies of tiers that deny a pod every port of all pods in a direction; rules before may allow some.
 
-    A policy of tier Baseline counts if a NetworkPolicy isolates the pod, too, as the pod is then closed anyway.
+    A policy of tier Baseline counts even if a NetworkPolicy isolates the pod, as the pod is then closed too.
     """
     if not cluster.cluster_policies or not pod.selectable:
         return ()
@@ -226,7 +226,7 @@ def denies_all_pods(rule: ClusterRule) -> bool:
 
 
 def is_everything(peer: PodsPeer) -> bool:
-    """Say whether a subject or a peer has every pod."""
+    """Say whether a subject or a peer matches every pod."""
     return all(s is None or s == LabelSelector() for s in (peer.namespaces, peer.pods))
 
 

@@ -157,7 +157,7 @@ class TierRules:
         return self._known_serving[key]
 
     def peers(self, number: int, family: int, network: str) -> int:
-        """Return the kinds that a rule's peers have.
+        """Return the kinds that a rule's peers match.
 
         ``network``: the addresses are those of sources, as other nodes' pods of this network see them; "" for their
         own addresses.
@@ -190,7 +190,7 @@ class TierRules:
 
 
 def _pods_of_peers(sets: SetEvaluator) -> list[int]:
-    """Return, by the number of a peer that is pods, the kinds that it has."""
+    """Return, by the number of a subject or peer, the kinds of pods that it matches."""
     peers = cluster_peers(sets.cluster)
     alike: dict[int, int] = {}
     for examples in sets.pods.values():

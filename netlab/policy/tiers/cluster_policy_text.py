@@ -105,8 +105,11 @@ def _changes(tier: ClusterTier, decision: Decision, side: Side, action: str) -> 
         return
     subject, asked = side.subject.ref, decision.asked(side)
     if tier == "Admin":
-        verb = "allow" if action == "Accept" else "deny"
-        yield f"No NetworkPolicy can {verb} it: tier Admin decides first."
+        about = f"{side.direction} of {side.subject.ref}"
+        if action == "Accept":
+            yield f"No NetworkPolicy can allow it: tier Admin decides about {about} first."
+        else:
+            yield f"A NetworkPolicy for {about} cannot deny it: tier Admin decides first."
     elif action == "Accept" and not decision.path.own_node:
         yield (
             f"add a NetworkPolicy in namespace {side.subject.namespace} that selects {subject} for {side.direction},"
@@ -118,5 +121,6 @@ def _changes(tier: ClusterTier, decision: Decision, side: Side, action: str) -> 
             f" with no rule for {asked}: it decides before tier Baseline"
         )
     before = "" if not ruling.priority else f", or in a policy of tier {tier} with a priority below {ruling.priority}"
-    yield f"add a rule with action {action} for {asked} above {ruling.rule}{before}"
+    word = "Allow" if action == "Accept" and ruling.policy and ruling.policy.kind != "ClusterNetworkPolicy" else action
+    yield f"add a rule with action {word} for {asked} above {ruling.rule}{before}"
     yield f"or change {ruling.rule}"

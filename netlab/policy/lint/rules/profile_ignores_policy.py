@@ -73,7 +73,7 @@ spec: {profile: calico}
         "sctp-dropped",
         "block-of-node",
         "not-enforced",
-        "profile-ignores-kind",
+        "profile-ignores-field",
     ),
     find=_find,
 )

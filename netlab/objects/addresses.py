@@ -6,6 +6,7 @@ The parser accepts leading zeros as decimal, masks host bits, and reads an IPv4-
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from netlab.objects.types import Address, Prefix
@@ -28,7 +29,8 @@ def parse_address(text: str) -> Address | None:
 def _literal(text: str) -> Address | None:
     try:
         if _IPV4.fullmatch(text):
-            return IPv4Address(".".join(str(int(octet)) for octet in text.split(".")))
+            octets = [int(octet) for octet in text.split(".")]
+            return IPv4Address(bytes(octets))
         return None if "%" in text else IPv6Address(text)
     except ValueError:
         return None
@@ -47,6 +49,7 @@ def prefix_length(text: str) -> int:
     return int(text.rpartition("/")[2])
 
 
+@lru_cache(maxsize=1 << 18)
 def parse_cidr(text: str) -> Prefix | None:
     """Return the prefix of a text, with host bits masked, None if it is not one."""
     literal, slash, length = text.partition("/")
@@ -127,7 +130,10 @@ UNUSUAL_CIDR = "unusual-cidr"
 
 def cidr_warnings(text: str) -> list[str]:
     """Return the API server's warnings about a valid CIDR: host bits, leading zeros, IPv4-mapped IPv6."""
-    prefix, address = parse_cidr(text), parse_address(text.partition("/")[0])
+    prefix = parse_cidr(text)
+    if str(prefix) == text:
+        return []
+    address = parse_address(text.partition("/")[0])
     if prefix is None or address is None:
         return []
     found = []

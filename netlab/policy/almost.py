@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
@@ -59,27 +59,43 @@ def _nearest(cluster: Cluster, namespace: str, selector: LabelSelector) -> str:
         failing = reduce(or_, (found for _, found in sets.labels.failing_one(selector))) & here
         first = next(iter(sets.pods(failing & -failing)), None)
     else:
-        for requirement, found in sets.labels.failing_one(selector):
-            first = next(
-                (
-                    pod
-                    for pod in _differing(sets.pods(found & here), requirement.key)
-                    if _similar(requirement, pod.labels)
-                ),
-                None,
-            )
+        pods = sets.kept(here)
+        known: dict[str, SimilarLabels] = cluster.memo.setdefault("policy.similar", {})
+        if namespace not in known:
+            known[namespace] = SimilarLabels([pod.labels for pod in pods])
+        first = next((pods[number] for number in known[namespace].almost_selected(selector)), None)
     return f"{first.ref} almost matches: {selector_mismatch_texts(selector, first.labels)[0]}" if first else ""
 
 
-def _differing(pods: Iterable[Pod], key: str) -> Iterator[Pod]:
-    """Yield the first of the pods that have the same value of a key; of those without it, that have the same labels."""
-    seen: set[object] = set()
-    for pod in pods:
-        of = pod.labels.get(key)
-        alike = frozenset(pod.labels.items()) if of is None else of
-        if alike not in seen:
-            seen.add(alike)
-            yield pod
+class SimilarLabels:
+    """Finds labels that a selector with one requirement almost selects, without a look at all of them."""
+
+    def __init__(self, objects: Sequence[Mapping[str, str]]) -> None:
+        self._objects = objects
+        self._by_value: dict[str, list[int]] = {}
+        self._by_digits: dict[tuple[str, str], list[int]] = {}
+        for number, labels in enumerate(objects):
+            for key, value in labels.items():
+                self._by_value.setdefault(value, []).append(number)
+                self._by_digits.setdefault((key, _digits(value)), []).append(number)
+
+    def almost_selected(self, selector: LabelSelector) -> Iterator[int]:
+        """Yield the numbers of the objects whose labels a selector almost selects, in order."""
+        requirements = [*(Requirement(key, "In", (value,)) for key, value in selector.match_labels)]
+        for one in (*requirements, *selector.match_expressions):
+            found: set[int] = set()
+            for value in one.values:
+                # A similar key has the same value, and a misspelt value has the same digits.
+                found.update(self._by_value.get(value, ()), self._by_digits.get((one.key, _digits(value)), ()))
+            seen: set[object] = set()
+            for number in sorted(found):
+                labels = self._objects[number]
+                have = labels.get(one.key)
+                alike = frozenset(labels.items()) if have is None else have
+                if alike not in seen:
+                    seen.add(alike)
+                    if not one.matches(labels) and _similar(one, labels):
+                        yield number
 
 
 def almost_selected_pods(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
@@ -176,7 +192,11 @@ def _misspelt(have: str, wanted: str) -> bool:
     """Say whether a value looks like a misspelt other one; values with other digits (web-1, web-2) do not."""
     from difflib import get_close_matches
 
-    if [c for c in have if c.isdigit()] != [c for c in wanted if c.isdigit()]:
+    if _digits(have) != _digits(wanted):
         return False
     have, wanted = have.lower(), wanted.lower()
     return sorted(have) == sorted(wanted) or bool(get_close_matches(have, [wanted], 1, 0.85))
+
+
+def _digits(text: str) -> str:
+    return "".join([c for c in text if c.isdigit()])

@@ -60,6 +60,13 @@ class ExposedSide:
 
     def level(self, cluster: Cluster) -> Level:
         """Return how wide the side is open to pods."""
+        # The entry keeps the side, as the key is an identity.
+        known: dict[int, tuple[ExposedSide, Level]] = cluster.memo.setdefault("policy.exposed_levels", {})
+        if id(self) not in known:
+            known[id(self)] = self, self._level(cluster)
+        return known[id(self)][1]
+
+    def _level(self, cluster: Cluster) -> Level:
         if not self.openings.isolated:
             return "everything"
         if any(one.peers.everything for one in self.openings.pods) or self.pods_by_address(cluster):

@@ -14,9 +14,11 @@ from netlab.cluster.flows import FlowSelection
 from netlab.cluster.plain_policies import as_unread
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
+from netlab.policy.bitsets import set_of
 from netlab.policy.entry_points import EntryPoint, entry_points
 from netlab.policy.exposed_sides import LEVELS, ExposedSide, exposed_side, united
 from netlab.policy.groups import Group, Groups, groups
+from netlab.policy.label_index import LabelIndex
 from netlab.policy.label_sets import LabelSet
 from netlab.policy.new_pods import side_of_new_pod
 from netlab.policy.openings import PodOpening
@@ -86,10 +88,8 @@ class Exposures:
         """Return the number of existing pods that peers have."""
         known: dict[PodPeers, int] = self.cluster.memo.setdefault("policy.exposed_to", {})
         if peers not in known:
-            spaces = {*self.namespaces_of(peers.namespaces)}
-            known[peers] = sum(
-                1 for pod in self._candidates(peers) if pod.namespace in spaces and peers.pods.has(pod.labels)
-            )
+            found = self._in(peers.namespaces)
+            known[peers] = (found & self._labels.satisfying(peers.pods)).bit_count() if found else 0
         return known[peers]
 
     def stopped(self, one: Exposure, opening: PodOpening) -> list[str]:
@@ -106,33 +106,31 @@ class Exposures:
             known[labels] = [name for name, own in self.cluster.namespaces.items() if labels.has(own)]
         return known[labels]
 
-    def _candidates(self, peers: PodPeers) -> Sequence[Pod]:
-        """Return the pods that peers may have: those of one namespace or with one label, where that is enough."""
-        if peers.named is not None:
-            return [pod for name in peers.named for pod in self._by_namespace.get(name, ())]
-        for key, values in peers.pods.conditions:
-            if values.only:
-                return [pod for value in values.only for pod in self._by_label.get((key, value), ())]
-        return self._selectable
+    def _in(self, labels: LabelSet) -> int:
+        """Return the set of the pods in namespaces with labels."""
+        known: dict[LabelSet, int] = self.cluster.memo.setdefault("policy.exposed_in", {})
+        if labels not in known:
+            found = 0
+            for name in self.namespaces_of(labels):
+                found |= self._by_namespace.get(name, 0)
+            known[labels] = found
+        return known[labels]
 
     @cached_property
     def _selectable(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.cluster.asked_pods(self.asked.system) if pod.selectable)
 
     @cached_property
-    def _by_namespace(self) -> Mapping[str, Sequence[Pod]]:
-        found: dict[str, list[Pod]] = {}
-        for pod in self._selectable:
-            found.setdefault(pod.namespace, []).append(pod)
-        return found
+    def _labels(self) -> LabelIndex:
+        return LabelIndex([pod.labels for pod in self._selectable])
 
     @cached_property
-    def _by_label(self) -> Mapping[tuple[str, str], Sequence[Pod]]:
-        found: dict[tuple[str, str], list[Pod]] = {}
-        for pod in self._selectable:
-            for label in pod.labels.items():
-                found.setdefault(label, []).append(pod)
-        return found
+    def _by_namespace(self) -> Mapping[str, int]:
+        """The sets of the selectable pods by namespace."""
+        found: dict[str, list[int]] = {}
+        for number, pod in enumerate(self._selectable):
+            found.setdefault(pod.namespace, []).append(number)
+        return {name: set_of(numbers, len(self._selectable)) for name, numbers in found.items()}
 
 
 def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
@@ -144,13 +142,22 @@ def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
     found = groups(cluster, asked)
     reached = _Reached(found)
     exposed: list[Exposure] = []
+    contents: dict[Hashable, int] = {}
+    # By identity, as many pods share a side, and a side may have thousands of openings. The cluster keeps the sides.
+    numbers: dict[int, int] = {}
+
+    def content(side: ExposedSide) -> int:
+        if id(side) not in numbers:
+            numbers[id(side)] = contents.setdefault(side.content, len(contents))
+        return numbers[id(side)]
+
     for group in found.groups:
         parts: dict[Hashable, list[tuple[Pod, ExposedSide, ExposedSide, tuple[EntryPoint, ...]]]] = {}
         for pod in group.members:
             if isinstance(pod, Pod):
                 ingress, egress = exposed_side(cluster, pod, "ingress"), exposed_side(cluster, pod, "egress")
                 entries = entry_points(cluster, pod, ingress.openings)
-                key = (ingress.content, egress.content, entries, pod.ports)
+                key = (content(ingress), content(egress), entries, pod.ports)
                 parts.setdefault(key, []).append((pod, ingress, egress, entries))
         for alike in parts.values():
             part = Group(group.number, tuple(pod for pod, *_ in alike), group.services)

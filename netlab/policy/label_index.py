@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.policy.bitsets import set_of
+from netlab.policy.label_sets import LabelSet
 
 
 class LabelIndex:
@@ -32,7 +33,7 @@ class LabelIndex:
         """Return the set of the objects that a selector matches."""
         found = self.all
         for label in selector.match_labels:
-            found &= self._having(label)
+            found &= self.having(label)
             if not found:
                 return 0
         for requirement in selector.match_expressions:
@@ -50,6 +51,21 @@ class LabelIndex:
                 found &= having if other != number else -1
             yield one, found
 
+    def satisfying(self, labels: LabelSet) -> int:
+        """Return the set of the objects whose labels satisfy all conditions of a set of labels."""
+        found = self.all
+        for key, values in labels.conditions:
+            if not found:
+                return 0
+            having = self.having_key(key)
+            allowed = having if values.only is None else 0
+            for value in values.only or ():
+                allowed |= self.having((key, value))
+            for value in values.excluded:
+                allowed &= ~self.having((key, value))
+            found &= allowed | (self.all & ~having if values.absent else 0)
+        return found
+
     def having_key(self, key: str) -> int:
         """Return the set of the objects that have a label with a key."""
         if key not in self._known_keys:
@@ -65,10 +81,11 @@ class LabelIndex:
                 return self.all & ~self.having_key(key)
         found = 0
         for value in requirement.values:
-            found |= self._having((key, value))
+            found |= self.having((key, value))
         return found if requirement.operator == "In" else self.all & ~found
 
-    def _having(self, label: tuple[str, str]) -> int:
+    def having(self, label: tuple[str, str]) -> int:
+        """Return the set of the objects that have a label."""
         if label not in self._known:
             self._known[label] = set_of(self._by_label.get(label, ()), self._size)
         return self._known[label]

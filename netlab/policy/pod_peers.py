@@ -8,7 +8,7 @@ from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import Peer
-from netlab.policy.label_sets import ALL_LABELS, ALL_NAMESPACES, LabelSet, labels_of, namespace_named
+from netlab.policy.label_sets import ALL_LABELS, ALL_NAMESPACES, LabelSet, LabelValues, labels_of, namespace_named
 
 
 @frozen
@@ -73,6 +73,7 @@ def peers_of(peer: Peer, namespace: str) -> PodPeers:
     return PodPeers(spaces, labels_of(peer.pod_selector))
 
 
+_EVERY = LabelValues()
 _Key = tuple[bool, str]
 """A key of labels: of the namespace, or of the pod."""
 
@@ -80,41 +81,65 @@ _Key = tuple[bool, str]
 class WiderPeers:
     """Finds, among many peers, those that may have all pods of some peers, without a comparison of each with each.
 
-    Peers with one value for each key are found by these values, as a policy may list thousands. All others are
-    compared.
+    Peers are found by the keys that they have conditions on, and by the values of one of these keys, as a policy may
+    list thousands.
     """
 
     def __init__(self, found: Sequence[PodPeers]) -> None:
-        self._by_values: dict[tuple[_Key, ...], dict[tuple[str, ...], list[int]]] = {}
-        self._others: list[int] = []
+        alike: dict[frozenset[_Key], list[tuple[int, dict[_Key, LabelValues]]]] = {}
         for number, one in enumerate(found):
-            values = _single_values(one)
-            if values is None:
-                self._others.append(number)
-            else:
-                self._by_values.setdefault(tuple(values), {}).setdefault(tuple(values.values()), []).append(number)
+            conditions = _conditions(one)
+            alike.setdefault(frozenset(conditions), []).append((number, conditions))
+        self._alike = {keys: _SameKeys(keys, of) for keys, of in alike.items()}
 
     def candidates(self, peers: PodPeers) -> Iterator[int]:
         """Yield the numbers of those that may have all pods of the peers."""
+        own = _conditions(peers)
+        for keys, of in self._alike.items():
+            if own.keys() >= keys:
+                yield from of.candidates(own)
+
+
+class _SameKeys:
+    """Peers with conditions on the same keys, by their values of the key that tells most of them apart."""
+
+    def __init__(self, keys: frozenset[_Key], found: Sequence[tuple[int, dict[_Key, LabelValues]]]) -> None:
+        self._all = [number for number, _ in found]
+        self._key = max(sorted(keys), key=lambda key: len({of[key] for _, of in found}), default=None)
+        self._listing: dict[str, list[int]] = {}
+        self._excluding: dict[str, list[int]] = {}
+        self._others: list[int] = []
+        for number, of in found:
+            values = LabelValues() if self._key is None else of[self._key]
+            if values.only:
+                for value in values.only:
+                    self._listing.setdefault(value, []).append(number)
+            elif values.excluded:
+                self._excluding.setdefault(min(values.excluded), []).append(number)
+            else:
+                self._others.append(number)
+
+    def candidates(self, own: Mapping[_Key, LabelValues]) -> Iterator[int]:
+        """Yield the numbers of those that may have all pods with these conditions."""
+        values = LabelValues() if self._key is None else own[self._key]
+        if values.only is not None and not values.only:
+            yield from self._all
+            return
         yield from self._others
-        own: dict[_Key, str | None] = {}
-        for of_namespace, labels in ((True, peers.namespaces), (False, peers.pods)):
-            for key, values in labels.conditions:
-                if values.only is not None and len(values.only) == 1 and not values.absent:
-                    own[of_namespace, key] = next(iter(values.only))
-        for keys, by_values in self._by_values.items():
-            wanted = tuple(own.get(key) for key in keys)
-            yield from by_values.get(wanted, ())  # type: ignore[arg-type]
+        if values.only is None:
+            for value in values.excluded:
+                yield from self._excluding.get(value, ())
+            return
+        yield from self._listing.get(min(values.only), ())
+        for numbers in self._excluding.values():
+            yield from numbers
 
 
-def _single_values(peers: PodPeers) -> dict[_Key, str] | None:
-    """Return the value of each key that peers have conditions on; None if some condition is of another form."""
-    found: dict[_Key, str] = {}
-    for of_namespace, labels in ((True, peers.namespaces), (False, peers.pods)):
-        for key, values in labels.conditions:
-            if of_namespace and (key, values) == ALL_NAMESPACES.conditions[0]:
-                continue
-            if values.only is None or len(values.only) != 1 or values.absent:
-                return None
-            found[of_namespace, key] = next(iter(values.only))
-    return found
+def _conditions(peers: PodPeers) -> dict[_Key, LabelValues]:
+    """Return the conditions of peers by key, without those that every label satisfies."""
+    return {
+        (of_namespace, key): values
+        for of_namespace, labels in ((True, peers.namespaces), (False, peers.pods))
+        for key, values in labels.conditions
+        if values != _EVERY and not (of_namespace and (key, values) == ALL_NAMESPACES.conditions[0])
+    }

@@ -138,12 +138,15 @@ def _message(
     cluster: Cluster, policy: NetworkPolicy, rule: Rule, item: PolicyPort, spaces: _ByNamespace, *, ingress: bool
 ) -> str:
     """Return the message about a rule's port; "" if a matched pod declares the port, or no Service has it."""
+    # Many policies have equal rules and match the same pods.
+    known: dict[tuple[object, ...], str] = cluster.memo.setdefault("policy.service_ports.messages", {})
     if ingress:
-        return _text(rule, item, _behind_ingress(cluster, policy, item, spaces))
+        key: tuple[object, ...] = (policy.meta.namespace, pod_sets(cluster).selected(policy), rule.ports, item)
+        if key not in known:
+            known[key] = _text(rule, item, _behind_ingress(cluster, policy, item, spaces))
+        return known[key]
     peers = tuple(peer for peer in rule.peers if peer.ip_block is None)
     own = policy.meta.namespace if any(peer.namespace_selector is None for peer in peers) else ""
-    # Many policies have equal rules, and each may match all namespaces.
-    known: dict[tuple[object, ...], str] = cluster.memo.setdefault("policy.service_ports.messages", {})
     key = (own, peers, rule.ports, item)
     if key not in known:
         known[key] = _text(rule, item, _behind_egress(cluster, policy, peers, item, spaces))

@@ -15,7 +15,9 @@ from netlab.objects.selectors import LabelSelector, Operator, Requirement
 from netlab.objects.types import Direction, Meta
 from netlab.policy.bitsets import members, set_of
 from netlab.policy.label_index import LabelIndex, SelectorIndex
+from netlab.policy.label_sets import ALL_NAMESPACES, labels_of
 from netlab.policy.pod_addresses import PodAddresses
+from netlab.policy.pod_peers import PodPeers, WiderPeers
 from netlab.policy.tiers import networkpolicy
 
 _KEYS, _VALUES = ("a", "b", "c"), ("1", "2", "3", "")
@@ -84,3 +86,31 @@ def test_many_policies_isolate_the_pods_that_few_do(direction: Direction, monkey
 
     assert [networkpolicy.isolating(of, one, direction) for one in of.pods] == one_by_one
     assert any(one_by_one)
+
+
+@pytest.mark.parametrize("seed", range(samples(20)))
+def test_candidates_are_all_peers_that_are_wider(seed: int) -> None:
+    """An index of peers leaves out none that has all pods of some peers."""
+    rng = Random(seed)  # noqa: S311
+    peers = [
+        PodPeers(rng.choice((ALL_NAMESPACES, labels_of(_selector(rng)))), labels_of(_selector(rng))) for _ in range(30)
+    ]
+    peers = [one for one in peers if not (one.namespaces.empty or one.pods.empty)]
+    index = WiderPeers(peers)
+
+    for one in peers:
+        wider = [number for number, other in enumerate(peers) if one.within(other)]
+        candidates = [*index.candidates(one)]
+        assert {*wider} <= {*candidates}
+        assert len({*candidates}) == len(candidates)
+
+
+@pytest.mark.parametrize("seed", range(samples(20)))
+def test_an_index_finds_what_a_set_of_labels_has(seed: int) -> None:
+    """Sets of labels are intersections of selectors."""
+    rng = Random(seed)  # noqa: S311
+    objects = [_labels(rng) for _ in range(rng.randrange(20))]
+    index = LabelIndex(objects)
+
+    for labels in (labels_of(_selector(rng)) & labels_of(_selector(rng)) for _ in range(20)):
+        assert members(index.satisfying(labels)) == [n for n, one in enumerate(objects) if labels.has(one)]

@@ -6,15 +6,19 @@ Each item stands for all endpoints, or addresses, that the policies cannot tell 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction
-from netlab.policy.bitsets import transpose
-from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
+from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction, Prefix
+from netlab.policy.bitsets import members, set_of, transpose
+from netlab.policy.label_index import LabelIndex, SelectorIndex
+from netlab.policy.matched_pods import namespaces_matched
+from netlab.policy.matching import peer_mismatch_text, ports_match
 
 Port = tuple[str, int | None]
 """A protocol and a port; None for ICMP."""
@@ -25,6 +29,54 @@ class Item(NamedTuple):
 
     endpoint: Endpoint | None
     address: Address
+
+
+class _Ends:
+    """Finds which items a peer matches, without a comparison of each peer with each item."""
+
+    def __init__(self, cluster: Cluster, items: Sequence[Item]) -> None:
+        self._cluster = cluster
+        self._items = items
+        pods = [one.endpoint if isinstance(one.endpoint, Pod) else None for one in items]
+        self._labels = LabelIndex([pod.labels if pod is not None else {} for pod in pods])
+        numbers: dict[str, list[int]] = {}
+        for number, pod in enumerate(pods):
+            if pod is not None and pod.selectable:
+                numbers.setdefault(pod.namespace, []).append(number)
+        self._spaces = {name: set_of(found, len(items)) for name, found in numbers.items()}
+        # Where nodes match by their host-network pods, the other endpoints are compared one by one.
+        match = cluster.policy.host_network_peers == "match"
+        self._others = [
+            n for n, (one, pod) in enumerate(zip(items, pods, strict=True)) if match and not (pod and pod.selectable)
+        ]
+        self._by_address = sorted(range(len(items)), key=lambda number: int(items[number].address))
+        self._addresses = [int(items[number].address) for number in self._by_address]
+
+    def matching(self, policy: NetworkPolicy, peer: Peer) -> int:
+        """Return the set of the items that a peer matches; all items are of one IP family."""
+        if peer.ip_block is None:
+            found = 0
+            for name in namespaces_matched(self._cluster, policy, peer):
+                found |= self._spaces.get(name, 0)
+            found &= -1 if peer.pod_selector is None else self._labels.matching(peer.pod_selector)
+            return found | self._one_by_one(policy, peer, self._others)
+        if "ignore" in (self._cluster.policy.ip_block_pods, self._cluster.policy.ip_block_nodes):
+            return self._one_by_one(policy, peer, range(len(self._items)))
+        found = self._inside(peer.ip_block.cidr)
+        for one in peer.ip_block.excepts if found else ():
+            found &= ~self._inside(one)
+        return found
+
+    def _inside(self, prefix: Prefix) -> int:
+        if not self._items or prefix.version != self._items[0].address.version:
+            return 0
+        first = bisect_left(self._addresses, int(prefix.network_address))
+        end = bisect_right(self._addresses, int(prefix.broadcast_address))
+        return set_of(self._by_address[first:end], len(self._items)) if first < end else 0
+
+    def _one_by_one(self, policy: NetworkPolicy, peer: Peer, numbers: Sequence[int]) -> int:
+        matching = (n for n in numbers if not peer_mismatch_text(self._cluster, policy, peer, *self._items[n]))
+        return set_of(matching, len(self._items)) if numbers else 0
 
 
 class Universe:
@@ -48,13 +100,15 @@ class Universe:
         }
         selecting = {pod.ref: self._selecting(pod) for pod in cluster.pods}
         found: dict[object, Item] = {}
-        for endpoint, address in self._addresses():
-            item = Item(endpoint, address)
-            matched = tuple(not peer_mismatch_text(cluster, *pair, *item) for pair in peers.values())
-            pod = endpoint if isinstance(endpoint, Pod) and endpoint.selectable else None
+        entries = [Item(*one) for one in self._addresses()]
+        ends = _Ends(cluster, entries)
+        columns = transpose([ends.matching(*pair) for pair in peers.values()], len(entries))
+        for item, matched in zip(entries, columns, strict=True):
+            pod = item.endpoint if isinstance(item.endpoint, Pod) and item.endpoint.selectable else None
             own = (selecting[pod.ref], tuple((p.name, p.protocol, p.port) for p in pod.ports)) if pod else None
             found.setdefault((own, matched), item)
         self.items = tuple(found.values())
+        self._ends = _Ends(cluster, self.items)
         self.all = (1 << len(self.items)) - 1
         self.ports = tuple(asked_ports(cluster))
         self._masks: dict[tuple[str, Peer], int] = {}
@@ -74,11 +128,32 @@ class Universe:
         self.needed = {direction: self._needed(direction) for direction in DIRECTIONS}
 
     def _selecting(self, pod: Pod) -> tuple[int, ...]:
-        return tuple(
-            at
-            for at, policy in enumerate(self.policies)
-            if pod.selectable and policy.meta.namespace == pod.namespace and policy.pod_selector.matches(pod.labels)
-        )
+        """Return the places of the policies that select a pod."""
+        if not pod.selectable:
+            return ()
+        places, index = self._by_namespace.get(pod.namespace, ((), None))
+        return tuple([places[at] for at in members(index.matching(pod.labels))]) if index is not None else ()
+
+    @cached_property
+    def _by_namespace(self) -> dict[str, tuple[list[int], SelectorIndex]]:
+        """The places of the policies of each namespace, and an index of their selectors."""
+        places: dict[str, list[int]] = {}
+        for at, policy in enumerate(self.policies):
+            places.setdefault(policy.meta.namespace, []).append(at)
+        return {
+            name: (found, SelectorIndex([self.policies[at].pod_selector for at in found]))
+            for name, found in places.items()
+        }
+
+    @cached_property
+    def _selected(self) -> dict[Direction, dict[int, list[int]]]:
+        """The subjects that each policy isolates, by the place of the policy."""
+        found: dict[Direction, dict[int, list[int]]] = {direction: {} for direction in DIRECTIONS}
+        for direction, isolating in self.isolating.items():
+            for number, of in isolating.items():
+                for at in of:
+                    found[direction].setdefault(at, []).append(number)
+        return found
 
     def _addresses(self) -> Iterator[tuple[Endpoint | None, Address]]:
         """Yield endpoints with their addresses, and an address of each range outside of the cluster."""
@@ -115,11 +190,7 @@ class Universe:
         for peer in peers:
             key = (policy.meta.namespace, peer)
             if key not in self._masks:
-                self._masks[key] = sum(
-                    1 << number
-                    for number, item in enumerate(self.items)
-                    if not peer_mismatch_text(self.cluster, policy, peer, *item)
-                )
+                self._masks[key] = self._ends.matching(policy, peer)
             found |= self._masks[key]
         return found
 
@@ -128,22 +199,18 @@ class Universe:
     ) -> dict[tuple[int, Port], int]:
         """Return what a rule of a policy opens, by subject and port."""
         at = self.place[id(policy)]
-        subjects = [number for number, of in self.isolating[direction].items() if at in of]
+        subjects = self._selected[direction].get(at, [])
         mask, rule = self.mask(policy, peers), Rule(ports=ports)
         found: dict[tuple[int, Port], int] = {}
-        named = direction == "egress" and any(isinstance(item.port, str) for item in ports)
+        named = any(isinstance(item.port, str) for item in ports)
         for asked in self.ports:
-            if direction == "ingress":
-                for number in subjects:
-                    if not ports_mismatch_text(rule, self.subjects[number], *asked):
-                        found[number, asked] = mask
+            if direction == "ingress" and named:
+                found.update({(n, asked): mask for n in subjects if ports_match(rule, self.subjects[n], *asked)})
                 continue
-            opened = mask if named else mask if not ports_mismatch_text(rule, None, *asked) else 0
+            opened = mask if named or ports_match(rule, None, *asked) else 0
             if named:
                 opened &= sum(
-                    1 << number
-                    for number, item in enumerate(self.items)
-                    if not ports_mismatch_text(rule, item.endpoint, *asked)
+                    1 << number for number, item in enumerate(self.items) if ports_match(rule, item.endpoint, *asked)
                 )
             if opened:
                 found.update({(number, asked): opened for number in subjects})

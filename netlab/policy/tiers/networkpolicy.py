@@ -7,7 +7,7 @@ direction, and passes for all other pods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
@@ -15,7 +15,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
-from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_mismatch_text
+from netlab.policy.matching import matching_peer, peers_mismatch_text, ports_match, ports_mismatch_text
 from netlab.policy.meaning import is_changed, policies_meant, policies_read, selection_text, settings_of
 from netlab.policy.peer_lookup import first_peer
 from netlab.policy.service_egress import SETTING, service_at, service_peer
@@ -48,17 +48,16 @@ class NetworkPolicyTier(Tier):
     def judge_for(self, cluster: Cluster, direction: Direction, subject: Pod) -> Judge:
         isolated = isolating(cluster, subject, direction)
         alone = PolicyRuling(isolated, (), selection_text(cluster, isolated, subject))
-        rules = [Match(policy, rule) for policy in alone.isolating for rule in policy.rules(direction)]
-        # A named port of an egress rule has a number of its own on each destination. All else is the same for all.
-        same = direction == "ingress" or not any(isinstance(item.port, str) for m in rules for item in m.rule.ports)
-        known: dict[tuple[str, int | None], Sequence[Match]] = {}
-        changed = [match for match in rules if is_changed(match.rule)]
+        rules, changed, known, same = _rules_of(cluster, direction, isolated)
+        if direction == "ingress" and not same:
+            # A named port is another number on each subject, which is the destination of all flows here.
+            known, same = {}, True
 
         def judge(other: Endpoint | None, address: Address, flow: Flow) -> PolicyRuling:
             asked = (flow.protocol, flow.port)
             matches = known.get(asked)
             if matches is None:
-                matches = [m for m in rules if not ports_mismatch_text(m.rule, flow.destination, *asked)]
+                matches = [m for m in rules if ports_match(m.rule, flow.destination, *asked)]
                 if same:
                     known[asked] = matches
             allowing = [
@@ -105,6 +104,25 @@ class NetworkPolicyTier(Tier):
         from netlab.policy.tiers.networkpolicy_text import to_deny
 
         return to_deny(decision, side)
+
+
+def _rules_of(
+    cluster: Cluster, direction: Direction, isolated: tuple[NetworkPolicy, ...]
+) -> tuple[list[Match], list[Match], dict[tuple[str, int | None], Sequence[Match]], bool]:
+    """Return the rules of policies, those that are changed, a place for the rules of each port, and if it holds.
+
+    Pods with the same policies share all of it, as a policy may have thousands of rules. The place holds for all
+    destinations if no rule has a named port.
+    """
+    # By identity: ``isolating`` keeps one tuple of equal policies.
+    found: dict[tuple[Direction, int], Any] = cluster.memo.setdefault("policy.rules_of", {})
+    key = (direction, id(isolated))
+    if key not in found:
+        rules = [Match(policy, rule) for policy in isolated for rule in policy.rules(direction)]
+        named = any(isinstance(item.port, str) for match in rules for item in match.rule.ports)
+        found[key] = isolated, (rules, [match for match in rules if is_changed(match.rule)], {}, not named)
+    shared: tuple[list[Match], list[Match], dict[tuple[str, int | None], Sequence[Match]], bool] = found[key][1]
+    return shared
 
 
 def isolating(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[NetworkPolicy, ...]:
@@ -187,7 +205,7 @@ def _written_matches(cluster: Cluster, match: Match, other: Endpoint | None, add
     from netlab.objects.changed_policies import written_policy, written_rule
 
     rule, policy = written_rule(match.rule), written_policy(match.policy) or match.policy
-    if ports_mismatch_text(rule, flow.destination, flow.protocol, flow.port):
+    if not ports_match(rule, flow.destination, flow.protocol, flow.port):
         return False
     return matching_peer(cluster, policy, rule, other, address) is not None
 
@@ -213,7 +231,7 @@ def _service_match(cluster: Cluster, match: Match, service: Service, address: Ad
     """Return the number of the first peer that allows a flow to a cluster IP, None if none does."""
     asked = (flow.protocol, flow.port)
     by_selector = service_peer(cluster, match.policy, match.rule, service, *asked)
-    if ports_mismatch_text(match.rule, None, *asked):
+    if not ports_match(match.rule, None, *asked):
         return by_selector
     by_address = first_peer(cluster, match.policy, match.rule, None, address)
     return min((number for number in (by_selector, by_address) if number is not None), default=None)

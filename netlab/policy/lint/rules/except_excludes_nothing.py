@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.objects.policies import IPBlock, NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Prefix
-from netlab.policy.lint.covers import block_covers, is_inside, ports_cover
+from netlab.policy.lint.covers import block_covers, ports_cover
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_selected
@@ -39,16 +39,17 @@ _Where = tuple[str, Direction, int, int, int]
 def _find(given: Given) -> Iterator[Found]:
     if given.cluster.policy.except_ != "per-peer":
         return
-    allowing: Mapping[_Where, Sequence[_Allowing]] | None = None
+    allowing: _Peers | None = None
     for policy, direction, rule in given.rules():
         for number, peer in enumerate(rule.peers):
-            for at, one in enumerate(peer.ip_block.excepts if peer.ip_block is not None else ()):
-                assert peer.ip_block is not None
-                if allowing is None:
-                    allowing = _allowing(given)
+            if peer.ip_block is None or not peer.ip_block.excepts:
+                continue
+            if allowing is None:
+                allowing = _Peers(given)
+            excluded = _Excluded(peer.ip_block.excepts)
+            for at, one in enumerate(peer.ip_block.excepts):
                 path = f"{peer_path(rule, number)}.ipBlock.except[{at}]"
-                others = [other for place, other in enumerate(peer.ip_block.excepts) if place != at and other != one]
-                wider = next((other for other in others if is_inside(one, other)), None)
+                wider = excluded.wider(one)
                 if wider is not None:
                     yield found(policy, path, f"{one} excludes nothing: {wider} is excluded too")
                     continue
@@ -57,41 +58,67 @@ def _find(given: Given) -> Iterator[Found]:
                     yield found(policy, path, f"{one} excludes nothing: {by.name} allows it")
 
 
-def _allowing(given: Given) -> Mapping[_Where, Sequence[_Allowing]]:
-    """Return the peers that are ipBlocks, and the rules without peers, by namespace, direction and prefix."""
-    made: dict[_Where, list[_Allowing]] = {}
-    for policy, direction, rule in given.rules():
-        space = policy.meta.namespace
-        if not rule.peers:
-            made.setdefault((space, direction, 0, 0, -1), []).append(_Allowing(policy, rule, 0, None))
-        for number, peer in enumerate(rule.peers):
-            if peer.ip_block is not None:
-                where = (space, direction, *_key(peer.ip_block.cidr))
-                made.setdefault(where, []).append(_Allowing(policy, rule, number, peer.ip_block))
-    return made
+class _Excluded:
+    """The items of an ``except`` by prefix, so that no item is compared with all others."""
+
+    def __init__(self, excepts: Sequence[Prefix]) -> None:
+        self._excepts = excepts
+        self._places: dict[tuple[int, int, int], int] = {}
+        for place, one in enumerate(excepts):
+            self._places.setdefault(_key(one), place)
+        self._lengths = sorted({one.prefixlen for one in excepts})
+
+    def wider(self, one: Prefix) -> Prefix | None:
+        """Return the first item that contains a prefix and more."""
+        keys = (_key_of_length(one, length) for length in self._lengths if length < one.prefixlen)
+        place = min((self._places[key] for key in keys if key in self._places), default=None)
+        return None if place is None else self._excepts[place]
+
+
+class _Peers:
+    """The peers that are ipBlocks, and the rules without peers, by namespace, direction and prefix."""
+
+    def __init__(self, given: Given) -> None:
+        self._peers: dict[_Where, list[_Allowing]] = {}
+        lengths: dict[tuple[str, Direction], set[int]] = {}
+        for policy, direction, rule in given.rules():
+            space = policy.meta.namespace
+            if not rule.peers:
+                self._peers.setdefault((space, direction, 0, 0, -1), []).append(_Allowing(policy, rule, 0, None))
+            for number, peer in enumerate(rule.peers):
+                if peer.ip_block is not None:
+                    where = (space, direction, *_key(peer.ip_block.cidr))
+                    self._peers.setdefault(where, []).append(_Allowing(policy, rule, number, peer.ip_block))
+                    lengths.setdefault((space, direction), set()).add(peer.ip_block.cidr.prefixlen)
+        self._lengths = {where: sorted(found) for where, found in lengths.items()}
+
+    def having(self, space: str, direction: Direction, one: Prefix) -> Iterator[_Allowing]:
+        """Yield those that contain a prefix, the widest first, and few of each."""
+        yield from self._peers.get((space, direction, 0, 0, -1), ())[:_MOST]
+        for length in self._lengths.get((space, direction), ()):
+            if length <= one.prefixlen:
+                yield from self._peers.get((space, direction, *_key_of_length(one, length)), ())[:_MOST]
 
 
 def _key(prefix: Prefix) -> tuple[int, int, int]:
     return prefix.version, int(prefix.network_address), prefix.prefixlen
 
 
-def _allowed_by(
-    given: Given, allowing: Mapping[_Where, Sequence[_Allowing]], own: _Allowing, direction: Direction, one: Prefix
-) -> _Allowing | None:
+def _key_of_length(prefix: Prefix, length: int) -> tuple[int, int, int]:
+    """Return the key of the prefix of a shorter length that contains a prefix."""
+    shift = prefix.max_prefixlen - length
+    return prefix.version, int(prefix.network_address) >> shift << shift, length
+
+
+def _allowed_by(given: Given, allowing: _Peers, own: _Allowing, direction: Direction, one: Prefix) -> _Allowing | None:
     """Return a peer other than ``own`` that allows all of a range, to all pods of the policy and on all its ports."""
-    space, first = own.policy.meta.namespace, int(one.network_address)
-    keys: list[tuple[int, int, int]] = [(0, 0, -1)]
-    for length in range(one.prefixlen + 1):
-        shift = one.max_prefixlen - length
-        keys.append((one.version, first >> shift << shift, length))
-    for key in keys:
-        for other in allowing.get((space, direction, *key), ())[:_MOST]:
-            if other.rule is own.rule and other.number == own.number:
-                continue
-            if other.block is not None and not block_covers(other.block, one):
-                continue
-            if ports_cover(other.rule.ports, own.rule.ports) and _selects_all(given, other.policy, own.policy):
-                return other
+    for other in allowing.having(own.policy.meta.namespace, direction, one):
+        if other.rule is own.rule and other.number == own.number:
+            continue
+        if other.block is not None and not block_covers(other.block, one):
+            continue
+        if ports_cover(other.rule.ports, own.rule.ports) and _selects_all(given, other.policy, own.policy):
+            return other
     return None
 
 

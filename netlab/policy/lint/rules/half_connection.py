@@ -8,17 +8,20 @@ from ipaddress import IPv4Network
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen
 from netlab.objects.controllers import is_known
-from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort
+from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
+from netlab.policy.bitsets import members, set_of
+from netlab.policy.label_index import LabelIndex
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import peer_path
+from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.tiers.networkpolicy import isolating
-from netlab.policy.unknown_labels import may_match_by_unknown_labels
+from netlab.policy.unknown_labels import may_match_by_unknown_labels, unknown_of_namespace
 
 # RFC 1918 and RFC 6598.
 _PRIVATE = [IPv4Network(one) for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")]
@@ -47,16 +50,38 @@ class _OtherEnds:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._kinds: dict[tuple[object, ...], int] = {}
-        # The keys of labels that some pod has with a value that is not known.
-        self._unknown_keys: set[str] = set()
+        # All pods of each kind.
+        self._pods: list[list[Pod]] = []
+        # The keys of labels that some pod has with a value that is not known, with the kinds of these pods.
+        self._unknown: dict[str, int] = {}
         self._number: dict[int, int] = {}
         self._of_pods: dict[int, tuple[tuple[Pod, ...], _Kinds]] = {}
         self._known: dict[tuple[Direction, int, int, tuple[PolicyPort, ...]], _Denied] = {}
+        self._known_masks: dict[tuple[str, Peer], int] = {}
+        self._admitting: dict[tuple[Direction, int], list[tuple[tuple[PolicyPort, ...], int]]] = {}
+        self._known_ports: dict[tuple[tuple[PolicyPort, ...], tuple[PolicyPort, ...]], int] = {}
+        self._spaces: dict[str, int] = {}
+        self._listening: dict[object, tuple[Pod, int]] = {}
         for pod in cluster.asked_pods():
             if pod.selectable:
-                key = (pod.namespace, frozenset(pod.labels.items()), pod.ports, pod.traits.attachment.enforced)
-                self._number[id(pod)] = self._kinds.setdefault(key, len(self._kinds))
-                self._unknown_keys.update(name for name, value in pod.labels.items() if not is_known(name, value))
+                self._add(pod)
+        self.all = (1 << len(self._pods)) - 1
+        self._labels = LabelIndex([pods[0].labels for pods in self._pods])
+
+    def _add(self, pod: Pod) -> None:
+        key = (pod.namespace, frozenset(pod.labels.items()), pod.ports, pod.traits.attachment.enforced)
+        number = self._number[id(pod)] = self._kinds.setdefault(key, len(self._kinds))
+        if number < len(self._pods):
+            self._pods[number].append(pod)
+            return
+        self._pods.append([pod])
+        bit = 1 << number
+        self._spaces[pod.namespace] = self._spaces.get(pod.namespace, 0) | bit
+        first, kinds = self._listening.get(pod.ports, (pod, 0))
+        self._listening[pod.ports] = first, kinds | bit
+        for name, value in pod.labels.items():
+            if not is_known(name, value):
+                self._unknown[name] = self._unknown.get(name, 0) | bit
 
     def kinds(self, pods: tuple[Pod, ...]) -> _Kinds:
         """Return the kinds of some pods, which are a value that ``matched_pods`` keeps."""
@@ -66,80 +91,115 @@ class _OtherEnds:
             for pod in pods:
                 if (number := self._number.get(id(pod))) is not None:
                     first.setdefault(number, pod)
-            known = self._of_pods[id(pods)] = (pods, _Kinds(sum(1 << number for number in first), (*first.values(),)))
+            known = self._of_pods[id(pods)] = (pods, _Kinds(set_of(first, len(self._pods)), (*first.values(),)))
         return known[1]
 
     def denied(self, policy: NetworkPolicy, direction: Direction, rule: PolicyRule, peer: Peer) -> _Denied:
         """Return the policies of the peer's pods that deny all that a rule allows between them and its own pods."""
-        own = self.kinds(pods_selected(self.cluster, policy))
+        own = self.kinds(pods_selected(self.cluster, policy)).mask
         there = self.kinds(pods_matched(self.cluster, policy, peer))
-        key = (direction, own.mask, there.mask, rule.ports)
+        key = (direction, own, there.mask, rule.ports)
         if key not in self._known:
             self._known[key] = self._denied(direction, own, there, rule.ports)
         return self._known[key]
 
-    def _denied(self, direction: Direction, own: _Kinds, there: _Kinds, ports: tuple[PolicyPort, ...]) -> _Denied:
-        by: dict[str, NetworkPolicy] = {}
-        named = any(isinstance(item.port, str) for item in ports)
+    def _denied(self, direction: Direction, own: int, there: _Kinds, ports: tuple[PolicyPort, ...]) -> _Denied:
+        # By identity, as pods with the same policies have one tuple of them.
+        by: dict[int, tuple[NetworkPolicy, ...]] = {}
         for pod in there.pods:
             policies = isolating(self.cluster, pod, _OTHER[direction])
             if not policies or not pod.traits.attachment.enforced:
                 return ()
+            by[id(policies)] = policies
+            itself = 1 << self._number[id(pod)]
+            for listed, admitted in self._admitted(policies, _OTHER[direction]):
+                if admitted & own:
+                    destinations = itself if direction == "egress" else admitted & own
+                    if destinations & self._where_meeting(ports, listed):
+                        return ()
+        return (*{policy.meta.key: policy for policies in by.values() for policy in policies}.values(),)
+
+    def _admitted(
+        self, policies: tuple[NetworkPolicy, ...], direction: Direction
+    ) -> list[tuple[tuple[PolicyPort, ...], int]]:
+        """Return the kinds that the rules of some policies match or may match, by the ports that the rules list.
+
+        The policies are a value of ``isolating``, which keeps one for equal ones.
+        """
+        key = (direction, id(policies))
+        found = self._admitting.get(key)
+        if found is None:
+            of: dict[tuple[PolicyPort, ...], int] = {}
             for policy in policies:
-                by[policy.meta.key] = policy
-                for rule in policy.rules(_OTHER[direction]):
-                    for one in self._admitted(policy, rule, own):
-                        destination = pod if direction == "egress" else one
-                        if ports_of(ports, destination).meets(ports_of(rule.ports, destination)):
-                            return ()
-                        if direction == "egress" or not (named or _has_names(rule)):
-                            break  # The answer is the same for all others.
-        return (*by.values(),)
+                for rule in policy.rules(direction):
+                    mask = of.get(rule.ports, 0)
+                    if mask == self.all:
+                        continue
+                    for peer in rule.peers:
+                        mask |= self._mask(policy, peer)
+                    of[rule.ports] = mask if rule.peers else self.all
+            found = self._admitting[key] = [*of.items()]
+        return found
 
-    def _admitted(self, policy: NetworkPolicy, rule: PolicyRule, pods: _Kinds) -> Iterator[Pod]:
-        """Yield the pods, one of each kind, that the peers of a rule match or may match."""
-        if not rule.peers:
-            yield from pods.pods
-            return
-        mask = 0
-        unsure: list[Peer] = []
-        for peer in rule.peers:
-            if peer.ip_block is None:
-                mask |= self.kinds(pods_matched(self.cluster, policy, peer)).mask
-                if self._is_unsure(peer):
-                    unsure.append(peer)
+    def _where_meeting(self, ports: tuple[PolicyPort, ...], others: tuple[PolicyPort, ...]) -> int:
+        """Return the kinds at which two lists of ports have a port in common."""
+        key = (ports, others)
+        found = self._known_ports.get(key)
+        if found is None:
+            if _has_names(ports) or _has_names(others):
+                found = 0
+                for pod, kinds in self._listening.values():
+                    if ports_of(ports, pod).meets(ports_of(others, pod)):
+                        found |= kinds
             else:
-                unsure.append(peer)
-        if not unsure and not mask & pods.mask:
-            return
-        for pod in pods.pods:
-            if mask >> self._number[id(pod)] & 1 or any(self._may_match(policy, peer, pod) for peer in unsure):
-                yield pod
+                found = self.all if ports_of(ports).meets(ports_of(others)) else 0
+            self._known_ports[key] = found
+        return found
 
-    def _is_unsure(self, peer: Peer) -> bool:
-        """Say whether a peer reads labels that are not known, of some namespace or pod."""
-        if peer.namespace_selector is not None and self.cluster.undeclared:
-            return True
+    def _mask(self, policy: NetworkPolicy, peer: Peer) -> int:
+        """Return the kinds of the pods that a peer matches or may match, as not all labels and addresses are known."""
+        key = (policy.meta.namespace if peer.namespace_selector is None else "", peer)
+        found = self._known_masks.get(key)
+        if found is None:
+            block = peer.ip_block
+            found = self._known_masks[key] = self._by_labels(policy, peer) if block is None else self._inside(block)
+        return found
+
+    def _by_labels(self, policy: NetworkPolicy, peer: Peer) -> int:
+        found = self.kinds(pods_matched(self.cluster, policy, peer)).mask
         selector = peer.pod_selector
-        return selector is not None and not self._unknown_keys.isdisjoint(
-            [*(key for key, _ in selector.match_labels), *(one.key for one in selector.match_expressions)]
-        )
+        if peer.namespace_selector is not None:
+            matched = self.all if selector is None else self._labels.matching(selector)
+            for namespace in self.cluster.undeclared if matched else ():
+                here = self._spaces.get(namespace, 0) & matched
+                if here and unknown_of_namespace(self.cluster, peer.namespace_selector, namespace):
+                    found |= here
+        unsure = 0
+        if selector is not None:
+            for name in (
+                *(name for name, _ in selector.match_labels),
+                *(one.key for one in selector.match_expressions),
+            ):
+                unsure |= self._unknown.get(name, 0)
+        for number in members(unsure & ~found) if unsure else ():
+            if may_match_by_unknown_labels(self.cluster, policy, peer, self._pods[number][0]):
+                found |= 1 << number
+        return found
 
-    def _may_match(self, policy: NetworkPolicy, peer: Peer, pod: Pod) -> bool:
-        """Say whether a peer may match a pod whose labels or addresses are not all in the input."""
-        block = peer.ip_block
-        if block is None:
-            return may_match_by_unknown_labels(self.cluster, policy, peer, pod)
+    def _inside(self, block: IPBlock) -> int:
         if self.cluster.policy.ip_block_pods == "ignore":
-            return False
+            return 0
         # Few inputs say which addresses pods have. Those of IPv4 are mostly private ones.
         if block.cidr.version == 6 or any(block.cidr.overlaps(one) for one in _PRIVATE):
-            return True
-        return any(block.contains(one) for one in pod.addresses)
+            return self.all
+        addresses = pod_addresses(self.cluster)
+        inside = addresses.inside(block)
+        having = (number for number, pods in enumerate(self._pods) if inside & addresses.of(pods)) if inside else ()
+        return set_of(having, len(self._pods))
 
 
-def _has_names(rule: PolicyRule) -> bool:
-    return any(isinstance(item.port, str) for item in rule.ports)
+def _has_names(ports: tuple[PolicyPort, ...]) -> bool:
+    return any(isinstance(item.port, str) for item in ports)
 
 
 def _find(given: Given) -> Iterator[Found]:

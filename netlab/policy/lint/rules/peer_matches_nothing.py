@@ -7,7 +7,8 @@ from itertools import islice
 
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy, Peer
-from netlab.policy.almost import almost_selects
+from netlab.objects.selectors import LabelSelector
+from netlab.policy.almost import SimilarLabels, almost_selects
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
@@ -54,9 +55,25 @@ def _near(cluster: Cluster, policy: NetworkPolicy, peer: Peer) -> Iterator[str]:
             if why := almost_selects(peer.namespace_selector, labels):
                 yield f"namespace {name} almost matches: {why}"
     if peer.pod_selector is not None:
-        for ref, labels in islice(_labels(cluster, spaces), _MOST):
+        for ref, labels in _candidates(cluster, spaces, peer.pod_selector):
             if why := almost_selects(peer.pod_selector, labels):
                 yield f"{ref} almost matches: {why}"
+
+
+def _candidates(
+    cluster: Cluster, spaces: tuple[str, ...], selector: LabelSelector
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the pods of some namespaces that a selector may almost select, with their labels."""
+    known: dict[tuple[str, ...], tuple[list[tuple[str, Mapping[str, str]]], SimilarLabels]]
+    known = cluster.memo.setdefault("policy.lint.similar", {})
+    if spaces not in known:
+        pods = [*islice(_labels(cluster, spaces), _MOST)]
+        known[spaces] = pods, SimilarLabels([labels for _, labels in pods])
+    pods, similar = known[spaces]
+    if len(selector.match_labels) + len(selector.match_expressions) > 1:
+        yield from pods
+    else:
+        yield from (pods[number] for number in similar.almost_selected(selector))
 
 
 def _labels(cluster: Cluster, spaces: Iterable[str]) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest verify-cluster-policies
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -35,6 +35,9 @@ SETS ?= 100
 
 verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile of a CNI; as root
 	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/profiles/test_random_sets.py
+
+verify-cilium:  ## evaluator, ruleset, packets and a naive model on random sets of Cilium's policies; as root
+	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_cilium_sets.py
 
 # How many sets without packets and with them: make verify-cluster-policies POLICY_SETS=5000 PACKET_SETS=500
 POLICY_SETS ?= 1000

@@ -215,6 +215,7 @@ def read_objects(
       UsageError: when there are no files.
     """
     from netlab.cluster import resolve_input
+    from netlab.cluster.plain_policies import without_read
     from netlab.policy import misplaced, warnings
 
     found = examined(files, strict, ignore, system=system)
@@ -224,7 +225,8 @@ def read_objects(
     for one in (*objects.scenarios, *objects.invariants):
         name, file = f"{type(one).__name__} {one.meta.name}", one.source.file
         terminal.say(f"Warning: {file}: {name} is not part of a lab; run it with: netlab test {file}")
-    warn(found.problems_and([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)]), files)
+    every = found.problems_and([*made, *warnings(cluster), *misplaced(cluster, objects.workloads)])
+    warn(without_read(cluster, every), files)
     return objects, cluster
 
 
@@ -278,4 +280,7 @@ def without(cluster: Cluster, ignore: Sequence[str]) -> Cluster:
 
     named = ignored(ignore)
     left = tuple(one for one in cluster.unread if not any(kind.means(one.kind, one.group) for kind in named))
-    return cluster if left == cluster.unread else replace(cluster, unread=left)
+    read = tuple(one for one in cluster.understood if not any(kind.means(one.kind, one.group) for kind in named))
+    if (left, read) == (cluster.unread, cluster.understood):
+        return cluster
+    return replace(cluster, unread=left, understood=read)

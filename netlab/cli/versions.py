@@ -50,9 +50,9 @@ def versions(
         raise InputError([_advised(one, (old, new)) for one in dict.fromkeys(errors)])
     running = [_running(name) for side in (old, new) if (name := what_if.lab_of(side)) is not None]
     before, made = resolve_input(read[0], placements(*running), _services(*running))
-    known = _warn(read[0], made, set())
+    known = _warn(before, read[0], made, set())
     after, made = resolve_input(read[1], placements(before, *running), _services(*running, before))
-    _warn(read[1], made, known, read[0].objects.skipped)
+    _warn(after, read[1], made, known, read[0].objects.skipped)
     hosts: tuple[Host, ...] = ()
     if outside:
         hosts = outside_hosts((before, after))
@@ -116,10 +116,16 @@ def _outward(cluster: Cluster) -> set[object]:
 
 
 def _warn(
-    found: Input, made: Sequence[Problem], known: set[tuple[str, str, str]], skipped: Mapping[str, int] | None = None
+    cluster: Cluster,
+    found: Input,
+    made: Sequence[Problem],
+    known: set[tuple[str, str, str]],
+    skipped: Mapping[str, int] | None = None,
 ) -> set[tuple[str, str, str]]:
     """Print the warnings of a side but for known ones, and what it skipped unless the other side did; return all."""
-    every = found.problems_and(made)
+    from netlab.cluster.plain_policies import without_read
+
+    every = without_read(cluster, found.problems_and(made))
     inputs.warn(one for one in every if (one.object, one.path, one.message) not in known)
     if found.objects.skipped != skipped:
         inputs.print_skipped(found.objects.skipped)

@@ -27,6 +27,7 @@ class WholeInput(NamedTuple):
 def whole_input(found: Input) -> WholeInput:
     """Return an input with its cluster and all problems, by file and line."""
     from netlab.cluster import try_resolve
+    from netlab.cluster.plain_policies import without_read
     from netlab.policy import misplaced, warnings
 
     objects = found.objects
@@ -39,7 +40,8 @@ def whole_input(found: Input) -> WholeInput:
             from netlab.programs import ingress_rules
 
             more += ingress_rules.warnings(cluster)
-    return WholeInput(objects, cluster, whole, found.problems_and([*more, *_test_errors(objects)]))
+    every = without_read(cluster, found.problems_and([*more, *_test_errors(objects)]))
+    return WholeInput(objects, cluster, whole, every)
 
 
 def _test_errors(objects: Objects) -> Iterator[Problem]:

@@ -137,10 +137,16 @@ def _inside(cluster: Cluster, family: int) -> Iterator[Prefix]:
 
 
 def _blocks(cluster: Cluster) -> Iterator[Prefix]:
-    """Yield the ranges of all ipBlocks."""
+    """Yield the ranges of all ipBlocks, and those of Cilium's policies."""
     for policy in cluster.policies:
         for rule in (*policy.ingress, *policy.egress):
             for peer in rule.peers:
                 if peer.ip_block is not None:
                     yield peer.ip_block.cidr
                     yield from peer.ip_block.excepts
+    for read in cluster.cilium_policies:
+        for spec in read.specs:
+            for peer_of in (one for of in (*spec.ingress, *spec.egress) for one in of.peers):
+                if peer_of.block is not None:
+                    yield peer_of.block.cidr
+                    yield from peer_of.block.excepts

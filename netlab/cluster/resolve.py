@@ -12,6 +12,7 @@ from netlab.cluster.host_ports import check_host_ports, unpublished_warning, wit
 from netlab.cluster.moved_addresses import moved_address_warnings, moved_service_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
 from netlab.cluster.placement import empty_daemonset_warnings, made_up_label_warnings, place
+from netlab.cluster.plain_policies import by_profile, without_read
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.policies_in_force import isolated_namespaces
 from netlab.cluster.ranges import NETWORK_ANNOTATION, network_of, stated_addresses, with_defaults
@@ -65,8 +66,9 @@ def resolve_input(
       InputError: if reading or resolving found an error. It carries all problems of both.
     """
     cluster, problems = try_resolve(found.objects, keep, found.unknown, warn=True, services=services)
-    if found.wrong or any(problem.severity == "error" for problem in problems):
-        raise InputError(found.problems_and(problems))
+    every = without_read(cluster, found.problems_and(problems))
+    if any(problem.severity == "error" for problem in every):
+        raise InputError(every)
     return cluster, problems
 
 
@@ -141,6 +143,7 @@ def try_resolve(
 
         of_pods = [pod.meta.namespace for pod in system_pods]
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
+    unread, understood = by_profile(objects.unread, topology.policy, profile)
     isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
     of_tiers, not_read = cluster_policies_read(objects, topology.policy)
     cluster = Cluster(
@@ -174,8 +177,8 @@ def try_resolve(
         policy=topology.policy,
         cluster_policies=of_tiers,
         cluster_policies_not_read=not_read,
-        # Where nothing enforces policies, those that netlab does not read decide nothing either.
-        unread=objects.unread if topology.policy.enforcement == "all" else (),
+        unread=unread,
+        understood=understood,
         slices=objects.slices,
         endpoints=objects.endpoints,
         ingresses=ingresses,

@@ -14,6 +14,7 @@ from netlab.cluster.addresses import pod_addresses
 from netlab.cluster.cluster_policies_read import cluster_policies_read
 from netlab.cluster.nodes import NodeDraft, node_drafts, states_nodes
 from netlab.cluster.placement import place
+from netlab.cluster.plain_policies import by_profile
 from netlab.cluster.pods import PodDraft, pod_drafts
 from netlab.cluster.policies_in_force import isolated_namespaces
 from netlab.cluster.resolve import (
@@ -88,6 +89,7 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
             from netlab.cluster.services.system import namespaces_with
 
             spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, new.namespaces, of_system)
+    unread, understood = by_profile(new.unread, cluster.policy, cluster.profile)
     services, taken = allocated
     of_tiers, not_read = cluster_policies_read(new, cluster.policy)
     new_cluster = replace(
@@ -99,8 +101,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
         services=services,
         cluster_policies=of_tiers,
         cluster_policies_not_read=not_read,
-        # Where nothing enforces policies, those that netlab does not read decide nothing either.
-        unread=new.unread if cluster.policy.enforcement == "all" else (),
+        unread=unread,
+        understood=understood,
         slices=new.slices,
         endpoints=new.endpoints,
         ingresses=ingresses,

@@ -21,6 +21,7 @@ from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, H
 
 if TYPE_CHECKING:
     from netlab.cni.conflist import Conflist
+    from netlab.objects.cilium_policies import CiliumPolicy
     from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
@@ -191,6 +192,7 @@ class Cluster:
     - ``links``: links that delay, lose or limit packets.
     - ``profile``: the CNI whose behaviour the lab has; None: what the documentation of Kubernetes says.
     - ``cluster_policies``: the cluster-wide policies of all tiers, by name.
+    - ``understood``: the policies of Cilium that netlab understands, if the profile is one of Cilium.
     - ``cluster_policies_not_read``: those of kinds that the setting ``clusterPolicies`` leaves out; without effect.
     - ``isolated_namespaces``: those that an annotation isolates; empty unless ``spec.policy.isolation`` reads it.
     """
@@ -224,11 +226,17 @@ class Cluster:
     isolated_namespaces: frozenset[str] = frozenset()
     links: tuple[ImpairedLink, ...] = ()
     cluster_policies: tuple[ClusterPolicy, ...] = ()
+    understood: tuple[UnreadPolicy, ...] = ()
     cluster_policies_not_read: tuple[ClusterPolicy, ...] = ()
 
     def asked_pods(self, system: bool = False) -> tuple[Pod, ...]:
         """Return the pods that commands ask about by default; with ``system`` also those that netlab added."""
         return self.pods if system else self._pods_of_input
+
+    @cached_property
+    def cilium_policies(self) -> tuple[CiliumPolicy, ...]:
+        """The policies of Cilium that the cluster enforces."""
+        return tuple(one.cilium for one in self.understood if one.cilium is not None)
 
     @cached_property
     def _pods_of_input(self) -> tuple[Pod, ...]:

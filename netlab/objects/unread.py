@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from netlab.errors import Problem, printable
 from netlab.frozen import frozen
 from netlab.objects.kind import get
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction, Meta, Source
+
+if TYPE_CHECKING:
+    from netlab.objects.cilium_policies import CiliumPolicy
 
 RULE = "unread-policy"
 """The rule name of the warning about each unread policy."""
@@ -50,7 +54,8 @@ class UnreadPolicy:
     """One policy that netlab does not read.
 
     ``protocols``: the protocols of traffic that it may decide about; empty stands for all. ``outside``: it decides only
-    about traffic that leaves the cluster.
+    about traffic that leaves the cluster. ``cilium``: the policy as a value, if netlab understands all of it. It counts
+    in clusters with a profile of Cilium only (``cluster.plain_policies``).
     """
 
     kind: str
@@ -60,6 +65,7 @@ class UnreadPolicy:
     protocols: frozenset[str] = frozenset()
     outside: bool = False
     source: Source = field(default_factory=Source, compare=False)
+    cilium: CiliumPolicy | None = None
 
     @property
     def name(self) -> str:
@@ -89,8 +95,11 @@ def warning(policy: UnreadPolicy) -> Problem:
         f"netlab does not read {printable(policy.kind)}{of}; the verdict of a pair that such a policy could change is"
         f" unknown; to leave all policies of this kind out: {policy.option}"
     )
+    together = message
+    if policy.cilium is not None:
+        message += "; with a profile of Cilium (--as cilium) netlab evaluates this policy"
     if policy.kind == UNLISTED:
         lacks = "NetworkPolicies" if policy.meta.name == UNLISTED_NAME else printable(policy.meta.name)
         of = " of this namespace, so verdicts of its pods" if policy.meta.namespace else ", so verdicts"
-        message = f"the input lacks the {lacks}{of} are unknown; to judge without them: {policy.option}"
-    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, message)
+        message = together = f"the input lacks the {lacks}{of} are unknown; to judge without them: {policy.option}"
+    return Problem(source.file, source.line(), "", policy.name, message, "warning", RULE, together)

@@ -64,7 +64,12 @@ def unread_policy(document: Document) -> tuple[UnreadPolicy, list[Problem]]:
     policy = readers.WrittenPolicy(namespace, key.kind, document.data)
     reading = (known.read if known is not None else readers.unknown)(policy)
     meta = Meta(key.name, key.namespace if key.kind != unlisted.KIND else namespace)
-    found = UnreadPolicy(key.kind, group, meta, *reading, source=document.source)
+    cilium = None
+    if group == "cilium.io" and known is not None:
+        from netlab.objects.cilium_reader import plain_policy
+
+        cilium = plain_policy(key.kind, meta, document.data, document.source)
+    found = UnreadPolicy(key.kind, group, meta, *reading, source=document.source, cilium=cilium)
     return found, [warning(found)]
 
 

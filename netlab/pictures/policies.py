@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import Literal
 
+from netlab.cluster.plain_policies import as_unread
 from netlab.cluster.types import Cluster
 from netlab.errors import UsageError, printable
 from netlab.objects.types import DIRECTIONS
@@ -37,6 +38,7 @@ def policies_picture(cluster: Cluster, *, only: Collection[str] = ()) -> Picture
     Raises:
       UsageError: for a namespace without pods and policies.
     """
+    cluster = as_unread(cluster)
     found = policy_namespaces(cluster)
     if only:
         missing = sorted({*only} - {namespace.name for namespace in found})

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 from netlab.cluster.flows import FlowSelection
+from netlab.cluster.plain_policies import as_unread
 from netlab.cluster.types import Cluster, Pod
 from netlab.frozen import frozen, frozen_with_cache
 from netlab.policy.bitsets import set_of
@@ -133,7 +134,11 @@ class Exposures:
 
 
 def exposures(cluster: Cluster, asked: FlowSelection) -> Exposures:
-    """Return the exposure of all groups of pods in question, unprotected ones first."""
+    """Return the exposure of all groups of pods in question, unprotected ones first.
+
+    It reads NetworkPolicy alone, so what policies of Cilium could change is unknown.
+    """
+    cluster = as_unread(cluster)
     found = groups(cluster, asked)
     reached = _Reached(found)
     exposed: list[Exposure] = []

@@ -12,6 +12,7 @@ from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Direction, Meta, Protocol
 from netlab.ruleset.rule_settings import peers_meant, ports_meant
+from netlab.ruleset.tiers import TierRule
 
 DEFAULTS = TopologyPolicy()
 
@@ -163,8 +164,9 @@ class PeerIndex:
         return PolicyPeers(rules("ingress"), rules("egress"))
 
     def _whole(self, rule: Rule) -> RulePeers:
-        """Return a rule of a tier: no setting changes what its peers and ports mean."""
-        return RulePeers(tuple(self._add(peer, "", self._changes(peer)) for peer in rule.peers), rule.ports)
+        """Return a rule of a tier: no setting changes what its peers and ports mean, unless the rule says so."""
+        as_set = isinstance(rule, TierRule) and not rule.whole
+        return RulePeers(tuple(self._add(p, "", not as_set and self._changes(p)) for p in rule.peers), rule.ports)
 
     def _changes(self, peer: Peer) -> bool:
         """Say whether the settings change what a peer with these fields means in a NetworkPolicy."""

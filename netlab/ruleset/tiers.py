@@ -30,6 +30,8 @@ ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
 class TierRule:
     """A rule: the action for connections with some peers on some ports. Without ports it means every port and protocol.
 
+    ``whole``: an ipBlock means every address in it; else it means what the settings of ``spec.policy`` say.
+
     Raises:
       ValueError: if there are no peers.
     """
@@ -37,6 +39,7 @@ class TierRule:
     action: Action
     peers: tuple[Peer, ...]
     ports: tuple[PolicyPort, ...] = ()
+    whole: bool = True
 
     def __post_init__(self) -> None:
         if not self.peers:
@@ -93,8 +96,26 @@ def _policies_of(tier: ClusterTier) -> Callable[[Cluster], Sequence[TierPolicy]]
     return policies
 
 
+def _cilium(cluster: Cluster) -> Sequence[TierPolicy]:
+    if not cluster.understood:
+        return ()
+    from netlab.ruleset.cilium_policies import with_rules
+
+    return with_rules(cluster)
+
+
+def _cilium_default(cluster: Cluster) -> Sequence[TierPolicy]:
+    if not cluster.understood:
+        return ()
+    from netlab.ruleset.cilium_policies import isolating
+
+    return isolating(cluster)
+
+
 TIERS: tuple[Tier, ...] = (
     Tier("Admin", True, _policies_of("Admin")),
+    Tier("Cilium", True, _cilium),
+    Tier("Cilium default", False, _cilium_default),
     Tier("Baseline", False, _policies_of("Baseline")),
 )
 """All tiers beside NetworkPolicy, in the order in which they decide."""

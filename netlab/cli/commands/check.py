@@ -67,6 +67,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         *_ingresses(cluster),
         quantity(len(cluster.policies), "NetworkPolicy", "NetworkPolicies"),
         *_cluster_policies(cluster),
+        *([quantity(len(cluster.understood), "policy of Cilium", "policies of Cilium")] if cluster.understood else []),
         *([quantity(len(objects.scenarios), "scenario")] if objects.scenarios else []),
         *([quantity(rules, "invariant rule")] if rules else []),
     ]

@@ -58,7 +58,7 @@ def explain_command(
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
     flows = flow_arguments.one_pair(cluster, source, destination, namespace, family=family)
     services = [one for one in cluster.services if not one.system]
-    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, services)
+    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, cluster.understood, services)
     sources = [one.source for many in objects for one in many]
     found = (explain(cluster, flow) for flow in flows)
     rendering.render(Explanations(found, {source.file for source in sources}))
@@ -87,6 +87,6 @@ def _explain_url(
     source = find(cluster, client, namespace)
     families = flow_arguments.families_of(cluster, family)
     asked = [one for one in families if address_of(source, one) is not None] or families[:1]
-    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, cluster.ingresses)
+    objects = (cluster.asked_pods(), cluster.policies, cluster.unread, cluster.understood, cluster.ingresses)
     sources = {one.source.file for many in objects for one in many}
     rendering.render(Explanations((explain_url(cluster, source, url, one) for one in asked), sources))

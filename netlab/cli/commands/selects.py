@@ -40,6 +40,7 @@ def selects_command(
     baselineadminnetworkpolicy/default.
     """
     cluster = inputs.read_cluster(files, strict, lab, ignore, system=system)
+    from netlab.cluster.plain_policies import as_unread
     from netlab.policy.selections import find_selections
 
-    rendering.render(SelectionReport(cluster.name, find_selections(cluster, name, namespace)), output)
+    rendering.render(SelectionReport(cluster.name, find_selections(as_unread(cluster), name, namespace)), output)

@@ -7,6 +7,7 @@ A new tier is a file here with a ``tier.Tier``, and a line in ``TIERS``. No othe
 from __future__ import annotations
 
 from netlab.cluster.types import Cluster, Pod
+from netlab.policy.tiers.cilium import CiliumDefaultTier, CiliumTier
 from netlab.policy.tiers.cluster_policy import ClusterPolicyTier
 from netlab.policy.tiers.default_allow import DefaultTier
 from netlab.policy.tiers.networkpolicy import NetworkPolicyTier
@@ -14,7 +15,14 @@ from netlab.policy.tiers.tier import Tier
 
 NETWORK_POLICY = NetworkPolicyTier()
 
-TIERS: tuple[Tier, ...] = (ClusterPolicyTier("Admin"), NETWORK_POLICY, ClusterPolicyTier("Baseline"), DefaultTier())
+TIERS: tuple[Tier, ...] = (
+    ClusterPolicyTier("Admin"),
+    CiliumTier(),
+    NETWORK_POLICY,
+    CiliumDefaultTier(),
+    ClusterPolicyTier("Baseline"),
+    DefaultTier(),
+)
 """All tiers, in the order in which they decide; the last one never passes."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.node_sources import source_address
+from netlab.cluster.node_sources import address_to_network, chosen_network, source_address
 from netlab.cluster.types import Endpoint, Pod, address_of
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
@@ -36,11 +36,20 @@ class ByExample:
             ruling = self._judge(direction, subject, self._sets.kinds[other], asked)
             if ruling is None or ruling.action == "pass":
                 continue
-            denied = f"{direction} of {here}: {ruling.denial(f'{there} on {service_text(*asked[1:])}')}"
+            comes_as = self._comes_as(subject, self._sets.kinds[other], asked[0]) if direction == "ingress" else ""
+            denied = f"{direction} of {here}: {ruling.denial(f'{there}{comes_as} on {service_text(*asked[1:])}')}"
             key = (ruling, ruling.allowed_by if ruling.action == "allow" else denied)
             alike[key] = alike.get(key, 0) | 1 << other
         for (ruling, text), kinds in alike.items():
             yield TierReason(ruling.action, text, kinds)
+
+    def _comes_as(self, subject: Pod, others: Sequence[Endpoint], family: int) -> str:
+        """Return the address that a source comes as, as text; "" for its own one.
+
+        What the own node sends is not judged, so it does not matter which node the subject is on.
+        """
+        address = address_to_network(self._sets.cluster, others[0], chosen_network(subject), family)
+        return "" if address is None or address in others[0].addresses else f", which comes as {address},"
 
     def _by_action(self, direction: Direction, pairs: Iterator[tuple[int, int]], asked: AskedPort) -> KindsByAction:
         found = {"allow": 0, "deny": 0, "pass": 0}

@@ -12,6 +12,7 @@ from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some
+from netlab.policy.tiers.cilium import CiliumDefaultTier, isolated_spaces
 from netlab.policy.tiers.cluster_policy import denies_all_pods, denying_all
 from netlab.policy.tiers.networkpolicy import isolating
 
@@ -38,6 +39,7 @@ def _find(given: Given) -> Iterator[Found]:
             for direction in given.directions:
                 if any(denies_all_pods(rule) for rule in one.rules(direction)):
                     closed |= {(name, direction) for name in spaces}
+    closed |= isolated_spaces(given.cluster)
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():
         pods = [pod for pod in own if pod.selectable]
@@ -58,7 +60,11 @@ def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:
         names = [
             pod.ref
             for pod in pods
-            if not (isolating(given.cluster, pod, direction) or denying_all(given.cluster, pod, direction))
+            if not (
+                isolating(given.cluster, pod, direction)
+                or denying_all(given.cluster, pod, direction)
+                or CiliumDefaultTier().selecting(given.cluster, direction, pod)
+            )
         ]
         if names:
             free.setdefault(some(names), []).append(direction)

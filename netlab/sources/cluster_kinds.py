@@ -52,7 +52,7 @@ def served(kinds: Collection[Resource]) -> dict[str, Resource]:
     """Return what a server has of the kinds that netlab reads, by kind: the newest version that netlab reads."""
     found = {}
     for kind in read_kinds():
-        versions = (kind.api_version, *sorted(kind.retired, reverse=True))
+        versions = (kind.api_version, *kind.served, *sorted(kind.retired, reverse=True))
         of = {one.version: one for one in kinds if one.kind == kind.name and one.version in versions}
         best = next((of[version] for version in versions if version in of), None)
         if best is not None:

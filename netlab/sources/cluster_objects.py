@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from netlab.errors import HostError, Problem
+from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.decoders import object_of
 from netlab.objects.kind import get
 from netlab.objects.kinds.secret import TYPE
+from netlab.objects.policies import NetworkPolicy
 from netlab.objects.tls_secrets import named_secrets
 from netlab.objects.types import Document, Source
 from netlab.objects.unlisted import unlisted
@@ -52,11 +54,13 @@ class Reading:
         self._namespaces = list(dict.fromkeys([*self._namespaces, *filter(None, (_place(pod)[0] for pod in pods))]))
         for kind in found:
             known = get(kind)
-            if kind not in (_NAMESPACE, _POD, _POLICY, SECRET) and known is not None and known.template is None:
+            if known is None or known.template is not None or kind in (_NAMESPACE, _POD, SECRET):
+                continue
+            if known.type in (NetworkPolicy, ClusterPolicy):
+                self._read_policies(found[kind])
+            else:
                 self._add(found, kind)
         self._read_owners(found, pods)
-        if _POLICY in found:
-            self._read_policies(found[_POLICY])
         others = policies(kinds)
         # The server of another API may be down.
         self._tolerated = {one.kind for one in others}

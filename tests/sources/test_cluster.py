@@ -96,6 +96,9 @@ def test_only_what_netlab_reads_is_asked_for(server: ApiServer) -> None:
         "/apis/networking.k8s.io/v1/ingressclasses",
         "/apis/networking.k8s.io/v1/ingresses",
         "/apis/networking.k8s.io/v1/networkpolicies",
+        "/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies",
+        "/apis/policy.networking.k8s.io/v1alpha1/baselineadminnetworkpolicies",
+        "/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies",
     ] == sorted(server.paths())
     assert "Bearer secret-token" == server.headers["Authorization"]
 
@@ -260,6 +263,15 @@ def test_secrets_that_may_not_be_read_are_named(server: ApiServer, netlab: Call)
 
     done = netlab("check", "-f", "cluster:")
     assert "Secrets of Ingresses may not be read: a/one, a/two: a lab has no certificate for them" in done.stderr
+
+
+def test_cluster_wide_policies_that_may_not_be_listed_make_verdicts_unknown(server: ApiServer, netlab: Call) -> None:
+    """One of the tier Admin could allow or deny any pair."""
+    server.forbidden.add("/apis/policy.networking.k8s.io/v1beta1/clusternetworkpolicies")
+    done = netlab("reach", "-f", "cluster:", "-o", "json")
+
+    assert {"unknown"} == set(rows(done).values())
+    assert "the input lacks the clusternetworkpolicies.policy.networking.k8s.io" in done.stderr
 
 
 @pytest.mark.parametrize("how", ["forbidden", "down"])

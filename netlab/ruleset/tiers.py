@@ -30,6 +30,8 @@ ACTION_NUMBERS: dict[Action, int] = {"allow": 1, "deny": 2, "pass": 3}
 class TierRule:
     """A rule: the action for connections with some peers on some ports. Without ports it means every port and protocol.
 
+    ``name`` says in comments which rule of its policy it is.
+
     Raises:
       ValueError: if there are no peers.
     """
@@ -37,6 +39,7 @@ class TierRule:
     action: Action
     peers: tuple[Peer, ...]
     ports: tuple[PolicyPort, ...] = ()
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.peers:

@@ -17,6 +17,7 @@ MARKS = get_args(Mark)
 FAMILIES = ("IPv4", "IPv6")
 CLUSTER_POLICY_KINDS = ("cnp", "anp", "banp")
 CLUSTER_POLICY_FIELDS = ("nodes", "domainNames", "namedPorts", "networks")
+CLUSTER_POLICY_VERSIONS = ("v1alpha1", "v1alpha2", "v1beta1")
 
 
 class ChoiceShape(Shape, strict=True):
@@ -62,6 +63,9 @@ class ClusterPoliciesShape(Shape, strict=True):
         values=CLUSTER_POLICY_KINDS,
     )
     ignores = Texts("ignores", "The fields of rules that it does not read.", values=CLUSTER_POLICY_FIELDS)
+    versions = Texts(
+        "versions", "The versions of the API that it reads; by default all.", values=CLUSTER_POLICY_VERSIONS
+    )
     mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
     source = Text("source", "The document, file or issue that says so.", required=True)
     about = Text("about", "Which versions, and what is special, in one sentence.")

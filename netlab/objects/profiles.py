@@ -46,16 +46,22 @@ class Quirk:
 
 @frozen
 class ClusterPolicies:
-    """Which cluster-wide policies a CNI reads: the kinds by short name, and the fields of rules that it ignores."""
+    """Which cluster-wide policies a CNI reads: the kinds by short name, and the fields of rules that it ignores.
+
+    ``versions`` of the API are those that it reads; none stands for all.
+    """
 
     kinds: tuple[str, ...]
     ignores: tuple[str, ...]
     mark: Mark
     source: str
     about: str = ""
+    versions: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         read = ", ".join(self.kinds) or "no kind"
+        if self.versions:
+            read += f" in {', '.join(self.versions)}"
         return read + (f", without {', '.join(self.ignores)}" if self.ignores else "")
 
 

@@ -46,6 +46,12 @@ def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
         message = f"{name} does not read {policy.kind}, and netlab judges by it all the same {said}"
         yield warning(policy, "", message, "profile-ignores-kind")
         return
+    if read.versions and policy.version and policy.version not in read.versions:
+        message = (
+            f"{name} reads {', '.join(read.versions)} and not {policy.version}: it sees this object only where the API"
+            f" server serves both versions; netlab judges by it {said}"
+        )
+        yield warning(policy, "", message, "profile-ignores-kind")
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
             for field in read.ignores:

@@ -70,6 +70,7 @@ def _cluster_policies(spec: Fields) -> ClusterPolicies | None:
         tuple(_known(fields, ClusterPoliciesShape.ignores)),
         *_said(fields, ClusterPoliciesShape),
         ClusterPoliciesShape.about.read(fields),
+        tuple(_known(fields, ClusterPoliciesShape.versions)),
     )
 
 

@@ -89,7 +89,7 @@ class ClusterPolicy:
     """A cluster-wide policy of any version.
 
     ``kind`` is the kind that was written. Of the rules of a direction, the first that matches decides.
-    ``priority``: lower numbers decide first within a tier; 0 for a BaselineAdminNetworkPolicy. ``version`` is that of the
+    ``priority``: lower numbers decide first within a tier; 0 for a BaselineAdminNetworkPolicy. ``version`` is of the
     API, as ``v1beta1``; policies that differ in it alone are equal.
     """
 

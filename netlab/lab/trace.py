@@ -22,6 +22,7 @@ from netlab.kernel.machine import Event, Machine, Match, Monitor
 from netlab.objects.types import Address
 from netlab.policy.decision import Decision
 from netlab.policy.evaluate import evaluate
+from netlab.policy.explain import Section, by_tier
 from netlab.probe import Measurement, measure
 from netlab.ruleset import Ruleset
 from netlab.ruleset.lookup import Found, find
@@ -39,6 +40,10 @@ _ACTION = re.compile(
     rf"|(?:{_REGISTER.replace('name', 'found')} )?(?P<fields>{_PART}(?: \. {_PART})*) (?:map )?@(?P<set>\w+)"
     rf"|{_REGISTER.replace('name', 'to')} (?P<value>\S+)"
 )
+# The chains of tiers, and the verdicts of their rules that end them where no element decides (``ruleset.tier_chains``).
+_TIERS = re.compile(r"(?:in|eg|own_node)_tiers(?:_again)?")
+_UNDECIDED = re.compile(r"return|goto (?:in|eg)_allowed(?:_again)?")
+_NO_TIER = "no cluster-wide policy decides"
 _COUNTED = re.compile(r"counter packets \d+ bytes \d+")
 _NAMES = {"iif": "iifname", "oif": "oifname"}
 _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
@@ -48,9 +53,10 @@ _PROTOCOL = re.compile(r"\b(tcp|udp|sctp|icmp|icmpv6|ipv6-icmp)\b")
 class TraceStep:
     """A rule that matched on a node, or the end of a base chain (``rule`` is "policy" then).
 
-    ``chain`` is nft's family, table and chain. ``set``, ``key`` and ``comment`` are of the element that a lookup found;
-    on a denial, of the element that decided: the class, or the action of a tier. ``endpoint`` is the address and port
-    of the Service's endpoint that the packet is for, "" if there is none, or if no node translated the packet.
+    ``chain`` is nft's family, table and chain; ``set``, ``key`` and ``comment`` are of the element that a lookup found,
+    and on a denial of the element that denied it, or of the class for which no element allowed it. A rule that matched
+    because no cluster-wide policy decides has a comment alone. ``endpoint`` is the address and port of the Service's
+    endpoint that the packet is for, "" if there is none, or if no node translated the packet.
     """
 
     node: str
@@ -67,12 +73,14 @@ class TraceStep:
 class Trace:
     """The measurement of a packet, the rules that it met, and the evaluator's decision.
 
-    ``agree`` is whether both verdicts are equal, None where the evaluator's is unknown.
+    ``agree`` is whether both verdicts are equal, None where the evaluator's is unknown. ``tiers`` is what each tier of
+    policies says on each side; it is empty if only NetworkPolicies exist.
     """
 
     measurement: Measurement
     steps: tuple[TraceStep, ...]
     decision: Decision
+    tiers: tuple[Section, ...] = ()
 
     @property
     def agree(self) -> bool | None:
@@ -103,7 +111,8 @@ def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine
         endpoints = _endpoints(cluster, flow)
         for node, monitor in monitors.items():
             steps += read(node, rulesets[node], monitor.events(), endpoints)
-    return Trace(measurement, tuple(steps), evaluate(cluster, flow))
+    decision = evaluate(cluster, flow)
+    return Trace(measurement, tuple(steps), decision, by_tier(cluster, decision))
 
 
 def _with_destination(cluster: Cluster, flow: Flow) -> Flow:
@@ -197,6 +206,8 @@ def read(
             continue
         _look_up(packet, ruleset, event.text)
         entry = packet.isolated if event.chain.startswith("deny_") else packet.found
+        if not entry[0] and _TIERS.fullmatch(event.chain) and _UNDECIDED.fullmatch(event.verdict):
+            entry = ("", "", _NO_TIER)
         chain = f"{event.family} {event.table} {event.chain}"
         rule = _COUNTED.sub("counter", event.text)
         endpoint = _endpoint(packet, endpoints) or by_source_port.get(packet.fields.get("th sport", ""), "")
@@ -267,7 +278,7 @@ def _value(packet: _Packet, name: str) -> str:
     """Return the packet's field that an expression ends with: ``ct mark 0x0 ct mark set ip saddr`` is its saddr."""
     name, _, mask = name.strip().partition(" & ")
     if mask:
-        return _masked(packet.fields.get(name, ""), mask)
+        return _masked(_value(packet, name), mask)
     for known in sorted(packet.fields, key=len, reverse=True):
         if name.endswith(known):
             return packet.fields[known]

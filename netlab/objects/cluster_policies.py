@@ -89,7 +89,8 @@ class ClusterPolicy:
     """A cluster-wide policy of any version.
 
     ``kind`` is the kind that was written. Of the rules of a direction, the first that matches decides.
-    ``priority``: lower numbers decide first within a tier; 0 for a BaselineAdminNetworkPolicy.
+    ``priority``: lower numbers decide first within a tier; 0 for a BaselineAdminNetworkPolicy. ``version`` is of the
+    API, as ``v1beta1``; policies that differ in it alone are equal.
     """
 
     meta: Meta
@@ -100,6 +101,7 @@ class ClusterPolicy:
     ingress: tuple[ClusterRule, ...] = ()
     egress: tuple[ClusterRule, ...] = ()
     source: Source = field(default_factory=Source, compare=False)
+    version: str = field(default="", compare=False)
 
     def rules(self, direction: Direction) -> tuple[ClusterRule, ...]:
         """Return the rules of a direction, in their order."""

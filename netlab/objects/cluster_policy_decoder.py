@@ -117,6 +117,7 @@ class Decoder:
             self._rules(spec, fields.ingress),
             self._rules(spec, fields.egress),
             self._document.source,
+            str(self._document.data.get("apiVersion", "")).rpartition("/")[2],
         )
         self.variant.check(self, self.root, meta.name)
         wrong = {problem.path for problem in self.report.problems}

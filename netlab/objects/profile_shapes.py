@@ -16,6 +16,7 @@ from netlab.objects.topology_shapes import PolicyShape, WiringShape
 MARKS = get_args(Mark)
 FAMILIES = ("IPv4", "IPv6")
 CLUSTER_POLICY_FIELDS = ("nodes", "domainNames", "namedPorts", "networks")
+CLUSTER_POLICY_VERSIONS = ("v1alpha1", "v1alpha2", "v1beta1")
 
 
 class ChoiceShape(Shape, strict=True):
@@ -56,6 +57,9 @@ class ClusterPolicyFieldsShape(Shape, strict=True):
     """Which fields of cluster-wide policies a CNI does not read."""
 
     ignores = Texts("ignores", "The fields of rules.", values=CLUSTER_POLICY_FIELDS)
+    versions = Texts(
+        "versions", "The versions of the API that it reads; by default all.", values=CLUSTER_POLICY_VERSIONS
+    )
     mark = OneOf("mark", "Where the fact is from.", values=MARKS, required=True)
     source = Text("source", "The document, file or issue that says so.", required=True)
     about = Text("about", "What it does with such a rule, in one sentence.")

@@ -46,12 +46,16 @@ class Quirk:
 
 @frozen
 class ClusterPolicyFields:
-    """The fields of cluster-wide policies that a CNI does not read."""
+    """The fields of cluster-wide policies that a CNI does not read.
+
+    ``versions`` of the API are those that it reads; none stands for all.
+    """
 
     ignores: tuple[str, ...]
     mark: Mark
     source: str
     about: str = ""
+    versions: tuple[str, ...] = ()
 
 
 @frozen

@@ -15,10 +15,20 @@ from netlab.cluster.types import Cluster
 from netlab.errors import UsageError, printable
 from netlab.objects.types import DIRECTIONS
 from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.cluster_policies import cluster_rule_lines, in_their_order, subject_line, tier_line
 from netlab.pictures.merged import bounded, name_range, one_line
 from netlab.pictures.model import Arrow, Box, Frame, Isolation, Picture
-from netlab.pictures.policy_spaces import EVERY, NOT_READ, PolicyNamespace, SelectedPods, policy_namespaces
+from netlab.pictures.policy_spaces import (
+    EVERY,
+    MOST_RULES,
+    NOT_READ,
+    PolicyNamespace,
+    SelectedPods,
+    policy_namespaces,
+    wrapped,
+)
 from netlab.policy.problems import some
+from netlab.policy.tiers.cluster_policy import is_everything, is_subject
 from netlab.policy.unread import selecting
 from netlab.quantity import quantity
 
@@ -68,9 +78,7 @@ def _alike(found: Sequence[PolicyNamespace], keys: Sequence[Hashable]) -> list[l
 
 def _size(namespace: PolicyNamespace) -> int:
     """Return the number of boxes of a namespace."""
-    return (
-        len(namespace.pods) + len(namespace.policies) + any(EVERY in policy.selected for policy in namespace.policies)
-    )
+    return len(namespace.pods) + len(namespace.policies) + namespace.has_every
 
 
 def _drawn(
@@ -95,6 +103,14 @@ def _drawn(
                 Arrow(box.ident, _pods_ident(first, at), verdict=verdict, place=box.place) for at in policy.selected
             ]
         boxes += [box for box in pods if box.isolation != "none"]
+    wide = _cluster_policy_boxes(cluster, [namespace for of in frames for namespace in of])
+    boxes += wide.values()
+    arrows += [
+        Arrow(box.ident, _pods_ident(of[0], at), place=box.place)
+        for number, box in wide.items()
+        for of in frames
+        for at in of[0].wide[number]
+    ]
     for one in cluster.unread:
         if not one.meta.namespace:
             boxes.append(_wide_box(cluster, one))
@@ -107,7 +123,7 @@ def _pods_ident(namespace: PolicyNamespace, number: int) -> str:
 
 def _pod_boxes(of: Sequence[PolicyNamespace], frame: str) -> Iterator[Box]:
     first = of[0]
-    if any(EVERY in policy.selected for policy in first.policies):
+    if first.has_every:
         count = first.count * len(of)
         yield Box(
             _pods_ident(first, EVERY), "pods", ("every pod", f"{count:,} pods"), frame, count, _common(first.pods)
@@ -150,6 +166,33 @@ def _wide_box(cluster: Cluster, policy: UnreadPolicy) -> Box:
     return Box(f"policy/{policy.name}", "policy", tuple(map(one_line, lines)), note=(policy.option,), place=at)
 
 
+def _cluster_policy_boxes(cluster: Cluster, drawn: Sequence[PolicyNamespace]) -> dict[int, Box]:
+    """Return the boxes of cluster-wide policies by their number, the first to decide first.
+
+    Of those that select some namespaces, only the ones that select a drawn pod have a box, and those that select none.
+    """
+    found: dict[int, Box] = {}
+    for number, policy in enumerate(in_their_order(cluster)):
+        here = any(namespace.wide[number] for namespace in drawn)
+        every = is_everything(policy.subject)
+        pods = [pod for pod in cluster.asked_pods() if not here and is_subject(cluster, policy, pod)]
+        if pods and not every:
+            continue
+        subject = subject_line(policy) if here or pods else f"{subject_line(policy)}: no pod"
+        rules = [*cluster_rule_lines(policy)]
+        if len(rules) > MOST_RULES:
+            rules = [*rules[: MOST_RULES - 1], f"and {len(rules) - MOST_RULES + 1} more rules"]
+        lines = (policy.meta.name, policy.kind, tier_line(policy), *wrapped([subject, *rules]))
+        found[number] = Box(
+            f"policy/{policy.ref}",
+            "policy",
+            tuple(map(one_line, lines)),
+            note=bounded([*cluster_rule_lines(policy, places=True)]),
+            place=printable(policy.source.place()),
+        )
+    return found
+
+
 def _common(groups: Sequence[SelectedPods]) -> Isolation:
     """Return the isolation that all groups of pods have, "" if they differ."""
     found = {one.isolation for one in groups}
@@ -181,6 +224,7 @@ def _by_namespace(cluster: Cluster, title: str, found: Sequence[PolicyNamespace]
                 note=bounded(note),
             )
         )
+    boxes += _cluster_policy_boxes(cluster, found).values()
     boxes += [_wide_box(cluster, one) for one in cluster.unread if not one.meta.namespace]
     below = [*_below(cluster, found), "a box stands for a namespace; --only NAMESPACE draws its policies"]
     if len(alike) > MOST_NAMESPACES:
@@ -214,6 +258,11 @@ def _below(cluster: Cluster, found: Sequence[PolicyNamespace]) -> Iterator[str]:
         for namespace in found
         for policy in namespace.policies
         if not policy.selected and not policy.unread
+    ]
+    useless += [
+        policy.ref
+        for policy in in_their_order(cluster)
+        if not any(is_subject(cluster, policy, pod) for pod in cluster.asked_pods())
     ]
     if useless:
         yield f"policies that select nothing: {some(useless)}"

@@ -12,6 +12,7 @@ from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import UnreadPolicy
+from netlab.pictures.cluster_policies import in_their_order
 from netlab.pictures.isolation import isolation_of, not_enforced
 from netlab.pictures.merged import part_lines
 from netlab.pictures.model import Isolation
@@ -19,12 +20,13 @@ from netlab.pictures.policy_lines import rule_lines, selects_line
 from netlab.pictures.texts import MOST, workload_name
 from netlab.policy.matched_pods import pods_by_namespace, pods_selected
 from netlab.policy.reasons import where
+from netlab.policy.tiers.cluster_policy import is_everything, is_subject
 from netlab.policy.unread import selecting
 
 EVERY = -1
 """In place of the number of a group of pods: every pod of the namespace that a policy can select."""
 NOT_READ = "u: not read by netlab"
-_MOST_RULES, _MOST_WRAPPED = 6, 4
+MOST_RULES, _MOST_WRAPPED = 6, 4
 
 
 @frozen
@@ -55,7 +57,11 @@ class PolicyText:
 
 @frozen
 class PolicyNamespace:
-    """A namespace: its pods and policies. ``notes`` and ``places`` have a line for each policy, in the same order."""
+    """A namespace: its pods and policies. ``notes`` and ``places`` have a line for each policy, in the same order.
+
+    ``wide`` has, for each cluster-wide policy, the numbers of the groups of pods that it selects, or EVERY; it is empty
+    for a policy that selects every pod of every namespace.
+    """
 
     name: str
     pods: tuple[SelectedPods, ...]
@@ -63,11 +69,17 @@ class PolicyNamespace:
     notes: tuple[tuple[str, ...], ...] = ()
     places: tuple[str, ...] = ()
     pod_places: tuple[str, ...] = ()
+    wide: tuple[tuple[int, ...], ...] = ()
 
     @property
     def shape(self) -> Hashable:
         """What namespaces alike have in common."""
-        return self.pods, self.policies
+        return self.pods, self.policies, self.wide
+
+    @property
+    def has_every(self) -> bool:
+        """Whether a policy selects every pod that a policy can select."""
+        return any(EVERY in of for of in (*(policy.selected for policy in self.policies), *self.wide))
 
     @property
     def open(self) -> Mapping[Direction, int]:
@@ -120,25 +132,27 @@ def _namespace(
     without: Sequence[tuple[NetworkPolicy, str]],
 ) -> PolicyNamespace:
     selected = [frozenset(pod.ref for pod in pods_selected(cluster, policy)) for policy in policies]
-    groups: dict[tuple[tuple[int, ...], tuple[str, ...], str, str], list[Pod]] = defaultdict(list)
+    wide = in_their_order(cluster)
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...], tuple[str, ...], str, str], list[Pod]] = defaultdict(list)
     for pod in pods:
         by = tuple(number for number, refs in enumerate(selected) if pod.ref in refs)
         maybe = tuple(dict.fromkeys(one.policy.name for one in selecting(cluster, pod)))
-        groups[by, maybe, not_enforced(cluster, pod, "ingress"), pod.attachment].append(pod)
+        by_wide = tuple(number for number, one in enumerate(wide) if is_subject(cluster, one, pod))
+        groups[by, by_wide, maybe, not_enforced(cluster, pod, "ingress"), pod.attachment].append(pod)
     found = []
-    for (by, maybe, why, _), members in groups.items():
+    for (by, by_wide, maybe, why, _), members in groups.items():
         isolation = isolation_of(cluster, members[0])
         kinds = dict.fromkeys(one.policy.kind for one in selecting(cluster, members[0]))
         lines = (*_pod_lines(members), *filter(None, [why]), *(f"u: {kind}" for kind in kinds))
-        found.append((SelectedPods(lines, len(members), isolation), by, maybe, members))
+        found.append((SelectedPods(lines, len(members), isolation), by, maybe, members, by_wide))
     found.sort(key=lambda one: (one[0].isolation != "none", one[0].isolation == "both"))
-    selectable = [number for number, (_, _, _, members) in enumerate(found) if members[0].selectable]
+    selectable = [number for number, (_, _, _, members, _) in enumerate(found) if members[0].selectable]
     shown: list[tuple[PolicyText, tuple[str, ...], str]] = []
     for number, policy in enumerate(policies):
-        of = _or_every([at for at, (_, by, _, _) in enumerate(found) if number in by], selectable)
+        of = _or_every([at for at, (_, by, _, _, _) in enumerate(found) if number in by], selectable)
         shown.append((_policy(cluster, policy, of), tuple(_notes(cluster, policy)), policy.source.place()))
     for one in unread:
-        of = _or_every([at for at, (_, _, maybe, _) in enumerate(found) if one.name in maybe], selectable)
+        of = _or_every([at for at, (_, _, maybe, _, _) in enumerate(found) if one.name in maybe], selectable)
         note = f"verdicts of pairs that it could change are unknown; {one.option} leaves it out"
         lines = (one.kind, NOT_READ)
         shown.append((PolicyText(one.meta.name, lines, of, unread=True), (note,), one.source.place()))
@@ -146,7 +160,7 @@ def _namespace(
         lines = (selects_line(policy), f"no effect: {setting}")
         shown.append((PolicyText(policy.meta.name, lines, (), refused=True), (), policy.source.place()))
     shown.sort(key=lambda one: (not one[0].unread, one[0].selected))
-    pod_places = tuple(members[0].source.place() for _, _, _, members in found)
+    pod_places = tuple(members[0].source.place() for _, _, _, members, _ in found)
     return PolicyNamespace(
         name,
         tuple(pods for pods, *_ in found),
@@ -154,6 +168,12 @@ def _namespace(
         tuple(note for _, note, _ in shown),
         tuple(at for _, _, at in shown),
         pod_places,
+        tuple(
+            ()
+            if is_everything(one.subject)
+            else _or_every([at for at, of in enumerate(found) if n in of[4]], selectable)
+            for n, one in enumerate(wide)
+        ),
     )
 
 
@@ -164,13 +184,13 @@ def _or_every(numbers: list[int], selectable: list[int]) -> tuple[int, ...]:
 
 def _policy(cluster: Cluster, policy: NetworkPolicy, selected: tuple[int, ...]) -> PolicyText:
     rules = [text for text, _ in rule_lines(cluster, policy)]
-    if len(rules) > _MOST_RULES:
-        rules = [*rules[: _MOST_RULES - 1], f"and {len(rules) - _MOST_RULES + 1} more rules"]
+    if len(rules) > MOST_RULES:
+        rules = [*rules[: MOST_RULES - 1], f"and {len(rules) - MOST_RULES + 1} more rules"]
     selects = selects_line(policy) if selected else f"{selects_line(policy)}: no pod"
-    return PolicyText(policy.meta.name, tuple(_wrapped([selects, *rules])), selected)
+    return PolicyText(policy.meta.name, tuple(wrapped([selects, *rules])), selected)
 
 
-def _wrapped(lines: Sequence[str]) -> Iterator[str]:
+def wrapped(lines: Sequence[str]) -> Iterator[str]:
     """Yield lines that a box shows whole."""
     for line in lines:
         yield from wrap(line, MOST, subsequent_indent=" ", break_on_hyphens=False)[:_MOST_WRAPPED]

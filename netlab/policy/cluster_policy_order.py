@@ -1,12 +1,13 @@
 """Warnings about the order of cluster-wide policies: rules that are never reached, equal priorities that matter.
 
-A rule is never reached if one earlier rule matches all that it matches, whatever pods there will be. Several earlier
-rules that do so together are not found.
+A rule is never reached if earlier rules match all that it matches, whatever pods there will be: one rule, or several
+that each take whole peers on whole ports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
@@ -21,6 +22,10 @@ from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import Tier
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")
+
+
+# The most peers and ports of a rule that are looked for one by one, and the most rules that a warning names.
+_MOST_PARTS, _MOST_NAMED = 30, 4
 
 
 def order_warnings(cluster: Cluster, tier: Tier) -> Iterator[Problem]:
@@ -48,8 +53,30 @@ def _never_reached(cluster: Cluster, policies: Sequence[ClusterPolicy]) -> Itera
                     what = _earlier(policy, earlier)
                     message = f"is never reached: {what} matches all that it matches; remove it, or move it up"
                     yield warning(policy, rule.path, message, "never-reached")
+                elif together := _together(covers, [*before, *own], one):
+                    what = " and ".join(_earlier(policy, other) for other in together)
+                    message = f"is never reached: {what} together match all that it matches; remove it, or move it up"
+                    yield warning(policy, rule.path, message, "never-reached")
                 own.append(one)
             before += own
+
+
+def _together(covers: _Covers, earlier: Sequence[NumberedRule], later: NumberedRule) -> list[NumberedRule]:
+    """Return earlier rules that take each peer of a rule on each of its ports; none if one is left, or for too many."""
+    rule = later.rule
+    each_port: list[tuple[PolicyPort, ...]] = [(one,) for one in rule.ports] or [()]
+    parts = [(peer, ports) for peer in rule.peers for ports in each_port]
+    if not 1 < len(parts) <= _MOST_PARTS:
+        return []
+    found: list[NumberedRule] = []
+    for peer, ports in parts:
+        part = later._replace(rule=replace(rule, peers=(peer,), ports=ports))
+        by = next((one for one in (*found, *earlier) if covers.taken(one, part)), None)
+        if by is None:
+            return []
+        if by not in found:
+            found.append(by)
+    return found if len(found) <= _MOST_NAMED else []
 
 
 def _earlier(policy: ClusterPolicy, earlier: NumberedRule) -> str:

@@ -40,6 +40,12 @@ def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
     if cluster.profile is None or unread is None:
         return
     name, said = cluster.profile.name, f"({unread.mark}: {unread.source})"
+    if unread.versions and policy.version and policy.version not in unread.versions:
+        message = (
+            f"{name} reads {', '.join(unread.versions)} and not {policy.version}: it sees this object only where the"
+            f" API server serves both versions; netlab judges by it {said}"
+        )
+        yield warning(policy, "", message, "profile-ignores-kind")
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
             for field in unread.ignores:

@@ -60,6 +60,10 @@ def pods_without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Proble
         if dns is not None and id(pod) in dns.all_pods:
             continue
         missing = _missing(cluster, policies)
+        if missing and cluster.cluster_policies:
+            from netlab.policy.dns_by_tiers import opened_by_admin
+
+            missing = tuple(one for one in missing if not opened_by_admin(cluster, pod, *one))
         if missing:
             cut_off.setdefault(missing, []).append(pod)
     for missing, pods in cut_off.items():
@@ -97,6 +101,12 @@ def dns_servers(cluster: Cluster) -> tuple[tuple[Pod, _Ports], ...]:
     """Return the pods that answer DNS, each with the protocols and ports; of pods with the same labels, one."""
     dns = _dns(cluster)
     return dns.pods if dns is not None else ()
+
+
+def all_dns_pods(cluster: Cluster) -> frozenset[int]:
+    """Return the identities of all pods that answer DNS."""
+    dns = _dns(cluster)
+    return dns.all_pods if dns is not None else frozenset()
 
 
 def reaches_dns(cluster: Cluster, pod: Pod, protocol: str) -> bool:

@@ -12,7 +12,7 @@ from netlab.frozen import frozen
 from netlab.objects.controllers import known_labels
 from netlab.objects.types import Address
 from netlab.policy import tiers
-from netlab.policy.decision import Decision, Side, UnknownSide, WithoutEffect
+from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect
 from netlab.policy.evaluate import evaluate
 from netlab.policy.reasons import labels_text, service, service_text
 from netlab.policy.tiers import NETWORK_POLICY, only_network_policy
@@ -160,16 +160,47 @@ def _side(cluster: Cluster, decision: Decision, side: Side) -> Section:
     return Section(title, tuple(_by_tier(cluster, decision, side)))
 
 
-def _by_tier(cluster: Cluster, decision: Decision, side: Side) -> Iterator[str]:
-    """Yield what each tier says on a side, and what those would say that are not reached."""
+def by_tier(cluster: Cluster, decision: Decision) -> tuple[Section, ...]:
+    """Return, for each side, a line for each tier; () if only NetworkPolicies exist."""
+    if only_network_policy(cluster):
+        return ()
+    found: list[Section] = []
+    for one in decision.backends or (decision,):
+        of = f" (endpoint {one.through.backend.name})" if decision.backends and one.through is not None else ""
+        for side in one.sides:
+            title = f"{side.direction} of {side.subject.ref}{of}: {side.verdict}"
+            if isinstance(side.ruling, WithoutEffect):
+                found.append(Section(title, (side.ruling.why,)))
+            else:
+                found.append(Section(title, tuple(_by_tier(cluster, one, side, short=True))))
+    return tuple(found)
+
+
+def _short(decision: Decision, side: Side, ruling: Ruling | PolicyRuling) -> str:
+    """Return, as text, the rule that decides for a tier."""
+    if ruling.action == "deny":
+        return f": {ruling.denial(decision.asked(side))}"
+    if ruling.action == "allow":
+        return f": {ruling.allowed_by} allows it"
+    return f": {ruling.rule} passes it" if isinstance(ruling, Ruling) and ruling.rule else ": no rule of it matches"
+
+
+def _by_tier(cluster: Cluster, decision: Decision, side: Side, *, short: bool = False) -> Iterator[str]:
+    """Yield what each tier says on a side, and what those would say that are not reached.
+
+    ``short``: one line for each tier.
+    """
     by_tier = {ruling.tier: ruling for ruling in side.rulings if not isinstance(ruling, WithoutEffect)}
     own_node = decision.path.own_node and side.direction == "egress"
     decided = settled = False
     for tier in tiers.tiers_in_use(cluster):
         ruling = by_tier.get(tier.name)
         if ruling is not None:
-            priority = "" if ruling.priority is None else f", priority {ruling.priority}"
             decided = ruling.action != "pass"
+            if short:
+                yield f"{tier.name}: {ruling.action}{_short(decision, side, ruling)}"
+                continue
+            priority = "" if ruling.priority is None else f", priority {ruling.priority}"
             yield f"{tier.name}: {ruling.action}{priority}"
             yield from (f"  {line}" for line in tier.lines(cluster, decision, side, ruling))
         elif not tier.selecting(cluster, side.direction, side.subject):
@@ -179,8 +210,8 @@ def _by_tier(cluster: Cluster, decision: Decision, side: Side) -> Iterator[str]:
             yield f"{tier.name}: not reached; it does not judge what a pod sends to its own node"
         elif own_node and tier is NETWORK_POLICY:
             settled = True
-            yield f"{tier.name}: allow"
-            yield "  NetworkPolicies do not judge what a pod sends to its own node, and leave it to no tier after them"
+            why = "NetworkPolicies do not judge what a pod sends to its own node, and leave it to no tier after them"
+            yield from (f"{tier.name}: allow: {why}",) if short else (f"{tier.name}: allow", f"  {why}")
         elif settled:
             yield f"{tier.name}: not reached"
         else:

@@ -181,6 +181,13 @@ def caveats(cluster: Cluster, decision: Decision) -> list[str]:
     """Return a line for each unknown label that could change a decision."""
     found: list[str] = []
     for side in decision.sides:
+        if cluster.cluster_policies:
+            from netlab.policy.unknown_by_tiers import caveats_of_tiers
+
+            of_tiers = [*caveats_of_tiers(cluster, decision, side)]
+            found += of_tiers
+            if side.ruling.tier == "Admin" and not of_tiers:
+                continue
         found += _of_subject(cluster, side)
         unknown = dict(_of_rules(cluster, decision, side))
         allowing = [id(match.rule) for match in side.allowing]
@@ -195,7 +202,7 @@ def _of_subject(cluster: Cluster, side: Side) -> Iterator[str]:
         if policy.meta.namespace == side.subject.namespace and policy.isolates(side.direction):
             keys = unknown_of_pod(policy.pod_selector, side.subject)
             if keys:
-                yield f"whether {named(policy)}{where(policy)} selects {side.subject.ref}: {_not_stated(keys)}"
+                yield f"whether {named(policy)}{where(policy)} selects {side.subject.ref}: {not_stated(keys)}"
 
 
 def _of_rules(cluster: Cluster, decision: Decision, side: Side) -> Iterator[tuple[int, str]]:
@@ -226,7 +233,7 @@ def _of_peer(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) ->
     keys = unknown_of_pod(peer.pod_selector, other)
     if not keys or other.namespace not in namespaces_matched(cluster, policy, peer):
         return ""
-    return f"{other.ref}: {_not_stated(keys)}"
+    return f"{other.ref}: {not_stated(keys)}"
 
 
 def may_match_by_unknown_labels(cluster: Cluster, policy: NetworkPolicy, peer: Peer, other: Pod) -> bool:
@@ -234,5 +241,5 @@ def may_match_by_unknown_labels(cluster: Cluster, policy: NetworkPolicy, peer: P
     return bool(_of_peer(cluster, policy, peer, other))
 
 
-def _not_stated(keys: Sequence[str]) -> str:
+def not_stated(keys: Sequence[str]) -> str:
     return f"a controller sets {', '.join(keys)}, to a value that no manifest states"

@@ -60,6 +60,10 @@ def warnings(cluster: Cluster) -> list[Problem]:
         found += without_effect(cluster)
     for tier in tiers_in_use(cluster) if enforced else ():
         found += tier.warnings(cluster)
+    if cluster.cluster_policies and enforced:
+        from netlab.policy.dns_by_tiers import cut_by_tiers
+
+        found += cut_by_tiers(cluster)
     if cluster.services:
         from netlab.policy.service_warnings import service_warnings
 

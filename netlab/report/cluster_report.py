@@ -73,7 +73,7 @@ class ClusterReport:
             _figure(len(pods), "pod", "pods"),
             _figure(len(self.found.groups), "group", "groups"),
             _figure(len(set(self.cluster.namespaces) - system), "namespace", "namespaces"),
-            _figure(len(self.cluster.policies), "policy", "policies"),
+            _figure(len(self.cluster.policies) + len(self.cluster.cluster_policies), "policy", "policies"),
             _figure(bare, "pod that no policy isolates", "pods that no policy isolates", "warn" if bare else ""),
             _figure(len(self._warnings), "warning", "warnings", "warn" if self._warnings else ""),
         )

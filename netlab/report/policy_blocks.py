@@ -13,6 +13,7 @@ from netlab.pictures.policy_lines import rule_text
 from netlab.policy.matched_pods import pods_selected
 from netlab.policy.meaning import policies_meant
 from netlab.policy.reasons import where
+from netlab.policy.tiers.cluster_policy import TIERS
 from netlab.quantity import quantity
 from netlab.report.blocks import Block, Details, Paragraph, Policies, Policy, Rows
 
@@ -27,20 +28,22 @@ _SET = re.compile(r"^\t(?:set|map) (\S+) \{")
 
 
 def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[str] = ()) -> Iterator[Block]:
-    """Yield the warnings and the policies; those of ``used``, by name, are shown first if there are too many."""
-    if not cluster.policies:
-        wide = cluster.cluster_policies
-        yield Paragraph(
-            "The input has no NetworkPolicy. The cluster-wide policies are shown with the pairs that they decide about."
-            if wide
-            else "The input has no NetworkPolicy, so no pod is isolated."
-        )
+    """Yield the policies; those of ``used``, by name, are shown first if there are too many.
+
+    Cluster-wide policies come first, in the order in which they decide.
+    """
+    if not cluster.policies and not cluster.cluster_policies:
+        yield Paragraph("The input has no NetworkPolicy, so no pod is isolated.")
         return
     about: dict[str, list[str]] = {}
     for one in warnings:
         about.setdefault(one.object.removeprefix("NetworkPolicy "), []).append(str(one))
     elements = _elements(cluster)
+    if cluster.cluster_policies:
+        yield from _cluster_wide(cluster, about, elements)
     found = [*policies_meant(cluster)]
+    if not found:
+        return
     first = {*about, *used}
     shown = found if len(found) <= _SHOWN else sorted(found, key=lambda one: one.meta.key not in first)[:_MOST]
     blocks = [_policy(cluster, one, about, elements) for one in shown]
@@ -48,6 +51,24 @@ def policy_blocks(cluster: Cluster, warnings: Sequence[Problem], used: Iterable[
     if len(blocks) > _SHOWN:
         more = len(found) - len(shown)
         yield Details(f"{len(found) - _SHOWN:,} more policies", [Policies(blocks[_SHOWN:], more)])
+
+
+def _cluster_wide(
+    cluster: Cluster, about: Mapping[str, Sequence[str]], elements: Mapping[str, Sequence[str]]
+) -> Iterator[Block]:
+    from netlab.pictures.cluster_policies import cluster_rule_lines, in_their_order, subject_line, tier_line
+    from netlab.policy.tiers.cluster_policy import is_subject
+
+    found = in_their_order(cluster)
+    blocks: list[Policy] = []
+    for one in found[:_MOST]:
+        pods = [pod for pod in cluster.pods if is_subject(cluster, one, pod)]
+        names = ", ".join(pod.ref for pod in pods[:_NAMED]) + f" and {len(pods) - _NAMED:,} more" * (len(pods) > _NAMED)
+        selects = f"{tier_line(one)}, selects {quantity(len(pods), 'pod')}{f': {names}' if names else ''}"
+        lines = [selects, subject_line(one), *cluster_rule_lines(one, most=_ITEMS, places=True)]
+        place = one.source.place() or one.source.file
+        blocks.append(Policy(one.ref, place, lines, about.get(one.ref, ()), elements.get(one.ref, ())))
+    yield Policies(blocks, len(found) - len(blocks))
 
 
 def warning_rows(warnings: Sequence[Problem]) -> Rows:
@@ -93,7 +114,13 @@ def _elements(cluster: Cluster) -> dict[str, list[str]]:
                 of = begin[1]
             elif element := _ELEMENT.match(line):
                 for policy in element["policies"].split(", "):
-                    lines = found.setdefault(policy, [])
+                    lines = found.setdefault(_name(policy), [])
                     if len(lines) < _ELEMENTS:
                         lines.append(f"{node}: {of}: {element['element'].strip()}")
     return found
+
+
+def _name(text: str) -> str:
+    """Return the name of a policy in a comment; of a cluster-wide one, without its tier and rule."""
+    words = text.split(" ")
+    return " ".join(words[1:3]) if words[0] in TIERS else text

@@ -64,7 +64,8 @@ def _cluster_policy_fields(profile: Profile) -> dict[str, Any]:
     of = profile.cluster_policy_fields
     if of is None:
         return {}
-    found = {"ignores": [*of.ignores], "mark": of.mark, "source": of.source, "about": of.about}
+    found: dict[str, Any] = {"ignores": [*of.ignores], "versions": [*of.versions]}
+    found |= {"mark": of.mark, "source": of.source, "about": of.about}
     return {name: value for name, value in found.items() if value}
 
 

@@ -35,6 +35,7 @@ class Traces:
             flow, measured = trace.decision.flow, trace.measurement
             yield f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}"
             yield from _way(trace)
+            yield from (line for section in trace.tiers for line in section.in_lines())
             yield f"packet:  {measured.verdict}: {measured.reason}"
             yield f"explain: {trace.decision.verdict}: {trace.decision.reason}"
             yield _AGREE[trace.agree]
@@ -65,7 +66,10 @@ def _rules(steps: Sequence[TraceStep]) -> Iterator[str]:
     from netlab.report.columns import columns
 
     header = ("NODE", "CHAIN", "RULE", "VERDICT", "ENTRY")
-    rows = [(s.node, s.chain, short_rule(s.rule), s.verdict, f"@{s.set}: {s.comment}" if s.set else "-") for s in steps]
+    rows = [
+        (s.node, s.chain, short_rule(s.rule), s.verdict, f"@{s.set}: {s.comment}" if s.set else s.comment or "-")
+        for s in steps
+    ]
     yield from columns(header, rows) if rows else ("no node's rules met it",)
 
 
@@ -97,4 +101,5 @@ def _data(trace: Trace) -> dict[str, Any]:
         "agree": trace.agree,
         **({"endpoints": [one.data() for one in ends]} if ends else {}),
         "steps": [asdict(step) for step in trace.steps],
+        **({"tiers": [{"side": one.title, "lines": list(one.lines)} for one in trace.tiers]} if trace.tiers else {}),
     }

@@ -43,7 +43,11 @@ def _place(cluster: Cluster, policy: ClusterPolicy) -> int:
 def _policy(cluster: Cluster, policy: ClusterPolicy) -> TierPolicy:
     def rules(direction: Direction) -> tuple[TierRule, ...]:
         found = ((rule, tuple(_peers(cluster, rule))) for rule in policy.rules(direction))
-        return tuple(TierRule(rule.action, peers, tuple(_ports(rule))) for rule, peers in found if peers)
+        return tuple(
+            TierRule(rule.action, peers, tuple(_ports(rule)), name=rule.path.removeprefix("spec."))
+            for rule, peers in found
+            if peers
+        )
 
     return TierPolicy(
         Meta(f"{policy.kind} {policy.meta.name}"), _pods(policy.subject), rules("ingress"), rules("egress")

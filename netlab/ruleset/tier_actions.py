@@ -22,7 +22,7 @@ _Spans = list[tuple[int, int]]
 
 
 class Decided(NamedTuple):
-    """An action, and the name of what decided: a tier with the key of its policy, or "" if no rule did."""
+    """An action, and the name of what decided: a tier, the key of its policy and its rule; "" if no rule did."""
 
     action: Action
     by: str = ""
@@ -65,7 +65,9 @@ class StepRules:
         self._rules: list[_Rule] = []
         for key in step.policies:
             rules = zip(peers[key].rules(direction), tiers[key].rules(direction), strict=True)
-            self._rules += [_Rule(written.action, f"{step.tier} {key}", rule) for rule, written in rules]
+            self._rules += [
+                _Rule(written.action, f"{step.tier} {key} {written.name}".rstrip(), rule) for rule, written in rules
+            ]
         self._by_peer: defaultdict[str, list[int]] = defaultdict(list)
         for number, rule in enumerate(self._rules):
             for text in dict.fromkeys(rule.written.peers):

@@ -31,6 +31,7 @@ class TierRule:
     """A rule: the action for connections with some peers on some ports. Without ports it means every port and protocol.
 
     ``whole``: an ipBlock means every address in it; else it means what the settings of ``spec.policy`` say.
+    ``name`` says in comments which rule of its policy it is.
 
     Raises:
       ValueError: if there are no peers.
@@ -40,6 +41,7 @@ class TierRule:
     peers: tuple[Peer, ...]
     ports: tuple[PolicyPort, ...] = ()
     whole: bool = True
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.peers:

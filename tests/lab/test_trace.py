@@ -8,9 +8,12 @@ import pytest
 from builders import cluster, cluster_peer, cluster_policy, cluster_rule, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
+from netlab.cluster.flows import Flow
 from netlab.dataplane.node_rulesets import rulesets
 from netlab.kernel.nft_trace import Event
 from netlab.lab.trace import TraceStep, read
+from netlab.policy.evaluate import evaluate
+from netlab.policy.explain import by_tier
 from netlab.report.traces import short_rule
 
 NODE = "node-1"
@@ -125,21 +128,67 @@ def test_a_long_map_in_a_rule_is_short_in_the_table() -> None:
     assert "meta l4proto { tcp, udp, sctp } accept" == short_rule("meta l4proto { tcp, udp, sctp } accept")
 
 
-def test_the_action_of_a_tier_names_its_policy() -> None:
-    """The key has some bits of the class, and the rule that drops the packet has the entry of the action."""
-    closed = cluster_policy("closed", ingress=[cluster_rule("deny", cluster_peer("app=b"))])
-    of = cluster(topology([NODE]), pod("x/a", "app=a"), pod("x/b", "app=b"), closed)
-    action = "meta priority set meta priority & fffc:0 . ct mark map @in_tiers_all goto in_tiers_found"
-    steps = traced(
-        of,
-        "x/b",
-        80,
-        CLASS,
-        ("in_tiers", "ct mark set ip saddr map @id4", "continue"),
-        ("in_tiers", action, "goto in_tiers_found"),
-        DROP,
+@pytest.fixture
+def closed() -> Cluster:
+    """Pods a and b; the tier Admin denies port 80 of all pods to b, and the tier Baseline denies a to b."""
+    return cluster(
+        topology([NODE]),
+        pod("x/a", "app=a"),
+        pod("x/b", "app=b"),
+        cluster_policy(
+            "closed",
+            ingress=[
+                cluster_rule("allow", cluster_peer("app=c")),
+                cluster_rule("deny", cluster_peer("app=b"), ports=["80"]),
+            ],
+        ),
+        cluster_policy("rest", ingress=[cluster_rule("deny", cluster_peer("app=a"))], tier="Baseline"),
     )
-    entry = "deny from x/b by Admin ClusterNetworkPolicy closed"
 
-    assert [entry, entry] == [step.comment for step in steps[-2:]]
-    assert "in_tiers_all" == steps[-2].set
+
+TIER_CLASS = ("ingress_class", "meta priority & 8000:0 == 8000:0 goto in_tiers", "goto in_tiers")
+BY_PORT = (
+    "in_tiers",
+    "meta priority set meta priority & fffc:0 . ct mark . meta l4proto . th dport map @in_tiers_port"
+    " goto in_tiers_found",
+    "goto in_tiers_found",
+)
+UNDECIDED = ("in_tiers", "meta priority & 3:ffff == none return", "return")
+DENY_BY_TIER = ("deny_in", "counter packets 7 bytes 308 drop", "drop")
+
+
+@pytest.mark.parametrize(
+    ("port", "rules", "entry"),
+    [
+        (
+            80,
+            (BY_PORT, DENY_BY_TIER),
+            ("in_tiers_port", "deny from x/b by Admin ClusterNetworkPolicy closed ingress[1]"),
+        ),
+        (81, (UNDECIDED,), ("", "no cluster-wide policy decides")),
+    ],
+    ids=["a rule denies", "no rule"],
+)
+def test_the_last_step_names_the_rule_of_a_cluster_wide_policy(
+    closed: Cluster, port: int, rules: Any, entry: tuple[str, str]
+) -> None:
+    """Its tier, its policy and the place of the rule; where no element decides, the step says so."""
+    last = traced(closed, "x/b", port, CLASS, TIER_CLASS, RESET, POD, *rules)[-1]
+
+    assert entry == (last.set, last.comment)
+
+
+def test_the_tiers_of_a_trace_have_one_line_each(closed: Cluster, shop: Cluster) -> None:
+    """They are those of ``netlab explain``; without cluster-wide policies there are none."""
+
+    def lines(of: Cluster, port: int) -> list[str]:
+        source, to = of.by_ref["x/b"], of.by_ref["x/a"]
+        decision = evaluate(of, Flow(source, to, 4, "TCP", port, to.addresses[0]))
+        return [line for section in by_tier(of, decision) for line in section.in_lines() if "egress" not in line]
+
+    denied = "ClusterNetworkPolicy closed spec.ingress[1] of Admin (priority 10) denies x/b on 80/TCP"
+    assert ["ingress of x/a: deny", f"  Admin: deny: {denied}", "  Baseline: not reached; no rule of it matches"] == [
+        line for line in lines(closed, 80) if "default" not in line
+    ]
+    assert "  Baseline: pass: no rule of it matches" in lines(closed, 81)
+    assert [] == lines(shop, 80)

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import cluster as cluster_of
-from builders import peer, pod, policy, rule, source, unread, workload
+from builders import (
+    cluster_peer,
+    cluster_policy,
+    cluster_rule,
+    namespace,
+    peer,
+    pod,
+    pods_peer,
+    policy,
+    rule,
+    source,
+    unread,
+    workload,
+)
 from picture_inputs import text as picture_input
 
 from netlab.cluster import Cluster, resolve_input
@@ -209,3 +223,54 @@ def test_a_pod_without_network_is_neither_isolated_nor_open():
 
     assert "" == boxes["alone"].isolation
     assert "no network" in boxes["alone"].lines
+
+
+def test_a_cluster_wide_policy_is_a_box_with_arrows_to_the_pods_that_it_selects() -> None:
+    """It has the tier, the priority, the subject and the rules in their order; one for every pod has no arrow."""
+    cluster = cluster_of(
+        namespace("x", "team=x"),
+        pod("x/a", "app=a"),
+        pod("x/b", "app=b"),
+        pod("y/c", "app=c"),
+        cluster_policy(
+            "one",
+            pods_peer("app=a", "team=x"),
+            ingress=[
+                cluster_rule("allow", cluster_peer("app=b"), ports=["80"]),
+                cluster_rule("deny", cluster_peer("")),
+            ],
+            priority=7,
+        ),
+        cluster_policy("all", egress=[cluster_rule("pass", cluster_peer(networks=["10.0.0.0/8"]))], tier="Baseline"),
+        cluster_policy("none", pods_peer("app=z"), ingress=[cluster_rule("deny", cluster_peer(""))]),
+    )
+    picture = policies_picture(cluster)
+    boxes = by_name(picture)
+    text = " ".join(boxes["one"].lines)
+
+    assert "tier Admin, priority 7" in boxes["one"].lines
+    assert text.index("selects pods with app=a") < text.index("in: accept 80/TCP") < text.index("in: deny every port")
+    assert [("policy/ClusterNetworkPolicy one", boxes["a"].ident)] == [(a.source, a.target) for a in picture.arrows]
+    assert "out: pass every port to networks 10.0.0.0/8" in boxes["all"].note
+    assert "no pod" in " ".join(boxes["none"].lines)
+    assert "policies that select nothing: ClusterNetworkPolicy none" in picture.below
+    assert ("ingress", "none") == (boxes["a"].isolation, boxes["b"].isolation)
+
+
+@pytest.mark.parametrize(
+    ("rules", "isolation"),
+    [
+        ([cluster_rule("deny", cluster_peer(""))], "ingress"),
+        ([cluster_rule("allow", cluster_peer("app=b")), cluster_rule("deny", cluster_peer(""))], "ingress"),
+        ([cluster_rule("deny", cluster_peer(networks=["0.0.0.0/0", "::/0"]))], "ingress"),
+        ([cluster_rule("deny", cluster_peer(""), ports=["80"])], "none"),
+        ([cluster_rule("allow", cluster_peer("")), cluster_rule("deny", cluster_peer(""))], "none"),
+        ([cluster_rule("pass", cluster_peer("")), cluster_rule("deny", cluster_peer(""))], "none"),
+    ],
+    ids=["deny", "some accepted", "every address", "one port", "all accepted before", "all passed before"],
+)
+def test_a_badge_says_isolated_where_a_cluster_wide_policy_denies_all_pods(rules: list[Any], isolation: str) -> None:
+    """The first rule for every port of all pods decides."""
+    cluster = cluster_of(pod("x/a", "app=a"), cluster_policy("one", ingress=rules))
+
+    assert isolation == by_name(policies_picture(cluster))["a"].isolation

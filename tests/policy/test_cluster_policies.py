@@ -282,3 +282,16 @@ def test_fields_that_the_cni_of_the_profile_does_not_read() -> None:
         "spec.egress[0]: calico-vxlan does not read nodes, and netlab judges by it all the same (CODE: Calico 3.32)",
     ] == [f"{one.path}: {one.message}" for one in warnings(replace(of, profile=calico))]
     assert [] == warnings(of)
+
+
+def test_a_rule_is_never_reached_if_several_earlier_rules_take_each_peer_on_each_port() -> None:
+    """One peer, or one port, that is left reaches the rule."""
+    first = cluster_rule("allow", cluster_peer("app=a"), ports=["80-90"])
+    second = cluster_rule("deny", cluster_peer("app=b"))
+    both = cluster_rule("deny", cluster_peer("app=a"), cluster_peer("app=b"), ports=["80", "81"])
+    more = cluster_rule("deny", cluster_peer("app=a"), cluster_peer("app=b"), ports=["80", "99"])
+    of = messages(cluster_policy("p", ingress=[first, second, both, more]))
+
+    assert [
+        "ClusterNetworkPolicy p: spec.ingress[2]: is never reached: spec.ingress[0] and spec.ingress[1] together"
+    ] == [text.partition(" match all")[0] for text in of if "never reached" in text]

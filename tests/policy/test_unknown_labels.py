@@ -6,7 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, workload
+from builders import (
+    cluster,
+    cluster_peer,
+    cluster_policy,
+    cluster_rule,
+    decide,
+    flow,
+    namespace,
+    peer,
+    pod,
+    pods_peer,
+    policy,
+    rule,
+    workload,
+)
 
 from netlab.cluster import Cluster
 from netlab.objects.types import Namespace
@@ -203,3 +217,46 @@ def test_jobs_of_a_cron_job_have_names_that_begin_with_its_own() -> None:
     assert [] == asked("migrate")
     (one,) = asked("nightly-29000000")
     assert one.endswith("the selector may match x/nightly-0 or not")
+
+
+DENY_TEAM = cluster_rule("deny", cluster_peer(None, "team=data"))
+ALLOW_ALL = cluster_rule("allow", cluster_peer(""))
+
+
+@pytest.mark.parametrize(
+    ("wide", "lines"),
+    [
+        (
+            cluster_policy("c", ingress=[DENY_TEAM]),
+            ["whether ClusterNetworkPolicy c spec.ingress[0] matches data/etl: it reads team of namespace data"],
+        ),
+        (cluster_policy("c", ingress=[ALLOW_ALL, DENY_TEAM]), []),
+        (cluster_policy("c", ingress=[cluster_rule("deny", cluster_peer(""), ports=["81"]), ALLOW_ALL]), []),
+        (
+            cluster_policy("c", pods_peer(None, "team=shop"), ingress=[ALLOW_ALL]),
+            ["whether ClusterNetworkPolicy c spec.ingress[0] applies to shop/web: it reads team of namespace shop"],
+        ),
+        (
+            cluster_policy("c", ingress=[DENY_TEAM], tier="Baseline"),
+            ["whether ClusterNetworkPolicy c spec.ingress[0] matches data/etl: it reads team of namespace data"],
+        ),
+    ],
+    ids=["a peer", "a rule before decides", "another port", "a subject", "baseline"],
+)
+def test_explain_lists_unknown_labels_that_cluster_wide_policies_read(wide: Any, lines: list[str]) -> None:
+    """Those of a rule after one that surely decides do not matter."""
+    of = lab(wide)
+    decision = decide(of, "data/etl", "shop/web", "80/TCP")
+
+    assert lines == [line.partition(", which")[0] for line in caveats(of, decision)]
+
+
+def test_unknown_labels_do_not_matter_where_an_earlier_tier_surely_decides() -> None:
+    """The tier Admin decides before NetworkPolicies, and the tier Baseline is not asked about isolated pods."""
+    reads = policy("shop/web", "app=web", ingress=[rule(peer(ns="team=data"))])
+    admin = cluster_policy("c", ingress=[ALLOW_ALL])
+    baseline = cluster_policy("d", ingress=[DENY_TEAM], tier="Baseline")
+    closed = policy("shop/closed", "app=web", ingress=[])
+
+    for of in (lab(reads, admin), lab(closed, baseline)):
+        assert [] == caveats(of, decide(of, "data/etl", "shop/web", "80/TCP"))

@@ -21,7 +21,7 @@ from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import groups
 from netlab.report import formats
 from netlab.report.answers import MARKS, Answers
-from netlab.report.blocks import Block, Heading, Matrices, Matrix, Paragraph
+from netlab.report.blocks import Block, Heading, Matrices, Matrix, Paragraph, Policies
 from netlab.report.cluster_report import ClusterReport
 from netlab.report.expected import Expected
 from netlab.report.formats import Page, Run
@@ -225,6 +225,24 @@ def test_without_policies_the_report_says_so() -> None:
 
     assert isinstance(block, Paragraph)
     assert "no NetworkPolicy" in block.text
+
+
+def test_cluster_wide_policies_are_listed_in_the_order_in_which_they_decide() -> None:
+    """Each has its tier, its pods, its rules with their lines, and its elements; answers lead to it by its name."""
+    found = read_input(["examples/cluster-policies"])
+    cluster, _ = try_resolve(found.objects, unknown=found.unknown)
+    wide, others = (block for block in policy_blocks(cluster, ()) if isinstance(block, Policies))
+    first = wide.items[0]
+
+    assert ["ClusterNetworkPolicy sales-is-closed", "ClusterNetworkPolicy closed-by-default"] == [
+        one.name for one in wide.items
+    ]
+    assert "tier Admin, priority 10, selects 2 pods: sales/db, sales/web" == first.lines[0]
+    assert first.lines[-1].endswith(
+        "in: deny every port from every pod of every namespace (examples/cluster-policies/admin.yaml:17)"
+    )
+    assert any("by Admin ClusterNetworkPolicy sales-is-closed ingress[2]" in line for line in first.rules)
+    assert ["sales/open-db"] == [one.name for one in others.items]
 
 
 def test_commands_write_the_page_beside_their_output(netlab: Callable[..., Result], tmp_path: Path) -> None:

@@ -177,3 +177,40 @@ def test_packets_have_the_verdicts_of_the_evaluator() -> None:
     assert result.judged is not None
     assert 0 < (result.judged.packets or 0)
     assert 0 == result.judged.left_out
+
+
+@pytest.mark.parametrize("tier", ["Admin", "Baseline"])
+def test_a_failure_names_the_place_of_the_cluster_wide_policy_that_denies(tmp_path: Path, tier: str) -> None:
+    """Its rule, with file and line."""
+    (tmp_path / "rules.yaml").write_text(
+        """\
+apiVersion: netlab/v1alpha1
+kind: Invariants
+metadata: {name: open}
+spec:
+  resources: [input.yaml]
+  rules:
+  - name: open
+    from: {namespace: x, pods: {app: a}}
+    to: {namespace: x, pods: {app: b}}
+    ports: [80/TCP]
+    verdict: allow
+""",
+        encoding="utf-8",
+    )
+    pods = [
+        f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, namespace: x, labels: {{app: {name}}}}}\n"
+        for name in "ab"
+    ]
+    wide = (
+        "apiVersion: policy.networking.k8s.io/v1beta1\nkind: ClusterNetworkPolicy\nmetadata: {name: c}\nspec:\n"
+        f"  tier: {tier}\n  priority: 1\n  subject: {{namespaces: {{}}}}\n  ingress:\n"
+        "  - {action: Deny, from: [{namespaces: {}}]}\n"
+    )
+    (tmp_path / "input.yaml").write_text("---\n".join([*pods, wide]), encoding="utf-8")
+    (found,), problems = read_tests([str(tmp_path / "rules.yaml")])
+
+    assert not problems
+    assert isinstance(found, Invariants)
+    (failure,) = failures(judged(found))
+    assert f"ClusterNetworkPolicy c spec.ingress[0] ({tmp_path / 'input.yaml'}:17) of {tier}" in failure.reason

@@ -7,11 +7,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from builders import cluster, peer, pod, policy, rule
+from builders import cluster, cluster_peer, cluster_policy, cluster_rule, peer, pod, pods_peer, policy, rule
 from random_clusters import some_cluster
 
 from netlab.cluster import Cluster, resolve
-from netlab.cluster.flows import every_pair
+from netlab.cluster.flows import Flow, every_pair
+from netlab.cluster.types import address_of
 from netlab.conformance.random_cases import cases
 from netlab.objects.load import decode
 from netlab.policy import evaluate
@@ -177,3 +178,19 @@ def test_the_proof_sees_a_rule_that_is_missing() -> None:
     less = replace(one, policies=(replace(kept, ingress=()),))
 
     assert table(one) != table(less)
+
+
+def test_a_rule_stays_if_a_cluster_wide_policy_accepts_at_the_other_side() -> None:
+    """The NetworkPolicy of x/a denies what the tier Admin accepts, on a port that no pod declares."""
+    one = cluster(
+        pod("x/a", "app=a"),
+        pod("x/b", "app=b"),
+        policy("x/in", "app=b", ingress=[rule(peer("app=a"))]),
+        policy("x/out", "app=a", egress=[]),
+        cluster_policy("c", pods_peer("app=a"), egress=[cluster_rule("allow", cluster_peer(""), ports=["9999"])]),
+    )
+    found = check(one)
+    flow = Flow(one.by_ref["x/a"], one.by_ref["x/b"], 4, "TCP", 9999, address_of(one.by_ref["x/b"], 4))
+
+    assert "allow" == evaluate(one, flow).verdict == evaluate(found.suggested, flow).verdict
+    assert () == found.notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from builders import cluster, peer, pod, policy, rule, topology
+from builders import cluster, cluster_peer, cluster_policy, cluster_rule, peer, pod, policy, rule, topology
 
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection
@@ -78,3 +78,54 @@ def test_nothing_is_proven_where_nothing_enforces_policies() -> None:
 
     assert not found.proof.holds
     assert "nothing enforces policies" in found.proof.extra[0].why
+
+
+def test_what_a_cluster_wide_policy_accepts_is_extra() -> None:
+    """A suggestion cannot deny it, on a port that no pod declares."""
+    accept = cluster_policy("c", ingress=[cluster_rule("allow", cluster_peer("app=a"), ports=["9999"])])
+    today = cluster(pod("x/a", "app=a"), pod("y/b", "app=b", ports=["80"]), accept)
+    ends = FlowEnd("x", "a"), FlowEnd("y", "b")
+    found = from_needs(today, (), [ObservedFlow(*ends, "TCP", 80, "passed", 1)], "flows.jsonl", (4,))
+
+    # Policies isolate x/a for egress and y/b for ingress; tier Admin accepts at y/b only.
+    assert found.proof.holds
+    out = cluster_policy("d", egress=[cluster_rule("allow", cluster_peer("app=b"), ports=["9999"])])
+    open_both = replace(today, cluster_policies=(*today.cluster_policies, out))
+    found = from_needs(open_both, (), [ObservedFlow(*ends, "TCP", 80, "passed", 1)], "flows.jsonl", (4,))
+
+    assert ["x/a -> y/b 9999/TCP IPv4"] == [str(one).partition(":")[0] for one in found.proof.extra]
+    assert "ClusterNetworkPolicy" in found.proof.extra[0].why
+
+
+def test_a_need_that_a_cluster_wide_policy_denies_is_missing() -> None:
+    """A suggestion cannot open it."""
+    deny = cluster_policy("c", ingress=[cluster_rule("deny", cluster_peer(""))])
+    today = cluster(pod("x/a", "app=a"), pod("y/b", "app=b", ports=["80"]), deny)
+    ends = FlowEnd("x", "a"), FlowEnd("y", "b")
+    found = from_needs(today, (), [ObservedFlow(*ends, "TCP", 80, "passed", 1)], "flows.jsonl", (4,))
+
+    assert ["x/a -> y/b 80/TCP IPv4"] == [str(one).partition(":")[0] for one in found.proof.missing]
+    assert "ClusterNetworkPolicy c" in found.proof.missing[0].why
+
+
+def test_a_suggested_policy_ends_the_tier_baseline_for_its_pods() -> None:
+    """What the tier Baseline denies today passes with a policy that allows it."""
+    deny = cluster_policy("default", ingress=[cluster_rule("deny", cluster_peer(""))], tier="Baseline")
+    today = cluster(pod("x/a", "app=a"), pod("y/b", "app=b", ports=["80"]), deny)
+    ends = FlowEnd("x", "a"), FlowEnd("y", "b")
+    found = from_needs(today, (), [ObservedFlow(*ends, "TCP", 80, "passed", 1)], "flows.jsonl", (4,))
+
+    assert found.proof.holds
+    assert 1 == found.proof.needed
+    assert [(0, 1)] == [(one.allowed, one.denied) for one in found.needed]
+
+
+def test_the_pod_of_a_node_reaches_the_pods_of_its_node_whatever_a_cluster_wide_policy_denies() -> None:
+    """The need is one of the node's address, and policies do not decide about a pod's own node."""
+    deny = cluster_policy("c", ingress=[cluster_rule("deny", cluster_peer(networks=["0.0.0.0/0"]))])
+    today = cluster(pod("x/a", host=True), pod("y/b", "app=b", ports=["80"]), deny)
+    ends = FlowEnd("x", "a"), FlowEnd("y", "b")
+    found = from_needs(today, (), [ObservedFlow(*ends, "TCP", 80, "passed", 1)], "flows.jsonl", (4,))
+
+    assert () == found.proof.missing
+    assert 1 <= found.proof.needed

@@ -69,6 +69,7 @@ def _cluster_policy_fields(spec: Fields) -> ClusterPolicyFields | None:
         tuple(_known(fields, ClusterPolicyFieldsShape.ignores)),
         *_said(fields, ClusterPolicyFieldsShape),
         ClusterPolicyFieldsShape.about.read(fields),
+        tuple(_known(fields, ClusterPolicyFieldsShape.versions)),
     )
 
 

@@ -21,6 +21,7 @@ from netlab.policy.groups import Groups, groups
 from netlab.policy.suggest.label_classes import LabelClasses
 from netlab.policy.suggest.needs import Addresses, DnsServers, End, Need, Pods, merged
 from netlab.policy.suggest.results import Pairs, Proof
+from netlab.policy.suggest.universe import tier_ports
 from netlab.policy.suggest.writing import DNS_NAMESPACE
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
@@ -50,6 +51,9 @@ class NeedsCheck:
         for pod in today.pods:
             ports.update(dict.fromkeys(declared_ports(pod)))
         ports.update(dict.fromkeys(more_ports))
+        # A cluster-wide policy may accept a port that the suggestion does not open.
+        wide = [(one.protocol, one.port) for one in tier_ports(today) if isinstance(one.port, int)]
+        ports.update(dict.fromkeys(wide))
         self.questions = FlowSelection(tuple(ports), self._families, nodes=True, system=True)
         self._readings = [groups(today, self.questions), groups(suggested, self.questions)]
         self._parts, self._group_of = self._divided()
@@ -134,7 +138,10 @@ class NeedsCheck:
 
         It should if policies decide about it, or could, and one of their pods is in a touched namespace.
         """
-        subjects = {side.subject.namespace for side in decision.sides}
+        # NetworkPolicies do not judge what a pod sends to its own node, even where a cluster-wide policy does.
+        own_node = decision.path.own_node
+        judged = [side for side in decision.sides if not (own_node and side.direction == "egress")]
+        subjects = {side.subject.namespace for side in judged}
         ends = (pairs.source, pairs.destination)
         if all(isinstance(end, Pod) and end.selectable for end in ends):
             subjects |= {end.namespace for end in ends if isinstance(end, Pod)}
@@ -261,7 +268,16 @@ class NeedsCheck:
         for need, *_ in merged(self._needs).values():
             if isinstance(need.source, Addresses) or not isinstance(need.destination, Pods):
                 by_policies = self._by_policies(need, self._suggested)
-                yield need, by_policies.get("allow", 0), by_policies.get("deny", 0)
+                stopped = by_policies.get("deny", 0)
+                # The table has the pairs of an endpoint. Of these, policies do not decide about a pod's own node.
+                if stopped and self._is_of_endpoint(need) and self._joined(need, self._suggested):
+                    stopped = 0
+                yield need, by_policies.get("allow", 0), stopped
+
+    def _is_of_endpoint(self, need: Need) -> bool:
+        """Say whether an end of a need is the one address of an endpoint."""
+        blocks = [end.block for end in (need.source, need.destination) if isinstance(end, Addresses)]
+        return any(block.cidr.num_addresses == 1 and block.cidr[0] in self._suggested.by_address for block in blocks)
 
     def _without_itself(self, sources: int, to: int) -> int:
         return sources & ~(1 << to) if self._single >> to & 1 else sources

@@ -19,6 +19,7 @@ from netlab.policy.bitsets import members, set_of, transpose
 from netlab.policy.label_index import LabelIndex, SelectorIndex
 from netlab.policy.matched_pods import namespaces_matched
 from netlab.policy.matching import peer_mismatch_text, ports_match
+from netlab.policy.tiers import tier_of
 
 Port = tuple[str, int | None]
 """A protocol and a port; None for ICMP."""
@@ -100,6 +101,7 @@ class Universe:
         }
         selecting = {pod.ref: self._selecting(pod) for pod in cluster.pods}
         found: dict[object, Item] = {}
+        accepting: dict[Direction, set[object]] = {direction: set() for direction in DIRECTIONS}
         entries = [Item(*one) for one in self._addresses()]
         ends = _Ends(cluster, entries)
         columns = transpose([ends.matching(*pair) for pair in peers.values()], len(entries))
@@ -107,8 +109,17 @@ class Universe:
             pod = item.endpoint if isinstance(item.endpoint, Pod) and item.endpoint.selectable else None
             own = (selecting[pod.ref], tuple((p.name, p.protocol, p.port) for p in pod.ports)) if pod else None
             found.setdefault((own, matched), item)
+            if pod is not None:
+                for direction in DIRECTIONS:
+                    if accepts_by_tier(cluster, pod, direction):
+                        accepting[direction].add((own, matched))
         self.items = tuple(found.values())
         self._ends = _Ends(cluster, self.items)
+        # A cluster-wide policy may accept there what NetworkPolicies deny.
+        self._accepting = {
+            direction: {number for number, key in enumerate(found) if key in accepting[direction]}
+            for direction in DIRECTIONS
+        }
         self.all = (1 << len(self.items)) - 1
         self.ports = tuple(asked_ports(cluster))
         self._masks: dict[tuple[str, Peer], int] = {}
@@ -228,16 +239,35 @@ class Universe:
         return found
 
     def _needed(self, direction: Direction) -> dict[int, dict[Port, int]]:
-        """Return what both sides allow. An end that is not a pod allows everything."""
+        """Return what both sides allow. An end that is not a pod allows everything.
+
+        An end allows everything too if a cluster-wide policy may accept what its NetworkPolicies deny.
+        """
         other: Direction = "egress" if direction == "ingress" else "ingress"
         found: dict[int, dict[Port, int]] = {number: {} for number in self.subjects}
         for asked in self.ports:
             allowed = self.allowed[other]
-            rows = [allowed[n][asked] if n in allowed else self.all for n in range(len(self.items))]
+            rows = [
+                allowed[n][asked] if n in allowed and n not in self._accepting[other] else self.all
+                for n in range(len(self.items))
+            ]
             for number, of in enumerate(transpose(rows, len(self.items))):
                 if number in found:
                     found[number][asked] = self.allowed[direction][number][asked] & of
         return found
+
+
+def accepts_by_tier(cluster: Cluster, pod: Pod, direction: Direction) -> bool:
+    """Say whether a cluster-wide policy of tier Admin that selects a pod has a rule that accepts in a direction."""
+    if not cluster.cluster_policies:
+        return False
+    selecting = tier_of("Admin").selecting(cluster, direction, pod)
+    return any(rule.action == "allow" for policy in selecting for rule in policy.rules(direction))
+
+
+def tier_ports(cluster: Cluster) -> list[PolicyPort]:
+    """Return the ports of the rules of cluster-wide policies."""
+    return [port for one in cluster.cluster_policies for rule in (*one.ingress, *one.egress) for port in rule.ports]
 
 
 def asked_ports(cluster: Cluster) -> Iterator[Port]:
@@ -246,11 +276,10 @@ def asked_ports(cluster: Cluster) -> Iterator[Port]:
     for pod in cluster.pods:
         for declared in pod.ports:
             numbers[declared.protocol] |= {declared.port, declared.port + 1}
-    for policy in cluster.policies:
-        for rule in (*policy.ingress, *policy.egress):
-            for item in rule.ports:
-                if isinstance(item.port, int):
-                    numbers[item.protocol] |= {item.port, (item.end_port or item.port) + 1}
+    asked = [port for policy in cluster.policies for rule in (*policy.ingress, *policy.egress) for port in rule.ports]
+    for item in (*asked, *tier_ports(cluster)):
+        if isinstance(item.port, int):
+            numbers[item.protocol] |= {item.port, (item.end_port or item.port) + 1}
     for protocol, found in numbers.items():
         yield from ((protocol, number) for number in sorted(found) if 1 <= number <= LAST_PORT)
     yield "ICMP", None

@@ -7,7 +7,7 @@ rules are evaluated in the order they are written; first rule that matches decid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -204,25 +204,43 @@ def place_of(cluster: Cluster, policy: ClusterPolicy) -> float:
 
 
 def denying_all(cluster: Cluster, pod: Pod, direction: Direction) -> tuple[ClusterPolicy, ...]:
-    """Return the policies of tiers that deny a pod every port of all pods in a direction; rules before may allow some.
+    """Return the policy of a tier that denies a pod every port of all pods in a direction; rules before may allow some.
 
     A policy of tier Baseline counts even if a NetworkPolicy isolates the pod, as the pod is then closed too.
     """
     if not cluster.cluster_policies or not pod.selectable:
         return ()
     having = cluster_peers(cluster).of(pod)
-    found: list[ClusterPolicy] = []
-    for tier in TIERS:
-        of_tier = _selectors(cluster, tier, direction).of(having)
-        found += [policy for policy in of_tier if any(map(denies_all_pods, policy.rules(direction)))]
-    return tuple(found)
+    found = closing(cluster, [_selectors(cluster, tier, direction).of(having) for tier in TIERS], direction)
+    return () if found is None else (found,)
 
 
-def denies_all_pods(rule: ClusterRule) -> bool:
-    """Say whether a rule denies every port of all pods that may come."""
-    if rule.action != "deny" or rule.ports:
+def closing(cluster: Cluster, tiers: Iterable[Sequence[ClusterPolicy]], direction: Direction) -> ClusterPolicy | None:
+    """Return the policy that denies every port of all pods, if policies judge, tier by tier in their order.
+
+    There is none if a rule before allows every port of all pods. A rule that passes all of them ends its tier.
+    """
+    for policies in tiers:
+        rules = ((policy, rule) for policy in policies for rule in policy.rules(direction))
+        policy, rule = next((one for one in rules if has_all_pods(cluster, one[1])), (None, None))
+        if rule is not None and rule.action != "pass":
+            return policy if rule.action == "deny" else None
+    return None
+
+
+def has_all_pods(cluster: Cluster, rule: ClusterRule) -> bool:
+    """Say whether a rule matches every port of all pods that may come."""
+    if rule.ports:
         return False
-    return any(peer.pods is not None and is_everything(peer.pods) for peer in rule.peers)
+    if any(peer.pods is not None and is_everything(peer.pods) for peer in rule.peers):
+        return True
+    return {*cluster.families} <= {one.version for peer in rule.peers for one in peer.networks if not one.prefixlen}
+
+
+def is_subject(cluster: Cluster, policy: ClusterPolicy, pod: Pod) -> bool:
+    """Say whether a policy selects a pod; a host-network pod is no subject."""
+    peers = cluster_peers(cluster)
+    return pod.selectable and bool(peers.of(pod) & 1 << peers.numbers[policy.subject])
 
 
 def is_everything(peer: PodsPeer) -> bool:

@@ -7,7 +7,9 @@ RULE = Rule(
     "warning",
     "a policy cuts pods off from DNS",
     what="A policy isolates pods for egress, and no rule allows DNS to them: port 53 of the DNS pods, by UDP and TCP."
-    " If the input has no DNS pods, a rule with port 53 is enough.",
+    " If the input has no DNS pods, a rule with port 53 is enough. What a cluster-wide policy of the tier Admin accepts"
+    " is allowed. A rule of such a policy, or of the tier Baseline, that denies pods their queries to all DNS pods is a"
+    " finding too.",
     why="The pods cannot resolve names, so almost every connection fails, often only after a timeout.",
     fix="allow 53/UDP and 53/TCP to the DNS pods under spec.egress",
     objects="""\

@@ -13,7 +13,7 @@ from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some
 from netlab.policy.tiers.cilium import CiliumDefaultTier, isolated_spaces
-from netlab.policy.tiers.cluster_policy import denies_all_pods, denying_all
+from netlab.policy.tiers.cluster_policy import TIERS, closing, denying_all, in_order
 from netlab.policy.tiers.networkpolicy import isolating
 
 # Namespaces of the cluster itself. Few clusters have policies there.
@@ -29,16 +29,8 @@ def _find(given: Given) -> Iterator[Found]:
         for direction in given.directions
         if policy.isolates(direction) and selects_all(policy.pod_selector)
     }
-    for one in given.cluster.cluster_policies:
-        if one.subject.pods is None or selects_all(one.subject.pods):
-            spaces = [
-                name
-                for name, own in given.cluster.namespaces.items()
-                if one.subject.namespaces is None or one.subject.namespaces.matches(own)
-            ]
-            for direction in given.directions:
-                if any(denies_all_pods(rule) for rule in one.rules(direction)):
-                    closed |= {(name, direction) for name in spaces}
+    if given.cluster.cluster_policies:
+        closed |= set(_closed_by_tiers(given))
     closed |= isolated_spaces(given.cluster)
     declared = {one.meta.name: one for one in given.objects.namespaces if one.declared}
     for name, own in pods_by_namespace(given.cluster).items():
@@ -51,6 +43,23 @@ def _find(given: Given) -> Iterator[Found]:
             yield found(declared[name], "metadata.name", message, kind="Namespace")
         else:
             yield found_at_pod(pods[0], message)
+
+
+def _closed_by_tiers(given: Given) -> Iterator[tuple[str, Direction]]:
+    """Yield the namespaces and directions in which cluster-wide policies deny every port of all pods to any pod."""
+    for name, own in given.cluster.namespaces.items():
+        of_all = [
+            [
+                one
+                for one in in_order(given.cluster, tier)
+                if (one.subject.pods is None or selects_all(one.subject.pods))
+                and (one.subject.namespaces is None or one.subject.namespaces.matches(own))
+            ]
+            for tier in TIERS
+        ]
+        for direction in given.directions:
+            if closing(given.cluster, of_all, direction) is not None:
+                yield name, direction
 
 
 def _open(given: Given, pods: list[Pod], missing: list[Direction]) -> str:

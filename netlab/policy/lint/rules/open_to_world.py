@@ -14,6 +14,7 @@ from netlab.policy.matching import peer_path
 from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
 from netlab.policy.service_ports import pods_of
+from netlab.policy.tiers import tier_of
 
 
 def _find(given: Given) -> Iterator[Found]:
@@ -26,6 +27,14 @@ def _find(given: Given) -> Iterator[Found]:
         if world is not None:
             path, reached = world
             ports = some(ports_of(rule.ports).words())
+            if given.cluster.cluster_policies and any(
+                one.action == "deny"
+                for pod in pods
+                for by in tier_of("Admin").selecting(given.cluster, "ingress", pod)
+                for one in by.rules("ingress")
+            ):
+                # Ingress rules of that tier match pods only, so other addresses get in all the same.
+                reached += ", but the pods that the tier Admin denies"
             yield found(policy, path, f"opens {ports} of {some([pod.ref for pod in pods])} to {reached}")
 
 

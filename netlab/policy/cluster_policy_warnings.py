@@ -45,7 +45,7 @@ def _by_profile(cluster: Cluster, policy: ClusterPolicy) -> Iterator[Problem]:
             f"{name} reads {', '.join(unread.versions)} and not {policy.version}: it sees this object only where the"
             f" API server serves both versions; netlab judges by it {said}"
         )
-        yield warning(policy, "", message, "profile-ignores-kind")
+        yield warning(policy, "", message, "profile-ignores-version")
     for direction in _DIRECTIONS:
         for rule in policy.rules(direction):
             for field in unread.ignores:

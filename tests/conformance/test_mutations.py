@@ -176,7 +176,7 @@ def range_excludes_its_end(right: Fault) -> Fault:
 
 
 def icmp_passes_port_rules(right: Fault) -> Fault:
-    return lambda rule, destination, protocol, port: right(rule, destination, protocol, port) if port else ""
+    return lambda rule, destination, protocol, port: right(rule, destination, protocol, port) if port else True
 
 
 def pod_selector_in_every_namespace(right: Fault) -> Fault:
@@ -326,7 +326,7 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", matching, "container_port", last_port_of_a_name),
     ("evaluator", matching, "port_matches", udp_is_tcp),
     ("evaluator", matching, "port_matches", range_excludes_its_end),
-    ("evaluator", tier, "ports_mismatch_text", icmp_passes_port_rules),
+    ("evaluator", tier, "ports_match", icmp_passes_port_rules),
     ("evaluator", matching, "peer_mismatch_text", pod_selector_in_every_namespace),
     ("evaluator", matching, "peer_mismatch_text", namespace_selector_ignores_pod_selector),
     ("evaluator", matching, "peer_mismatch_text", selectors_match_outsiders),

@@ -213,4 +213,4 @@ spec:
     assert not problems
     assert isinstance(found, Invariants)
     (failure,) = failures(judged(found))
-    assert f"ClusterNetworkPolicy c spec.ingress[0] ({tmp_path / 'input.yaml'}:17) of {tier}" in failure.reason
+    assert f"ClusterNetworkPolicy c spec.ingress[0] ({tmp_path / 'input.yaml'}:17) of tier {tier}" in failure.reason

@@ -74,6 +74,7 @@ spec: {profile: calico}
         "block-of-node",
         "not-enforced",
         "profile-ignores-field",
+        "profile-ignores-version",
     ),
     find=_find,
 )

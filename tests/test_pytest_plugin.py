@@ -154,7 +154,7 @@ def test_every_rule_of_invariants_is_a_test_without_a_lab(run: Pytest, tmp_path:
         "FAILED rules.netlab.yaml::strict::c is closed",
     ] == outcomes(lines)
     assert any("rules.netlab.yaml:8: x/a -> x/b every port IPv4: expected deny, found allow" in line for line in lines)
-    assert any("found proves nothing: no pod matches {pods: {app: c}}" in line for line in lines)
+    assert any("{pods: {app: c}}: proves nothing: no pod matches {pods: {app: c}}" in line for line in lines)
     assert not any("Traceback" in line or "netlab/pytest_plugin.py" in line for line in lines)
 
 

@@ -32,7 +32,7 @@ _OTHERS = {
     ("lab/trace.py", "bridge"): 2,  # nft's family
     ("objects/kinds/ingress.py", "host"): 1,  # of a URL
     ("objects/invariants.py", "host"): 1,  # an outside host
-    ("objects/kinds/invariants.py", "host"): 1,
+    ("objects/invariant_ends.py", "host"): 1,
     ("policy/rule_ends.py", "host"): 2,
     ("policy/rule_judge.py", "none"): 1,  # no port
     ("policy/suggest/hostnames.py", "host"): 4,  # of a URL, and in names of variables

@@ -41,6 +41,7 @@ KEPT = {
     ("modes/__init__.py", "wired"): _PURE,
     ("policy/label_sets.py", "labels_of"): _PURE,
     ("policy/lint/covers.py", "_ports"): _PURE,
+    ("objects/addresses.py", "parse_cidr"): _PURE,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,

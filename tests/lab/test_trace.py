@@ -186,7 +186,7 @@ def test_the_tiers_of_a_trace_have_one_line_each(closed: Cluster, shop: Cluster)
         decision = evaluate(of, Flow(source, to, 4, "TCP", port, to.addresses[0]))
         return [line for section in by_tier(of, decision) for line in section.in_lines() if "egress" not in line]
 
-    denied = "ClusterNetworkPolicy closed spec.ingress[1] of Admin (priority 10) denies x/b on 80/TCP"
+    denied = "ClusterNetworkPolicy closed spec.ingress[1] of tier Admin (priority 10) denies x/b on 80/TCP"
     assert ["ingress of x/a: deny", f"  Admin: deny: {denied}", "  Baseline: not reached; no rule of it matches"] == [
         line for line in lines(closed, 80) if "default" not in line
     ]

@@ -65,7 +65,8 @@ def _command(name: str, short: str, command: click.Command, context: click.Conte
     yield from _head(f"netlab-{name}", short)
     yield ".SH SYNOPSIS"
     yield f".B netlab {_escaped(name)}"
-    yield _text(" ".join(command.collect_usage_pieces(context)))
+    # A list of choices may be longer than a line: \\: lets it end after each choice.
+    yield _text(" ".join(command.collect_usage_pieces(context))).replace("|", "|\\:")
     yield ".SH DESCRIPTION"
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
     for at, paragraph in enumerate(paragraphs):

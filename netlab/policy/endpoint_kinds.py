@@ -85,7 +85,8 @@ class EndpointKinds:
             read = tuple((key, endpoint.labels[key]) for key in self._labels_read if key in endpoint.labels)
             return endpoint.namespace, read
         if self._hosts_are_peers and isinstance(endpoint, Host):
-            return "Host", endpoint.hostnames
+            # Hosts of one name may have addresses of different families, and an example has to stand for all.
+            return "Host", endpoint.hostnames, tuple(address.version for address in endpoint.addresses)
         return type(endpoint).__name__, node_of(endpoint) if self._nodes_are_peers else None
 
     def placed(self, endpoint: Endpoint, family: int) -> Hashable:

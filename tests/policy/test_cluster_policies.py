@@ -23,8 +23,10 @@ from builders import (
 )
 
 from netlab.cluster import Cluster
+from netlab.cluster.flows import FlowSelection
 from netlab.objects.topology import TopologyPolicy
 from netlab.policy.explain import explain
+from netlab.policy.groups import groups
 from netlab.policy.warnings import warnings
 from netlab.profiles import named
 
@@ -295,3 +297,22 @@ def test_a_rule_is_never_reached_if_several_earlier_rules_take_each_peer_on_each
     assert [
         "ClusterNetworkPolicy p: spec.ingress[2]: is never reached: spec.ingress[0] and spec.ingress[1] together"
     ] == [text.partition(" match all")[0] for text in of if "never reached" in text]
+
+
+def test_hosts_of_one_name_and_different_families_are_judged_each() -> None:
+    """By groups too: the host without an address of a family does not stand for the other one."""
+    base = topology(["n"], hosts={"four": ["192.0.2.1"], "six": ["2001:db8::1"]}, cidrs=("10.244.0.0/16", "fd00::/56"))
+    of = cluster(
+        replace(base, hosts=tuple(replace(one, hostnames=("api.example.com",)) for one in base.hosts)),
+        pod("x/a"),
+        policy("x/p", egress=[]),
+        cluster_policy("names", egress=[cluster_rule("allow", cluster_peer(names=["*.example.com"]))]),
+    )
+    found = {
+        (to.ref, one.service[0]): one.verdict
+        for one in groups(of, FlowSelection((("TCP", 80),))).answers()
+        for to in one.destination.members
+        if to.ref.startswith("host:")
+    }
+
+    assert {("host:four", 4): "allow", ("host:six", 6): "allow"} == found

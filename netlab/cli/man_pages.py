@@ -65,8 +65,10 @@ def _command(name: str, short: str, command: click.Command, context: click.Conte
     yield from _head(f"netlab-{name}", short)
     yield ".SH SYNOPSIS"
     yield f".B netlab {_escaped(name)}"
-    # A list of choices may be longer than a line: \\: lets it end after each choice.
+    # A list of choices may be longer than a line. It may end after each choice, and is not stretched.
+    yield ".ad l"
     yield _text(" ".join(command.collect_usage_pieces(context))).replace("|", "|\\:")
+    yield ".ad b"
     yield ".SH DESCRIPTION"
     paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
     for at, paragraph in enumerate(paragraphs):

@@ -43,7 +43,7 @@ class Records:
 
     def labs(self) -> list[str]:
         """Return the names of the labs with a record, damaged or not, sorted."""
-        return self._kept.list()
+        return self._kept.labs()
 
     def exists(self, lab: str) -> bool:
         """Return whether a lab has a record, damaged or not."""

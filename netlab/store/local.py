@@ -30,7 +30,7 @@ class LocalStore:
         """Return the path of a lab's record."""
         return self.files.folder(lab) / RECORD
 
-    def list(self) -> list[str]:
+    def labs(self) -> list[str]:
         """Return the names of the labs with a record or a list of namespaces, damaged or not, sorted."""
         return self.files.labs()
 
@@ -63,6 +63,8 @@ class LocalStore:
 
     def save(self, lab: str, data: bytes, revision: str | None = None, lock: object = None) -> str:
         """Write a record; ``lock`` has no effect, as the kernel takes no lock away."""
+        if len(data) > MOST:
+            raise HostError(f"a record of {len(data)} bytes is too large")
         with self.writing(lab):
             if revision is None:
                 self.files.write(self.path(lab), data)
@@ -102,7 +104,7 @@ class LocalStore:
         known: dict[str, str] = {}
         said = time.monotonic()
         while True:
-            found = {lab: revision for lab in self.list() if (revision := self._revision(lab))}
+            found = {lab: revision for lab in self.labs() if (revision := self._revision(lab))}
             for lab in known.keys() | found.keys():
                 if known.get(lab) != found.get(lab):
                     said = time.monotonic()

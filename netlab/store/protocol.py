@@ -44,7 +44,7 @@ class StoreLock(Protocol):
 class Store(Protocol):
     """The records of labs. Every method raises UsageError for a wrong name, and HostError if it is not reached."""
 
-    def list(self) -> list[str]:
+    def labs(self) -> list[str]:
         """Return the names of the labs with a record, sorted."""
         ...
 

@@ -22,6 +22,8 @@ def why(error: BaseException, connect_seconds: float, read_seconds: float) -> st
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {cause.reason or one_line(cause)}"
         cause = cause.__cause__ or cause.__context__ or next((a for a in cause.args if isinstance(a, Exception)), None)
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return f"the connection broke: {one_line(error.args[-1] if error.args else error)}"
     # It is a ConnectTimeoutError too, and a name that is not known is one.
     if isinstance(error, urllib3.exceptions.NameResolutionError):
         return "its name is not known"

@@ -243,11 +243,11 @@ def test_a_watch_tells_what_is_there_and_what_changes(open_store: Open) -> None:
     first = writer.save("one", b"1")
     seen = watcher.watch(pulse=0.1)
 
-    assert Changed("one", first) == _next(seen)
+    assert Changed("one", first) == next_change(seen)
     second = writer.save("two", b"2")
-    assert Changed("two", second) == _next(seen)
+    assert Changed("two", second) == next_change(seen)
     writer.remove("one")
-    assert Changed("one", ABSENT) == _next(seen)
+    assert Changed("one", ABSENT) == next_change(seen)
     assert None in list(islice(seen, 2))
 
 
@@ -255,7 +255,7 @@ def _random(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311
 
 
-def _next(seen: Iterator[Changed | None], seconds: float = 10.0) -> Changed | None:
+def next_change(seen: Iterator[Changed | None], seconds: float = 10.0) -> Changed | None:
     until = time.monotonic() + seconds
     for one in seen:
         if one is not None or time.monotonic() > until:

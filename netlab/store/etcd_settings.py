@@ -100,6 +100,8 @@ def _endpoint(url: str) -> str:
         raise UsageError("etcd: an endpoint is no URL; it must be as http://127.0.0.1:2379") from None
     if "@" in parts.netloc:
         raise UsageError("etcd: an endpoint has a user; give user and password by their options")
-    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host) or parts.path.strip("/") or parts.query:
+    # ``urlsplit`` drops line breaks.
+    wrong = parts.scheme not in ("http", "https") or not url.isprintable()
+    if wrong or not _HOST.fullmatch(host) or parts.path.strip("/") or parts.query:
         raise UsageError(f"etcd: endpoint {printable(url)[:120]!r} must be as http://127.0.0.1:2379")
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"

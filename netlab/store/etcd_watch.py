@@ -90,4 +90,4 @@ def _events(line: bytes) -> list[Event] | None:
 def _event(one: Any) -> Event:
     kv = one["kv"]
     put = one.get("type", "PUT") == "PUT"
-    return Event(plain(kv["key"]).decode(), int(kv["mod_revision"]), put, plain(kv.get("value", "")))
+    return Event(plain(kv["key"]).decode(errors="replace"), int(kv["mod_revision"]), put, plain(kv.get("value", "")))

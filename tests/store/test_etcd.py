@@ -460,8 +460,8 @@ def test_a_user_needs_the_right_password(own: Member) -> None:
 def test_certificates(tmp_path: Path) -> None:
     """The server is known by the CA, the client by its certificate; without either, one line says what is wrong."""
     certificates(tmp_path)
-    files = {name: str(tmp_path / f"{name}.{end}") for name, end in (("ca", "crt"), ("cert", "crt"), ("key", "key"))}
-    files["cert"], files["key"] = str(tmp_path / "client.crt"), str(tmp_path / "client.key")
+    names = {"ca": "ca.crt", "cert": "client.crt", "key": "client.key"}
+    files: dict[str, Any] = {option: str(tmp_path / name) for option, name in names.items()}
     options = (
         f"--cert-file={tmp_path / 'server.crt'}",
         f"--key-file={tmp_path / 'server.key'}",

@@ -43,9 +43,9 @@ class Refused(HostError):
         return self.code == _NOT_FOUND or "not found" in self.text
 
     @property
-    def compacted(self) -> bool:
-        """Whether the request asks for a revision that etcd no longer has."""
-        return "compacted" in self.text
+    def of_old_token(self) -> bool:
+        """Whether the user has to show its password again."""
+        return any(text in self.text for text in _OLD_TOKEN)
 
 
 class _Try(Exception):
@@ -105,7 +105,7 @@ class EtcdClient:
                     self._at = (self._at + 1) % len(self.settings.endpoints)
                 except Refused as error:
                     # etcd forgets tokens when it starts.
-                    if renewed or not any(text in error.text for text in _OLD_TOKEN):
+                    if renewed or not error.of_old_token:
                         raise
                     self._token, renewed, certain = "", True, False
                     break
@@ -138,7 +138,12 @@ class EtcdClient:
         if answer.status_code != 200:
             text = answer.text
             answer.close()
-            raise self._refused(text) or Unreachable(f"etcd is not reached: status {answer.status_code}")
+            refused = self._refused(text)
+            if refused is None or refused.code in (_UNAVAILABLE, _DEADLINE) or refused.of_old_token:
+                # The caller tries again, by ``call`` at first, which finds a member and renews the token.
+                self._at = (self._at + 1) % len(self.settings.endpoints)
+                raise Unreachable(f"etcd is not reached: {refused.text if refused else answer.status_code}")
+            raise refused
         return answer
 
     def close(self) -> None:

@@ -417,6 +417,39 @@ def test_an_answer_that_is_lost_is_no_conflict(own: Member, monkeypatch: pytest.
     assert (b"2", found) == (getattr(store.load("one"), "data", None), getattr(store.load("one"), "revision", None))
 
 
+def test_each_save_counts_once_while_etcd_is_killed(own: Member) -> None:
+    """A writer adds to a number from the revision that it read; a save either happened or is said not to have."""
+    store = opened(own, patience=20)
+    store.save("one", b"0", ABSENT)
+    done = threading.Event()
+
+    def kill() -> None:
+        for _ in range(4):
+            time.sleep(0.2)
+            own.restart()
+        done.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    saved = 0
+    while not done.is_set() or saved < 50:
+        found = store.load("one")
+        assert found is not None
+        store.save("one", str(int(found.data) + 1).encode(), found.revision)
+        saved += 1
+    killer.join()
+
+    assert str(saved).encode() == getattr(store.load("one"), "data", None)
+
+
+def test_a_save_waits_for_no_dead_endpoint(own: Member) -> None:
+    """After the first request, the endpoint that answers is known."""
+    store = EtcdStore(settings([f"http://127.0.0.1:{free_ports(1)[0]}", own.url]))
+    store.save("one", b"1")
+
+    assert own.url == store.client.settings.endpoints[store.client._at]
+
+
 # --- users and certificates -----------------------------------------------------------------------------------------
 
 

@@ -79,7 +79,7 @@ class EtcdClient:
 
     # --- requests -----------------------------------------------------------------------------------------------
 
-    def call(self, path: str, body: Body, patience: float | None = None) -> dict[str, Any]:
+    def call(self, path: str, body: Body, patience: float | None = None, answer: float | None = None) -> dict[str, Any]:
         """Return the answer to a request, of the first endpoint that answers.
 
         A request may have an effect twice, if etcd dies before it answers; callers ask for the same thing again.
@@ -88,6 +88,7 @@ class EtcdClient:
           path: the path after ``/v3/``.
           body: the request.
           patience: seconds for all tries, at least one at each endpoint; None for that of the settings.
+          answer: seconds for the answer of one endpoint; None for those of the settings.
 
         Raises:
           Unreachable: if no endpoint answers in time.
@@ -99,7 +100,7 @@ class EtcdClient:
             certain, why = True, ""
             for _ in self.settings.endpoints:
                 try:
-                    return self._ask(path, body)
+                    return self._ask(path, body, self.settings.answer if answer is None else answer)
                 except _Try as error:
                     certain, why = certain and error.certain, f"{self.settings.endpoints[self._at]}: {error}"
                     self._at = (self._at + 1) % len(self.settings.endpoints)
@@ -152,8 +153,9 @@ class EtcdClient:
             client.session.close()
         self._own = threading.local()
 
-    def _ask(self, path: str, body: Body) -> dict[str, Any]:
+    def _ask(self, path: str, body: Body, answer: float) -> dict[str, Any]:
         client = self._session()
+        client.timeout = (self.settings.connect, answer)
         return self._post(client, path, body)
 
     def _session(self) -> Any:
@@ -195,7 +197,7 @@ class EtcdClient:
             refused = self._refused(error.detail_text or "")
             if refused is None or refused.code in (_UNAVAILABLE, _DEADLINE):
                 cause = error.__context__ or error
-                why = refused.text if refused else self._why(cause)
+                why = refused.text if refused else self._why(cause, client.timeout[1])
                 raise _Try(why, certain="certificate" in why) from error
             raise refused from error
         except (requests.exceptions.RequestException, ValueError, OSError) as error:
@@ -223,11 +225,11 @@ class EtcdClient:
             fix = f"grant the user read and write of keys with the prefix {self.settings.prefix}"
         return Refused(f"etcd refused at {self.settings.endpoints[self._at]}", code, said, fix)
 
-    def _why(self, error: BaseException) -> str:
+    def _why(self, error: BaseException, limit: float = 0) -> str:
         from netlab.kernel.request_errors import why
 
         inner = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
-        return printable(why(inner, self.settings.connect, self.settings.answer))
+        return printable(why(inner, self.settings.connect, limit or self.settings.answer))
 
 
 def _new(url: str, settings: EtcdSettings) -> Any:

@@ -68,7 +68,8 @@ class Lease:
             began = now()
             pause = self._seconds / 3
             try:
-                answer = self._client.call("lease/keepalive", {"ID": str(self.number)}, 0)
+                # A member that does not answer must not use up the time of the others.
+                answer = self._client.call("lease/keepalive", {"ID": str(self.number)}, 0, self._seconds / 6)
             except HostError:
                 pause = min(0.2, pause)
                 if now() < self._until:

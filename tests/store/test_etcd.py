@@ -261,6 +261,21 @@ def test_a_lock_outlives_a_restart_of_etcd(own: Member) -> None:
     lock.release()
 
 
+def test_a_lock_outlives_a_member_that_does_not_answer(tmp_path: Path) -> None:
+    """Whichever member keeps its lease."""
+    with etcd(tmp_path, members=3) as members:
+        store = opened(*members, lease=6)
+        lock = store.lock("one")
+        assert lock.acquire()
+        members[0].signal(signal.SIGSTOP)
+        time.sleep(8)
+
+        assert lock.held
+        store.save("one", b"1", lock=lock)
+        members[0].signal(signal.SIGCONT)
+        lock.release()
+
+
 def test_a_lost_lock_is_noticed(own: Member) -> None:
     """Its holder, which was not able to reach etcd, writes nothing; the next one does."""
     store = opened(own)

@@ -111,7 +111,8 @@ COVERAGE_FLOOR ?=
 coverage:  ## list the lines of netlab that no test runs; as root
 	@scripts/run dev coverage erase
 	@# Coverage runs code of its own when a process exits, and these tests signal processes at any moment.
-	@scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py $(ALL_SAMPLES) $(PYTEST_ARGS)
+	@# Where etcd is installed, the tests with etcd count too.
+	@NETLAB_MACHINES=1 scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py $(ALL_SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
 	@scripts/run dev coverage report $(if $(COVERAGE_FLOOR),--fail-under=$(COVERAGE_FLOOR))
 

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -78,6 +78,12 @@ CONTROL_PLANE_ARGS ?=
 test-control-plane:  ## the tests of -f cluster:CONTEXT with a real kube-apiserver, built once in 15 minutes; network at first
 	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
 
+# Other options for its pytest: make test-machines MACHINES_ARGS='-k watch'
+MACHINES_ARGS ?=
+
+test-machines:  ## the tests of stores and labs on many machines with a real etcd; network at first
+	@scripts/run dev scripts/test-machines $(MACHINES_ARGS)
+
 test-capture:  ## the tests of captures with tcpdump and tshark; as root, network at first
 	@scripts/run dev scripts/test-capture
 
@@ -105,7 +111,8 @@ COVERAGE_FLOOR ?=
 coverage:  ## list the lines of netlab that no test runs; as root
 	@scripts/run dev coverage erase
 	@# Coverage runs code of its own when a process exits, and these tests signal processes at any moment.
-	@scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py $(ALL_SAMPLES) $(PYTEST_ARGS)
+	@# Where etcd is installed, the tests with etcd count too.
+	@NETLAB_MACHINES=1 scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py $(ALL_SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
 	@scripts/run dev coverage report $(if $(COVERAGE_FLOOR),--fail-under=$(COVERAGE_FLOOR))
 

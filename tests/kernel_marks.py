@@ -16,6 +16,9 @@ A test has the marker ``action`` if it stands in ``action``: it needs shells, po
 A test has the marker ``control_plane`` if it stands in ``control_plane``: it needs kube-apiserver and etcd. It runs by
 ``make test-control-plane`` only.
 
+A test has the marker ``machines`` if it stands in ``machines``, or says so itself: it needs etcd. It runs by ``make
+test-machines`` only.
+
 A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
 ``make test-docs`` only.
 
@@ -72,6 +75,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "learn": ("NETLAB_TEST_LESSONS", "runs by make test-lessons only"),
+    "machines": ("NETLAB_MACHINES", "runs by make test-machines only"),
     "plugins": ("NETLAB_PLUGINS", "runs by make test-cni only"),
     "vm": ("NETLAB_VM", "runs in the virtual machine of make test-vm only"),
 }

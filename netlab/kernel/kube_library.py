@@ -25,9 +25,10 @@ from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 from urllib3.util.ssl_ import create_urllib3_context
 
+from netlab.kernel.request_errors import MOST_MESSAGE, one_line, why
+
 CONNECT_SECONDS, READ_SECONDS = 10.0, 45.0
 _CHUNK = 1 << 16
-_MOST_MESSAGE = 500
 _MOST_CONTEXTS = 1_000
 _AGENT = "netlab"
 # What the package and ssl raise for a wrong kubeconfig or file.
@@ -99,7 +100,7 @@ class Library:
                 self._client = RESTClientObject(self._configuration)
                 _use(_tls(self._configuration), self._client.pool_manager)
             except _WRONG as error:
-                raise LibraryError("config", f"context {self.context}: {_line(error)}") from error
+                raise LibraryError("config", f"context {self.context}: {one_line(error)}") from error
         self.server = f"{server.scheme}://{server.netloc.rpartition('@')[2]}"
 
     def _authenticate(self, loader: KubeConfigLoader) -> None:
@@ -114,7 +115,7 @@ class Library:
         if "exec" in self._user and not self._configuration.api_key and not self._configuration.cert_file:
             why = errors.messages[-1] if errors.messages else "it gave no credentials"
             command = str((self._user["exec"] or {}).get("command", ""))
-            raise LibraryError("plugin", f"the credential plugin {command} of the kubeconfig failed: {_line(why)}")
+            raise LibraryError("plugin", f"the credential plugin {command} of the kubeconfig failed: {one_line(why)}")
 
     def get(self, path: str, accept: str, most: int) -> tuple[int, str, bytes]:
         """Return status, the header Retry-After and the body of a GET request.
@@ -136,7 +137,7 @@ class Library:
             finally:
                 answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise LibraryError("reach", _why(error)) from error
+            raise LibraryError("reach", why(error, CONNECT_SECONDS, READ_SECONDS)) from error
 
     def _headers(self, accept: str) -> urllib3.HTTPHeaderDict:
         found = urllib3.HTTPHeaderDict({"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": _AGENT})
@@ -187,7 +188,7 @@ def _merged(paths: str) -> Any:
     try:
         return KubeConfigMerger(paths)
     except (ConfigException, YAMLError, OSError, UnicodeError, AttributeError, KeyError, TypeError) as error:
-        raise LibraryError("config", f"the kubeconfig {_shown(paths)} cannot be read: {_line(error)}") from error
+        raise LibraryError("config", f"the kubeconfig {_shown(paths)} cannot be read: {one_line(error)}") from error
 
 
 def _named(items: Any, field: str) -> dict[str, Mapping[str, Any]]:
@@ -207,7 +208,7 @@ def _current(merged: Any) -> str:
 
 
 def _shown(paths: str) -> str:
-    return paths if len(paths) <= _MOST_MESSAGE else f"{paths[:_MOST_MESSAGE]}…"
+    return paths if len(paths) <= MOST_MESSAGE else f"{paths[:MOST_MESSAGE]}…"
 
 
 def _body(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
@@ -221,33 +222,3 @@ def _body(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
             raise LibraryError("large", "the answer is too large")
         parts.append(chunk)
     return b"".join(parts)
-
-
-def _why(error: BaseException) -> str:
-    """Return the cause of a failed request in one line."""
-    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
-        error = error.reason
-    if isinstance(error, urllib3.exceptions.ProxyError):
-        return f"the proxy does not connect: {_line(error.original_error)}"
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted: {cause.verify_message or _line(cause)}"
-        if isinstance(cause, ssl.SSLError):
-            return f"TLS failed: {cause.reason or _line(cause)}"
-        cause = cause.__cause__ or cause.__context__ or next((a for a in cause.args if isinstance(a, Exception)), None)
-    # It is a ConnectTimeoutError too, and a name that is not known is one.
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
-        return "its name is not known"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return _line(error).rpartition(": ")[2].rpartition("] ")[2]
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
-        return f"no connection in {CONNECT_SECONDS:g} seconds"
-    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-        return f"no answer in {READ_SECONDS:g} seconds"
-    return _line(error)
-
-
-def _line(error: object) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= _MOST_MESSAGE else f"{text[:_MOST_MESSAGE]}…"

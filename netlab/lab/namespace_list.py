@@ -13,10 +13,10 @@ from collections.abc import Iterable
 
 from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import LIST, RECORD, Store, Unsafe
+from netlab.store.values import MOST
 
-# Bytes; no lab comes near. A host carries some thousand pods, and a record has some hundred bytes for each.
+# Bytes; no lab comes near.
 MOST_OF_LIST = 64 << 20
-MOST_OF_RECORD = 256 << 20
 # A file that does not begin with a boot is no list. Otherwise the lab would seem to be of an earlier boot.
 _BOOT = re.compile(r"([0-9a-f-]{36})?")
 
@@ -66,7 +66,7 @@ def _from_list(store: Store, lab: str) -> tuple[str, list[str]]:
 
 
 def _from_record(store: Store, lab: str) -> tuple[str, list[str]]:
-    data = json.loads(store.read(store.folder(lab) / RECORD, MOST_OF_RECORD))
+    data = json.loads(store.read(store.folder(lab) / RECORD, MOST))
     names = data["namespaces"]
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise TypeError("namespaces")

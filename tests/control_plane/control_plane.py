@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from etcd_members import etcd, free_ports, openssl
 
 Object = dict[str, Any]
 READY_SECONDS = 90.0
@@ -173,14 +173,10 @@ def path_of(one: Object) -> str:
     return f"{base}/namespaces/{namespace}/{plural}" if namespace else f"{base}/{plural}"
 
 
-def openssl(*arguments: object) -> None:
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-
 @contextmanager
 def running(folder: Path) -> Iterator[ControlPlane]:
     """Start etcd and kube-apiserver, and wait until it is ready; end both."""
-    etcd_port, peer_port, port = _free_ports(3)
+    port = free_ports(1)[0]
     (folder / "tokens.csv").write_text(_TOKENS)
     (folder / "audit.yaml").write_text(_AUDIT)
     openssl("genrsa", "-out", folder / "accounts.key", "2048")
@@ -200,27 +196,13 @@ def running(folder: Path) -> Iterator[ControlPlane]:
         folder / "clients.crt",
     )
     with ExitStack() as stack:
-        stack.enter_context(
-            _process(
-                folder / "etcd.log",
-                [
-                    "etcd",
-                    "--unsafe-no-fsync",
-                    f"--data-dir={folder / 'etcd'}",
-                    f"--listen-client-urls=http://127.0.0.1:{etcd_port}",
-                    f"--advertise-client-urls=http://127.0.0.1:{etcd_port}",
-                    f"--listen-peer-urls=http://127.0.0.1:{peer_port}",
-                    f"--initial-advertise-peer-urls=http://127.0.0.1:{peer_port}",
-                    f"--initial-cluster=default=http://127.0.0.1:{peer_port}",
-                ],
-            )
-        )
+        member = stack.enter_context(etcd(folder))[0]
         server = stack.enter_context(
             _process(
                 folder / "apiserver.log",
                 [
                     "kube-apiserver",
-                    f"--etcd-servers=http://127.0.0.1:{etcd_port}",
+                    f"--etcd-servers={member.url}",
                     "--bind-address=127.0.0.1",
                     f"--secure-port={port}",
                     f"--cert-dir={folder}",
@@ -270,14 +252,6 @@ def _await(plane: ControlPlane, server: subprocess.Popen[bytes]) -> None:
             pass
         time.sleep(0.2)
     raise AssertionError((plane.folder / "apiserver.log").read_text()[-3000:])
-
-
-def _free_ports(number: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports: list[int] = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 def missing() -> list[str]:

@@ -1,0 +1,115 @@
+"""A lab's record as a value and as JSON text; the same text in every store.
+
+It keeps the fields of documents that netlab reads. A document has a line of its own, which is kept with it: most
+documents are those of the record before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
+from functools import cached_property
+from ipaddress import ip_address
+from typing import Any, TypeVar
+
+from netlab.cluster import Placement
+from netlab.dataplane.names import belongs
+from netlab.errors import DamagedRecord
+from netlab.frozen import frozen_with_cache
+from netlab.lab.allocations import Allocation, from_json
+from netlab.objects import Document
+from netlab.objects.documents import from_record, from_record_line, record_lines
+from netlab.objects.reduced import mark_reduced, reduced_for_record
+
+_T = TypeVar("_T")
+# It goes up when netlab reads more of documents, as an older record does not have that.
+_VERSION = 3
+# A record is one JSON text. Its last field has a document in each line.
+_DOCUMENTS, _AFTER_START, _BETWEEN, _END = '"documents":[', b"\n", b",\n", b"\n]}\n"
+
+
+@frozen_with_cache
+class Record:
+    """The objects of a lab and what was decided for them.
+
+    ``ready`` is false while the lab is built or changed. ``namespaces`` are all that may exist, with those of a change
+    under way. ``placement`` keeps the nodes and addresses of running pods when objects change, ``services`` the
+    addresses and ports of Services.
+    """
+
+    lab: str
+    documents: tuple[Document, ...]
+    placement: Mapping[str, Placement] = field(default_factory=dict)
+    namespaces: tuple[str, ...] = ()
+    ready: bool = False
+    boot: str = ""
+    services: Mapping[str, Allocation] = field(default_factory=dict)
+
+    @cached_property
+    def decided(self) -> str:
+        """Placement and allocations as JSON, without the braces around them."""
+        placement = {ref: (p.node, [str(a) for a in p.addresses]) for ref, p in self.placement.items()}
+        return _json({"placement": placement, "services": self.services})[1:-1]
+
+
+def encoded(record: Record, boot: str, ready: bool, namespaces: Sequence[str]) -> bytes:
+    """Return the text of a record with another boot and state, and other namespaces."""
+    head = {"version": _VERSION, "lab": record.lab, "boot": boot, "ready": ready, "namespaces": list(namespaces)}
+    # ``decided`` stays with the record, which is written twice for a change.
+    start = f"{_json(head)[:-1]},{record.decided},{_DOCUMENTS}".encode()
+    lines = record_lines(reduced_for_record(record.documents))
+    return b"".join((start, _AFTER_START, _BETWEEN.join(lines), _END))
+
+
+def decoded(lab: str, text: bytes, where: str) -> Record:
+    """Return the record of a text that ``where`` names; raises DamagedRecord."""
+    try:
+        return _record(lab, *_parsed(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise DamagedRecord(lab, f"{where} is damaged") from error
+
+
+def _json(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _parsed(text: bytes) -> tuple[dict[str, Any], list[Document]]:
+    """Return the data of a record without its documents, and these; raises an error where the text is damaged."""
+    start, newline, rest = text.partition(_AFTER_START)
+    if newline and start.endswith(_DOCUMENTS.encode()) and rest.endswith(_END):
+        data: dict[str, Any] = json.loads(start + b"]}")
+        lines = rest[: -len(_END)]
+        return data, [from_record_line(line) for line in lines.split(_BETWEEN)] if lines else []
+    data = json.loads(text)
+    return data, from_record(_typed(list, data["documents"]))
+
+
+def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Record:
+    """Return the record of JSON data and documents; raises DamagedRecord, or another error where a type is wrong."""
+    if data.get("version") != _VERSION:
+        raise DamagedRecord(lab, "it is of another netlab version")
+    placement = {
+        ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
+        for ref, (node, addresses) in data["placement"].items()
+    }
+    documents = tuple(map(mark_reduced, documents))
+    for document in documents:
+        _typed(dict, document.data)
+        _typed(str, document.source.file)
+        if not all(type(line) is int for line in document.source.lines.values()):
+            raise TypeError("lines")
+        if not all(type(path) is str and type(line) is int for path, line in document.duplicates):
+            raise TypeError("duplicates")
+    namespaces = tuple(_typed(str, name) for name in _typed(list, data["namespaces"]))
+    if data["lab"] != lab or not all(belongs(lab, name) for name in namespaces):
+        raise DamagedRecord(lab, "it is of another lab")
+    services = from_json(_typed(dict, data["services"]))
+    ready, boot = _typed(bool, data["ready"]), _typed(str, data["boot"])
+    return Record(lab, documents, placement, namespaces, ready, boot, services)
+
+
+def _typed(kind: type[_T], value: Any) -> _T:
+    if not isinstance(value, kind):
+        raise TypeError(kind.__name__)
+    return value

@@ -1,0 +1,105 @@
+"""The lock of a lab in etcd: one key for each process that holds or awaits it, in the order of their creation.
+
+Each key belongs to a lease. A key of one that wants the lock alone waits for all earlier keys, a key of a sharer for
+earlier ones of the first kind. So nobody overtakes, as with ``kernel/lock.py``. Source: etcd.io, "Distributed locks and
+leases", whose lock has no sharers.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from netlab.store.etcd_client import EtcdClient, Refused, b64, below, plain
+from netlab.store.etcd_lease import Lease
+from netlab.store.values import LockLost
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
+_ALONE, _SHARED = "alone", "shared"
+
+
+class EtcdLock:
+    """The lock of a lab in etcd, not yet taken."""
+
+    def __init__(self, client: EtcdClient, lab: str) -> None:
+        self._client, self._lab = client, lab
+        self._lease: Lease | None = None
+        self._key = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether this value holds the lock or waits for it, and etcd has not ended its lease."""
+        return self._lease is not None and self._lease.alive
+
+    def acquire(
+        self,
+        *,
+        shared: bool = False,
+        wait: bool = True,
+        limit: float = float("inf"),
+        waiting: Callable[[], None] | None = None,
+    ) -> bool:
+        """Take the lock; see ``StoreLock``. A value that holds it gives it up first."""
+        self.release()
+        started, pause, called = time.monotonic(), _FIRST_PAUSE, False
+        try:
+            while not self._first(shared):
+                waited = time.monotonic() - started
+                if not wait or waited > limit:
+                    self.release()
+                    return False
+                if waiting is not None and waited > 1 and not called:
+                    called = True
+                    waiting()
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        except BaseException:
+            self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """Release the lock; a forked process does not release that of its parent."""
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.revoke()
+
+    def guard(self) -> dict[str, Any]:
+        """Return a comparison for a transaction, which is true while etcd has the lock's key.
+
+        Raises:
+          LockLost: if it is not held.
+        """
+        if not self.held:
+            raise LockLost(self._lab)
+        return {"key": b64(self._key), "target": "VERSION", "result": "GREATER", "version": "0"}
+
+    def _first(self, shared: bool) -> bool:
+        """Return whether no earlier key is in the way, and put a key of its own where there is none."""
+        if self._lease is None or not self._lease.alive:
+            self._enter(shared)
+        found = self._client.call("kv/range", below(self._client.key("locks", self._lab, "")))
+        ages = {plain(kv["key"]).decode(): (int(kv["create_revision"]), kv) for kv in found.get("kvs", ())}
+        if self._key not in ages:
+            # The lease ended while this process slept, so it is last again.
+            self.release()
+            return False
+        mine, _ = ages[self._key]
+        return not any(age < mine and not (shared and _shared(kv)) for age, kv in ages.values())
+
+    def _enter(self, shared: bool) -> None:
+        self._lease = Lease(self._client, self._client.settings.lease)
+        self._key = self._client.key("locks", self._lab, f"{self._lease.number:016x}")
+        value = f"{_SHARED if shared else _ALONE} {socket.gethostname()} {os.getpid()}"
+        try:
+            self._client.call("kv/put", {"key": b64(self._key), "value": b64(value), "lease": str(self._lease.number)})
+        except Refused as error:
+            if not error.not_found:
+                raise
+
+
+def _shared(kv: Any) -> bool:
+    return plain(kv.get("value", "")).startswith(_SHARED.encode())

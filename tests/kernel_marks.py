@@ -58,6 +58,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_privilege.py": (),
     "ingress": ("curl", "openssl"),
     "lab": (),
+    "machines": ("unshare", "nsenter", "ip"),
     "learn": (),
     "plugins": ("iptables",),
     "vm": (),

@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
+from netlab.dataplane.part import Part
 from netlab.errors import DamagedRecord, HostError
 from netlab.frozen import frozen_with_cache
 from netlab.kernel.machine import RECORD, FairLock, Machine, Unsafe
-from netlab.lab import namespace_list, notices
+from netlab.lab import namespace_list, notices, parts
 from netlab.lab.allocations import Allocation, from_json
 from netlab.objects import Document
 from netlab.objects.documents import from_record, from_record_line, record_lines
@@ -44,7 +45,7 @@ class Record:
 
     ``ready`` is false while the lab is built or changed. ``namespaces`` are all that may exist, with those of a change
     under way. ``placement`` keeps the nodes and addresses of running pods when objects change, ``services`` the
-    addresses and ports of Services.
+    addresses and ports of Services. ``part`` is what this machine has of a lab on several machines; None: all of it.
     """
 
     lab: str
@@ -54,6 +55,7 @@ class Record:
     ready: bool = False
     boot: str = ""
     services: Mapping[str, Allocation] = field(default_factory=dict)
+    part: Part | None = None
 
     @cached_property
     def decided(self) -> str:
@@ -160,6 +162,8 @@ class Records:
             "ready": record.ready and changing is None,
             "namespaces": list(namespaces),
         }
+        if record.part is not None:
+            head["part"] = parts.to_json(record.part)
         # A document has a line of its own, which is kept with it: most documents are those of the record before.
         start = f"{_json(head)[:-1]},{record.decided},{_DOCUMENTS}".encode()
         lines = record_lines(reduced_for_record(record.documents))
@@ -232,7 +236,7 @@ class Records:
 
 
 def _content(record: Record) -> tuple[object, ...]:
-    return record.documents, record.placement, record.services
+    return record.documents, record.placement, record.services, record.part
 
 
 def _json(data: object) -> str:
@@ -271,7 +275,8 @@ def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Re
         raise DamagedRecord(lab, "it is of another lab")
     services = from_json(_typed(dict, data["services"]))
     ready, boot = _typed(bool, data["ready"]), _typed(str, data["boot"])
-    return Record(lab, documents, placement, namespaces, ready, boot, services)
+    part = parts.from_json(_typed(dict, data["part"])) if "part" in data else None
+    return Record(lab, documents, placement, namespaces, ready, boot, services, part)
 
 
 def _typed(kind: type[_T], value: Any) -> _T:

@@ -17,7 +17,7 @@ from netlab.objects.types import Address, Prefix
 if TYPE_CHECKING:
     from netlab.objects.links import Netem
 
-LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip"]
+LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip", "wireguard"]
 
 
 @frozen

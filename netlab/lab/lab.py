@@ -96,6 +96,15 @@ class Lab:
         return self._now.record.documents
 
     @property
+    def part(self) -> Part | None:
+        """What this machine has of a lab on several machines; None: all of the lab."""
+        return self._now.state.part
+
+    def here(self, namespace: str) -> bool:
+        """Return whether a network namespace of the lab is on this machine."""
+        return self.part is None or namespace in self._now.state.namespaces
+
+    @property
     def machine(self) -> Machine:
         """The machine that the lab runs on."""
         return self._machine
@@ -322,7 +331,7 @@ class Lab:
         if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
-            ingress.ensure(self._machine, self.cluster)
+            ingress.ensure(self._machine, self.cluster, self.here)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:

@@ -43,7 +43,31 @@ def up(
     cluster = resolve(objects)
     with Lab.up(objects, machine=this_host(kernel), part=part_of(cluster, own, machines, placed, mtu)) as lab:
         lines = list(lab.changes.steps)
-        return {"lines": lines, "pods": {pod.ref: list(map(str, pod.addresses)) for pod in lab.cluster.pods}}
+        return {"lines": lines, "pods": _pods(lab)}
+
+
+def edit(lab: str, file: str, own: str, machines: dict[str, str], placed: dict[str, str]) -> Any:
+    """Replace the documents of a lab, and the part of this machine, without reading what the machine has."""
+    objects, _ = load([file])
+    part = part_of(resolve(objects), own, machines, placed, 1500)
+    with Lab.open(lab) as opened:
+        changes = opened.edit(lambda _: objects.documents, part=part)
+        return {"lines": list(changes.steps), "seconds": changes.seconds, "pods": _pods(opened)}
+
+
+def programs(lab: str, pod: str) -> Any:
+    """Give the lab its system objects and names; return the folders of the programs that run here."""
+    from netlab.lab import dns
+
+    with Lab.open(lab) as opened:
+        opened.add_system()
+        dns.prepare(opened, pod)
+        files = opened.records.store.folder(lab).glob("programs/*/")
+        return sorted(file.name for file in files)
+
+
+def _pods(lab: Lab) -> dict[str, list[str]]:
+    return {pod.ref: list(map(str, pod.addresses)) for pod in lab.cluster.pods}
 
 
 def drift(lab: str) -> Any:
@@ -107,7 +131,15 @@ def echo(lab: str, source: str, address: str) -> Any:
     return {"mtu": mtu, "answered": False}
 
 
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {"up": up, "drift": drift, "entries": entries, "ask": ask, "echo": echo}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "up": up,
+    "drift": drift,
+    "entries": entries,
+    "edit": edit,
+    "programs": programs,
+    "ask": ask,
+    "echo": echo,
+}
 
 if __name__ == "__main__":
     print(json.dumps(_FUNCTIONS[sys.argv[1]](**json.load(sys.stdin))))

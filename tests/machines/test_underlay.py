@@ -170,3 +170,43 @@ def test_another_lab_of_the_same_number_is_refused(machines, spread, unique):
     with pytest.raises(AssertionError, match="another VXLAN of this machine has number 77 at UDP port 4789"):
         spread(on, documents(other, "routed", 2), TWO)
     assert not any(other in line for of in on["one"].left().values() for line in of)
+
+
+def test_documents_and_the_part_change_together(machines, spread, unique, tmp_path):
+    """A machine brings other documents and another part in force in one change, from its record alone."""
+    on, lab = machines("one", "two"), unique("edit")
+    spread(on, documents(lab, "routed", 2), TWO)
+    file = tmp_path / "more.yaml"
+    file.write_text(documents(lab, "routed", 4) + allowing("p2", "p4"))
+    placed = {**TWO, "node:n3": "one", "node:n4": "two"}
+    for machine in on:
+        made = machine.drive("edit", lab=lab, file=str(file), own=machine.name, machines=on.addresses(), placed=placed)
+        assert [] == machine.drive("drift", lab=lab)
+    target = made["pods"]["default/p2"]
+
+    def reached(machine: str, source: str) -> list[bool]:
+        return list(on[machine].drive("ask", lab=lab, questions=[(source, address, 80) for address in target]))
+
+    assert [True, True] == reached("two", "default/p4")
+    assert [False, False] == reached("one", "default/p3")
+
+
+def test_programs_run_on_the_machines_of_their_nodes(machines, spread, unique):
+    """The DNS server is a pod: the machine of its node starts it, and pods of other machines reach its Service."""
+    on, lab = machines("one", "two"), unique("dns")
+    spread(on, documents(lab, "routed", 2), TWO)
+    made = {m.name: m.drive("programs", lab=lab, pod=f"default/p{number}") for number, m in enumerate(on, start=1)}
+
+    assert {"one": ["dns.pod.kube-system.kube-dns"], "two": []} == made
+    assert [True] == on["two"].drive("ask", lab=lab, questions=[("default/p2", "10.96.0.10", 53)])
+    _removed_everywhere(on, lab)
+
+
+def test_up_without_a_part_does_not_take_the_whole_lab(machines, spread, unique, tmp_path):
+    """``netlab up`` on one machine of a lab on several would make all nodes there, so it is refused."""
+    on, lab = machines("one", "two"), unique("whole")
+    spread(on, documents(lab, "routed", 2), TWO)
+    done = on["one"].netlab("up", "-f", tmp_path / "lab.yaml")
+
+    assert 2 == done.returncode
+    assert "is on several machines" in done.stderr

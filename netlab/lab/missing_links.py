@@ -34,7 +34,8 @@ def explained(error: KernelError, cluster: Cluster, change: Difference) -> Kerne
     if kind is None:
         return error
     fix = f"sudo modprobe {kind}; where there is no such module, use a kernel that has it"
-    others = ", ".join(_others(cluster, kind)) if any(one.tunnel == kind for one in modes.TRANSPORTS.values()) else ""
+    chosen = tunnel is None and any(one.tunnel == kind for one in modes.TRANSPORTS.values())
+    others = ", ".join(_others(cluster, kind)) if chosen else ""
     message = f"this kernel has no links of kind {kind} ({error})"
     return MissingLinksError(kind, message, f"{fix}, or {others}" if others else fix)
 

@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 Stamp = tuple[int, int, int]
 # It goes up when netlab reads more of documents, as an older record does not have that.
 _VERSION = 3
+# Of a record with a part: a netlab that reads no parts would take it for the whole lab.
+_VERSION_WITH_PART = 4
 # A record is one JSON text. Its last field has a document in each line.
 _DOCUMENTS, _AFTER_START, _BETWEEN, _END = '"documents":[', b"\n", b",\n", b"\n]}\n"
 # Seconds that a command which only reads waits for the change of another command.
@@ -156,7 +158,7 @@ class Records:
         target, boot = self.path(record.lab), self.machine.boot_id()
         namespaces = record.namespaces if changing is None else changing
         head = {
-            "version": _VERSION,
+            "version": _VERSION if record.part is None else _VERSION_WITH_PART,
             "lab": record.lab,
             "boot": boot,
             "ready": record.ready and changing is None,
@@ -256,7 +258,7 @@ def _parsed(text: bytes) -> tuple[dict[str, Any], list[Document]]:
 
 def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Record:
     """Return the record of JSON data and documents; raises DamagedRecord, or another error where a type is wrong."""
-    if data.get("version") != _VERSION:
+    if data.get("version") != (_VERSION_WITH_PART if "part" in data else _VERSION):
         raise DamagedRecord(lab, "it is of another netlab version")
     placement = {
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))

@@ -76,12 +76,16 @@ class Machine:
         assert 0 == done.returncode, f"{self.name}: {done.stderr}"
         return json.loads(done.stdout)
 
-    def kill_after(self, what: str, seconds: float, **values: Any) -> None:
-        """Start what ``drive`` runs, and kill it after some seconds, by its id."""
+    def kill_during(self, what: str, namespaces: int, seconds: float, **values: Any) -> None:
+        """Start what ``drive`` runs, and kill it by its id some seconds after it has made some network namespaces."""
         with self.start(sys.executable, DRIVER, what) as process:
             assert process.stdin is not None
             process.stdin.write(json.dumps(values))
             process.stdin.close()
+            deadline = time.monotonic() + HANGS
+            while len(os.listdir(f"/proc/{self.pid}/root/run/netns")) < namespaces and process.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
             time.sleep(seconds)
             # nsenter waits for the program, which is in another pid namespace.
             for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():

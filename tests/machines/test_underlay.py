@@ -154,12 +154,19 @@ def test_a_killed_command_leaves_nothing_after_down(machines, spread, unique, tm
     file = tmp_path / "lab.yaml"
     file.write_text(documents(lab, "overlay", 2))
     values = {"files": [str(file)], "own": "one", "machines": on.addresses(), "placed": TWO}
-    for delay in (0.15, 0.2, 0.25, 0.3, 0.35):
-        on["one"].kill_after("up", delay, **values)
+    killed = 0
+    for spaces, seconds in ((1, 0), (2, 0), (3, 0), (3, 0.01), (3, 0.02), (3, 0.04), (3, 0.06)):
+        on["one"].kill_during("up", spaces, seconds, **values)
+        listed = on["one"].netlab("get", "labs").stdout
+        killed += "HalfBuilt" in listed
         on["one"].netlab("down", lab)
 
         assert {} == on["one"].left()
         assert _NOTHING_OF_LAB == on["one"].links()
+    assert killed
+    # The tunnel's number is free.
+    spread(on, documents(lab, "overlay", 2), TWO)
+    _removed_everywhere(on, lab)
 
 
 def test_another_lab_of_the_same_number_is_refused(machines, spread, unique):

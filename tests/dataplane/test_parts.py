@@ -7,16 +7,20 @@ from ipaddress import ip_address
 
 import pytest
 from builders import cluster, pod, topology
+from machines.labs import documents
 
-from netlab import modes
+from netlab import load, modes
+from netlab.cluster import resolve
 from netlab.cluster.types import ImpairedLink
 from netlab.dataplane import names
 from netlab.dataplane.part import MOST_LABS, parts
 from netlab.dataplane.wanted import wanted
 from netlab.errors import UsageError
 from netlab.kernel.state import EVERY_MAC, ForwardingEntry, Link, Queue
+from netlab.lab.lab import Lab
 from netlab.lab.parts import from_json, to_json
 from netlab.objects.links import Netem
+from netlab.testing import FakeKernel
 
 THREE = {name: ip_address(f"192.0.2.{number}") for number, name in enumerate(("one", "two", "three"), start=1)}
 # The modes of networks whose links netlab makes.
@@ -183,3 +187,25 @@ def test_a_link_is_impaired_on_the_machine_of_its_ends_only():
     assert {names.underlay_namespace("default")} == {name for name, one in spaces.items() if one.of(Queue)}
     with pytest.raises(UsageError, match="between two machines: node:a and node:b"):
         wanted(replace(_cluster(), links=(far,)), part)
+
+
+def test_a_part_is_in_the_record_and_in_every_change(tmp_path):
+    """An opened lab has its part; a change of labels keeps it, and only the nodes of the part have rules."""
+    kernel, file = FakeKernel(tmp_path / "labs"), tmp_path / "lab.yaml"
+    file.write_text(documents("parted", "routed", 3))
+    of, _ = load([str(file)])
+    part = parts(resolve(of), THREE, 7, placed={"node:n2": "two", "node:n1": "one", "node:n3": "three"})["two"]
+    with Lab.up(of, name="parted", machine=kernel, part=part):
+        pass
+    lab = Lab.open("parted", kernel)
+    made = lab.edit(lambda now: now)
+
+    assert part == lab.part
+    assert [] == lab.drift()
+    assert not made
+    assert {"netlab.parted.node.n2", "netlab.parted.pod.default.p2", "netlab.parted.underlay"} == {*kernel.spaces}
+    assert (True, False) == (lab.here("netlab.parted.node.n2"), lab.here("netlab.parted.node.n1"))
+    with pytest.raises(UsageError, match="on several machines"):
+        Lab.up(of, name="parted", machine=kernel)
+    lab.down()
+    assert {} == dict(kernel.spaces)

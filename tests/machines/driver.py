@@ -82,6 +82,16 @@ def entries(lab: str) -> Any:
     return sorted({str(one.dst) for one in items if isinstance(one, ForwardingEntry)})
 
 
+def frames(lab: str, node: str, to: list[str]) -> Any:
+    """Send a frame from a node's interface on the underlay to each MAC; return their number."""
+    with this_host().inside(names.node_namespace(lab, node)):
+        one = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    with one:
+        one.bind((names.UNDERLAY_DEVICE, 0))
+        source = one.getsockname()[4]
+        return len([one.send(bytes.fromhex(mac.replace(":", "")) + source + b"\x88\xb5" + bytes(50)) for mac in to])
+
+
 def ask(lab: str, questions: list[tuple[str, str, int]]) -> Any:
     """Connect from pods of this machine to addresses and ports; return for each whether an answer came.
 
@@ -139,6 +149,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "programs": programs,
     "ask": ask,
     "echo": echo,
+    "frames": frames,
 }
 
 if __name__ == "__main__":

@@ -217,3 +217,32 @@ def test_up_without_a_part_does_not_take_the_whole_lab(machines, spread, unique,
 
     assert 2 == done.returncode
     assert "is on several machines" in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["bridge", "overlay", "routed"])
+def test_an_outside_host_is_reached_on_its_machine(machines, spread, unique, mode):
+    """Packets to outside hosts, and their answers, take the tunnel in every mode and family."""
+    on, lab = machines("one", "two"), unique("host")
+    spread(on, documents(lab, mode, 2, hosts=True), {**TWO, "host:internet": "one"}, family=6)
+    outside = ["198.51.100.10", "2001:db8:1::10"]
+    with on.captured() as frames:
+        answers = on["two"].drive("ask", lab=lab, questions=[("default/p2", address, 80) for address in outside])
+
+    assert [True, True] == answers
+    addresses = ("2001:db8::1", "2001:db8::2")
+    assert {("udp 4789", *addresses), ("udp 4789", *reversed(addresses))} == kinds(frames)
+
+
+def test_a_frame_to_no_machine_of_the_lab_stays(machines, spread, unique):
+    """Broadcasts and frames to unknown MACs leave no machine; a frame to a node's MAC goes to its machine."""
+    on, lab = machines("one", "two", "three"), unique("stay")
+    spread(on, documents(lab, "routed", 3, families=(4,)), PLACED)
+    with on.captured() as frames:
+        on["one"].drive(
+            "frames", lab=lab, node="n1", to=["ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01", "02:aa:00:00:00:01"]
+        )
+    with on.captured() as known:
+        on["one"].drive("frames", lab=lab, node="n1", to=["0a:58:64:40:00:02"])
+
+    assert set() == kinds(frames)
+    assert {("udp 4789", "192.0.2.1", "192.0.2.2")} == kinds(known)

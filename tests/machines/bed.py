@@ -219,7 +219,7 @@ def inside(pid: int) -> Iterator[None]:
 
 def _holder(*namespaces: str, first: str) -> subprocess.Popen[str]:
     """Start a process with new namespaces; it ends with this process."""
-    argv = ["unshare", *namespaces, "--fork", "--kill-child", "sh", "-c", first]
+    argv = ["setpriv", "--pdeathsig", "KILL", "unshare", *namespaces, "--fork", "--kill-child", "sh", "-c", first]
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 

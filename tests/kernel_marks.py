@@ -61,6 +61,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "kernel/test_privilege.py": (),
     "ingress": ("curl", "openssl"),
     "lab": (),
+    "machines": ("unshare", "nsenter", "setpriv", "ip"),
     "learn": (),
     "plugins": ("iptables",),
     "vm": (),

@@ -9,7 +9,7 @@ from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network
 from netlab.dataplane import names
-from netlab.dataplane.build import Build, mtus
+from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route
 from netlab.objects.types import Prefix
 
@@ -17,8 +17,8 @@ from netlab.objects.types import Prefix
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
     """Add the network's bridge to every node and attach its pods; ``mtu`` is their MTU."""
     bridge = names.bridge_name(network)
-    link_mtu, route_mtu = mtus(network, mtu)
-    for node in cluster.nodes:
+    link_mtu, route_mtu = build.mtus(network, mtu)
+    for node in build.nodes(cluster):
         place = names.node_namespace(cluster.name, node.name)
         gateways = [names.gateway_of(prefix) for prefix in node.pod_cidrs[network.name]]
         mac = names.mac_of(gateways[0])

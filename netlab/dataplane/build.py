@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from netlab.cluster.types import Network
+from netlab.cluster.types import Cluster, Host, Network, Node, Pod
+from netlab.dataplane.part import Part
 from netlab.kernel.state import Item, Link, Namespace, Sysctl
 
 # A new namespace inherits the host's IPv4 settings (net.core.devconf_inherit_init_net = 0), so a lab sets each one that
@@ -41,23 +42,51 @@ _ROUTER6 = (Sysctl("ipv6/conf/all/forwarding", "1"), Sysctl("ipv6/conf/default/a
 # Links that plugins make have no permanent neighbours, and a node looks for neighbours from a link-local address.
 _ROUTER6_OF_PLUGINS = (_ROUTER6[0], Sysctl("ipv6/conf/default/addr_gen_mode", "0"))
 MTU = 1500
-"""The MTU of the underlay, and of every link that nothing makes shorter."""
+"""The MTU of the underlay, and of every link that nothing makes shorter, where a lab has one machine."""
 
 _LOOPBACK = Link("lo", "loopback", mtu=65536)
 
 
-def mtus(network: Network, mtu: int) -> tuple[int, int]:
-    """Return the MTU of a pod's link, and that of its routes (0: that of the link), for pods with the MTU ``mtu``."""
-    return (MTU, mtu) if network.traits.wiring.mtu_place == "route" else (mtu, 0)
-
-
 class Build:
-    """The wanted items of every namespace of a lab, as they are collected."""
+    """The wanted items of every namespace of a lab, as they are collected.
 
-    def __init__(self, lab: str, families: Sequence[int]) -> None:
+    With a ``part``, only the namespaces of its nodes and outside hosts are wanted.
+    """
+
+    def __init__(self, lab: str, families: Sequence[int], part: Part | None = None) -> None:
         self.lab = lab
         self.families = tuple(families)
+        self.part = part
+        self.mtu = part.mtu if part is not None and part.peers else MTU
         self._items: dict[str, set[Item]] = defaultdict(set)
+
+    def nodes(self, cluster: Cluster) -> Sequence[Node]:
+        """Return the wanted nodes of a cluster."""
+        return cluster.nodes if self.part is None else [node for node in cluster.nodes if self.part.has(node)]
+
+    def hosts(self, cluster: Cluster) -> Sequence[Host]:
+        """Return the wanted outside hosts of a cluster."""
+        return cluster.hosts if self.part is None else [host for host in cluster.hosts if self.part.has(host)]
+
+    def pods(self, cluster: Cluster) -> Sequence[Pod]:
+        """Return the pods of the wanted nodes of a cluster."""
+        if self.part is None:
+            return cluster.pods
+        here = {node.name for node in self.nodes(cluster)}
+        return [pod for pod in cluster.pods if pod.node in here]
+
+    def mtus(self, network: Network, mtu: int) -> tuple[int, int]:
+        """Return the MTU of a pod's link, and of its routes (0: that of the link), for pods with the MTU ``mtu``."""
+        return (self.mtu, mtu) if network.traits.wiring.mtu_place == "route" else (mtu, 0)
+
+    def mtu_of_pods(self, network: Network, fitting: int) -> int:
+        """Return the MTU of a network's pods: the one that the wiring chooses, else the one that fits.
+
+        Where tunnels between machines make the underlay shorter, a choice that fitted before still fits, and one that
+        was too large by some bytes still is.
+        """
+        chosen = network.traits.wiring.mtu
+        return min(chosen, max(fitting, chosen - (MTU - self.mtu))) if chosen else fitting
 
     def add(self, namespace: str, *items: Item) -> None:
         """Add items to a namespace."""

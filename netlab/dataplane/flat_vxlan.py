@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from netlab.cluster.types import Cluster, Network
 from netlab.dataplane import names
-from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.build import Build
 from netlab.dataplane.routes import source_of
 from netlab.dataplane.vxlan import device, outer
 from netlab.kernel.state import EVERY_MAC, ForwardingEntry, Neighbour, Route
@@ -20,10 +20,10 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add a VXLAN device to the bridge of every node; return the MTU of a pod's link."""
     bridge, name = names.bridge_name(network), names.tunnel_name(cluster, network)
     pods = {node.name: [p for p in cluster.pods_on(node.name) if p.network == network.name] for node in cluster.nodes}
-    mtu = MTU
-    for node in cluster.nodes:
+    mtu = build.mtu
+    for node in build.nodes(cluster):
         place = names.node_namespace(cluster.name, node.name)
-        link = device(cluster, network, node)
+        link = device(cluster, network, node, build.mtu)
         mtu = link.mtu
         build.add(place, replace(link, mac=names.port_mac(f"{node.ref}:{name}"), master=bridge))
         for other in cluster.nodes:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlab.dataplane.ipip import HEADER
-from netlab.dataplane.vxlan import HEADERS
+from netlab.dataplane.part import HEADERS
 from netlab.frozen import frozen
 from netlab.kernel.state import (
     EVERY_MAC,

@@ -10,7 +10,7 @@ from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network, address_of
 from netlab.dataplane import names
-from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.build import Build
 from netlab.dataplane.routes import source_of
 from netlab.kernel.state import InterfaceAddress, Link, Route
 
@@ -20,9 +20,9 @@ HEADER = 20
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add an IPIP device to every node, with routes to all other nodes' pods; return the MTU of a pod's link."""
-    name, mtu = names.tunnel_name(cluster, network), MTU - HEADER
+    name, mtu = names.tunnel_name(cluster, network), build.mtu - HEADER
     outside = names.outside_shares(cluster, network)
-    for node in cluster.nodes:
+    for node in build.nodes(cluster):
         place = names.node_namespace(cluster.name, node.name)
         build.add(place, Link(name, "ipip", mtu=mtu, options={"local": str(address_of(node, 4))}))
         for prefix in node.pod_cidrs[network.name]:

@@ -11,7 +11,7 @@ from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network, Pod
 from netlab.dataplane import names
-from netlab.dataplane.build import Build, mtus
+from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Route
 
 _BRIDGE_MODE = 4
@@ -19,7 +19,7 @@ _BRIDGE_MODE = 4
 
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
     """Add every pod's interface on the underlay, with the MTU ``mtu``."""
-    for pod in cluster.pods:
+    for pod in build.pods(cluster):
         if pod.network == network.name:
             _attach(cluster, network, pod, build, mtu)
 
@@ -28,7 +28,7 @@ def _attach(cluster: Cluster, network: Network, pod: Pod, build: Build, mtu: int
     inside = names.pod_namespace(cluster.name, pod)
     below = (names.node_namespace(cluster.name, pod.node), names.UNDERLAY_DEVICE)
     mac = names.mac_of(pod.addresses[0])
-    link_mtu, route_mtu = mtus(network, mtu)
+    link_mtu, route_mtu = build.mtus(network, mtu)
     build.add(inside, Link(names.POD_DEVICE, "macvlan", mac, link_mtu, parent=below, options={"mode": _BRIDGE_MODE}))
     for address in pod.addresses:
         (length,) = [p.prefixlen for p in network.pod_cidrs if p.version == address.version]

@@ -14,6 +14,8 @@ from netlab.objects.types import Address, Prefix
 PREFIX = "netlab."
 UNDERLAY_DEVICE = "underlay0"
 POD_DEVICE = "eth0"
+# The tunnel of an underlay to those of other machines.
+TUNNEL = "machines"
 _FILE_NAME_MAX = 255
 _INTERFACE_NAME_MAX = 15
 _PORT_PREFIX = "veth"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.dataplane import names
 from netlab.dataplane.build import Build
 from netlab.kernel.state import Queue
@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 def add_queues(cluster: Cluster, build: Build) -> None:
     """Add the queues of a cluster's links."""
     underlay = names.underlay_namespace(cluster.name)
+    # A link between two nodes has both on one machine.
+    ends: tuple[Endpoint, ...] = (*build.nodes(cluster), *build.hosts(cluster), *build.pods(cluster))
+    here = {end.ref for end in ends}
     pairs: dict[str, list[tuple[str, Netem]]] = defaultdict(list)
     for link in cluster.links:
+        if link.ends[0] not in here:
+            continue
         if len(link.ends) > 1:
             one, other = map(names.underlay_port_name, link.ends)
             pairs[one].append((other, link.netem))

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 from netlab.cluster.node_sources import source_to_other_nodes
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
 from netlab.dataplane import names
-from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.build import Build
 from netlab.kernel.state import Route
 from netlab.objects.types import Address, Prefix
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add routes to each node's pods on all other nodes; return the MTU of a pod's link."""
-    add_routes(cluster, network, build, cluster.nodes)
-    return MTU
+    add_routes(cluster, network, build, build.nodes(cluster))
+    return build.mtu
 
 
 def join_hosts(cluster: Cluster, network: Network, build: Build) -> None:
     """Add routes to each node's pods on outside hosts, if they have any; on the underlay the transport adds them."""
     if network.traits.outside_routes and not network.traits.transport.on_underlay:
-        add_routes(cluster, network, build, cluster.hosts)
+        add_routes(cluster, network, build, build.hosts(cluster))
 
 
 def add_routes(cluster: Cluster, network: Network, build: Build, machines: Sequence[Node | Host]) -> None:

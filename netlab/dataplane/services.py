@@ -17,14 +17,14 @@ from netlab.objects.types import Address
 
 def add_routes(cluster: Cluster, build: Build) -> None:
     """Add routes to the service ranges on nodes, and to load balancers and external IPs on nodes and outside hosts."""
-    for node in cluster.nodes:
+    for node in build.nodes(cluster):
         place = names.node_namespace(cluster.name, node.name)
         for cidr in cluster.service_cidrs:
             own = address_of(node, cidr.version)
             if own is not None and cidr.version in cluster.families:
                 build.add(place, Route(cidr, names.UNDERLAY_DEVICE, source=own))
     for address, via in balancer_routes(cluster):
-        machines: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
+        machines: tuple[Node | Host, ...] = (*build.nodes(cluster), *build.hosts(cluster))
         for machine in machines:
             own, next_hop = address_of(machine, address.version), address_of(via, address.version)
             if own is None or next_hop is None:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 from netlab.cluster.types import Cluster, Network, Node, Pod, address_of
 from netlab.dataplane import names
-from netlab.dataplane.build import Build, mtus
+from netlab.dataplane.build import Build
 from netlab.kernel.state import InterfaceAddress, Link, Neighbour, Route, Sysctl
 from netlab.objects.types import Address
 from netlab.ruleset.fragments.antispoof import link_local
@@ -31,7 +31,7 @@ def gateway_of(network: Network, family: int) -> Address:
 
 def attach(cluster: Cluster, network: Network, build: Build, mtu: int) -> None:
     """Add a link and a route for every pod of the network; ``mtu`` is their MTU."""
-    for node in cluster.nodes:
+    for node in build.nodes(cluster):
         for pod in cluster.pods_on(node.name):
             if pod.network == network.name:
                 _attach(cluster, network, node, pod, build, mtu)
@@ -41,7 +41,7 @@ def _attach(cluster: Cluster, network: Network, node: Node, pod: Pod, build: Bui
     place = names.node_namespace(cluster.name, node.name)
     inside = names.pod_namespace(cluster.name, pod)
     port, port_mac, pod_mac = names.port_name(pod), names.mac_of_port(pod), names.mac_of(pod.addresses[0])
-    link_mtu, route_mtu = mtus(network, mtu)
+    link_mtu, route_mtu = build.mtus(network, mtu)
     build.veth(
         place,
         Link(port, "veth", mac=port_mac, mtu=link_mtu),

@@ -11,23 +11,21 @@ from ipaddress import ip_interface
 
 from netlab.cluster.types import Cluster, Network, Node
 from netlab.dataplane import names
-from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.build import Build
+from netlab.dataplane.part import HEADERS
 from netlab.dataplane.routes import source_of
 from netlab.kernel.state import ForwardingEntry, InterfaceAddress, Link, Neighbour, Route
 from netlab.objects.types import Address
-
-# Outer Ethernet, IP, UDP and VXLAN headers, by the IP family that carries them.
-HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}
 
 
 def join(cluster: Cluster, network: Network, build: Build) -> int:
     """Add a VXLAN device to every node, with routes to all other nodes' pods; return the MTU of a pod's link."""
     name = names.tunnel_name(cluster, network)
     outside = names.outside_shares(cluster, network)
-    mtu = MTU
-    for node in cluster.nodes:
+    mtu = build.mtu
+    for node in build.nodes(cluster):
         place = names.node_namespace(cluster.name, node.name)
-        link = device(cluster, network, node)
+        link = device(cluster, network, node, build.mtu)
         mtu = link.mtu
         build.add(place, replace(link, mac=_mac(node, network)))
         for prefix in node.pod_cidrs[network.name]:
@@ -50,8 +48,8 @@ def join(cluster: Cluster, network: Network, build: Build) -> int:
     return mtu
 
 
-def device(cluster: Cluster, network: Network, node: Node) -> Link:
-    """Return a node's VXLAN device of a network, without a MAC."""
+def device(cluster: Cluster, network: Network, node: Node, below: int) -> Link:
+    """Return a node's VXLAN device of a network, without a MAC, on an underlay with the MTU ``below``."""
     own = outer(node)
     options: dict[str, int | str] = {
         "id": names.vni(cluster, network),
@@ -59,9 +57,9 @@ def device(cluster: Cluster, network: Network, node: Node) -> Link:
         "learning": 0,
         "local" if own.version == 4 else "local6": str(own),
     }
-    below = (names.node_namespace(cluster.name, node.name), names.UNDERLAY_DEVICE)
-    mtu = MTU - HEADERS[own.version]
-    return Link(names.tunnel_name(cluster, network), "vxlan", mtu=mtu, parent=below, options=options)
+    parent = (names.node_namespace(cluster.name, node.name), names.UNDERLAY_DEVICE)
+    mtu = below - HEADERS[own.version]
+    return Link(names.tunnel_name(cluster, network), "vxlan", mtu=mtu, parent=parent, options=options)
 
 
 def outer(node: Node) -> Address:

@@ -13,7 +13,9 @@ from ipaddress import ip_interface
 from netlab.cluster.host_ports import published
 from netlab.cluster.types import Cluster, Host, Network, Node, address_of
 from netlab.dataplane import bridge, flat_vxlan, ipip, macvlan, names, routes, underlay, veth, vxlan
-from netlab.dataplane.build import MTU, Build
+from netlab.dataplane.build import Build
+from netlab.dataplane.part import Part
+from netlab.errors import UsageError
 from netlab.kernel.state import InterfaceAddress, Link, Namespace, Neighbour, Route, Sysctl
 from netlab.modes import attachments, transports
 
@@ -34,41 +36,45 @@ ATTACHMENTS: Mapping[str, Attach] = {
 }
 
 TRANSPORTS: Mapping[str, Join] = {
-    transports.NONE.name: lambda cluster, network, build: MTU,
+    transports.NONE.name: lambda cluster, network, build: build.mtu,
     transports.VXLAN.name: vxlan.join,
     transports.IPIP.name: ipip.join,
     transports.FLAT_VXLAN.name: flat_vxlan.join,
     transports.ROUTES.name: routes.join,
     transports.UNDERLAY.name: underlay.join,
-    transports.LINK.name: lambda cluster, network, build: MTU,
+    transports.LINK.name: lambda cluster, network, build: build.mtu,
 }
 
 _UNDERLAY_BRIDGE = "underlay"
 
 
-def wanted(cluster: Cluster) -> dict[str, Namespace]:
+def wanted(cluster: Cluster, part: Part | None = None) -> dict[str, Namespace]:
     """Return the network namespaces of a lab by name, with all that they should hold but rulesets.
 
+    With a ``part``, return those of one machine: its underlay, its nodes and outside hosts, and the pods of its nodes.
+
     Raises:
-      UsageError: for a lab whose namespaces cannot have their names.
+      UsageError: for a lab whose namespaces cannot have their names, and for a part that does not fit the lab.
     """
     names.check(cluster)
-    build = Build(cluster.name, cluster.families)
+    if part is not None:
+        _check(cluster, part)
+    build = Build(cluster.name, cluster.families, part)
     _add_underlay(cluster, build)
-    for pod in cluster.pods:
+    for pod in build.pods(cluster):
         if not pod.host_network:
             build.endpoint(names.pod_namespace(cluster.name, pod))
     for network in cluster.networks:
         fitting = TRANSPORTS[network.traits.transport.name](cluster, network, build)
         routes.join_hosts(cluster, network, build)
-        mtu = network.traits.wiring.mtu or fitting
+        mtu = build.mtu_of_pods(network, fitting)
         ATTACHMENTS[network.traits.attachment.name](cluster, network, build, mtu)
     if cluster.services:
         from netlab.dataplane.services import add_routes
 
         add_routes(cluster, build)
     publishing = {one.pod.node for one in published(cluster)}
-    for node in cluster.nodes:
+    for node in build.nodes(cluster):
         # A packet of a node to a published port of its 127.0.0.1 leaves by a link, and the answer comes back by it.
         local = Sysctl("ipv4/conf/all/route_localnet", str(int(node.name in publishing)))
         build.add(names.node_namespace(cluster.name, node.name), local)
@@ -79,18 +85,44 @@ def wanted(cluster: Cluster) -> dict[str, Namespace]:
     return build.namespaces()
 
 
+def _check(cluster: Cluster, part: Part) -> None:
+    """Raise UsageError for a part that does not fit the cluster, or for what netlab does not join across machines."""
+    part.check(cluster)
+    wrong = [f"network {n.name!r}: plugins make its links" for n in cluster.networks if n.traits.attachment.by_plugins]
+    # A queue tells packets by the port by which they came, and all other machines have one port.
+    groups = (part.ends, *(peer.ends for peer in part.peers))
+    apart = (
+        link
+        for link in cluster.links
+        if len(link.ends) > 1 and not any(group.issuperset(link.ends) for group in groups)
+    )
+    wrong += [f"spec.links between two machines: {' and '.join(link.ends)}" for link in apart]
+    if wrong:
+        raise UsageError(*(f"a lab on several machines cannot have this: {one}" for one in wrong))
+
+
 def _add_underlay(cluster: Cluster, build: Build) -> None:
     """Add a bridge that stands for the data centre's network, with a port for every node and outside host."""
     place = names.underlay_namespace(cluster.name)
     build.bare(place, families=())
     build.add(place, Sysctl("bridge/bridge-nf-call-iptables", "0"), Sysctl("bridge/bridge-nf-call-ip6tables", "0"))
     build.add(
-        place, Link(_UNDERLAY_BRIDGE, "bridge", mac=names.port_mac(place), options={"forward_delay": 0, "stp_state": 0})
+        place,
+        Link(
+            _UNDERLAY_BRIDGE,
+            "bridge",
+            mac=names.port_mac(place),
+            mtu=build.mtu,
+            options={"forward_delay": 0, "stp_state": 0},
+        ),
     )
-    for node in cluster.nodes:
-        _add_machine(cluster, build, place, node)
-    for host in cluster.hosts:
-        _add_machine(cluster, build, place, host)
+    machines: tuple[Node | Host, ...] = (*build.nodes(cluster), *build.hosts(cluster))
+    for machine in machines:
+        _add_machine(cluster, build, place, machine)
+    if build.part is not None and build.part.peers:
+        from netlab.dataplane import machine_tunnels
+
+        machine_tunnels.add(cluster, build.part, build, _UNDERLAY_BRIDGE)
 
 
 def _add_machine(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> None:
@@ -102,9 +134,15 @@ def _add_machine(cluster: Cluster, build: Build, place: str, machine: Node | Hos
         build.machine(name, [address.version for address in machine.addresses])
     build.veth(
         place,
-        Link(names.underlay_port_name(machine.ref), "veth", mac=names.port_mac(machine.ref), master=_UNDERLAY_BRIDGE),
+        Link(
+            names.underlay_port_name(machine.ref),
+            "veth",
+            mac=names.port_mac(machine.ref),
+            mtu=build.mtu,
+            master=_UNDERLAY_BRIDGE,
+        ),
         name,
-        Link(names.UNDERLAY_DEVICE, "veth", mac=names.mac_of(machine.addresses[0])),
+        Link(names.UNDERLAY_DEVICE, "veth", mac=names.mac_of(machine.addresses[0]), mtu=build.mtu),
     )
     own = [*cluster.underlay_cidrs]
     for address in machine.addresses:

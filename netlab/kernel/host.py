@@ -95,6 +95,12 @@ class Host:
     def inside(self, name: str) -> AbstractContextManager[None]:
         return netns.inside(name)
 
+    def has_link(self, name: str, link: str) -> bool:
+        from netlab.kernel.interfaces import exists
+
+        with netns.inside(name):
+            return exists(link)
+
     # --- rules --------------------------------------------------------------------------------------------------
 
     def check_rules(self) -> None:

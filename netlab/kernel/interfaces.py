@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from netlab.kernel import rtnl
 from netlab.kernel.netlink import Netlink
 from netlab.kernel.state import InterfaceAddress
@@ -15,6 +17,14 @@ def addresses(family: int) -> list[Address]:
       KernelError: when netlink fails.
     """
     return [one.interface.ip for _, one in _read() if one.interface.version == family]
+
+
+def exists(name: str) -> bool:
+    """Return whether the calling thread's namespace has a link of a name."""
+    try:
+        return socket.if_nametoindex(name) > 0
+    except OSError:
+        return False
 
 
 def carries(address: Address) -> bool:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import resource
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -138,7 +139,9 @@ class Linux(Host):
         made: set[tuple[str, str]] = set()
         for name, wanted in by_namespace.items():
             links = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Link) and c.item.parent is None]
-            failures += self._add_links(name, links, peers, made)
+            failures += self._add_links(name, [link for link in links if not link.outer], peers, made)
+            for link in links:
+                failures += self._add_outer(name, link) if link.outer else []
         failures += self._add_children(changes, made)
         for name, wanted in by_namespace.items():
             self._reset_overrides(name, wanted)
@@ -310,6 +313,41 @@ class Linux(Host):
                     own.indexes[link.name] = index
                     on = (parent.indexes[below], own.fd)
                     messages.append(rtnl.new_link(link, index, own.indexes, parent=on))
+        return failures
+
+    def _add_outer(self, name: str, link: Link) -> list[KernelError]:
+        """Make a link whose packets leave by the namespace of this process.
+
+        The request goes to a socket there, and names the link's namespace. So the kernel makes the device in its place,
+        and this process's namespace never has it (vxlan_newlink, drivers/net/vxlan/vxlan_core.c).
+        """
+        handle, failures = self._handle(name), list[KernelError]()
+        present = self._present(name, [link])
+        if link.name in handle.indexes:
+            with self._run(name, failures) as messages:
+                mac = present[link.name].mac
+                messages.append(rtnl.set_link(link, handle.indexes[link.name], handle.indexes, mac))
+            return failures
+        home = Netlink()
+        try:
+            # The kernel looks the index up in the namespace of the request too.
+            taken = {index for index, _ in socket.if_nameindex()}
+            index = handle.indexes[link.name] = handle.next_index(_FIRST_PORT_INDEX, taken)
+            master = rtnl.set_link(link, index, handle.indexes, link.mac)
+            made = rtnl.new_link(replace(link, master="", up=False), index, {}, parent=(0, handle.fd))
+            # A device of a lab that was removed may exist for a moment.
+            for _ in range(_BUSY_TRIES):
+                failed = home.transact([made])
+                if not failed or failed[0][1].errno != errno.EEXIST:
+                    break
+                time.sleep(_BUSY_PAUSE)
+        finally:
+            home.close()
+        if failed:
+            error = failed[0][1]
+            return [KernelError.of(f"{name}: link add {link.name}", error.errno, str(error).split(": ", 1)[-1])]
+        with self._run(name, failures) as messages:
+            messages.append(master)
         return failures
 
     def _set(self, name: str, settings: Sequence[Sysctl]) -> None:

@@ -237,6 +237,10 @@ class PyRoute2(Host):
                 below = self._index(space, device)
                 what["vxlan_link" if link.kind == "vxlan" else "link"] = below
                 self._space(space).ip.link("add", **what, net_ns_fd=fd)
+        elif link.outer:
+            # The request goes to the namespace of this process, which the link's packets leave by.
+            with self._descriptor(name) as fd, IPRoute() as home:
+                home.link("add", **what, net_ns_fd=fd)
         else:
             self._space(name).ip.link("add", **what)
 

@@ -97,6 +97,9 @@ class Links(Protocol):
     def read(self, name: str, sysctls: Iterable[str] = (), *, with_queues: bool = False) -> Namespace:
         """Return the items of a namespace, with the named settings, and with queues if asked; raises NotFound."""
 
+    def has_link(self, name: str, link: str) -> bool:
+        """Return whether a namespace has a link of a name; raises NotFound."""
+
     def check_link(self, link: Link) -> None:
         """Make a link like this one where nothing sees it; raises KernelError. It loads the module of the kind."""
 

@@ -108,7 +108,7 @@ def new_link(
       index: its index.
       indexes: the indexes of the namespace's links by name.
       peer: the other end of a veth: the link, its index, and a file descriptor of its namespace.
-      parent: the index of the parent, and a file descriptor of the link's own namespace.
+      parent: the index of the parent, 0 for a link without one, and a file descriptor of the link's own namespace.
     """
     flags = n.IFF_UP if link.up else 0
     body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, flags) + _common(link)
@@ -129,7 +129,9 @@ def new_link(
     if parent is not None:
         below, namespace = parent
         body += attribute(n.IFLA_NET_NS_FD, _u32(namespace))
-        if link.kind == "vxlan":
+        if link.outer:
+            pass  # it has no link below: its packets are routed
+        elif link.kind == "vxlan":
             data += attribute(n.IFLA_VXLAN_LINK, _u32(below))
         else:
             body += attribute(n.IFLA_LINK, _u32(below))

@@ -17,7 +17,7 @@ from netlab.objects.types import Address, Prefix
 if TYPE_CHECKING:
     from netlab.objects.links import Netem
 
-LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip"]
+LinkKind = Literal["loopback", "veth", "bridge", "vxlan", "macvlan", "ipip", "wireguard"]
 
 
 @frozen
@@ -32,6 +32,7 @@ class Link:
       parent: the link below a vxlan or macvlan as (namespace, name). A macvlan's parent may be in another namespace.
       options: the options of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``).
       hairpin: whether the bridge sends frames back out of the port by which they came.
+      outer: whether the packets of a vxlan leave by the network namespace of this process, not by that of the link.
       overrides: the link's own settings that differ from those of its namespace, by their paths in both
         (``ipv4/conf/{}/forwarding``). A wanted link has none.
     """
@@ -48,6 +49,7 @@ class Link:
     up: bool = True
     hairpin: bool = False
     overrides: tuple[str, ...] = ()
+    outer: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         parts = [f"link {self.name} type {self.kind}"]

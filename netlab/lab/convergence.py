@@ -112,7 +112,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
             if before.cluster.services or state.cluster.services:
                 from netlab.lab.stale_connections import delete_stale
 
-                delete_stale(machine, before.cluster, state.cluster)
+                delete_stale(machine, before.cluster, state.cluster, state.rulesets)
         except BaseException:
             if not read:
                 _undo(machine, now, state)
@@ -195,7 +195,7 @@ def _ours(machine: Machine, now: Current) -> dict[str, Namespace]:
     states: list[Mapping[str, Namespace]] = [now.state.namespaces]
     if not now.record.ready:
         earlier = Records(machine).earlier(now.record.lab)
-        states += [wanted(described(one)[1]) for one in earlier]
+        states += [wanted(described(one)[1], one.part) for one in earlier]
     return {name: Namespace(name, frozenset()) for name in now.record.namespaces} | union(states)
 
 
@@ -225,4 +225,5 @@ def _record_of(machine: Machine, state: State, *, ready: bool) -> Record:
         ready,
         machine.boot_id(),
         allocations(state.cluster),
+        state.part,
     )

@@ -160,11 +160,11 @@ def _ensure(lab: Lab, stamp: Stamp) -> _Names:
     from netlab.programs import dns_snapshot, pod_files
 
     cluster, machine = lab.cluster, lab.machine
-    places = _places(lab.name, cluster)
+    places = [place for place in _places(lab.name, cluster) if lab.here(place[0])]
     if places:
         data = json.dumps(dns_snapshot.of(cluster), separators=(",", ":")).encode()
     wanted = [programs.Wanted(_server(*place), {_SNAPSHOT: data}) for place in places]
-    checks = health.wanted(cluster)
+    checks = [one for one in health.wanted(cluster) if lab.here(one.program.namespace)]
     for kind, every, lacks in ((KIND, wanted, "no DNS"), (health.KIND, checks, "not at every healthCheckNodePort")):
         try:
             programs.ensure(machine, lab.name, kind, every)

@@ -6,6 +6,8 @@ It runs in each pod of the controller. ``nginx -t`` tests a configuration in the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from netlab.cluster import Cluster, Pod
 from netlab.dataplane import names
 from netlab.errors import HostError
@@ -35,8 +37,10 @@ def check(machine: Machine, cluster: Cluster) -> None:
         machine.nginx()
 
 
-def ensure(machine: Machine, cluster: Cluster) -> None:
+def ensure(machine: Machine, cluster: Cluster, here: Callable[[str], bool] = lambda space: True) -> None:
     """Make nginx serve the Ingresses of a lab, or end it if none is served. The caller holds the lab's lock.
+
+    ``here`` says whether this machine has a network namespace of the lab.
 
     If this host has no nginx, it prints a warning.
 
@@ -57,7 +61,7 @@ def ensure(machine: Machine, cluster: Cluster) -> None:
         notice("Warning: no pod of ingress-nginx has an address, so Ingresses are not served")
     # Host-network pods of one node are in one namespace, which has one nginx.
     places = {names.pod_namespace(cluster.name, pod): pod for pod in reversed(pods)}
-    made = [_Nginx(machine, cluster, pod, program, user) for pod in places.values()]
+    made = [_Nginx(machine, cluster, pod, program, user) for space, pod in places.items() if here(space)]
     # No configuration is in force before all are tested.
     reloads = [one.prepare() for one in made]
     programs.ensure(machine, cluster.name, KIND, [one.wanted() for one in made])

@@ -37,6 +37,7 @@ from netlab.objects.scenarios import LabelChange, ObjectRef
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
+    from netlab.dataplane.part import Part
     from netlab.kernel.machine import ProcessResult, User
     from netlab.kernel.state import Item
     from netlab.lab.sniffing import Sniffer
@@ -95,6 +96,15 @@ class Lab:
         return self._now.record.documents
 
     @property
+    def part(self) -> Part | None:
+        """What this machine has of a lab on several machines; None: all of the lab."""
+        return self._now.state.part
+
+    def here(self, namespace: str) -> bool:
+        """Return whether a network namespace of the lab is on this machine."""
+        return self.part is None or namespace in self._now.state.namespaces
+
+    @property
     def machine(self) -> Machine:
         """The machine that the lab runs on."""
         return self._machine
@@ -108,7 +118,13 @@ class Lab:
 
     @classmethod
     def up(
-        cls, objects: Objects, *, name: str = "", machine: Machine | None = None, cluster: Cluster | None = None
+        cls,
+        objects: Objects,
+        *,
+        name: str = "",
+        machine: Machine | None = None,
+        cluster: Cluster | None = None,
+        part: Part | None = None,
     ) -> Lab:
         """Build the lab that the objects describe, or change a running one to this input; return when it is in force.
 
@@ -119,10 +135,11 @@ class Lab:
           name: the lab's name in place of the Topology's.
           machine: the machine to run on, by default this host.
           cluster: the result of ``resolve`` for the objects, if the caller has it.
+          part: what this machine has of a lab on several machines, by default all of the lab.
 
         Raises:
           InputError, HostError, KernelError.
-          UsageError: for an invalid name.
+          UsageError: for an invalid name, and for a part that does not fit the lab.
         """
         name = name and LabName(name)
         cluster = cluster or resolve(objects)
@@ -137,8 +154,10 @@ class Lab:
             old = records.load(cluster.name)
             try:
                 if old is not None:
+                    if part is None and old.part is not None:
+                        raise UsageError(f"lab {cluster.name} is on several machines, and this is its part on one")
                     cluster = with_places(objects, cluster, old.placement)
-                state = State.of(objects, cluster)
+                state = State.of(objects, cluster, part=part)
                 if old is None:
                     now, made = convergence.build(machine, state, started)
                 else:
@@ -274,12 +293,15 @@ class Lab:
         documents = [*edit(self.documents), *([system_document()] if system else [])]
         return self._now.state.after(documents).cluster
 
-    def edit(self, edit: Callable[[Sequence[Document]], Sequence[Document]]) -> Changes:
-        """Change the lab's documents by a function; all or nothing, in force on return."""
+    def edit(self, edit: Callable[[Sequence[Document]], Sequence[Document]], *, part: Part | None = None) -> Changes:
+        """Change the lab's documents by a function; all or nothing, in force on return.
+
+        ``part`` replaces the part of a lab on several machines that this machine has.
+        """
 
         def step(now: Current) -> tuple[Current, Changes]:
             started = time.monotonic()
-            state = now.state.after(edit(now.record.documents))
+            state = now.state.after(edit(now.record.documents), part)
             return convergence.converge(self._machine, now, state, started, read=False)
 
         self.change(step)
@@ -309,7 +331,7 @@ class Lab:
         if ran or self.cluster.ingresses:
             from netlab.lab import ingress
 
-            ingress.ensure(self._machine, self.cluster)
+            ingress.ensure(self._machine, self.cluster, self.here)
 
     @contextlib.contextmanager
     def held(self, *, shared: bool = False) -> Iterator[Stamp]:

@@ -1,4 +1,4 @@
-"""A kernel without a kind of link: what would do instead, as a module or as another wiring."""
+"""A kernel without a kind of link, or with a tunnel that a lab needs for itself: what would do instead."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ class MissingLinksError(HostError):
 
 
 def explained(error: KernelError, cluster: Cluster, change: Difference) -> KernelError | HostError:
-    """Return the error of a change; if the kernel lacks a kind of link, one that says what would do instead."""
-    if error.errno != errno.EOPNOTSUPP:
-        return error
+    """Return the error of a change; if the kernel lacks a link or has it already, one that says what to do."""
     names = error.operation.split()
     links = [one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link)]
+    tunnel = next((link for link in links if link.outer and link.name in names), None)
+    if error.errno == errno.EEXIST and tunnel is not None:
+        used = f"number {tunnel.options['id']} at UDP port {tunnel.options['dstport']}"
+        return HostError(f"another VXLAN of this machine has {used} ({error})", "remove it, or choose another UDP port")
+    if error.errno != errno.EOPNOTSUPP:
+        return error
     kind = next((link.kind for link in links if link.name in names), None)
     if kind is None:
         return error
     fix = f"sudo modprobe {kind}; where there is no such module, use a kernel that has it"
-    others = ", ".join(_others(cluster, kind)) if any(one.tunnel == kind for one in modes.TRANSPORTS.values()) else ""
+    chosen = tunnel is None and any(one.tunnel == kind for one in modes.TRANSPORTS.values())
+    others = ", ".join(_others(cluster, kind)) if chosen else ""
     message = f"this kernel has no links of kind {kind} ({error})"
     return MissingLinksError(kind, message, f"{fix}, or {others}" if others else fix)
 

@@ -169,4 +169,4 @@ class Records:
 
 
 def _content(record: Record) -> tuple[object, ...]:
-    return record.documents, record.placement, record.services
+    return record.documents, record.placement, record.services, record.part

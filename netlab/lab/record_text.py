@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 from netlab.cluster import Placement
 from netlab.dataplane.names import belongs
+from netlab.dataplane.part import Part
 from netlab.errors import DamagedRecord
 from netlab.frozen import frozen_with_cache
+from netlab.lab import parts
 from netlab.lab.allocations import Allocation, from_json
 from netlab.objects import Document
 from netlab.objects.documents import from_record, from_record_line, record_lines
@@ -25,6 +27,8 @@ from netlab.objects.reduced import mark_reduced, reduced_for_record
 _T = TypeVar("_T")
 # It goes up when netlab reads more of documents, as an older record does not have that.
 _VERSION = 3
+# Of a record with a part: a netlab that reads no parts would take it for the whole lab.
+_VERSION_WITH_PART = 4
 # A record is one JSON text. Its last field has a document in each line.
 _DOCUMENTS, _AFTER_START, _BETWEEN, _END = '"documents":[', b"\n", b",\n", b"\n]}\n"
 
@@ -35,7 +39,7 @@ class Record:
 
     ``ready`` is false while the lab is built or changed. ``namespaces`` are all that may exist, with those of a change
     under way. ``placement`` keeps the nodes and addresses of running pods when objects change, ``services`` the
-    addresses and ports of Services.
+    addresses and ports of Services. ``part`` is what this machine has of a lab on several machines; None: all of it.
     """
 
     lab: str
@@ -45,6 +49,7 @@ class Record:
     ready: bool = False
     boot: str = ""
     services: Mapping[str, Allocation] = field(default_factory=dict)
+    part: Part | None = None
 
     @cached_property
     def decided(self) -> str:
@@ -55,7 +60,15 @@ class Record:
 
 def encoded(record: Record, boot: str, ready: bool, namespaces: Sequence[str]) -> bytes:
     """Return the text of a record with another boot and state, and other namespaces."""
-    head = {"version": _VERSION, "lab": record.lab, "boot": boot, "ready": ready, "namespaces": list(namespaces)}
+    head = {
+        "version": _VERSION if record.part is None else _VERSION_WITH_PART,
+        "lab": record.lab,
+        "boot": boot,
+        "ready": ready,
+        "namespaces": list(namespaces),
+    }
+    if record.part is not None:
+        head["part"] = parts.to_json(record.part)
     # ``decided`` stays with the record, which is written twice for a change.
     start = f"{_json(head)[:-1]},{record.decided},{_DOCUMENTS}".encode()
     lines = record_lines(reduced_for_record(record.documents))
@@ -87,7 +100,7 @@ def _parsed(text: bytes) -> tuple[dict[str, Any], list[Document]]:
 
 def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Record:
     """Return the record of JSON data and documents; raises DamagedRecord, or another error where a type is wrong."""
-    if data.get("version") != _VERSION:
+    if data.get("version") != (_VERSION_WITH_PART if "part" in data else _VERSION):
         raise DamagedRecord(lab, "it is of another netlab version")
     placement = {
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
@@ -106,7 +119,8 @@ def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Re
         raise DamagedRecord(lab, "it is of another lab")
     services = from_json(_typed(dict, data["services"]))
     ready, boot = _typed(bool, data["ready"]), _typed(str, data["boot"])
-    return Record(lab, documents, placement, namespaces, ready, boot, services)
+    part = parts.from_json(_typed(dict, data["part"])) if "part" in data else None
+    return Record(lab, documents, placement, namespaces, ready, boot, services, part)
 
 
 def _typed(kind: type[_T], value: Any) -> _T:

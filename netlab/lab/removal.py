@@ -6,8 +6,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from netlab.dataplane.names import TUNNEL, underlay_namespace
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
+from netlab.kernel.state import Change, Link
 from netlab.lab import namespace_list, notices, temporary_labs
 from netlab.lab.container_interfaces import delete_interfaces
 from netlab.lab.record import Records
@@ -99,9 +101,22 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
         if not records.stale(name):
             _detach(records, name)
             delete_interfaces(records.machine, spaces.names)
+            _delete_tunnel(records.machine, name)
             records.machine.remove(spaces.names)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))
+
+
+def _delete_tunnel(machine: Machine, name: str) -> None:
+    """Delete the tunnel to other machines now; the kernel would do so some time after its namespace is gone.
+
+    Until then no other lab of this machine could have its number.
+    """
+    place = underlay_namespace(name)
+    # The namespace goes whatever fails.
+    with contextlib.suppress(NetlabError):
+        if machine.exists(place) and machine.has_link(place, TUNNEL):
+            machine.apply([Change("delete", place, Link(TUNNEL, "vxlan"))])
 
 
 def _detach(records: Records, name: str) -> None:

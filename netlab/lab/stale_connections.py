@@ -5,7 +5,7 @@ While such a client sends, its packets would go to the old endpoint. TCP connect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from netlab.cluster import Cluster
 from netlab.cluster.services.changes import changed_services
@@ -20,8 +20,8 @@ from netlab.objects.types import Address
 _Key = tuple[Address, str, int]
 
 
-def delete_stale(machine: Machine, before: Cluster, after: Cluster) -> None:
-    """Delete the stale connections on every node of a lab, when its new rules are in force."""
+def delete_stale(machine: Machine, before: Cluster, after: Cluster, here: Collection[str]) -> None:
+    """Delete the stale connections on those nodes of a lab that are ``here``, when its new rules are in force."""
     changed = changed_services(before, after)
     old = [one for one in before.services if one.meta.key in changed and _datagrams(one)]
     new = [one for one in after.services if one.meta.key in changed and _datagrams(one)]
@@ -29,7 +29,7 @@ def delete_stale(machine: Machine, before: Cluster, after: Cluster) -> None:
         return
     known = {node.name for node in before.nodes}
     for node in after.nodes:
-        if node.name not in known:
+        if node.name not in known or node.name not in here:
             continue
         endpoints_of = {
             front: frozenset[tuple[Address, int]]() for one in old for front, _ in _fronts(before, one, node.name)

@@ -9,6 +9,7 @@ from functools import cached_property
 from netlab.cluster import Cluster, Placement, resolve
 from netlab.cluster.resolve_change import resolve_change
 from netlab.dataplane.node_rulesets import compiler as new_compiler
+from netlab.dataplane.part import Part
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError
 from netlab.kernel.state import Namespace
@@ -24,24 +25,33 @@ class State:
     """A lab's objects and cluster, with all that follows from them. Each part is made at its first use.
 
     So a command that needs only a lab's name decodes no object, and a command that only reads compiles no ruleset.
-    ``describe`` returns objects and cluster. ``compiler`` is the one of the previous state.
+    ``describe`` returns objects and cluster. ``compiler`` is the one of the previous state. ``part`` is what this
+    machine has of a lab on several machines: namespaces and rulesets are those of the part, the cluster is the whole.
     """
 
-    def __init__(self, describe: Callable[[], tuple[Objects, Cluster]], compiler: Compiler | None = None) -> None:
+    def __init__(
+        self,
+        describe: Callable[[], tuple[Objects, Cluster]],
+        compiler: Compiler | None = None,
+        part: Part | None = None,
+    ) -> None:
         self._describe = describe
         self._compiler = compiler
+        self.part = part
 
     @classmethod
-    def of(cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None) -> State:
+    def of(
+        cls, objects: Objects, cluster: Cluster, compiler: Compiler | None = None, part: Part | None = None
+    ) -> State:
         """Return the state that objects describe; raises InputError where it cannot be enforced."""
-        state = cls(lambda: (objects, cluster), compiler)
+        state = cls(lambda: (objects, cluster), compiler, part)
         _ = state.rulesets
         return state
 
     @classmethod
     def of_record(cls, record: Record) -> State:
         """Return the state that a record describes; using it raises DamagedRecord where its objects are not valid."""
-        return cls(lambda: described(record))
+        return cls(lambda: described(record), part=record.part)
 
     @cached_property
     def _described(self) -> tuple[Objects, Cluster]:
@@ -62,20 +72,26 @@ class State:
 
     @cached_property
     def rulesets(self) -> Mapping[str, Ruleset]:
-        """The ruleset of each node."""
-        return self.compiler.compile(self.cluster)
+        """The ruleset of each node that this machine has."""
+        every, part = self.compiler.compile(self.cluster), self.part
+        if part is None:
+            return every
+        return {node.name: every[node.name] for node in self.cluster.nodes if part.has(node)}
 
     @cached_property
     def namespaces(self) -> Mapping[str, Namespace]:
         """The wanted namespaces."""
-        return wanted(self.cluster)
+        return wanted(self.cluster, self.part)
 
     def wired_as(self, other: State) -> bool:
         """Return whether both states have the same machines and addresses, and so the same namespaces."""
-        return same_wiring(self.cluster, other.cluster)
+        return self.part == other.part and same_wiring(self.cluster, other.cluster)
 
-    def after(self, documents: Sequence[Document]) -> State:
-        """Return the state with other documents. Running pods keep node and addresses. Raises InputError."""
+    def after(self, documents: Sequence[Document], part: Part | None = None) -> State:
+        """Return the state with other documents, and with another part if one is given; raises InputError.
+
+        Running pods keep node and addresses.
+        """
         objects = _decoded(reduced(documents))
         # The compiler changes what it compiled last, so this state must be compiled first.
         _ = self.rulesets
@@ -83,7 +99,7 @@ class State:
         if cluster is None:
             services = {one.meta.key: one for one in self.cluster.services}
             cluster = replace(resolve(objects, placement(self.cluster), services), name=self.cluster.name)
-        return State.of(objects, cluster, self.compiler)
+        return State.of(objects, cluster, self.compiler, part or self.part)
 
     def placed(self, places: Mapping[str, Placement]) -> State:
         """Return the state with some pods at other addresses, which plugins chose; raises InputError."""
@@ -94,7 +110,7 @@ class State:
         _ = self.rulesets
         services = {one.meta.key: one for one in cluster.services}
         found = replace(resolve(self.objects, {**placement(cluster), **places}, services), name=cluster.name)
-        return State.of(self.objects, found, self.compiler)
+        return State.of(self.objects, found, self.compiler, self.part)
 
 
 def placement(cluster: Cluster) -> dict[str, Placement]:

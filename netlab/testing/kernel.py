@@ -147,6 +147,9 @@ class FakeKernel:
     def check_rules(self) -> None:
         pass
 
+    def has_link(self, name: str, link: str) -> bool:
+        return any(isinstance(item, Link) and item.name == link for item in self._space(name))
+
     def check_link(self, link: Link) -> None:
         pass
 

@@ -423,7 +423,7 @@ def session_lab(request: pytest.FixtureRequest) -> Iterator[MakeLab]:
 def _labs(request: pytest.FixtureRequest, folder: Path) -> Iterator[MakeLab]:
     """Yield a function that builds labs from files of a folder; they are removed after the block."""
     from netlab.cluster import resolve_input
-    from netlab.lab.lab import temporary
+    from netlab.machines.labs import temporary
     from netlab.objects import read_input
 
     with contextlib.ExitStack() as stack:

@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "exec": ("execute", "Run a program inside a pod's network namespace."),
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove a lab with everything that netlab made for it."),
+    "agent": ("agent", "Give this machine to labs on many machines, through etcd."),
     "init": ("init", "Write a first scenario, a workflow and a hook for a repository."),
     "completion": ("completion", "Print the script that completes commands, pods and options in a shell."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),

@@ -243,9 +243,9 @@ def read_cluster(
     # A lab alone keeps what its documents do not say: where its pods run, and their addresses.
     named = what_if.lab_of(files[0]) if len(files) == 1 else None
     if not files or named:
-        from netlab.lab.lab import Lab
+        from netlab.machines.labs import labs
 
-        opened = Lab.open(named or lab)
+        opened = labs().open(named or lab)
         running = without(_cluster_of(opened, system=system), ignore)
         warn_unread(running)
         say_no_system(running, system)

@@ -156,9 +156,27 @@ def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     return value or ""
 
 
+def _etcd(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    from netlab.machines import labs
+
+    labs.use_etcd(value or "")
+
+
+etcd = click.option(
+    "--etcd",
+    "etcd",
+    metavar="URL[,URL]",
+    envvar="NETLAB_ETCD",
+    is_eager=True,
+    expose_value=False,
+    callback=_etcd,
+    help="The etcd of labs on many machines; see `netlab agent`.  [default: labs of this host]",
+)
+
+
 def lab_option(help_text: str) -> Callable[[_F], _F]:
-    """Return ``--lab`` with a help text."""
-    return click.option(
+    """Return ``--lab`` with a help text, and ``--etcd``."""
+    lab = click.option(
         *("--lab", "lab"),
         metavar="NAME",
         envvar="NETLAB_LAB",
@@ -167,6 +185,7 @@ def lab_option(help_text: str) -> Callable[[_F], _F]:
         shell_complete=completed("labs"),
         help=help_text,
     )
+    return lambda command: lab(etcd(command))
 
 
 def lab_is_typed() -> bool:

@@ -37,7 +37,7 @@ def prove(
     Raises:
       HostError, KernelError: if this host cannot build the lab.
     """
-    from netlab.lab.lab import temporary
+    from netlab.machines.labs import temporary
     from netlab.policy import evaluate
     from netlab.report.comparison import Measured
     from netlab.report.rows import Tally, endpoints_of, row_of

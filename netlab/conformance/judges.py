@@ -181,7 +181,7 @@ def packets(documents: Sequence[Document]) -> Iterator[Judge]:
     Raises:
       HostError, KernelError: when this host cannot run a lab.
     """
-    from netlab.lab.lab import temporary
+    from netlab.machines.labs import temporary
 
     objects, _ = decode(documents)
     with temporary(objects) as lab:

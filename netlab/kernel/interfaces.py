@@ -36,6 +36,15 @@ def carries(address: Address) -> bool:
     return any(read.link.up and read.ready for read, one in _read() if one.interface.ip == address)
 
 
+def mtu_of(address: Address) -> int | None:
+    """Return the MTU of the link of the calling thread's namespace that has an address, None where none has it.
+
+    Raises:
+      KernelError: when netlink fails.
+    """
+    return next((read.link.mtu for read, one in _read() if one.interface.ip == address), None)
+
+
 def has_hairpin(name: str) -> bool:
     """Return whether a port of a bridge in the calling thread's namespace sends frames back to their own port.
 

@@ -15,7 +15,7 @@ from netlab.cluster import Cluster, Placement
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.wanted import wanted
-from netlab.errors import NetlabError
+from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
 from netlab.lab.allocations import allocations
@@ -129,6 +129,39 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
         sum(transaction.whole for transaction in transactions.values()),
         time.monotonic() - started,
     )
+
+
+def check_build(machine: Machine, state: State) -> None:
+    """Raise an error where ``build`` of a state would find that the machine cannot have it.
+
+    Raises:
+      UsageError: if a whole lab of the name runs on this machine.
+      HostError, KernelError.
+    """
+    machine.enter()
+    old = Records(machine).load(state.cluster.name)
+    if old is not None:
+        check_part(old)
+        # Its part is repaired, and what has to be made is found then.
+        return
+    check_free(machine, state.namespaces)
+    machine.check_rules()
+    check_host(machine, state.cluster, difference({}, state.namespaces))
+
+
+def check_part(old: Record) -> None:
+    """Raise UsageError where a machine's own lab has the name of a lab on several machines."""
+    if old.part is None:
+        raise UsageError(f"a lab {old.lab} of this machine alone runs there; remove it: netlab down {old.lab}")
+
+
+def check(machine: Machine, now: Current, state: State) -> None:
+    """Raise HostError or KernelError where ``converge`` to a state would find that the machine cannot have it."""
+    change = Difference() if state.wired_as(now.state) else difference(now.state.namespaces, state.namespaces)
+    check_free(machine, change.create)
+    check_host(machine, state.cluster, change)
+    if _transactions(machine, now.state, state, change, read=False):
+        machine.check_rules()
 
 
 def _plugin_links(machine: Machine, *clusters: Cluster) -> PluginLinks | None:

@@ -145,19 +145,48 @@ class Lab:
         cluster = cluster or resolve(objects)
         objects = replace(objects, documents=tuple(reduced(objects.documents)))
         cluster = replace(cluster, name=name or LabName(cluster.name))
-        machine = machine or this_host()
+
+        def state_of(old: Record | None) -> State:
+            if old is None:
+                return State.of(objects, cluster, part=part)
+            if part is None and old.part is not None:
+                raise UsageError(f"lab {old.lab} is on several machines, and this is its part on one")
+            return State.of(objects, with_places(objects, cluster, old.placement), part=part)
+
+        return cls._brought(cluster.name, machine or this_host(), state_of)
+
+    @classmethod
+    def of_part(cls, record: Record, machine: Machine | None = None, state: State | None = None) -> Lab:
+        """Build or repair the part of a lab that a record describes, on this machine; return when it is in force.
+
+        ``state`` is the state of the record, if the caller has it.
+
+        Raises:
+          DamagedRecord: if the record's objects are not valid.
+          UsageError: if a whole lab of the name runs on this machine.
+          HostError, KernelError.
+        """
+
+        def state_of(old: Record | None) -> State:
+            if old is not None:
+                convergence.check_part(old)
+            found = state or State.of_record(record)
+            _ = found.rulesets
+            return found
+
+        return cls._brought(record.lab, machine or this_host(), state_of)
+
+    @classmethod
+    def _brought(cls, name: str, machine: Machine, state_of: Callable[[Record | None], State]) -> Lab:
+        """Build a lab, or change one to a state, and read what the machine has; ``state_of`` gets the old record."""
         records = Records(machine)
         machine.enter()
         removal.sweep(records)
-        with records.locked(cluster.name):
+        with records.locked(name):
             started = time.monotonic()
-            old = records.load(cluster.name)
+            old = records.load(name)
             try:
-                if old is not None:
-                    if part is None and old.part is not None:
-                        raise UsageError(f"lab {cluster.name} is on several machines, and this is its part on one")
-                    cluster = with_places(objects, cluster, old.placement)
-                state = State.of(objects, cluster, part=part)
+                state = state_of(old)
                 if old is None:
                     now, made = convergence.build(machine, state, started)
                 else:
@@ -301,10 +330,27 @@ class Lab:
 
         def step(now: Current) -> tuple[Current, Changes]:
             started = time.monotonic()
+            if now.record.part is not None and part is None:
+                raise UsageError(f"lab {self.name} is on several machines; change it with --etcd")
             state = now.state.after(edit(now.record.documents), part)
             return convergence.converge(self._machine, now, state, started, read=False)
 
         self.change(step)
+        return self.changes
+
+    def prepared(self, record: Record) -> State:
+        """Return the state that another record describes, compiled and checked; the lab stays as it is.
+
+        Raises:
+          DamagedRecord, HostError, KernelError: if the machine could not have it.
+        """
+        state = self._now.state.as_recorded(record)
+        convergence.check(self._machine, self._now, state)
+        return state
+
+    def take(self, state: State) -> Changes:
+        """Change the lab to a state that ``prepared`` returned; in force on return."""
+        self.change(lambda now: convergence.converge(self._machine, now, state, time.monotonic(), read=False))
         return self.changes
 
     def change(self, step: Callable[[Current], tuple[Current, Changes] | None]) -> bool:

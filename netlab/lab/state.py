@@ -13,7 +13,7 @@ from netlab.dataplane.part import Part
 from netlab.dataplane.wanted import wanted
 from netlab.errors import DamagedRecord, InputError
 from netlab.kernel.state import Namespace
-from netlab.lab.allocations import stored
+from netlab.lab.allocations import allocations, stored
 from netlab.lab.record import Record
 from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
@@ -92,14 +92,35 @@ class State:
 
         Running pods keep node and addresses.
         """
-        objects = _decoded(reduced(documents))
         # The compiler changes what it compiled last, so this state must be compiled first.
         _ = self.rulesets
+        return State.of(*self.described_after(documents), self.compiler, part or self.part)
+
+    def described_after(self, documents: Sequence[Document]) -> tuple[Objects, Cluster]:
+        """Return the objects and the cluster with other documents, without compiling them; raises InputError."""
+        objects = _decoded(reduced(documents))
         cluster = resolve_change(self.cluster, self.objects, objects)
         if cluster is None:
             services = {one.meta.key: one for one in self.cluster.services}
             cluster = replace(resolve(objects, placement(self.cluster), services), name=self.cluster.name)
-        return State.of(objects, cluster, self.compiler, part or self.part)
+        return objects, cluster
+
+    def as_recorded(self, record: Record) -> State:
+        """Return the state that another record of the lab describes; raises DamagedRecord.
+
+        Most records differ from the one before by a few objects, so the cluster is changed by these only. The record
+        decides where that finds other addresses.
+        """
+        try:
+            state = self.after(record.documents, record.part)
+        except InputError as error:
+            raise DamagedRecord(record.lab, f"its objects do not go together: {error.problems[0]}") from error
+        same = placement(state.cluster) == record.placement
+        if same and allocations(state.cluster, self.cluster) == record.services:
+            return state
+        state = State.of_record(record)
+        _ = state.rulesets
+        return state
 
     def placed(self, places: Mapping[str, Placement]) -> State:
         """Return the state with some pods at other addresses, which plugins chose; raises InputError."""

@@ -61,21 +61,26 @@ def _traits_of_plugins(conflist: Conflist, wiring: Wiring) -> modes.Mode:
 
 @frozen
 class TopologyNode:
-    """One node of a Topology."""
+    """One node of a Topology; ``machine`` has it where a lab is on many machines, "" for any."""
 
     name: str
     labels: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
+    machine: str = ""
 
 
 @frozen
 class TopologyHost:
-    """A machine outside the cluster, on the underlay; DNS of the cluster answers ``hostnames`` with its addresses."""
+    """A machine outside the cluster, on the underlay; DNS of the cluster answers ``hostnames`` with its addresses.
+
+    ``machine`` has it where a lab is on many machines, "" for the first one.
+    """
 
     name: str
     addresses: tuple[Address, ...]
     path: str = ""
     hostnames: tuple[str, ...] = ()
+    machine: str = ""
 
 
 Enforcement = Literal["all", "none"]

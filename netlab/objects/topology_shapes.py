@@ -140,6 +140,12 @@ class NodeShape(Shape, strict=True):
 
     name = Text("name", "The node's name; by default `node-1`, `node-2` and so on.", check=names.dns_label)
     labels = labels_of("labels", "Labels, as of a Kubernetes Node.")
+    machine = Text(
+        "machine",
+        "The machine that has the node, where a lab is on many machines (`--etcd`).",
+        check=names.dns_label,
+        default="the nodes are spread evenly",
+    )
 
 
 class HostShape(Shape, strict=True):
@@ -148,6 +154,12 @@ class HostShape(Shape, strict=True):
     name = Text("name", "The host's name.", check=names.dns_label, required=True)
     addresses = Texts("addresses", "The host's addresses.", pattern=ADDRESS, required=True)
     hostnames = Texts("hostnames", "DNS names that the lab answers with the host's addresses.")
+    machine = Text(
+        "machine",
+        "The machine that has the host, where a lab is on many machines (`--etcd`).",
+        check=names.dns_label,
+        default="the first machine",
+    )
 
 
 class PolicyShape(Shape, strict=True):

@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import replace
 
 from netlab.errors import NetlabError
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.machines.labs import temporary
 from netlab.objects.scenarios import Expectation, ProgramExpectation
 from netlab.scenario.dry_run import DryRun
 from netlab.scenario.results import StepResult

@@ -11,7 +11,8 @@ from netlab.cluster.flows import Flow, service_flow
 from netlab.cluster.types import address_of
 from netlab.cluster.unowned import special_purpose
 from netlab.errors import InputError, in_order
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.machines.labs import temporary
 from netlab.objects import Objects, input_of
 from netlab.objects.invariants import InvariantRule
 from netlab.objects.kind import NETLAB_VERSION

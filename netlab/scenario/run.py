@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from netlab.cluster.flows import Flow, every_pair
 from netlab.errors import NetlabError
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.machines.labs import temporary
 from netlab.objects import Objects
 from netlab.objects.scenarios import Expectation, Scenario, Step
 from netlab.policy import evaluate

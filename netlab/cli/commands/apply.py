@@ -30,13 +30,13 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
 
     The change is in force when the command returns.
     """
-    from netlab.lab.lab import Lab
     from netlab.lab.outcome import label_of
+    from netlab.machines.labs import labs
     from netlab.objects.ignored import ignored_names
 
     running, missing = None, None
     try:
-        running = Lab.open(lab)
+        running = labs().open(lab)
     except NetlabError as error:
         # Report errors of the input before this one.
         missing = error
@@ -74,12 +74,12 @@ def delete_command(
 
     Everything in a Namespace goes with it. The change is in force when the command returns.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     if bool(names) == bool(files):
         raise UsageError("name the objects: with -f FILE, or by KIND NAME")
     refs = _refs_of(_documents_of(files, strict, ignore)) if files else _refs(names, namespace)
-    running = Lab.open(lab)
+    running = labs().open(lab)
     changes = running.delete(refs)
     inputs.print_unenforced(running.cluster)
     print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])

@@ -79,7 +79,7 @@ def capture_command(
     """
     from netlab.kernel import output
     from netlab.lab.capture import open_capture, pods_behind
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
     from netlab.probe.capture import Limits, Place
     from netlab.probe.capture_files import ETHERNET, RAW, Pcap, PcapNg
 
@@ -88,7 +88,7 @@ def capture_command(
     if file and file != "-":
         options.keep_manifests(file, "-w")
         output.check(file, "-w")
-    running = Lab.open(lab)
+    running = labs().open(lab)
     places = [Place(one.ref, one.namespace) for one in (running.locate(pod, namespace) for pod in dict.fromkeys(pods))]
     capture = open_capture(running, places, interface=interface, expression=expression, length=snaplen)
     pods_of = pods_behind(running, places)

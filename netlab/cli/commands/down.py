@@ -27,7 +27,7 @@ def down_command(name: str, lab: str, everything: bool) -> None:
 
     Without a name, it removes the only lab, or the one named default. It needs no input files, and works after a crash.
     """
-    from netlab.lab import removal
+    from netlab.machines.labs import labs
 
     if options.lab_is_typed():
         if name:
@@ -36,15 +36,18 @@ def down_command(name: str, lab: str, everything: bool) -> None:
     if everything:
         if name:
             raise UsageError("name a lab or say --all, not both")
-        for removed, left in removal.remove_all():
-            _print_removed(removed, left)
+        for removed, outcome in labs().remove_all():
+            _print_removed(removed, *outcome)
         return
-    chosen = name or lab or _only(removal.names())
-    _print_removed(chosen, removal.remove(chosen))
+    chosen = name or lab or _only(labs().names())
+    _print_removed(chosen, *labs().remove(chosen))
 
 
-def _print_removed(removed: str, left: Sequence[str]) -> None:
+def _print_removed(removed: str, left: Sequence[str], away: Sequence[str]) -> None:
     terminal.emit([f"lab/{removed} deleted"])
+    if away:
+        what = "machines" if len(away) > 1 else "machine"
+        terminal.say(f"lab {removed}: {what} {', '.join(away)} away: its part there is removed when the agent is back")
     if left:
         what = f"{len(left)} network namespace{'' if len(left) == 1 else 's'}"
         terminal.say(

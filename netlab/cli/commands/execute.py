@@ -34,10 +34,10 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     in the pod, such as tcpdump or ip, need --user root.
     """
     from netlab.kernel import sudo_user
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()
-    running = Lab.open(lab)
+    running = labs().open(lab)
     running.execute(running.locate(pod, namespace), program, run_as)
 
 
@@ -55,10 +55,10 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     takes its prompt from the environment.
     """
     from netlab.kernel import sudo_user
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     run_as = sudo_user.named(user) if user else sudo_user.caller()
-    running = Lab.open(lab)
+    running = labs().open(lab)
     place = running.locate(pod, namespace)
     os.environ["PS1"] = f"{running.name} {place.ref} {'$' if run_as and run_as.uid else '#'} "
     os.environ["NETLAB_ENDPOINT"] = place.ref

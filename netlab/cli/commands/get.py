@@ -71,9 +71,9 @@ def _chosen(kind: str, listing: Listing, names: Sequence[str], namespace: str | 
 
 def _objects(kind: str, lab: str) -> Listing:
     from netlab.cli import listing
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path)
 
 
@@ -123,11 +123,11 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:
     """Return a lab's phase, a warning, its ranges and its drift; "" where there is none or it is unknown."""
     from netlab.cli.listing import ranges
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     spec: dict[str, Any] = {}
     try:
-        with Lab.open(name) as running:
+        with labs().open(name) as running:
             spec = ranges(running.cluster)
             return "Ready", "", spec, str(len(running.drift())) if drift else ""
     except DamagedRecord as error:

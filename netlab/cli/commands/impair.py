@@ -35,11 +35,11 @@ def impair_command(ends: Sequence[str], lab: str, clear: bool, **texts: str | No
 
     Exit codes: 2 for an unknown name or a wrong value, 3 where this kernel has no netem (module sch_netem).
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     values = {name: text for name, text in texts.items() if text is not None}
     _check(ends, values, clear)
-    running = Lab.open(lab)
+    running = labs().open(lab)
     if not ends and not clear:
         terminal.emit(_lines(running))
         return

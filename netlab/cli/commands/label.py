@@ -24,7 +24,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     The change is in force when the command returns.
     """
     from netlab.cluster import Pod
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
     from netlab.objects.core_v1 import NAMESPACE_LABEL
     from netlab.objects.kinds.namespace import KIND as NAMESPACE
     from netlab.objects.kinds.pod import KIND as POD
@@ -32,7 +32,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
 
     changed = parse_labels(labels)
     of_namespace = kind_names.kind_of(kind, POD.name, NAMESPACE.name, plural=False) == NAMESPACE.name
-    running = Lab.open(lab)
+    running = labs().open(lab)
     if of_namespace:
         if changed.get(NAMESPACE_LABEL, name) != name:
             terminal.say(f"Warning: {NAMESPACE_LABEL} stays {name}: a cluster's API server sets it")

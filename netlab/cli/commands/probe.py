@@ -41,14 +41,14 @@ def probe_command(
     number or name of a port of the Service. Without a port, netlab probes every port that DST declares; DST/ICMP sends
     an echo request. Exit code 1 means that a verdict is inconclusive.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
     from netlab.report.rows import endpoints_of, row_of
 
     if len(pair) not in (0, 2):
         raise UsageError("name a source and a destination, or neither for every pair")
     for port in ports:
         flow_arguments.parse_port(port)
-    running = Lab.open(lab)
+    running = labs().open(lab)
 
     def ask(cluster: Cluster) -> Iterable[Flow]:
         if pair:

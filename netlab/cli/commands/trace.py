@@ -24,9 +24,9 @@ def trace_command(source: str, destination: str, lab: str, namespace: str, famil
     number or name of a port of the Service: netlab then traces one packet to each endpoint. Without a port, it traces
     one packet to every port that DST declares. Exit code 1 means that packet and `netlab explain` disagree.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     flows = flow_arguments.one_pair(running.cluster, source, destination, namespace, family=family)
     if not flows:
         raise UsageError(f"{source} and {destination}: no address to ask")

@@ -25,15 +25,14 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
     The command returns when everything is in force. The lab runs by itself until `netlab down`.
     """
     from netlab.kernel.machine import this_host
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
     inputs.print_unenforced(cluster, warned=True)
-    machine = this_host(kernel)
     if strict and cluster.ingresses:
         from netlab.lab import ingress
 
-        ingress.check(machine, cluster)
-    running = Lab.up(objects, name=lab, machine=machine, cluster=cluster)
+        ingress.check(this_host(kernel), cluster)
+    running = labs().up(objects, name=lab, cluster=cluster, kernel=kernel)
     print_changes(running.name, running.changes, running.changes.objects)

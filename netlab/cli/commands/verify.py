@@ -122,10 +122,10 @@ def _lab(
     files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, system: bool
 ) -> Iterator[tuple[str, Lab]]:
     """Yield the lab to check, after the name that reports call it by."""
-    from netlab.lab.lab import Lab, temporary
+    from netlab.machines.labs import labs, temporary
 
     if not files:
-        running = Lab.open(lab)
+        running = labs().open(lab)
         yield running.name, running
         return
     objects, cluster = inputs.read_objects(files, strict, ignore, system=system)

@@ -212,7 +212,8 @@ def _cidrs(fields: Fields, field: Texts) -> list[tuple[str, Prefix]]:
 def _node(fields: Fields, index: int) -> TopologyNode:
     NodeShape.only(fields)
     labels = NodeShape.labels.read(fields)
-    return TopologyNode(_name(fields, NodeShape.name, f"node-{index + 1}"), labels, fields.path)
+    name = _name(fields, NodeShape.name, f"node-{index + 1}")
+    return TopologyNode(name, labels, fields.path, NodeShape.machine.read(fields))
 
 
 def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
@@ -228,7 +229,8 @@ def _host(fields: Fields, written: WrittenAddresses) -> TopologyHost:
     hostnames = HostShape.hostnames.read(fields)
     written.hostnames += [(name, path, text) for path, text in hostnames]
     addresses_of = tuple(address for _, address in found)
-    return TopologyHost(name, addresses_of, fields.path, tuple(text for _, text in hostnames))
+    machine = HostShape.machine.read(fields)
+    return TopologyHost(name, addresses_of, fields.path, tuple(text for _, text in hostnames), machine)
 
 
 def _link(fields: Fields) -> TopologyLink:

@@ -1,0 +1,65 @@
+"""``netlab agent``: give this machine's network namespaces to labs on many machines."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from netlab.cli import options
+from netlab.errors import HostError
+
+
+@click.command("agent")
+@click.option(
+    "--etcd", "etcd", metavar="URL[,URL]", envvar="NETLAB_ETCD", required=True, help="The etcd of the machines."
+)
+@click.option("--machine", "machine", metavar="NAME", required=True, help="The name of this machine; no other has it.")
+@click.option(
+    "--address",
+    "address",
+    metavar="IP",
+    default="",
+    help="The address at which other machines reach this one.  [default: the one from which packets to etcd leave]",
+)
+@click.option(
+    "--vxlan-port",
+    "port",
+    type=click.IntRange(1, 65535),
+    default=4789,
+    show_default=True,
+    help="The UDP port of the tunnels between machines; all machines have the same.",
+)
+@click.option("--cacert", "cacert", metavar="FILE", default="", help="Trust servers with a certificate of these only.")
+@click.option("--cert", "cert", metavar="FILE", default="", help="The certificate of this client of etcd.")
+@click.option("--key", "key", metavar="FILE", default="", help="The key of the certificate.")
+@click.option(
+    "--user",
+    "user",
+    metavar="USER",
+    default="",
+    help="The user of etcd; the variable NETLAB_ETCD_PASSWORD has its password.",
+)
+@options.verbose
+def agent_command(
+    etcd: str, machine: str, address: str, port: int, cacert: str, cert: str, key: str, user: str
+) -> None:
+    """Register this machine in etcd, and build here what labs on many machines place here, until a signal.
+
+    It needs root. The labs' packets leave this machine only in VXLAN to the other registered machines. When the agent
+    ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd decides what the
+    agent builds, so protect it with TLS and users.
+    """
+    from netlab import __version__
+    from netlab.kernel import privilege
+    from netlab.machines.agent import Agent
+    from netlab.machines.labs import settings_of
+    from netlab.machines.names import machine_name
+
+    given = {"CACERT": cacert, "CERT": cert, "KEY": key, "USER": user}
+    environment = {**os.environ, **{f"NETLAB_ETCD_{name}": value for name, value in given.items() if value}}
+    settings = settings_of(etcd, environment)
+    name = machine_name(machine)
+    if not privilege.privileged():
+        raise HostError("the agent makes tunnels to other machines, which needs root", "start it with sudo")
+    Agent(settings, name, address, port, __version__).run()

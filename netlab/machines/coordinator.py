@@ -1,0 +1,166 @@
+"""Changes a lab on all its machines in two phases: each machine prepares the change, then all bring it in force.
+
+A command proposes the changed lab. Each machine compiles its part, looks whether it can have it, and says so. When all
+did, one transaction makes it the lab. Then the machines bring it in force at once. Where a machine cannot prepare it,
+or is away, nothing changes. Where one cannot bring it in force, the lab of before is decided again. A machine that dies
+between the two finds what was decided when it comes back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+
+from netlab.errors import DamagedRecord, HostError, NetlabError
+from netlab.frozen import frozen
+from netlab.lab import notices
+from netlab.machines import registry, reports
+from netlab.machines.etcd import Etcd, Known
+from netlab.machines.reports import Report
+from netlab.machines.spec import Spec, encoded_spec
+from netlab.machines.waiting import Reports
+from netlab.store.etcd_client import below
+from netlab.store.etcd_lock import EtcdLock
+from netlab.store.values import ABSENT
+
+# Seconds. A machine makes some 500 pods a second, and the whole lab is in one process for each machine.
+_MOST = 1800.0
+# A machine that does not know of a lab says nothing about its removal.
+_MOST_OF_REMOVAL = 120.0
+
+
+@frozen
+class Removed:
+    """The outcome of a removal: the machines that removed their part, and those that are away, sorted."""
+
+    machines: tuple[str, ...]
+    away: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def locked(etcd: Etcd, lab: str) -> Iterator[EtcdLock]:
+    """Hold the lock of a lab in etcd during a block; raises HostError if etcd is not reached."""
+    lock = etcd.store.lock(lab)
+    lock.acquire(waiting=lambda: notices.notice_waiting(lab))
+    try:
+        yield lock
+    finally:
+        lock.release()
+
+
+def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, version: str) -> list[Report]:
+    """Change a lab on all its machines, or build it; return the reports of the machines when it is in force.
+
+    Args:
+      etcd: the etcd.
+      before: the lab as it is, None for a new one.
+      after: the lab as it shall be; its ``change`` is new.
+      lock: the lab's lock, which the caller holds.
+      version: the version of this netlab.
+
+    Raises:
+      HostError: if a machine is away or cannot have its part, or etcd is not reached; nothing changed, or the message
+        says what did.
+      UsageError: if a machine refuses the input.
+      Conflict, LockLost.
+    """
+    lab = after.record.lab
+    names = {*after.machines, *(before.spec.machines if before else ())}
+    _check_machines(etcd, names, lab, version)
+    waiting = Reports(etcd.client, lab)
+    try:
+        data = encoded_spec(after)
+        etcd.proposals.save(lab, data, lock=lock)
+        try:
+            found, away = waiting.wait(names, lambda one: _says(one, after, "prepared"), _MOST)
+            _raise_first(found)
+            if away:
+                raise HostError(_are_away(away, lab), f"lab {lab} did not change")
+            etcd.store.save(lab, data, before.revision if before else ABSENT, lock)
+        finally:
+            with contextlib.suppress(HostError):
+                etcd.proposals.remove(lab)
+        found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
+        try:
+            _raise_first(found)
+        except NetlabError:
+            _go_back(etcd, before, after, lock, waiting, names - away)
+            raise
+        if away:
+            there = "the change is in force on the other machines, and comes into force there when it is back"
+            raise HostError(_are_away(away, lab), there)
+        return [found[name] for name in sorted(found)]
+    except BaseException:
+        if before is None:
+            # A lab that could not be built is removed again; what failed is what the caller shall know.
+            with contextlib.suppress(HostError):
+                _remove(etcd, lab, lock, waiting, names)
+        raise
+    finally:
+        waiting.close()
+
+
+def remove(etcd: Etcd, lab: str) -> Removed | None:
+    """Remove a lab from etcd and from all its machines; return the outcome, None where there is no such lab.
+
+    A machine that is away removes its part when its agent is back.
+
+    Raises:
+      HostError: if etcd is not reached.
+    """
+    with locked(etcd, lab) as lock:
+        try:
+            known = etcd.decided(lab)
+            if known is None and etcd.proposed(lab) is None:
+                return None
+            names = set(known.spec.machines) if known else set()
+        except DamagedRecord:
+            names = set(reports.reports(etcd.client, lab))
+        waiting = Reports(etcd.client, lab)
+        try:
+            return _remove(etcd, lab, lock, waiting, names)
+        finally:
+            waiting.close()
+
+
+def _check_machines(etcd: Etcd, names: Collection[str], lab: str, version: str) -> None:
+    """Raise HostError where a machine of a lab is away or has another version."""
+    known = registry.machines(etcd.client)
+    if away := set(names) - known.keys():
+        raise HostError(_are_away(away, lab), f"start its agent again; or remove the lab: netlab down {lab}")
+    registry.check_alike((known[name] for name in sorted(names)), version)
+
+
+def _are_away(names: Collection[str], lab: str) -> str:
+    one = len(names) == 1
+    return f"machine{'' if one else 's'} {', '.join(sorted(names))} of lab {lab} {'is' if one else 'are'} away"
+
+
+def _says(report: Report, spec: Spec, phase: str) -> bool:
+    return report.change == spec.change and report.phase in (phase, "failed")
+
+
+def _raise_first(found: dict[str, Report]) -> None:
+    for name in sorted(found):
+        found[name].raise_error()
+
+
+def _go_back(
+    etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, waiting: Reports, names: Collection[str]
+) -> None:
+    """Decide the lab of before again, and wait until the machines have it; what fails is left to the machines."""
+    if before is None:
+        return
+    old = before.spec.changed(repair=True)
+    with contextlib.suppress(NetlabError):
+        etcd.store.save(after.record.lab, encoded_spec(old), lock=lock)
+        waiting.wait(names, lambda one: _says(one, old, "ready"), _MOST)
+
+
+def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
+    etcd.proposals.remove(lab, lock=lock)
+    etcd.store.remove(lab, lock=lock)
+    found, missing = waiting.wait(names, lambda one: one.phase in ("gone", "failed"), _MOST_OF_REMOVAL)
+    etcd.client.call("kv/deleterange", below(etcd.client.key(reports.DIRECTORY, lab, "")))
+    _raise_first(found)
+    return Removed(tuple(sorted(found)), tuple(sorted(missing)))

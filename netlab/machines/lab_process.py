@@ -1,0 +1,232 @@
+"""The process of an agent that realises this machine's part of one lab: it prepares changes and brings them in force.
+
+Each lab has a process of its own, so a large lab does not delay another one. A lab that runs when the process starts is
+adopted: what differs from what etcd has is repaired, and the rest stays as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from netlab.dataplane.part import Part
+from netlab.errors import DamagedRecord, HostError, NetlabError
+from netlab.kernel.machine import this_host
+from netlab.lab import convergence, removal
+from netlab.lab.lab import Lab
+from netlab.lab.record import Records
+from netlab.lab.state import State
+from netlab.machines import reports
+from netlab.machines.etcd import Etcd, Known
+from netlab.machines.reports import Report
+from netlab.machines.spec import Spec
+from netlab.machines.talk import say
+from netlab.store.etcd_client import b64
+from netlab.store.etcd_lease import Lease
+from netlab.store.etcd_settings import EtcdSettings
+from netlab.store.values import Conflict
+
+# Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
+PERIOD = 5.0
+_PAUSE = 0.5
+
+
+def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:
+    """Realise a lab until it is gone, or until the agent closes ``orders``; run in a process of its own."""
+    settings = EtcdSettings(**{**arguments["etcd"], "endpoints": tuple(arguments["etcd"]["endpoints"])})
+    process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
+    try:
+        process.run(orders)
+    finally:
+        process.close()
+
+
+class LabProcess:
+    """Realises this machine's part of one lab.
+
+    Args:
+      etcd: the etcd.
+      machine: the name of this machine.
+      lab: the lab.
+    """
+
+    def __init__(self, etcd: Etcd, machine: str, lab: str) -> None:
+        self._etcd, self._machine, self._name = etcd, machine, lab
+        self._lease: Lease | None = None
+        self._report: Report | None = None
+        self._lab: Lab | None = None
+        self._stamp: object = None
+        # The change that is in force, and the one that is prepared with its state.
+        self._done = ""
+        self._prepared: tuple[str, State | None] = ("", None)
+
+    def run(self, orders: socket.socket) -> None:
+        """Look at the lab now and at every order; return when it is gone or no order can come any more."""
+        reached = True
+        while True:
+            try:
+                if not self.look():
+                    return
+                reached = True
+            except HostError as error:
+                if reached:
+                    say(f"lab {self._name}: {error}; it goes on running")
+                reached = False
+            if not _wait(orders, PERIOD if reached else _PAUSE):
+                return
+
+    def close(self) -> None:
+        """Close the connections, and let no shared directory stay for this process."""
+        if self._lab is not None:
+            self._lab.close()
+        self._etcd.close()
+        this_host().store.tidy()
+
+    def look(self) -> bool:
+        """Do what etcd has about the lab; return False when it is gone.
+
+        Raises:
+          HostError: if etcd is not reached.
+        """
+        try:
+            decided = self._etcd.decided(self._name)
+        except DamagedRecord as error:
+            self._say(reports.failed(self._machine, "", error))
+            return True
+        proposed = self._etcd.proposed(self._name)
+        if decided is None and proposed is None:
+            return self._remove()
+        if decided is not None and self._without_owner(decided):
+            with contextlib.suppress(Conflict):
+                self._etcd.store.remove(self._name, decided.revision)
+            return True
+        if decided is not None and (decided.spec.change != self._done or self._damaged()):
+            self._bring(decided.spec)
+        if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
+            self._prepare(proposed.spec)
+        elif self._lease is not None and not self._lease.alive and self._report is not None:
+            self._say(self._report)
+        return True
+
+    # --- the two phases -------------------------------------------------------------------------------------------
+
+    def _prepare(self, spec: Spec) -> None:
+        """Compile this machine's part of a proposed lab, and look whether the machine can have it."""
+        self._prepared = (spec.change, None)
+        part = spec.part_of(self._machine)
+        try:
+            if part is not None:
+                self._prepared = (spec.change, self._state(spec, part))
+        except NetlabError as error:
+            self._say(reports.failed(self._machine, spec.change, error))
+            return
+        self._say(Report(self._machine, spec.change, "prepared"))
+
+    def _state(self, spec: Spec, part: Part) -> State:
+        record = replace(spec.record, part=part)
+        if self._lab is not None:
+            return self._lab.prepared(record)
+        state = State.of_record(record)
+        part.check(state.cluster)
+        convergence.check_build(this_host(), state)
+        return state
+
+    def _bring(self, spec: Spec) -> None:
+        """Bring a decided lab in force on this machine."""
+        part = spec.part_of(self._machine)
+        change, state = self._prepared
+        ready = state if change == spec.change else None
+        started = time.monotonic()
+        self._done = spec.change
+        try:
+            if part is None:
+                self._take_down()
+                self._say(Report(self._machine, spec.change, "ready"))
+                return
+            if self._lab is None or ready is None or spec.repair:
+                if self._lab is not None:
+                    self._lab.close()
+                    self._lab = None
+                self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
+            else:
+                self._lab.take(ready)
+        except NetlabError as error:
+            self._lab = None
+            self._say(reports.failed(self._machine, spec.change, error))
+            return
+        made = self._lab.changes
+        self._stamp = self._lab.records.stamp(self._name)
+        took = time.monotonic() - started
+        numbers = len(made.steps), made.elements, made.replaced
+        self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
+        say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
+
+    def _damaged(self) -> bool:
+        """Return whether something else changed or removed this machine's part of the lab."""
+        if self._lab is None:
+            return self._report is not None and self._report.phase == "failed"
+        return self._stamp != self._lab.records.stamp(self._name)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    def _without_owner(self, known: Known) -> bool:
+        """Return whether the lab is temporary and its command was killed."""
+        if not known.spec.owner:
+            return False
+        answer = self._etcd.client.call("lease/timetolive", {"ID": known.spec.owner})
+        return not int(answer.get("TTL", -1)) > 0
+
+    def _remove(self) -> bool:
+        try:
+            removed = self._take_down()
+        except NetlabError as error:
+            self._say(reports.failed(self._machine, "", error))
+            return True
+        self._say(Report(self._machine, "", "gone"))
+        if removed:
+            say(f"lab {self._name}: removed")
+        return False
+
+    def _take_down(self) -> bool:
+        """Remove this machine's part of the lab, if there is one; return whether there was."""
+        if self._lab is not None:
+            self._lab.close()
+            self._lab = None
+        machine = this_host()
+        records = Records(machine)
+        if not machine.enter(start=False) or not records.exists(self._name):
+            return False
+        try:
+            record = records.load(self._name)
+        except DamagedRecord:
+            record = None
+        if record is not None and record.part is None:
+            return False
+        removal.remove(self._name, machine)
+        return True
+
+    # --- reports ----------------------------------------------------------------------------------------------------
+
+    def _say(self, report: Report) -> None:
+        self._report = report
+        if report.phase == "failed":
+            say(f"lab {self._name}: {'; '.join(report.error)}")
+        if self._lease is None or not self._lease.alive:
+            self._lease = Lease(self._etcd.client, self._etcd.settings.lease)
+        key = self._etcd.client.key(reports.DIRECTORY, self._name, self._machine)
+        put = {"key": b64(key), "value": b64(report.to_json()), "lease": str(self._lease.number)}
+        self._etcd.client.call("kv/put", put)
+
+
+def _wait(orders: socket.socket, seconds: float) -> bool:
+    """Wait for an order, at most some seconds, and take all that came; return False where none can come any more."""
+    while select.select([orders], [], [], seconds)[0]:
+        if not orders.recv(64):
+            return False
+        seconds = 0
+    return True

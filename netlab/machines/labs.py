@@ -1,0 +1,143 @@
+"""Where the commands of this process build and find labs: on this host, or on the machines of an etcd."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from netlab.cluster import Cluster
+    from netlab.lab.lab import Lab
+    from netlab.objects import Objects
+    from netlab.store.etcd_settings import EtcdSettings
+
+
+class Removed(NamedTuple):
+    """The outcome of a removal.
+
+    ``left`` has the network namespaces that stayed, as no record says whose they are. ``away`` has the machines that
+    remove their part when they are back.
+    """
+
+    left: Sequence[str] = ()
+    away: Sequence[str] = ()
+
+
+class Labs(Protocol):
+    """A place for labs."""
+
+    def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
+        """Build a lab or change it to this input; arguments and errors are those of ``Lab.up``."""
+        ...
+
+    def open(self, name: str = "") -> Lab:
+        """Return a running lab; see ``Lab.open``."""
+        ...
+
+    def names(self) -> list[str]:
+        """Return the names of all labs, sorted."""
+        ...
+
+    def temporary(self, objects: Objects, *, cluster: Cluster | None = None) -> AbstractContextManager[Lab]:
+        """Build a lab for a block under a name of its own; see ``Lab.temporary``."""
+        ...
+
+    def remove(self, name: str) -> Removed:
+        """Remove a lab; raises UsageError where there is none."""
+        ...
+
+    def remove_all(self) -> Iterator[tuple[str, Removed]]:
+        """Remove all labs; yield each with the outcome."""
+        ...
+
+
+class LocalLabs:
+    """The labs of this host."""
+
+    def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
+        from netlab.kernel.machine import this_host
+        from netlab.lab.lab import Lab
+
+        return Lab.up(objects, name=name, machine=this_host(kernel), cluster=cluster)
+
+    def open(self, name: str = "") -> Lab:
+        from netlab.lab.lab import Lab
+
+        return Lab.open(name)
+
+    def names(self) -> list[str]:
+        from netlab.lab import removal
+
+        return removal.names()
+
+    def temporary(self, objects: Objects, *, cluster: Cluster | None = None) -> AbstractContextManager[Lab]:
+        from netlab.lab.lab import Lab
+
+        return Lab.temporary(objects, cluster=cluster)
+
+    def remove(self, name: str) -> Removed:
+        from netlab.lab import removal
+
+        return Removed(removal.remove(name))
+
+    def remove_all(self) -> Iterator[tuple[str, Removed]]:
+        from netlab.lab import removal
+
+        for name, left in removal.remove_all():
+            yield name, Removed(left)
+
+
+_choose: Callable[[], Labs] = LocalLabs
+_chosen: Labs | None = None
+
+
+def labs() -> Labs:
+    """Return the place for labs of this process; raises HostError where a package for it is missing."""
+    global _chosen
+    if _chosen is None:
+        _chosen = _choose()
+    return _chosen
+
+
+def use(choose: Callable[[], Labs] | None = None) -> None:
+    """Use another place from now on, which ``choose`` returns when it is needed; None: this host."""
+    global _choose, _chosen
+    _choose, _chosen = choose or LocalLabs, None
+
+
+def use_etcd(endpoints: str) -> None:
+    """Use the machines of an etcd from now on, "" for this host; the endpoints are separated by commas."""
+    if not endpoints:
+        use()
+        return
+
+    def etcd_labs() -> Labs:
+        from netlab.machines.etcd_labs import EtcdLabs
+
+        return EtcdLabs(settings_of(endpoints, os.environ))
+
+    use(etcd_labs)
+
+
+def settings_of(endpoints: str, environment: Mapping[str, str]) -> EtcdSettings:
+    """Return the settings of endpoints, separated by commas, with what ``NETLAB_ETCD_…`` says of TLS and the user.
+
+    Raises:
+      UsageError: if a value is wrong.
+    """
+    from netlab.store.etcd_settings import settings
+
+    names = {"ca": "CACERT", "cert": "CERT", "key": "KEY", "user": "USER", "password": "PASSWORD", "prefix": "PREFIX"}
+    found = {field: environment.get(f"NETLAB_ETCD_{name}", "") for field, name in names.items()}
+    given = {field: value for field, value in found.items() if value}
+    return settings([one.strip() for one in endpoints.split(",") if one.strip()], **given)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def temporary(objects: Objects, *, cluster: Cluster | None = None) -> Iterator[Lab]:
+    """Build a lab for a ``with`` block where labs of this process are, and remove it after the block."""
+    with labs().temporary(objects, cluster=cluster) as lab:
+        yield lab

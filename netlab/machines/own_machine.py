@@ -1,0 +1,86 @@
+"""This machine as its agent registers it: its address, the MTU there, and an identity that stays until it boots."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from netlab.errors import HostError, UsageError
+from netlab.kernel import interfaces, raw_sockets
+from netlab.kernel.files import check_private, make_private, read_private, write_private
+from netlab.kernel.lock import Lock
+from netlab.objects.types import Address
+from netlab.store.etcd_settings import EtcdSettings
+
+DIRECTORY = Path("/run/netlab-agent")
+_MOST = 200
+
+
+def own_address(text: str, settings: EtcdSettings) -> tuple[Address, int]:
+    """Return this machine's address for other machines, and the MTU of its interface in bytes.
+
+    Without ``text`` it is the address from which packets to etcd leave.
+
+    Raises:
+      UsageError: if no interface has the address, or none is found.
+    """
+    if text:
+        try:
+            address = ip_address(text)
+        except ValueError as error:
+            raise UsageError(f"--address: {error}") from None
+    else:
+        address = _towards(settings)
+    mtu = interfaces.mtu_of(address)
+    if mtu is None:
+        raise UsageError(f"--address: no interface of this machine has {address}")
+    return address, mtu
+
+
+def _towards(settings: EtcdSettings) -> Address:
+    for url in settings.endpoints:
+        host = urlsplit(url).hostname or ""
+        with contextlib.suppress(ValueError):
+            other = ip_address(host)
+            found = raw_sockets.source_of(host, other.version)
+            if found and not ip_address(found).is_loopback:
+                return ip_address(found)
+    raise UsageError("--address: name the address at which other machines reach this one")
+
+
+@contextlib.contextmanager
+def identity() -> Iterator[str]:
+    """Hold the only agent of this machine during a block; yield the machine's identity.
+
+    Raises:
+      UsageError: if an agent runs on this machine already.
+      HostError: if the directory of the agent cannot be written.
+    """
+    try:
+        make_private(DIRECTORY)
+        check_private(DIRECTORY)
+        lock = Lock(DIRECTORY / "lock")
+        if not lock.acquire(wait=False):
+            raise UsageError("an agent runs on this machine already")
+    except OSError as error:
+        raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error
+    file = DIRECTORY / "identity"
+    try:
+        try:
+            text = read_private(file, _MOST).decode()
+        except FileNotFoundError:
+            text = secrets.token_hex(16)
+            write_private(file, text.encode())
+        yield text
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise HostError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            lock.remove()
+            os.rmdir(DIRECTORY)

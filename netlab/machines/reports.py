@@ -1,0 +1,97 @@
+"""What agents say about each lab: keys ``reports/LAB/MACHINE`` under the lease of the process that realises the lab."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from netlab.errors import HostError, NetlabError, UsageError
+from netlab.frozen import frozen
+from netlab.machines.names import is_machine
+from netlab.store.etcd_client import EtcdClient, below, plain
+
+DIRECTORY = "reports"
+Phase = Literal["prepared", "ready", "failed", "gone"]
+
+
+@frozen
+class Report:
+    """What a machine says about a lab.
+
+    Args:
+      machine: the machine.
+      change: the id of the change that it is about.
+      phase: prepared (it can do the change), ready (the change is in force), failed, or gone (the lab is removed).
+      error: the lines of the error, where it failed.
+      exit_code: the exit code of the error.
+      fix: what to do about it.
+      steps: the changes of namespaces, links, addresses and routes.
+      elements: the number of nftables elements that changed.
+      replaced: the number of nodes whose whole ruleset was loaded.
+    """
+
+    machine: str
+    change: str
+    phase: Phase
+    error: tuple[str, ...] = ()
+    exit_code: int = 0
+    fix: str = ""
+    steps: int = 0
+    elements: int = 0
+    replaced: int = 0
+
+    def to_json(self) -> str:
+        """Return the value that etcd keeps."""
+        data = {
+            "change": self.change,
+            "phase": self.phase,
+            "error": list(self.error),
+            "exitCode": self.exit_code,
+            "fix": self.fix,
+            "steps": self.steps,
+            "elements": self.elements,
+            "replaced": self.replaced,
+        }
+        return json.dumps(data)
+
+    def raise_error(self) -> None:
+        """Raise the error of a failed report, with the name of the machine."""
+        if self.phase != "failed":
+            return
+        lines = [f"machine {self.machine}: {line}" for line in self.error or ("it failed",)]
+        if self.exit_code == UsageError.exit_code:
+            raise UsageError(*lines)
+        raise HostError("\n".join(lines), self.fix)
+
+
+def failed(machine: str, change: str, error: NetlabError) -> Report:
+    """Return the report of an error."""
+    lines = tuple(str(error).splitlines())[:20]
+    return Report(machine, change, "failed", lines, error.exit_code)
+
+
+def reports(client: EtcdClient, lab: str) -> dict[str, Report]:
+    """Return the reports about a lab by machine; raises HostError if etcd is not reached."""
+    prefix = client.key(DIRECTORY, lab, "")
+    found: dict[str, Report] = {}
+    for kv in client.call("kv/range", below(prefix)).get("kvs", ()):
+        name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
+        report = parsed(name, plain(kv.get("value", "")))
+        if report is not None:
+            found[name] = report
+    return found
+
+
+def parsed(machine: str, value: bytes) -> Report | None:
+    """Return the report of a value; None where no agent wrote it."""
+    try:
+        data: Mapping[str, Any] = json.loads(value)
+        phase = data["phase"]
+        if not is_machine(machine) or phase not in ("prepared", "ready", "failed", "gone"):
+            return None
+        lines = tuple(str(line)[:2000] for line in data["error"])[:20]
+        numbers = [int(data[name]) for name in ("steps", "elements", "replaced")]
+        return Report(machine, str(data["change"]), phase, lines, int(data["exitCode"]), str(data["fix"]), *numbers)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None

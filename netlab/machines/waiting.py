@@ -1,0 +1,90 @@
+"""Waits until machines have reported about a change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Any
+
+from netlab.machines import registry, reports
+from netlab.machines.reports import Report
+from netlab.store.etcd_client import EtcdClient, Unreachable, below, plain, revision_of
+from netlab.store.etcd_watch import Ended, Stream
+
+# Seconds between two looks whether the machines that did not report yet are still registered.
+_LOOK = 1.0
+_PAUSE = 0.1
+
+
+class Reports:
+    """The reports about a lab, from now on; close it after use.
+
+    Args:
+      client: the client.
+      lab: the lab.
+    """
+
+    def __init__(self, client: EtcdClient, lab: str) -> None:
+        self._client, self._lab = client, lab
+        self._prefix = client.key(reports.DIRECTORY, lab, "")
+        self.found: dict[str, Report] = {}
+        self._stream: Stream | None = None
+        self._read()
+
+    def wait(
+        self, names: Collection[str], done: Callable[[Report], bool], most: float = float("inf")
+    ) -> tuple[dict[str, Report], set[str]]:
+        """Wait until each machine has a report of which ``done`` is true, is away, or ``most`` seconds are over.
+
+        Returns the reports of the machines that have one, and the other machines. It returns as soon as one failed.
+
+        Raises:
+          HostError: if etcd is not reached.
+        """
+        until = time.monotonic() + most
+        looked = time.monotonic()
+        while True:
+            reported = {name: one for name in names if (one := self.found.get(name)) is not None and done(one)}
+            if len(reported) == len(names) or any(one.phase == "failed" for one in reported.values()):
+                return reported, set()
+            now = time.monotonic()
+            if now - looked >= _LOOK or now >= until:
+                away = set(names) - reported.keys() - registry.machines(self._client).keys()
+                if now >= until:
+                    return reported, set(names) - reported.keys()
+                if len(away) + len(reported) == len(names):
+                    return reported, away
+                looked = now
+            self._follow(min(_LOOK, max(until - now, 0)))
+
+    def close(self) -> None:
+        """End the watch."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def _follow(self, seconds: float) -> None:
+        try:
+            if self._stream is None:
+                self._read()
+                return
+            for event in self._stream.next(seconds):
+                self._note(event.key, event.value if event.put else None)
+        except (Ended, Unreachable):
+            self.close()
+            self._stream = None
+            time.sleep(_PAUSE)
+
+    def _read(self) -> None:
+        answer: Any = self._client.call("kv/range", below(self._prefix))
+        self.found = {}
+        for kv in answer.get("kvs", ()):
+            self._note(plain(kv["key"]).decode(errors="replace"), plain(kv.get("value", "")))
+        self._stream = Stream(self._client, self._prefix, revision_of(answer) + 1)
+
+    def _note(self, key: str, value: bytes | None) -> None:
+        name = key.removeprefix(self._prefix)
+        report = None if value is None else reports.parsed(name, value)
+        if report is None:
+            self.found.pop(name, None)
+        else:
+            self.found[name] = report

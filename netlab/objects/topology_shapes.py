@@ -142,9 +142,8 @@ class NodeShape(Shape, strict=True):
     labels = labels_of("labels", "Labels, as of a Kubernetes Node.")
     machine = Text(
         "machine",
-        "The machine that has the node, where a lab is on many machines (`--etcd`).",
+        "The machine that has the node, where a lab is on many machines; by default nodes are spread evenly.",
         check=names.dns_label,
-        default="the nodes are spread evenly",
     )
 
 
@@ -156,9 +155,8 @@ class HostShape(Shape, strict=True):
     hostnames = Texts("hostnames", "DNS names that the lab answers with the host's addresses.")
     machine = Text(
         "machine",
-        "The machine that has the host, where a lab is on many machines (`--etcd`).",
+        "The machine that has the host, where a lab is on many machines; by default the first one with nodes.",
         check=names.dns_label,
-        default="the first machine",
     )
 
 

@@ -38,7 +38,7 @@ from netlab.errors import HostError
     "user",
     metavar="USER",
     default="",
-    help="The user of etcd; the variable NETLAB_ETCD_PASSWORD has its password.",
+    help="The user of etcd; its password is in NETLAB_ETCD_PASSWORD.",
 )
 @options.verbose
 def agent_command(

@@ -47,7 +47,7 @@ class Agent:
         # The processes of labs need it, and its import takes longer than a small lab.
         import requests  # noqa: F401
 
-        self._spawner = Spawner({"lab": lab_process.realise})
+        self._spawner = Spawner({"lab": lab_process.realise}, say)
         self._labs: dict[str, socket.socket] = {}
         self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()

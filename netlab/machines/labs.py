@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -91,21 +92,17 @@ class LocalLabs:
 
 
 _choose: Callable[[], Labs] = LocalLabs
-_chosen: Labs | None = None
 
 
 def labs() -> Labs:
     """Return the place for labs of this process; raises HostError where a package for it is missing."""
-    global _chosen
-    if _chosen is None:
-        _chosen = _choose()
-    return _chosen
+    return _choose()
 
 
 def use(choose: Callable[[], Labs] | None = None) -> None:
     """Use another place from now on, which ``choose`` returns when it is needed; None: this host."""
-    global _choose, _chosen
-    _choose, _chosen = choose or LocalLabs, None
+    global _choose
+    _choose = LocalLabs if choose is None else functools.cache(choose)
 
 
 def use_etcd(endpoints: str) -> None:

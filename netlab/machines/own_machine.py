@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,12 @@ from netlab.kernel.files import check_private, make_private, read_private, write
 from netlab.kernel.lock import Lock
 from netlab.objects.types import Address
 from netlab.store.etcd_settings import EtcdSettings
+
+
+def version() -> str:
+    """Return the version of this netlab."""
+    return metadata.version("netlab")
+
 
 DIRECTORY = Path("/run/netlab-agent")
 _MOST = 200

@@ -19,7 +19,7 @@ from netlab.lab.lab import Lab
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
-from netlab.machines import coordinator, registry
+from netlab.machines import coordinator, own_machine, registry
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
 from netlab.machines.spec import Spec
@@ -55,8 +55,8 @@ class SharedLab(Lab):
         """Return a running lab; raises UsageError where there is none, DamagedRecord, HostError."""
         known = etcd.decided(LabName(name))
         if known is None:
-            running = ", ".join(etcd.store.labs()) or "none"
-            raise UsageError(f"no lab {name!r} is in etcd (there: {running})")
+            running = ", ".join(etcd.store.labs())
+            raise UsageError(f"no lab {name!r} is in etcd{f' (there: {running})' if running else ''}")
         return cls(etcd, known)
 
     @classmethod
@@ -142,9 +142,7 @@ class SharedLab(Lab):
 
 def _done(etcd: Etcd, before: Known | None, spec: Spec, lock: EtcdLock, started: float) -> tuple[Known, Changes]:
     """Carry out a change; return the lab as etcd has it, and the outcome on all machines."""
-    from netlab import __version__
-
-    reports = coordinator.change(etcd, before, spec, lock, __version__)
+    reports = coordinator.change(etcd, before, spec, lock, own_machine.version())
     known = etcd.decided(spec.record.lab)
     if known is None:
         raise UsageError(f"lab {spec.record.lab} is gone")

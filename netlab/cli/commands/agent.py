@@ -50,11 +50,11 @@ def agent_command(
     ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd decides what the
     agent builds, so protect it with TLS and users.
     """
-    from netlab import __version__
     from netlab.kernel import privilege
     from netlab.machines.agent import Agent
     from netlab.machines.labs import settings_of
     from netlab.machines.names import machine_name
+    from netlab.machines.own_machine import version
 
     given = {"CACERT": cacert, "CERT": cert, "KEY": key, "USER": user}
     environment = {**os.environ, **{f"NETLAB_ETCD_{name}": value for name, value in given.items() if value}}
@@ -62,4 +62,4 @@ def agent_command(
     name = machine_name(machine)
     if not privilege.privileged():
         raise HostError("the agent makes tunnels to other machines, which needs root", "start it with sudo")
-    Agent(settings, name, address, port, __version__).run()
+    Agent(settings, name, address, port, version()).run()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from netlab.cluster import Cluster, resolve
+from netlab.cluster import Cluster, Endpoint, Pod, resolve
 from netlab.dataplane.part import parts
 from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
@@ -19,7 +20,7 @@ from netlab.lab.lab import Lab
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
-from netlab.machines import coordinator, registry
+from netlab.machines import calls, coordinator, registry
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
 from netlab.machines.spec import Spec
@@ -122,9 +123,17 @@ class SharedLab(Lab):
         finally:
             lock.release()
 
-    def locate_machine(self, ref: str) -> NoReturn:
-        """Raise HostError: the machine of an endpoint is not this one."""
-        raise HostError(ref)
+    # --- what the machines do -------------------------------------------------------------------------------------
+
+    def machine_of(self, endpoint: Endpoint) -> str:
+        """Return the name of the machine that has an endpoint."""
+        return self.known.spec.placed[f"node:{endpoint.node}" if isinstance(endpoint, Pod) else endpoint.ref]
+
+    def drift(self) -> list[str]:
+        """Return the differences between the kernel and the lab's state on all machines, each with its machine."""
+        machines = sorted(self.known.spec.machines)
+        answers = zip(machines, calls.ask(self.etcd.client, machines, self.name, "drift", {}), strict=True)
+        return [f"{machine}: {line}" for machine, answer in answers for line in json.loads(answer)]
 
     def _read(self) -> None:
         known = self.etcd.decided(self.name)

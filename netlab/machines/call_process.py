@@ -21,7 +21,8 @@ from typing import Any, NoReturn
 from netlab.errors import HostError, NetlabError, UsageError, way_out
 from netlab.kernel import libc, signals
 from netlab.machines import calls
-from netlab.machines.call_targets import TARGETS, Request
+from netlab.machines.call_request import Request
+from netlab.machines.call_targets import TARGETS
 from netlab.machines.incoming_calls import TAKEN
 from netlab.machines.pipe import Reader, Writer
 from netlab.machines.talk import say
@@ -57,7 +58,8 @@ def answer(arguments: Mapping[str, Any], orders: socket.socket) -> None:
     process, failed = None, None
     try:
         request = _request(data, machine, arguments["exec"], settings)
-        say(f"lab {request.lab}: {request.what} for another machine")
+        if "argv" in request.arguments:
+            say(f"lab {request.lab}: runs a program for a command")
         # It is forked before this process has threads.
         process = TargetProcess(request)
     except NetlabError as error:

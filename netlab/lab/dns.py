@@ -67,7 +67,7 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
     found = _read(records, lab.name)
     if found is None or found.stamp != records.stamp(lab.name) or not _run(lab, found):
         with lab.held():
-            wanted = _wants_system(lab.cluster)
+            wanted = wants_system(lab.cluster)
         if wanted:
             from netlab.objects.system_objects import system_document
 
@@ -96,7 +96,7 @@ def _refresh(lab: Lab) -> None:
     if not file.exists():
         return
     stamp = lab.records.stamp(lab.name)
-    if stamp is None or _wants_system(lab.cluster):
+    if stamp is None or wants_system(lab.cluster):
         # The new input has no system objects, and the servers ended with their pods. The next program adds both again.
         file.unlink()
         for kind in (KIND, health.KIND):
@@ -105,7 +105,8 @@ def _refresh(lab: Lab) -> None:
         _ensure(lab, stamp)
 
 
-def _wants_system(cluster: Cluster) -> bool:
+def wants_system(cluster: Cluster) -> bool:
+    """Return whether a lab's programs need system objects that it does not have."""
     from netlab.programs.pod_files import DNS_SERVICE
 
     return cluster.dns and not any(one.meta.key == DNS_SERVICE for one in cluster.services)
@@ -131,6 +132,12 @@ def _server(namespace: str, hostname: str, ports: Sequence[int]) -> Program:
 
 def _ports(program: Program) -> list[int]:
     return [port for _, port in program.listens]
+
+
+def served_in(lab: str, cluster: Cluster) -> frozenset[str]:
+    """Return the namespaces whose programs answer names and health checks."""
+    checks = (one.program.namespace for one in health.wanted(cluster))
+    return frozenset((*(place[0] for place in _places(lab, cluster)), *checks))
 
 
 def _places(lab: str, cluster: Cluster) -> list[tuple[str, str, list[int]]]:

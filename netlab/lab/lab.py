@@ -546,6 +546,12 @@ class Lab:
         except NotFound as error:
             raise UsageError(f"{place.ref} is gone: {error}") from error
 
+    def execute_as(self, place: Endpoint | Place, argv: Sequence[str], user: str = "") -> NoReturn:
+        """Do as ``execute``, as a user by name or number; "" is the user who typed sudo, else netlab's own."""
+        from netlab.kernel import sudo_user
+
+        self.execute(place, argv, sudo_user.named(user) if user else sudo_user.caller())
+
     def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
         """Run a program inside an endpoint's namespace, and return how it ended; kill it after ``seconds``.
 

@@ -16,8 +16,9 @@ from netlab.errors import HostError, NetlabError
 from netlab.kernel.machine import this_host
 from netlab.kernel.spawner import Spawner
 from netlab.lab.record import Records
-from netlab.machines import lab_process, own_machine
+from netlab.machines import call_process, incoming_calls, lab_process, own_machine
 from netlab.machines.etcd import Etcd
+from netlab.machines.incoming_calls import IncomingCalls
 from netlab.machines.registry import Machine, Registration
 from netlab.machines.talk import say
 from netlab.store.etcd import EtcdStore
@@ -37,9 +38,12 @@ class Agent:
       address: the address at which other machines reach it, "" for the one from which packets to etcd leave.
       port: the UDP port of the tunnels.
       version: the version of this netlab.
+      programs: which programs it runs for other machines: ``nobody``, ``any`` or ``none``.
     """
 
-    def __init__(self, settings: EtcdSettings, name: str, address: str, port: int, version: str) -> None:
+    def __init__(
+        self, settings: EtcdSettings, name: str, address: str, port: int, version: str, programs: str = "nobody"
+    ) -> None:
         self._settings, self._name = settings, name
         self._address, self._mtu = own_machine.own_address(address, settings)
         self._port, self._version = port, version
@@ -47,10 +51,11 @@ class Agent:
         # The processes of labs need it, and its import takes longer than a small lab.
         import requests  # noqa: F401
 
-        self._spawner = Spawner({"lab": lab_process.realise}, say)
+        self._spawner = Spawner({"lab": lab_process.realise, incoming_calls.TARGET: call_process.answer}, say)
         self._labs: dict[str, socket.socket] = {}
         self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
+        self._calls = IncomingCalls(self._etcd.client, name, programs, self._spawner, lambda: self._wake.send(b"x"))
         self._ended = False
 
     def run(self) -> None:
@@ -78,6 +83,7 @@ class Agent:
     def _begin(self) -> None:
         for name, store in (("labs", self._etcd.store), ("proposals", self._etcd.proposals)):
             threading.Thread(target=self._watch, args=(store,), name=f"netlab-{name}", daemon=True).start()
+        self._calls.begin()
         # Labs that were removed from etcd while no agent ran here.
         records = Records(this_host())
         for lab in records.labs():
@@ -86,12 +92,13 @@ class Agent:
     def _serve(self, registration: Registration) -> None:
         reached = True
         while not self._ended:
-            ready, _, _ = select.select([self._woken, *self._labs.values()], [], [], _PERIOD)
+            ready, _, _ = select.select([self._woken, *self._labs.values(), *self._calls.sockets], [], [], _PERIOD)
             if self._woken in ready:
                 self._woken.recv(1 << 12)
             for lab in [lab for lab, one in self._labs.items() if one in ready]:
                 # It has ended, as nothing is sent on it.
                 self._labs.pop(lab).close()
+            self._calls.serve(ready)
             while not self._ended and not self._changed.empty():
                 self._order(self._changed.get())
             if not registration.alive:
@@ -145,4 +152,5 @@ class Agent:
         """End the processes; each finishes the change that it is at."""
         for one in self._labs.values():
             one.close()
+        self._calls.close()
         self._spawner.close()

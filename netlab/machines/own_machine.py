@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import interfaces, raw_sockets
-from netlab.kernel.files import check_private, make_private, read_private, write_private
+from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
 from netlab.kernel.lock import Lock
 from netlab.objects.types import Address
 from netlab.store.etcd_settings import EtcdSettings
@@ -58,6 +58,14 @@ def _towards(settings: EtcdSettings) -> Address:
             if found and not ip_address(found).is_loopback:
                 return ip_address(found)
     raise UsageError("--address: name the address at which other machines reach this one")
+
+
+def known_identity() -> str:
+    """Return the identity of this machine, "" where no agent runs, or this process may not know it."""
+    try:
+        return read_private(DIRECTORY / "identity", _MOST).decode(errors="replace")
+    except (OSError, Unsafe):
+        return ""
 
 
 @contextlib.contextmanager

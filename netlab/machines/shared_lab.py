@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
-from netlab.cluster import Cluster, resolve
+from netlab.cluster import Cluster, Endpoint, Pod, resolve
+from netlab.dataplane import names
 from netlab.dataplane.part import parts
 from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
 from netlab.lab.allocations import allocations
 from netlab.lab.convergence import Current
-from netlab.lab.lab import Lab
+from netlab.lab.lab import Lab, Place
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
-from netlab.machines import coordinator, own_machine, registry
+from netlab.machines import calls, coordinator, own_machine, registry
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
 from netlab.machines.spec import Spec
@@ -30,6 +32,7 @@ from netlab.store.etcd_lock import EtcdLock
 
 if TYPE_CHECKING:
     from netlab.dataplane.part import Part
+    from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.record import Stamp
 
 
@@ -122,9 +125,53 @@ class SharedLab(Lab):
         finally:
             lock.release()
 
-    def locate_machine(self, ref: str) -> NoReturn:
-        """Raise HostError: the machine of an endpoint is not this one."""
-        raise HostError(ref)
+    # --- what the machines do -------------------------------------------------------------------------------------
+
+    def machine_of(self, endpoint: Endpoint) -> str:
+        """Return the name of the machine that has an endpoint."""
+        return self.known.spec.placed[f"node:{endpoint.node}" if isinstance(endpoint, Pod) else endpoint.ref]
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """The machine of each network namespace of an endpoint, by the name of the namespace."""
+        ends: list[Endpoint] = [*self.cluster.nodes, *self.cluster.hosts, *self.cluster.pods]
+        return {names.endpoint_namespace(self.name, one): self.machine_of(one) for one in ends}
+
+    def machine_at(self, place: Place) -> str:
+        """Return the name of the machine that has the namespace of an endpoint; raises UsageError."""
+        machine = self.namespaces.get(place.namespace)
+        if machine is None:
+            raise UsageError(f"{place.ref} is gone")
+        return machine
+
+    def execute(
+        self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], user: User | None = None
+    ) -> NoReturn:
+        """Run a program in an endpoint, and end this process with its exit status; see ``remote_programs.execute``."""
+        if callable(argv):
+            raise UsageError(f"lab {self.name} is on several machines, and a function runs on its own machine only")
+        self.execute_as(place, argv, "" if user is None else f"{user.uid}:{user.gid}")
+
+    def execute_as(self, place: Endpoint | Place, argv: Sequence[str], user: str = "") -> NoReturn:
+        """Run a program in an endpoint, and end this process with its exit status; see ``remote_programs.execute``.
+
+        On another machine, "" is the user ``nobody``.
+        """
+        from netlab.machines import remote_programs
+
+        remote_programs.execute(self, self._place(place), argv, user)
+
+    def run(self, place: Endpoint | Place, argv: Sequence[str] | Callable[[], object], seconds: float) -> ProcessResult:
+        """Run a program in an endpoint, and return how it ended; see ``remote_programs.run``."""
+        from netlab.machines import remote_programs
+
+        return remote_programs.run(self, self._place(place), argv, seconds)
+
+    def drift(self) -> list[str]:
+        """Return the differences between the kernel and the lab's state on all machines, each with its machine."""
+        machines = sorted(self.known.spec.machines)
+        answers = zip(machines, calls.ask(self.etcd.client, machines, self.name, "drift", {}), strict=True)
+        return [f"{machine}: {line}" for machine, answer in answers for line in json.loads(answer)]
 
     def _read(self) -> None:
         known = self.etcd.decided(self.name)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import encodings.idna  # noqa: F401  socket.getaddrinfo imports it when it is called
 import http.client
 import json
+import os
 import socket
 import ssl
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
+
+from netlab.errors import UsageError
+from netlab.frozen import frozen
 
 BODY = 1 << 15
 """How many bytes of a body are read."""
@@ -23,6 +27,29 @@ BODY = 1 << 15
 _LONGEST_ERROR = 200
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _NO_NAME = {socket.EAI_NONAME, socket.EAI_NODATA, getattr(socket, "EAI_ADDRFAMILY", socket.EAI_NONAME)}
+
+
+@frozen
+class Question:
+    """A question of a kind, ``get`` or ``lookup``, with its arguments; a call writes the answer to descriptor 1."""
+
+    kind: str
+    arguments: tuple[Any, ...]
+
+    def __call__(self) -> None:
+        os.write(1, (get if self.kind == "get" else lookup)(*self.arguments))
+
+    @classmethod
+    def of(cls, kind: object, *arguments: object) -> Self:
+        """Return a question that another machine asks; raises UsageError where it is none."""
+        match (kind, *arguments):
+            case ("get", str(), [*at], None | 4 | 6, int() | float()) if all(isinstance(one, str) for one in at):
+                pass
+            case ("lookup", str(), None | 4 | 6, str()):
+                pass
+            case _:
+                raise UsageError("a question that cannot be read")
+        return cls(str(kind), arguments)
 
 
 def lookup(name: str, family: int | None, known: str) -> bytes:

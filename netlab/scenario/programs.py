@@ -68,10 +68,10 @@ _Result = tuple[str, str, str]
 
 
 def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
-    from netlab.programs import client
+    from netlab.programs.client import Question
 
     at = [str(address) for address in connect_to(lab.cluster, asked)]
-    ended = lab.run(source, lambda: _print(client.get(asked.url, at, asked.family, asked.timeout)), asked.timeout + 1)
+    ended = lab.run(source, Question("get", (asked.url, at, asked.family, asked.timeout)), asked.timeout + 1)
     found = _answer(ended, asked.timeout)
     expected = " and ".join(
         [
@@ -90,10 +90,10 @@ def _http(lab: Lab, asked: HttpExpectation, source: Endpoint) -> _Result:
 
 
 def _lookup(lab: Lab, asked: LookupExpectation, source: Endpoint) -> _Result:
-    from netlab.programs import client
+    from netlab.programs.client import Question
 
     known = f"kubernetes.default.svc.{lab.cluster.cluster_domain}."
-    ended = lab.run(source, lambda: _print(client.lookup(asked.name, asked.family, known)), asked.timeout)
+    ended = lab.run(source, Question("lookup", (asked.name, asked.family, known)), asked.timeout)
     found = _answer(ended, asked.timeout)
     expected = "no answer" if asked.addresses is None else _names(asked.addresses)
     if "error" in found:
@@ -117,12 +117,6 @@ def _run(lab: Lab, asked: RunExpectation, source: Endpoint) -> _Result:
         measured += f" and {_shown(ended.stdout)}" if ended.stdout else " and no output"
     right = fits and ended.status == asked.exit
     return expected, "" if right else measured, _shown(ended.stderr) if ended.stderr else ""
-
-
-def _print(text: bytes) -> None:
-    import os
-
-    os.write(1, text)
 
 
 def _answer(ended: ProcessResult, seconds: float) -> dict[str, Any]:

@@ -40,9 +40,17 @@ from netlab.errors import HostError
     default="",
     help="The user of etcd; its password is in NETLAB_ETCD_PASSWORD.",
 )
+@click.option(
+    "--exec",
+    "programs",
+    type=click.Choice(("nobody", "any", "none")),
+    default="nobody",
+    show_default=True,
+    help="Which programs `netlab exec` of other machines may run here: as nobody, as the user that --user names, none.",
+)
 @options.verbose
 def agent_command(
-    etcd: str, machine: str, address: str, port: int, cacert: str, cert: str, key: str, user: str
+    etcd: str, machine: str, address: str, port: int, cacert: str, cert: str, key: str, user: str, programs: str
 ) -> None:
     """Register this machine in etcd, and build here what labs on many machines place here, until a signal.
 
@@ -62,4 +70,4 @@ def agent_command(
     name = machine_name(machine)
     if not privilege.privileged():
         raise HostError("the agent makes tunnels to other machines, which needs root", "start it with sudo")
-    Agent(settings, name, address, port, version()).run()
+    Agent(settings, name, address, port, version(), programs).run()

@@ -33,12 +33,10 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     lab starts the lab's DNS. Under sudo it runs as the user who typed sudo, without privilege. Programs that need root
     in the pod, such as tcpdump or ip, need --user root.
     """
-    from netlab.kernel import sudo_user
     from netlab.machines.labs import labs
 
-    run_as = sudo_user.named(user) if user else sudo_user.caller()
     running = labs().open(lab)
-    running.execute(running.locate(pod, namespace), program, run_as)
+    running.execute_as(running.locate(pod, namespace), program, user)
 
 
 @click.command("shell")
@@ -63,4 +61,4 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
     os.environ["PS1"] = f"{running.name} {place.ref} {'$' if run_as and run_as.uid else '#'} "
     os.environ["NETLAB_ENDPOINT"] = place.ref
     own = run_as.shell if run_as else ""
-    running.execute(place, [own or os.environ.get("SHELL") or "/bin/sh"], run_as)
+    running.execute_as(place, [own or os.environ.get("SHELL") or "/bin/sh"], user)

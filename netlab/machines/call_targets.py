@@ -1,0 +1,36 @@
+"""What an agent does for a call, by name: functions that read descriptor 0, write 1 and 2, and raise what went wrong.
+
+Each runs in a process of its own with one thread.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+
+from netlab.machines import program_targets
+from netlab.machines.call_request import Request, write_json
+from netlab.store.etcd_client import EtcdClient
+
+
+def probe(request: Request) -> None:
+    """Take part in probing: ``run`` names the run."""
+    participate = importlib.import_module("netlab.machines.probing").participate
+    run = request.text("run")
+    with request.opened() as lab:
+        participate(EtcdClient(request.settings), lab, request.machine, run)
+
+
+def drift(request: Request) -> None:
+    """Write the differences between the kernel and the lab's state, as a list of lines."""
+    with request.opened() as lab:
+        write_json(lab.drift())
+
+
+TARGETS: Mapping[str, Callable[[Request], None]] = {
+    "drift": drift,
+    "exec": program_targets.execute,
+    "names": program_targets.names,
+    "probe": probe,
+    "run": program_targets.run,
+}

@@ -1,4 +1,4 @@
-"""A real etcd of one or more members, as plain processes on loopback with free ports and a folder of their own."""
+"""A real etcd of one or more members, as plain processes on one address with free ports and a folder of their own."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def free_ports(number: int) -> list[int]:
 class Member:
     """A member of an etcd; it can be ended and started again with its data."""
 
-    def __init__(self, name: str, folder: Path, port: int, words: Sequence[str], scheme: str = "http") -> None:
-        self.name, self.port, self.url = name, port, f"{scheme}://127.0.0.1:{port}"
+    def __init__(self, name: str, folder: Path, url: str, words: Sequence[str], prefix: Sequence[str] = ()) -> None:
+        self.name, self.url, self.port = name, url, int(url.rpartition(":")[2])
         self._log = folder / f"{name}.log"
-        self._words = ["etcd", f"--name={name}", f"--data-dir={folder / name}", *words]
+        self._words = [*prefix, "etcd", f"--name={name}", f"--data-dir={folder / name}", *words]
         self._process: subprocess.Popen[bytes] | None = None
         self._starts = 0
 
@@ -76,25 +76,36 @@ class Member:
 
 
 @contextmanager
-def etcd(folder: Path, members: int = 1, more: Sequence[str] = (), scheme: str = "http") -> Iterator[list[Member]]:
-    """Start etcd, wait until it serves, and end it; ``more`` has further options."""
+def etcd(
+    folder: Path,
+    members: int = 1,
+    more: Sequence[str] = (),
+    scheme: str = "http",
+    address: str = "127.0.0.1",
+    prefix: Sequence[str] = (),
+) -> Iterator[list[Member]]:
+    """Start etcd, wait until it serves, and end it.
+
+    ``more`` has further options. ``prefix`` is a command that runs the program elsewhere, as in another namespace; it
+    becomes the program.
+    """
     ports, peers = free_ports(2 * members)[:members], free_ports(members)
     names = [f"member{number}" for number in range(members)]
-    cluster = ",".join(f"{name}=http://127.0.0.1:{peer}" for name, peer in zip(names, peers, strict=True))
+    cluster = ",".join(f"{name}=http://{address}:{peer}" for name, peer in zip(names, peers, strict=True))
     with ExitStack() as stack:
         found = []
         for name, port, peer in zip(names, ports, peers, strict=True):
-            url = f"{scheme}://127.0.0.1:{port}"
+            url = f"{scheme}://{address}:{port}"
             words = [
                 "--unsafe-no-fsync",
                 f"--listen-client-urls={url}",
                 f"--advertise-client-urls={url}",
-                f"--listen-peer-urls=http://127.0.0.1:{peer}",
-                f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+                f"--listen-peer-urls=http://{address}:{peer}",
+                f"--initial-advertise-peer-urls=http://{address}:{peer}",
                 f"--initial-cluster={cluster}",
                 *more,
             ]
-            member = Member(name, folder, port, words, scheme)
+            member = Member(name, folder, url, words, prefix)
             stack.callback(member.kill)
             member.start()
             found.append(member)

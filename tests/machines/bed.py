@@ -17,11 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from etcd_members import Member, etcd
 from sizes import HANGS
 
 from netlab.kernel import libc, netns
@@ -36,6 +38,8 @@ _FIRST = (
 _BRIDGE = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 && echo ready && exec sleep infinity"
 _ETH_P_ALL = 3
 _UDP = 17
+# Where an etcd of the bed listens, and the number of the MAC there.
+ETCD_ADDRESS, _ETCD_MAC = "192.0.2.250", 250
 _MLD_ROUTERS, _OWN = bytes.fromhex("333300000016"), bytes.fromhex("0200000000")
 
 
@@ -118,6 +122,7 @@ class Machines:
     def __init__(self, names: Sequence[str], *, mtu: int = 1500) -> None:
         self._bridge = _holder("--net", first=_BRIDGE)
         self._of: dict[str, Machine] = {}
+        self._etcd = ExitStack()
         try:
             for number, name in enumerate(names, start=1):
                 holder = _holder("--net", "--mount", "--pid", "--mount-proc", first=_FIRST)
@@ -157,6 +162,22 @@ class Machines:
         """Return the machines' addresses of a family, by name."""
         return {one.name: one.address if family == 4 else one.address6 for one in self}
 
+    def etcd(self, folder: Path, members: int = 1) -> list[Member]:
+        """Start an etcd that all machines reach, beside the bridge; it ends with the machines.
+
+        It stores what every machine writes in the folder. What machines exchange with it is TCP, which a capture shows.
+        """
+        _ip(
+            self.wire,
+            ["link set lo up", f"link set wire address {_mac(_ETCD_MAC)}", f"addr add {ETCD_ADDRESS}/24 dev wire"],
+        )
+        for number, machine in enumerate(self, start=1):
+            _ip(machine.pid, [f"neigh add {ETCD_ADDRESS} lladdr {_mac(_ETCD_MAC)} dev eth0 nud permanent"])
+            _ip(self.wire, [f"neigh add {machine.address} lladdr {_mac(number)} dev wire nud permanent"])
+        # The prefix becomes etcd, so that the process that was started is etcd itself.
+        prefix = ["setpriv", "--pdeathsig", "KILL", "nsenter", "-t", str(self.wire), "-n", "--"]
+        return self._etcd.enter_context(etcd(folder, members, address=ETCD_ADDRESS, prefix=prefix))
+
     def cut(self, name: str) -> None:
         """Take a machine off the bridge."""
         _ip(self.wire, [f"link set port{list(self._of).index(name) + 1} down"])
@@ -178,7 +199,8 @@ class Machines:
                 frames.append(sniffer.recv(2**16))
 
     def close(self) -> None:
-        """Kill everything in every machine; the bridge goes with its namespace."""
+        """Kill everything in every machine, and etcd; the bridge goes with its namespace."""
+        self._etcd.close()
         for machine in self:
             machine.kill()
         self._bridge.kill()

@@ -141,6 +141,15 @@ def echo(lab: str, source: str, address: str) -> Any:
     return {"mtu": mtu, "answered": False}
 
 
+def reaches(url: str) -> Any:
+    """Return the names of the members of the etcd at an address."""
+    from netlab.store.etcd_client import EtcdClient
+    from netlab.store.etcd_settings import settings
+
+    found = EtcdClient(settings([url])).call("cluster/member/list", {})
+    return sorted(member["name"] for member in found["members"])
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "up": up,
     "drift": drift,
@@ -150,6 +159,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "ask": ask,
     "echo": echo,
     "frames": frames,
+    "reaches": reaches,
 }
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from itertools import islice
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod
-from netlab.kernel import interfaces
 from netlab.probe import forwarding
+from netlab.probe.facts import Question
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
 from netlab.probe.sockets import NamespaceSockets
@@ -170,9 +170,8 @@ class Controls:
                 proof = proofs[end] = Evidence()
                 other = partner_end(self._shared, end)
                 if other is None:
-                    with self._shared.inside(end.sockets.namespace):
-                        if not interfaces.carries(end.address):
-                            continue
+                    if not self._shared.fact(Question("carries", end.sockets.namespace, str(end.address))):
+                        continue
                     self._alone.add(end)
                     other = end
                 pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint
 from netlab.frozen import frozen
-from netlab.kernel import drops, interfaces, processor
+from netlab.kernel import drops, processor
 from netlab.kernel.machine import Inside
 from netlab.probe import announcements, forwarding, ports
 from netlab.probe.attempt import Attempt
+from netlab.probe.facts import Question
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.probes import Backends, End, Probe, Unsent
@@ -91,13 +91,8 @@ class Worker:
             return unsent
         known = self._unsent.get(unsent)
         if known is None:
-            with self._shared.inside(unsent.namespace):
-                found = ", ".join(map(str, interfaces.addresses(unsent.family)))
-            known = unsent
-            if found:
-                reason = f"{unsent.reason}, but its network namespace has {found}"
-                known = replace(unsent, verdict="inconclusive", reason=reason)
-            self._unsent[unsent] = known
+            found = self._shared.fact(Question("addresses", unsent.namespace, str(unsent.family)))
+            known = self._unsent[unsent] = unsent.confirmed(found)
         return known
 
     def _prepare_ends(self, probes: Sequence[Probe]) -> None:

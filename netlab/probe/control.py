@@ -104,20 +104,26 @@ class Controls:
                 ends = (id(probe.source), id(probe.destination), id(probe.translator))
                 pairs.setdefault(ends, []).append(probe)
         for probes in pairs.values():
-            source, target = probes[0].source, probes[0].target
-            way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
+            missing = self._missing_way(probes[0])
             if probes[0].translator is None:
-                self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
+                noted = [probe.evidence for probe in probes]
+                self._send(probes[0].source, probes[0].target, noted, awaited=not missing)
             else:
                 self._follow_by_hops(probes)
-                if way.connected:
-                    # The source reaches the node, and the node may have no path to the backend.
-                    way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
-            if way.connected:
-                continue
-            for probe in probes:
-                if not (probe.evidence.arrived or probe.evidence.refused):
-                    probe.evidence.no_path = way.reason
+            self._note_missing_way(probes, missing)
+
+    def _missing_way(self, probe: Probe) -> str:
+        """Return why no path is wired for a probe, "" where one is: a node may have no path to the backend."""
+        for source, destination in probe.hops:
+            way = path(self._shared.cluster, source.endpoint, destination.endpoint, source.family)
+            if not way.connected:
+                return way.reason
+        return ""
+
+    def _note_missing_way(self, probes: Iterable[Probe], missing: str) -> None:
+        for probe in probes:
+            if missing and not (probe.evidence.arrived or probe.evidence.refused):
+                probe.evidence.no_path = missing
 
     def _follow_by_hops(self, probes: Sequence[Probe]) -> None:
         """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""

@@ -21,7 +21,7 @@ from netlab.probe.worker_state import Shared
 WAITS = (0.1, 0.3, 1.0)
 # Seconds to wait for a late control after each burst, and in all. The limit keeps lost controls from adding up.
 _PAUSE, _PAUSES = 0.002, 0.05
-_GRACE = 0.002
+GRACE = 0.002
 
 
 class Attempt:
@@ -60,8 +60,8 @@ class Attempt:
         began = time.monotonic()
         self._wait(self._seconds)
         # Where a control was late, a probe that netem put behind it may be as late.
-        self._receive(_GRACE)
-        if (took := time.monotonic() - began) > 2 * _GRACE:
+        self._receive(GRACE)
+        if (took := time.monotonic() - began) > 2 * GRACE:
             self._receive(took)
         if self._shared.slow is not None and self._shared.slow.settle:
             # Controls have arrived, and may have overtaken their probes.

@@ -71,8 +71,9 @@ class Neighbours:
         self._new = defaultdict(dict)
         for source, destination in pairs:
             if source.sockets is not destination.sockets:
-                self._note(source, destination)
-                self._note(destination, source)
+                for one, other in ((source, destination), (destination, source)):
+                    if self._here is None or self._here(one.sockets.namespace):
+                        self._note(one, other)
         self._add_new()
 
     def add_relays(self, relays: Iterable[tuple[End, End, End]]) -> None:

@@ -142,6 +142,10 @@ class Sockets:
         """Return the indexes of the namespaces whose sockets dropped packets since the last call."""
         return {sockets.index for sockets, receiver in self._receivers.values() if receiver.overflowed()}
 
+    def overflowed_names(self) -> set[str]:
+        """Return the names of the namespaces whose sockets dropped packets since the last call."""
+        return {sockets.namespace for sockets, receiver in self._receivers.values() if receiver.overflowed()}
+
     def close(self) -> None:
         self._waiter.close()
         for sockets in self._by_name.values():

@@ -30,6 +30,10 @@ class Idents:
         self._used = used + 1
         return (self.first + used % WINDOW) & 0xFFFFFFFF
 
+    def restart(self) -> None:
+        """Begin with the first id again."""
+        self._used = 0
+
     def skip(self, number: int) -> None:
         """Leave out ``number`` ids."""
         self._used += number

@@ -97,6 +97,11 @@ class MemoryChannel:
         for seat in self._seats.values():
             seat.end()
 
+    def free(self) -> None:
+        """Close the files of all seats; no participant uses one any more."""
+        for seat in self._seats.values():
+            seat.free()
+
 
 class MemorySeat:
     """A participant's side of a channel in memory."""
@@ -119,6 +124,9 @@ class MemorySeat:
     def end(self) -> None:
         self._ended.set()
         self._bell.ring()
+
+    def free(self) -> None:
+        self._bell.close()
 
     def next(self) -> tuple[int, bytes] | None:
         if self._ended.is_set():

@@ -17,7 +17,7 @@ from netlab.probe import announcements, facts, schedule
 from netlab.probe.decode import Observation
 from netlab.probe.machines.batch import Batch
 from netlab.probe.machines.channel import Ended, Seat
-from netlab.probe.machines.steps import ARRIVED, CONTROL, IDS, ROWS, Action, codes, packed, unpacked
+from netlab.probe.machines.steps import ALWAYS, ARRIVED, CONTROL, IDS, ROWS, Action, codes, packed, unpacked
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.observations import REPLIES, came_back, refusal
 from netlab.probe.probes import End
@@ -233,7 +233,8 @@ class Participant:
     def _follow(self, batch: Batch, rows: Iterable[int]) -> None:
         forms, form = batch.forms, batch.columns.form
         for row in rows:
-            if forms[form[row]][4] and not batch.answered(row):
+            follows = forms[form[row]][4]
+            if follows == ALWAYS or (follows and not batch.answered(row)):
                 self._send_control(batch, row, self._wires[batch.columns.destination[row]])
 
     def _send_control(self, batch: Batch, row: int, via: WireAddress) -> None:

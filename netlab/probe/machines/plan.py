@@ -9,7 +9,7 @@ from netlab.cluster.types import Cluster, Pod
 from netlab.errors import HostError
 from netlab.probe import forwarding, ports
 from netlab.probe.facts import Question
-from netlab.probe.machines.steps import ENDS, Action, Columns, Form
+from netlab.probe.machines.steps import ALWAYS, ENDS, NEVER, UNANSWERED, Action, Columns, Form
 from netlab.probe.probes import End, Probe
 from netlab.probe.templates import CONTROL
 from netlab.probe.worker_state import Shared
@@ -98,6 +98,7 @@ class Plan:
         columns, forms = Columns(), dict[Form, int]()
         pairs: dict[tuple[int, int], None] = {}
         relays: dict[tuple[int, int, int], None] = {}
+        follows = ALWAYS if attempt else UNANSWERED
         attempt = min(attempt, ports.ATTEMPTS - 1)
         number, sources = self._number, self.shared.ports
         rows = []
@@ -116,7 +117,8 @@ class Plan:
                         relays[number(way.sender), number(way.node), destination] = None
             own = chosen[min(attempt, len(chosen) - 1)] if chosen else None
             port = ports.of_attempt(sources, attempt, probe.port) if own is None else own
-            form = probe.protocol, probe.port, probe.source.family, bool(chosen), translator is None
+            control = NEVER if translator is not None else follows
+            form = probe.protocol, probe.port, probe.source.family, bool(chosen), control
             rows.append((source, destination, to, forms.setdefault(form, len(forms)), port))
         return self._prepared(columns, rows, forms, pairs, relays)
 
@@ -125,7 +127,7 @@ class Plan:
         forms = dict[Form, int]()
         rows, number = [], self._number
         for source, destination, via in controls:
-            form = forms.setdefault((CONTROL, 0, source.family, False, False), len(forms))
+            form = forms.setdefault((CONTROL, 0, source.family, False, NEVER), len(forms))
             rows.append((number(source), number(destination), number(via), form, 0))
         return self._prepared(Columns(), rows, forms, {}, {})
 

@@ -90,8 +90,11 @@ class Columns:
         return len(self.source)
 
 
-# A form: protocol, port, family, whether the source port chooses an endpoint, whether a control follows the probe.
-Form = tuple[str, int, int, bool, bool]
+# When a control follows a probe: never, where no answer came back, or always. An answer without an arrival comes from
+# elsewhere, and the source does not know of arrivals; so all attempts but the first follow each probe.
+NEVER, UNANSWERED, ALWAYS = range(3)
+# A form: protocol, port, family, whether the source port chooses an endpoint, and when a control follows the probe.
+Form = tuple[str, int, int, bool, int]
 # What a source saw of a row: fields of ``Evidence`` by name. "" for a row of another machine, or with nothing seen.
 Seen = Mapping[str, str]
 

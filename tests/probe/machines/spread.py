@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.types import Cluster, Pod
+from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.kernel.machine import Inside
 from netlab.probe import Measurement, ports, service_ports
-from netlab.probe.machines.channel import Ended, MemoryChannel
+from netlab.probe.machines.channel import MemoryChannel
 from netlab.probe.machines.coordinator import Coordinator
 from netlab.probe.machines.participant import participate
 
@@ -28,7 +28,8 @@ def placement(cluster: Cluster, machines: tuple[str, ...] = MACHINES) -> dict[st
 def owners(cluster: Cluster, lab: str, placed: Mapping[str, str]) -> dict[str, str]:
     """Return the machine of each namespace of a lab."""
     found = {}
-    for end in (*cluster.nodes, *cluster.hosts, *cluster.pods):
+    ends: tuple[Endpoint, ...] = (*cluster.nodes, *cluster.hosts, *cluster.pods)
+    for end in ends:
         ref = f"node:{end.node}" if isinstance(end, Pod) else end.ref
         found[names.endpoint_namespace(lab, end)] = placed[ref]
     return found
@@ -45,7 +46,7 @@ def measure(
     absent: tuple[str, ...] = (),
     channel: MemoryChannel | None = None,
 ) -> Iterator[Measurement]:
-    """Yield the measurement of each flow, as ``netlab.probe.measure`` does; machines that are ``absent`` do not answer."""
+    """Yield the measurement of each flow, as ``netlab.probe.measure`` does; ``absent`` machines do not answer."""
     lab, placed = lab or cluster.name, placed or placement(cluster)
     machines = sorted(set(placed.values()))
     owner = owners(cluster, lab, placed)
@@ -59,9 +60,7 @@ def measure(
         thread.start()
     more = sum(service_ports.needed(cluster)) if cluster.services else 0
     first = int.from_bytes(os.urandom(4))
-    coordinator = Coordinator(
-        channel, cluster, lab, placed, lambda name: name not in absent, first, ports.of_run(more)
-    )
+    coordinator = Coordinator(channel, cluster, lab, placed, lambda name: name not in absent, first, ports.of_run(more))
     try:
         for block in coordinator.blocks(iter(flows)):
             yield from block.measurements()
@@ -70,6 +69,4 @@ def measure(
         channel.close()
         for thread in threads:
             thread.join()
-
-
-__all__ = ["Ended", "measure"]
+        channel.free()

@@ -1,0 +1,1 @@
+"""Labs on several machines that are joined by a store."""

@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -24,6 +25,8 @@ from netlab.dataplane.part import Part, parts
 from netlab.kernel.machine import this_host
 from netlab.kernel.state import ForwardingEntry, Link
 from netlab.lab.lab import Lab
+from netlab.store.etcd_client import EtcdClient, below, plain
+from netlab.store.etcd_settings import settings
 
 _SECONDS = 1.0
 _IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _PMTUDISC_DO = 10, 23, 2
@@ -143,11 +146,58 @@ def echo(lab: str, source: str, address: str) -> Any:
 
 def reaches(url: str) -> Any:
     """Return the names of the members of the etcd at an address."""
-    from netlab.store.etcd_client import EtcdClient
-    from netlab.store.etcd_settings import settings
-
     found = EtcdClient(settings([url])).call("cluster/member/list", {})
     return sorted(member["name"] for member in found["members"])
+
+
+def participate(lab: str, url: str, machine: str, runs: int) -> Any:
+    """Take part in some runs of a lab, one after the other, as the agent of a machine has a process do."""
+    from netlab.machines import probing
+
+    client = EtcdClient(settings([url], lease=2))
+    prefix = client.key("probes", lab, "")
+    known: set[str] = set()
+    while len(known) < runs:
+        kvs = client.call("kv/range", {**below(prefix), "keys_only": True}).get("kvs", ())
+        keys = [plain(kv["key"]).decode().removeprefix(prefix) for kv in kvs]
+        for run in {key.partition("/")[0] for key in keys if key.endswith("/open")} - known:
+            known.add(run)
+            with Lab.open(lab) as opened:
+                probing.participate(client, opened, machine, run)
+        time.sleep(0.01)
+    return len(known)
+
+
+def measured(
+    lab: str, files: Sequence[str], url: str, placed: dict[str, str], away: Sequence[str] = (), **more: Any
+) -> Any:
+    """Measure flows of a lab whose parts other machines have; return a row for each, and what went through etcd."""
+    from netlab.cluster.flows import FlowSelection
+    from netlab.machines import probing
+
+    objects, _ = load(files)
+    cluster = replace(resolve(objects), name=lab)
+    flows = FlowSelection(ports=tuple((p, n) for p, n in more.pop("ports", ())), **more).flows(cluster)
+    began = time.monotonic()
+    client = EtcdClient(settings([url], lease=2))
+    there = probing.measure(client, lab, cluster, placed, flows, alive=lambda name: name not in away)
+    found = [_row(one) for one in there]
+    return {"rows": found, "seconds": time.monotonic() - began}
+
+
+def alone(lab: str, files: Sequence[str], **more: Any) -> Any:
+    """Build a whole lab on this machine; return the rows that ``measured`` would, and remove the lab."""
+    from netlab.cluster.flows import FlowSelection
+
+    objects, _ = load(files)
+    flows = FlowSelection(ports=tuple((p, n) for p, n in more.pop("ports", ())), **more)
+    with Lab.temporary(objects) as opened:
+        return [_row(one) for one in opened.probe(list(flows.flows(opened.cluster)))]
+
+
+def _row(one: Any) -> tuple[Any, ...]:
+    flow = one.flow
+    return flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, one.verdict, one.reason
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
@@ -160,6 +210,9 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "echo": echo,
     "frames": frames,
     "reaches": reaches,
+    "participate": participate,
+    "measured": measured,
+    "alone": alone,
 }
 
 if __name__ == "__main__":

@@ -131,6 +131,8 @@ def run_on_machines(
     came: queue.SimpleQueue[tuple[_Worker, bytes | NetlabError | None]] = queue.SimpleQueue()
     workers: list[_Worker] = []
     try:
+        if not machines:
+            raise HostError("no machine is registered", "start an agent on each: netlab agent --machine NAME")
         for machine in [one for one in machines for _ in range(jobs)]:
             worker = _Worker(machine, Call(client, machine, TARGET, TARGET, arguments))
             workers.append(worker)

@@ -1,4 +1,4 @@
-"""Results of cases as JSON, for a run on many machines. Deviations are left out, as they follow from case and profile."""
+"""Results of cases as JSON, for a run on many machines; without deviations, which follow from case and profile."""
 
 from __future__ import annotations
 

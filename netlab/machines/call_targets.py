@@ -6,7 +6,7 @@ Each runs in a process of its own with one thread.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from netlab.machines import program_targets
 from netlab.machines.call_request import Request, write_json
@@ -27,7 +27,7 @@ def drift(request: Request) -> None:
         write_json(lab.drift())
 
 
-TARGETS: Mapping[str, Callable[[Request], None]] = {
+TARGETS: dict[str, Callable[[Request], None]] = {
     "drift": drift,
     "exec": program_targets.execute,
     "names": program_targets.names,

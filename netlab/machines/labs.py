@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.lab.lab import Lab
+    from netlab.machines.etcd import Etcd
     from netlab.objects import Objects
     from netlab.store.etcd_settings import EtcdSettings
 
@@ -97,6 +98,11 @@ _choose: Callable[[], Labs] = LocalLabs
 def labs() -> Labs:
     """Return the place for labs of this process; raises HostError where a package for it is missing."""
     return _choose()
+
+
+def etcd() -> Etcd | None:
+    """Return the etcd whose machines this process uses, None for this host; raises HostError, UsageError."""
+    return getattr(labs(), "etcd", None)
 
 
 def use(choose: Callable[[], Labs] | None = None) -> None:

@@ -31,11 +31,11 @@ def measure(
     progress: Callable[[int, int], None] | None = None,
     alive: Callable[[str], bool] = lambda machine: True,
     change: str = "",
+    begin: Callable[[str], None] = lambda run: None,
 ) -> Iterator[Measurement]:
     """Yield the measurement of each flow, in order; this machine needs no part of the lab, and no privilege.
 
-    Participants must be started on all machines when the key ``probes/LAB/RUN/open`` appears. Flows that need a machine
-    that is away are inconclusive.
+    Flows that need a machine that is away are inconclusive.
 
     Args:
       client: the client of the etcd that joins the machines.
@@ -45,7 +45,8 @@ def measure(
       flows: the flows to measure.
       progress: called with the number of measured flows and of all flows (0 where it is not known).
       alive: whether a machine is there. It is asked while its answer is missing.
-      change: the id of the change of the lab that is to be measured, the value of the key.
+      change: the id of the change of the lab that is to be measured.
+      begin: called with the name of the run, to start a participant on each machine.
 
     Raises:
       HostError: if etcd is not reached.
@@ -56,8 +57,10 @@ def measure(
     total, done = len(flows) if isinstance(flows, Sized) else 0, 0
     more = sum(service_ports.needed(cluster)) if cluster.services else 0
     sources = _source_ports(client, lab, more)
-    channel = EtcdChannel(client, lab, secrets.token_hex(8), change)
+    run = secrets.token_hex(8)
+    channel = EtcdChannel(client, lab, run, change)
     try:
+        begin(run)
         first_ident = int.from_bytes(os.urandom(4))
         coordinator = Coordinator(channel, cluster, lab, placed, alive, first_ident, sources)
         try:

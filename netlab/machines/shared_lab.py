@@ -6,7 +6,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,9 +31,11 @@ from netlab.objects.reduced import reduced
 from netlab.store.etcd_lock import EtcdLock
 
 if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
     from netlab.dataplane.part import Part
     from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.record import Stamp
+    from netlab.probe import Measurement
 
 
 class SharedLab(Lab):
@@ -166,6 +168,17 @@ class SharedLab(Lab):
         from netlab.machines import remote_programs
 
         return remote_programs.run(self, self._place(place), argv, seconds)
+
+    def probe(
+        self,
+        flows: Iterable[Flow],
+        progress: Callable[[int, int], None] | None = None,
+        anew: Callable[[Cluster], Iterable[Flow]] | None = None,
+    ) -> Iterator[Measurement]:
+        """Send packets for every flow, on all machines; see ``Lab.probe`` and ``remote_probing``."""
+        from netlab.machines.remote_probing import probe
+
+        return probe(self, flows, progress, anew)
 
     def drift(self) -> list[str]:
         """Return the differences between the kernel and the lab's state on all machines, each with its machine."""

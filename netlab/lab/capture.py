@@ -1,7 +1,4 @@
-"""Opens a capture of a running lab's endpoints.
-
-The lab's lock is held while the sockets are opened, and not afterwards: a capture stops no change of the lab.
-"""
+"""Opens a capture of a running lab's endpoints."""
 
 from __future__ import annotations
 
@@ -9,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netlab.dataplane.names import port_name
-from netlab.errors import NotFound, UsageError
-from netlab.probe.capture import BUFFER, MOST_LENGTH, Capture, Place, compiled
+from netlab.errors import UsageError
+from netlab.probe.capture import BUFFER, MOST_LENGTH, PacketSource, Place, compiled
 
 if TYPE_CHECKING:
     from netlab.lab.lab import Lab
@@ -27,7 +24,7 @@ def open_capture(
     expression: str = "",
     length: int = MOST_LENGTH,
     buffer: int = BUFFER,
-) -> Capture:
+) -> PacketSource:
     """Return a capture of endpoints; close it after use.
 
     Args:
@@ -45,13 +42,7 @@ def open_capture(
     """
     if len(places) > MOST_PLACES:
         raise UsageError(f"a capture of {len(places):,} endpoints; the most are {MOST_PLACES:,}")
-    # Opening enters the namespaces. Without the lock, a concurrent ``down`` would end this process.
-    program = compiled(interface, expression, length)
-    with lab.held(shared=True):
-        try:
-            return Capture(lab.machine.inside, places, interface, program, length, buffer)
-        except NotFound as error:
-            raise UsageError(str(error)) from error
+    return lab.receive(places, interface, compiled(interface, expression, length), length, buffer)
 
 
 def pods_behind(lab: Lab, places: Sequence[Place]) -> Mapping[tuple[str, str], str]:

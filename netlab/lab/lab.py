@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from netlab.lab.sniffing import Sniffer
     from netlab.lab.trace import Trace
     from netlab.probe import Measurement
+    from netlab.probe.capture import PacketSource
+    from netlab.probe.capture import Place as CapturePlace
 
 
 class Place(NamedTuple):
@@ -511,6 +513,26 @@ class Lab:
         places = [self._place(one) for one in asked]
         found = [capture.Place(one.ref, one.namespace) for one in places]
         return Sniffer(self, found, filter, count, seconds, interface)
+
+    def receive(
+        self, places: Sequence[CapturePlace], interface: str, program: bytes, length: int, buffer: int
+    ) -> PacketSource:
+        """Return a capture of endpoints with a compiled filter; ``netlab.lab.capture.open_capture`` compiles it.
+
+        The lock is held while the sockets are opened, and not afterwards: a capture stops no change of the lab.
+
+        Raises:
+          UsageError: for an unknown interface, or an endpoint that is gone.
+          KernelError: when the kernel refuses a socket.
+        """
+        from netlab.probe.capture import Capture
+
+        # Opening enters the namespaces. Without the lock, a concurrent ``down`` would end this process.
+        with self.held(shared=True):
+            try:
+                return Capture(self._machine.inside, places, interface, program, length, buffer)
+            except NotFound as error:
+                raise UsageError(str(error)) from error
 
     def _place(self, endpoint: str | Endpoint | Place) -> Place:
         if isinstance(endpoint, Place):

@@ -21,11 +21,12 @@ def send(lab: Lab, place: Place, packet: Packet | Iterable[Packet], count: int, 
     """Do as ``Lab.send``; ``place`` is where the packets leave."""
     from netlab.probe.sending import send as send_inside
 
-    return send_inside(_inside(lab, place), place.ref, packet, count, interval, interface)
+    return send_inside(inside(lab, place), place.ref, packet, count, interval, interface)
 
 
 @contextlib.contextmanager
-def _inside(lab: Lab, place: Place) -> Iterator[None]:
+def inside(lab: Lab, place: Place) -> Iterator[None]:
+    """Run a block in the namespace of an endpoint; raises UsageError if it is gone."""
     # The sockets stay in the namespace. Without the lock, a concurrent ``down`` would end this process inside.
     with lab.held(shared=True):
         try:

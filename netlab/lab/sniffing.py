@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 from netlab.errors import UsageError
-from netlab.probe.capture import Capture, Limits, Place, batches
+from netlab.probe.capture import Limits, PacketSource, Place, batches
 
 if TYPE_CHECKING:
     from scapy.packet import Packet
@@ -52,7 +52,7 @@ class Sniffer:
         self._lab, self._places, self._expression, self._interface = lab, places, expression, interface
         self._left = count or MOST_PACKETS
         self._seconds = seconds
-        self._capture: Capture | None = None
+        self._capture: PacketSource | None = None
         self.packets: list[Packet] = []
         self.drops = 0
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -92,25 +93,50 @@ class Trace:
         return self.measurement.verdict == self.decision.verdict and alike
 
 
+# Traces packets on nodes, with the nft families of each, during a block; its value returns what they met.
+Tracing = Callable[[Match, Mapping[str, Sequence[str]]], AbstractContextManager[Callable[[], "_Events"]]]
+_Events = Mapping[str, Sequence[Event]]
+
+
 def trace(cluster: Cluster, rulesets: Mapping[str, Ruleset], flow: Flow, machine: Machine) -> Trace:
     """Send one packet in the running lab and return the rules that it met, node by node.
 
     Raises:
       HostError, KernelError: where the kernel or nft cannot trace, or no packet can be sent.
     """
+
+    @contextlib.contextmanager
+    def tracing(match: Match, nodes: Mapping[str, Sequence[str]]) -> Iterator[Callable[[], _Events]]:
+        with contextlib.ExitStack() as stack:
+            monitors: dict[str, Monitor] = {}
+            for node, families in nodes.items():
+                space = names.node_namespace(cluster.name, node)
+                monitors[node] = stack.enter_context(machine.monitor(space, match, families))
+            yield lambda: {node: monitor.events() for node, monitor in monitors.items()}
+
+    return trace_by(cluster, rulesets, flow, tracing, lambda one: next(measure(cluster, [one], inside=machine.inside)))
+
+
+def trace_by(
+    cluster: Cluster,
+    rulesets: Mapping[str, Ruleset],
+    flow: Flow,
+    tracing: Tracing,
+    measured: Callable[[Flow], Measurement],
+) -> Trace:
+    """Do as ``trace``, where ``tracing`` traces packets on nodes and ``measured`` sends the packet."""
     flow = _with_destination(cluster, flow)
     steps: list[TraceStep] = []
     with contextlib.ExitStack() as stack:
-        monitors: dict[str, Monitor] = {}
+        events: Callable[[], _Events] = dict
         if (match := _match(cluster, flow)) is not None:
-            for node in _nodes(cluster, flow):
-                families = list(dict.fromkeys(table.family for table in rulesets[node].tables))
-                space = names.node_namespace(cluster.name, node)
-                monitors[node] = stack.enter_context(machine.monitor(space, match, families))
-        measurement = next(measure(cluster, [flow], inside=machine.inside))
+            tables = {node: rulesets[node].tables for node in _nodes(cluster, flow)}
+            families = {node: list(dict.fromkeys(one.family for one in found)) for node, found in tables.items()}
+            events = stack.enter_context(tracing(match, families))
+        measurement = measured(flow)
         endpoints = _endpoints(cluster, flow)
-        for node, monitor in monitors.items():
-            steps += read(node, rulesets[node], monitor.events(), endpoints)
+        for node, met in events().items():
+            steps += read(node, rulesets[node], met, endpoints)
     decision = evaluate(cluster, flow)
     return Trace(measurement, tuple(steps), decision, by_tier(cluster, decision))
 

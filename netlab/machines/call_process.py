@@ -33,6 +33,7 @@ from netlab.store.etcd_settings import EtcdSettings
 
 _CHUNK = 1 << 16
 _LOOK = 1.0
+_PATIENCE = 2.0
 # Bytes of input that wait until the target reads them.
 _MOST_INPUT = 16 << 20
 # Seconds until a caller has taken the last answer.
@@ -134,6 +135,7 @@ class TargetProcess:
         os.set_blocking(self.into, False)
         self.pidfd = os.pidfd_open(self.pid)
         self._status: int | None = None
+        self._patience = 0 if "argv" in request.arguments else _PATIENCE
 
     def end_input(self) -> None:
         """Close its input."""
@@ -142,8 +144,14 @@ class TargetProcess:
             self.into = -1
 
     def end(self) -> int:
-        """Kill it and its process group; return its exit status, negative for a signal."""
+        """End its input, then kill it and its process group; return its exit status, negative for a signal.
+
+        A function of netlab ends with its input, and then has some time to undo what it did. A program has none.
+        """
         if self._status is None:
+            self.end_input()
+            if self._patience:
+                select.select([self.pidfd], [], [], self._patience)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             with contextlib.suppress(ProcessLookupError):

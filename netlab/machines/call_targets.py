@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 
-from netlab.machines import program_targets
+from netlab.machines import packet_targets, program_targets
 from netlab.machines.call_request import Request, write_json
 from netlab.store.etcd_client import EtcdClient
 
@@ -28,9 +28,13 @@ def drift(request: Request) -> None:
 
 
 TARGETS: dict[str, Callable[[Request], None]] = {
+    "capture": packet_targets.capture,
     "drift": drift,
     "exec": program_targets.execute,
+    "facts": packet_targets.facts,
+    "monitor": packet_targets.monitor,
     "names": program_targets.names,
     "probe": probe,
     "run": program_targets.run,
+    "send": packet_targets.send,
 }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.cluster import Cluster, Endpoint, Pod, resolve
+from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.dataplane.part import parts
 from netlab.errors import HostError, UsageError
@@ -31,11 +34,16 @@ from netlab.objects.reduced import reduced
 from netlab.store.etcd_lock import EtcdLock
 
 if TYPE_CHECKING:
+    from scapy.packet import Packet
+
     from netlab.cluster.flows import Flow
     from netlab.dataplane.part import Part
     from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.record import Stamp
+    from netlab.lab.trace import Trace
+    from netlab.machines.remote_packets import RemoteCapture
     from netlab.probe import Measurement
+    from netlab.probe.capture import Place as CapturePlace
 
 
 class SharedLab(Lab):
@@ -139,7 +147,7 @@ class SharedLab(Lab):
         ends: list[Endpoint] = [*self.cluster.nodes, *self.cluster.hosts, *self.cluster.pods]
         return {names.endpoint_namespace(self.name, one): self.machine_of(one) for one in ends}
 
-    def machine_at(self, place: Place) -> str:
+    def machine_at(self, place: Place | CapturePlace) -> str:
         """Return the name of the machine that has the namespace of an endpoint; raises UsageError."""
         machine = self.namespaces.get(place.namespace)
         if machine is None:
@@ -185,6 +193,47 @@ class SharedLab(Lab):
         machines = sorted(self.known.spec.machines)
         answers = zip(machines, calls.ask(self.etcd.client, machines, self.name, "drift", {}), strict=True)
         return [f"{machine}: {line}" for machine, answer in answers for line in json.loads(answer)]
+
+    def receive(
+        self, places: Sequence[CapturePlace], interface: str, program: bytes, length: int, buffer: int
+    ) -> RemoteCapture:
+        """Return a capture of endpoints on their machines; see ``Lab.receive``."""
+        from netlab.machines.remote_packets import RemoteCapture
+
+        return RemoteCapture(self, places, interface, program, length, buffer)
+
+    def send(
+        self,
+        source: str | Endpoint | Place,
+        packet: Packet | Iterable[Packet],
+        *,
+        count: int = 1,
+        interval: float = 0.0,
+        interface: str = "",
+    ) -> int:
+        """Send packets made with Scapy from an endpoint on its machine; see ``Lab.send``."""
+        from netlab.machines import remote_packets
+
+        return remote_packets.send(self, self._place(source), packet, count, interval, interface)
+
+    def trace(self, flow: Flow) -> Trace:
+        """Send one packet for a flow and return the rules that it met on all machines; see ``Lab.trace``."""
+        from netlab.lab.trace import trace_by
+        from netlab.machines.remote_packets import tracing
+
+        # The lock in etcd keeps every machine as it is.
+        with self.held():
+            rulesets = self._now.state.rulesets
+            return trace_by(self.cluster, rulesets, flow, partial(tracing, self), self._measured)
+
+    def _measured(self, flow: Flow) -> Measurement:
+        """Return the measurement of one flow; the caller holds the lab's lock."""
+        measure = importlib.import_module("netlab.machines.probing").measure
+        known = registry.machines(self.etcd.client)
+        machines = sorted(self.known.spec.machines)
+        found = measure(self.etcd.client, self.name, self.cluster, machines, [flow], None, lambda one: one in known)
+        measurement: Measurement = next(iter(found))
+        return measurement
 
     def _read(self) -> None:
         known = self.etcd.decided(self.name)

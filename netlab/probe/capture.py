@@ -7,7 +7,7 @@ import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from netlab.errors import KernelError, UsageError
 from netlab.kernel import netns, pcap_filter, signals
@@ -50,6 +50,34 @@ def compiled(interface: str, expression: str, length: int) -> bytes:
     if interface and not is_interface_name(interface):
         raise UsageError(f"{interface!r} is not the name of an interface")
     return pcap_filter.compiled(expression, length)
+
+
+class PacketSource(Protocol):
+    """What ``batches`` reads: a ``Capture``, or one of endpoints on other machines."""
+
+    known: list[tuple[str, str]]
+    links: set[int]
+
+    @property
+    def refs(self) -> list[str]:
+        """The endpoints that are captured now."""
+        ...
+
+    def packets(self, seconds: float) -> list[CapturedPacket]:
+        """Wait for packets; return those that came, by time."""
+        ...
+
+    def gone(self) -> list[str]:
+        """Return the endpoints that are gone since the last call."""
+        ...
+
+    def drops(self) -> dict[str, int]:
+        """Return, by endpoint, how many packets were dropped; one on other machines ends with it."""
+        ...
+
+    def close(self) -> None:
+        """End the capture."""
+        ...
 
 
 class _Opened(NamedTuple):
@@ -176,7 +204,7 @@ class Limits(NamedTuple):
 
 
 def batches(
-    capture: Capture, limits: Limits, ended: Callable[[str], object] = lambda ref: None
+    capture: PacketSource, limits: Limits, ended: Callable[[str], object] = lambda ref: None
 ) -> Iterator[list[CapturedPacket]]:
     """Yield the packets of a capture as they come, until a limit is reached or all namespaces are gone.
 

@@ -16,7 +16,7 @@ from netlab.quantity import quantity
 
 if TYPE_CHECKING:
     from netlab.kernel.output import Stream
-    from netlab.probe.capture import Capture, Limits
+    from netlab.probe.capture import Limits, PacketSource
     from netlab.probe.capture_files import CapturedPacket, CaptureFile
 
 _MOST_SECONDS = 7 * 24 * 3600
@@ -117,13 +117,13 @@ class _Written:
         self.left_out += parts.count(b"")
         self._stream.write(b"".join(parts))
 
-    def end(self, capture: Capture) -> None:
+    def end(self, capture: PacketSource) -> None:
         if tail := self._form.tail(capture.drops().items()):
             self._stream.write(tail)
 
 
 @contextlib.contextmanager
-def _writing(stream: Stream, form: CaptureFile, capture: Capture) -> Iterator[_Written]:
+def _writing(stream: Stream, form: CaptureFile, capture: PacketSource) -> Iterator[_Written]:
     written = _Written(stream, form)
     try:
         yield written
@@ -158,7 +158,7 @@ class _Printed:
         return f"{moment}.{fraction:06d} {packet.ref} {interface} {direction} {self._summary(packet)}"
 
 
-def _run(capture: Capture, written: _Written | None, printed: _Printed | None, limits: Limits) -> None:
+def _run(capture: PacketSource, written: _Written | None, printed: _Printed | None, limits: Limits) -> None:
     """Capture until the end, and say how much came. An interrupt is the usual end of a capture, and no error."""
     from netlab.kernel import signals
     from netlab.probe.capture import Limits, batches

@@ -13,6 +13,7 @@ import socket
 import struct
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
@@ -195,6 +196,45 @@ def alone(lab: str, files: Sequence[str], **more: Any) -> Any:
         return [_row(one) for one in opened.probe(list(flows.flows(opened.cluster)))]
 
 
+def timed(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
+    """Measure all pairs of a lab on several machines; return counts, seconds and the bytes of values in etcd."""
+    from netlab.cluster.flows import FlowSelection
+    from netlab.machines import probe_channel, probing
+
+    objects, _ = load(files)
+    cluster = replace(resolve(objects), name=lab)
+    made: list[probe_channel.EtcdChannel] = []
+
+    class Counted(probe_channel.EtcdChannel):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    setattr(probe_channel, "EtcdChannel", Counted)  # noqa: B010
+    began = time.monotonic()
+    counts = Counter[str](
+        one.verdict
+        for one in probing.measure(EtcdClient(settings([url])), lab, cluster, placed, FlowSelection().flows(cluster))
+    )
+    return _timed(counts, time.monotonic() - began) | {"bytes": sum(one.bytes for one in made)}
+
+
+def timed_alone(lab: str, files: Sequence[str]) -> Any:
+    """Build a whole lab on this machine; return what ``timed`` would, and remove the lab."""
+    from netlab.cluster.flows import FlowSelection
+
+    objects, _ = load(files)
+    with Lab.temporary(objects) as opened:
+        began = time.monotonic()
+        counts = Counter[str](one.verdict for one in opened.probe(FlowSelection().flows(opened.cluster)))
+        return _timed(counts, time.monotonic() - began)
+
+
+def _timed(counts: Counter[str], seconds: float) -> dict[str, Any]:
+    rate = counts.total() / seconds
+    return {"verdicts": dict(counts), "seconds": round(seconds, 3), "each second": round(rate)}
+
+
 def _row(one: Any) -> tuple[Any, ...]:
     flow = one.flow
     return flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, one.verdict, one.reason
@@ -213,6 +253,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "participate": participate,
     "measured": measured,
     "alone": alone,
+    "timed": timed,
+    "timed_alone": timed_alone,
 }
 
 if __name__ == "__main__":

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import select
 import socket
 import struct
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -195,6 +197,79 @@ def alone(lab: str, files: Sequence[str], **more: Any) -> Any:
         return [_row(one) for one in opened.probe(list(flows.flows(opened.cluster)))]
 
 
+def timed(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
+    """Measure all pairs of a lab on several machines; return counts, seconds and the bytes of values in etcd."""
+    from netlab.cluster.flows import FlowSelection
+    from netlab.machines import probe_channel, probing
+
+    objects, _ = load(files)
+    cluster = replace(resolve(objects), name=lab)
+    made: list[probe_channel.EtcdChannel] = []
+
+    class Counted(probe_channel.EtcdChannel):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            made.append(self)
+
+    setattr(probe_channel, "EtcdChannel", Counted)  # noqa: B010
+    began = time.monotonic()
+    counts = Counter[str](
+        one.verdict
+        for one in probing.measure(EtcdClient(settings([url])), lab, cluster, placed, FlowSelection().flows(cluster))
+    )
+    return _timed(counts, time.monotonic() - began) | {"bytes": sum(one.bytes for one in made)}
+
+
+def timed_alone(lab: str, files: Sequence[str]) -> Any:
+    """Build a whole lab on this machine; return what ``timed`` would, and remove the lab."""
+    from netlab.cluster.flows import FlowSelection
+
+    objects, _ = load(files)
+    with Lab.temporary(objects) as opened:
+        began = time.monotonic()
+        counts = Counter[str](one.verdict for one in opened.probe(FlowSelection().flows(opened.cluster)))
+        return _timed(counts, time.monotonic() - began)
+
+
+def _timed(counts: Counter[str], seconds: float) -> dict[str, Any]:
+    rate = counts.total() / seconds
+    return {"verdicts": dict(counts), "seconds": round(seconds, 3), "each second": round(rate)}
+
+
+def endless(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
+    """Measure the pairs of a lab again and again; say when the first is measured."""
+    for number, _ in enumerate(_again(lab, files, url, placed, itertools.repeat(None))):
+        if not number:
+            print("measured", flush=True)
+
+
+def slowly(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
+    """Measure the pairs of a lab a thousand times, and say when the first is measured; return counts of verdicts."""
+    found = Counter[str]()
+    for one in _again(lab, files, url, placed, itertools.repeat(None, 1000)):
+        if not found:
+            print("measured", flush=True)
+            time.sleep(1)
+        found[one.verdict] += 1
+    return found
+
+
+def _again(lab: str, files: Sequence[str], url: str, placed: dict[str, str], times: Iterable[None]) -> Iterator[Any]:
+    from netlab.cluster.flows import every_pair
+    from netlab.machines import probing
+
+    objects, _ = load(files)
+    cluster = replace(resolve(objects), name=lab)
+    flows = (flow for _ in times for flow in every_pair(cluster))
+    return probing.measure(EtcdClient(settings([url], lease=2)), lab, cluster, placed, flows)
+
+
+def keys(url: str, prefix: str) -> Any:
+    """Return the keys of etcd with a prefix."""
+    found = EtcdClient(settings([url])).call("kv/range", {**below(prefix), "keys_only": True}).get("kvs", ())
+    return [plain(kv["key"]).decode() for kv in found]
+
+
 def _row(one: Any) -> tuple[Any, ...]:
     flow = one.flow
     return flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, one.verdict, one.reason
@@ -213,6 +288,11 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "participate": participate,
     "measured": measured,
     "alone": alone,
+    "endless": endless,
+    "slowly": slowly,
+    "keys": keys,
+    "timed": timed,
+    "timed_alone": timed_alone,
 }
 
 if __name__ == "__main__":

@@ -18,13 +18,17 @@ from netlab.kernel.spawner import Spawner
 from netlab.lab.record import Records
 from netlab.machines import lab_process, own_machine
 from netlab.machines.etcd import Etcd
+from netlab.machines.lab_process import LOOK, MOST_OF_ORDER
 from netlab.machines.registry import Machine, Registration
 from netlab.machines.talk import say
+from netlab.machines.view import Event
 from netlab.store.etcd import EtcdStore
 from netlab.store.etcd_settings import EtcdSettings
+from netlab.store.values import ABSENT
 
 # Seconds between two looks at the registration.
 _PERIOD = 1.0
+_PERIOD_BEHIND = 0.05
 _PAUSE = 1.0
 
 
@@ -49,7 +53,9 @@ class Agent:
 
         self._spawner = Spawner({"lab": lab_process.realise})
         self._labs: dict[str, socket.socket] = {}
-        self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._changed: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        # Labs whose process has orders that it did not take yet, and has to look once more.
+        self._behind: set[str] = set()
         self._wake, self._woken = socket.socketpair()
         self._ended = False
 
@@ -76,24 +82,29 @@ class Agent:
         say(f"machine {self._name} is no longer registered; its labs go on running")
 
     def _begin(self) -> None:
-        for name, store in (("labs", self._etcd.store), ("proposals", self._etcd.proposals)):
-            threading.Thread(target=self._watch, args=(store,), name=f"netlab-{name}", daemon=True).start()
+        for proposed, store in enumerate((self._etcd.store, self._etcd.proposals)):
+            threading.Thread(target=self._watch, args=(store, bool(proposed)), name="netlab-labs", daemon=True).start()
         # Labs that were removed from etcd while no agent ran here.
         records = Records(this_host())
         for lab in records.labs():
-            self._note(lab)
+            self._note(lab, LOOK)
 
     def _serve(self, registration: Registration) -> None:
         reached = True
         while not self._ended:
-            ready, _, _ = select.select([self._woken, *self._labs.values()], [], [], _PERIOD)
+            period = _PERIOD_BEHIND if self._behind else _PERIOD
+            ready, _, _ = select.select([self._woken, *self._labs.values()], [], [], period)
             if self._woken in ready:
                 self._woken.recv(1 << 12)
             for lab in [lab for lab, one in self._labs.items() if one in ready]:
                 # It has ended, as nothing is sent on it.
-                self._labs.pop(lab).close()
+                if self._drop(lab):
+                    self._behind.add(lab)
             while not self._ended and not self._changed.empty():
-                self._order(self._changed.get())
+                self._order(*self._changed.get())
+            for lab in list(self._behind):
+                self._behind.discard(lab)
+                self._order(lab, LOOK)
             if not registration.alive:
                 try:
                     registration.renew()
@@ -105,36 +116,49 @@ class Agent:
                     reached = False
                     time.sleep(_PAUSE)
 
-    def _order(self, lab: str) -> None:
-        """Let the process of a lab look at etcd; start one where there is none."""
-        for _ in range(2):
-            if lab not in self._labs:
-                arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
-                self._labs[lab] = self._spawner.start("lab", **arguments)
+    def _order(self, lab: str, order: bytes) -> None:
+        """Give an order to the process of a lab; start one where there is none, which looks at etcd first."""
+        if lab in self._labs:
             try:
-                self._labs[lab].send(b"look", socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+                self._labs[lab].send(order, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
                 return
             except BlockingIOError:
-                # It has orders that it did not take yet.
+                self._behind.add(lab)
                 return
             except OSError:
                 # It ended meanwhile.
-                self._labs.pop(lab).close()
+                self._drop(lab)
+        arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
+        self._labs[lab] = self._spawner.start("lab", **arguments)
 
-    def _watch(self, store: EtcdStore) -> None:
+    def _drop(self, lab: str) -> bool:
+        """Close the socket to a process that ended; return whether it did not take all of its orders."""
+        with self._labs.pop(lab) as one:
+            try:
+                one.recv(1)
+                return False
+            except OSError:
+                return True
+
+    def _watch(self, store: EtcdStore, proposed: bool) -> None:
         """Note every lab that changes in a store; run in a thread."""
         while not self._ended:
             try:
                 for changed in store.watch():
                     if self._ended:
                         return
-                    if changed is not None:
-                        self._note(changed.lab)
+                    if changed is None:
+                        continue
+                    order = LOOK
+                    if changed.at:
+                        value = None if changed.revision == ABSENT else changed.value
+                        order = Event(proposed, changed.at, value).to_bytes()
+                    self._note(changed.lab, order if len(order) <= MOST_OF_ORDER else LOOK)
             except NetlabError:
                 time.sleep(_PAUSE)
 
-    def _note(self, lab: str) -> None:
-        self._changed.put(lab)
+    def _note(self, lab: str, order: bytes) -> None:
+        self._changed.put((lab, order))
         self._wake.send(b"x")
 
     def _end(self, number: int, frame: FrameType | None) -> None:

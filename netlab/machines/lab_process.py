@@ -10,7 +10,7 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from netlab.machines.etcd import Etcd, Known
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
 from netlab.machines.talk import say
+from netlab.machines.view import Event, View
 from netlab.store.etcd_client import b64
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_settings import EtcdSettings
@@ -34,6 +35,9 @@ from netlab.store.values import Conflict
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
+# The order to read etcd, and the bytes of the largest order: a larger event is read from etcd.
+LOOK = b"look"
+MOST_OF_ORDER = 1 << 16
 
 
 def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:
@@ -57,6 +61,7 @@ class LabProcess:
 
     def __init__(self, etcd: Etcd, machine: str, lab: str) -> None:
         self._etcd, self._machine, self._name = etcd, machine, lab
+        self._view = View(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
         self._lab: Lab | None = None
@@ -66,19 +71,25 @@ class LabProcess:
         self._prepared: tuple[str, State | None] = ("", None)
 
     def run(self, orders: socket.socket) -> None:
-        """Look at the lab now and at every order; return when it is gone or no order can come any more."""
-        reached = True
+        """Look at the lab now and at every order; return when it is gone or no order can come any more.
+
+        An order is the message of an event of the lab, or ``LOOK``: then etcd is read.
+        """
+        reached, events = True, [LOOK]
         while True:
             try:
-                if not self.look():
+                if not self.look(events):
                     return
                 reached = True
             except HostError as error:
                 if reached:
                     say(f"lab {self._name}: {error}; it goes on running")
                 reached = False
-            if not _wait(orders, PERIOD if reached else _PAUSE):
+            try:
+                found = _wait(orders, PERIOD if reached else _PAUSE)
+            except EOFError:
                 return
+            events = (found if reached else [LOOK]) or [LOOK]
 
     def close(self) -> None:
         """Close the connections, and let no shared directory stay for this process."""
@@ -87,21 +98,29 @@ class LabProcess:
         self._etcd.close()
         this_host().store.tidy()
 
-    def look(self) -> bool:
+    def look(self, events: Sequence[bytes] = (LOOK,)) -> bool:
         """Do what etcd has about the lab; return False when it is gone.
+
+        Args:
+          events: the messages of the events since it looked last; where one is ``LOOK``, etcd is read.
 
         Raises:
           HostError: if etcd is not reached.
         """
+        reads = LOOK in events
         try:
-            decided = self._etcd.decided(self._name)
+            if reads:
+                self._view.read()
+            else:
+                for message in events:
+                    self._view.note(Event.from_bytes(message))
         except DamagedRecord as error:
             self._say(reports.failed(self._machine, "", error))
             return True
-        proposed = self._etcd.proposed(self._name)
+        decided, proposed = self._view.decided, self._view.proposed
         if decided is None and proposed is None:
             return self._remove()
-        if decided is not None and self._without_owner(decided):
+        if reads and decided is not None and self._without_owner(decided):
             with contextlib.suppress(Conflict):
                 self._etcd.store.remove(self._name, decided.revision)
             return True
@@ -223,10 +242,13 @@ class LabProcess:
         self._etcd.client.call("kv/put", put)
 
 
-def _wait(orders: socket.socket, seconds: float) -> bool:
-    """Wait for an order, at most some seconds, and take all that came; return False where none can come any more."""
+def _wait(orders: socket.socket, seconds: float) -> list[bytes]:
+    """Wait for an order, at most some seconds; return all that came. Raises EOFError where none can come any more."""
+    found: list[bytes] = []
     while select.select([orders], [], [], seconds)[0]:
-        if not orders.recv(64):
-            return False
+        message = orders.recv(MOST_OF_ORDER)
+        if not message:
+            raise EOFError
+        found.append(message)
         seconds = 0
-    return True
+    return found

@@ -50,7 +50,22 @@ class Machine:
 
 def machines(client: EtcdClient) -> dict[str, Machine]:
     """Return the machines whose agents run, by name; raises HostError if etcd is not reached."""
-    return {one.name: one for one in _read(client)}
+    return found_in(client, client.call("kv/range", keys(client)).get("kvs", ()))
+
+
+def keys(client: EtcdClient) -> dict[str, str]:
+    """Return the range of the keys of machines, for a request to etcd."""
+    return below(client.key(_DIRECTORY, ""))
+
+
+def found_in(client: EtcdClient, kvs: Iterable[Mapping[str, Any]]) -> dict[str, Machine]:
+    """Return the machines of keys and values that etcd returned, by name."""
+    prefix, found = client.key(_DIRECTORY, ""), {}
+    for kv in kvs:
+        name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
+        if is_machine(name) and (machine := _machine(name, plain(kv.get("value", "")))) is not None:
+            found[name] = machine
+    return found
 
 
 def names_of(client: EtcdClient) -> list[str]:
@@ -131,14 +146,6 @@ class Registration:
         except BaseException:
             lease.revoke()
             raise
-
-
-def _read(client: EtcdClient) -> Iterable[Machine]:
-    prefix = client.key(_DIRECTORY, "")
-    for kv in client.call("kv/range", below(prefix)).get("kvs", ()):
-        name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
-        if is_machine(name) and (found := _machine(name, plain(kv.get("value", "")))) is not None:
-            yield found
 
 
 def _text(machine: Machine, lease: int) -> str:

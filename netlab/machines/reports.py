@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from netlab.errors import HostError, NetlabError, UsageError
@@ -73,9 +73,19 @@ def failed(machine: str, change: str, error: NetlabError) -> Report:
 
 def reports(client: EtcdClient, lab: str) -> dict[str, Report]:
     """Return the reports about a lab by machine; raises HostError if etcd is not reached."""
+    return found_in(client, lab, client.call("kv/range", keys(client, lab)).get("kvs", ()))
+
+
+def keys(client: EtcdClient, lab: str) -> dict[str, str]:
+    """Return the range of the keys of reports about a lab, for a request to etcd."""
+    return below(client.key(DIRECTORY, lab, ""))
+
+
+def found_in(client: EtcdClient, lab: str, kvs: Iterable[Mapping[str, Any]]) -> dict[str, Report]:
+    """Return the reports of keys and values that etcd returned, by machine."""
     prefix = client.key(DIRECTORY, lab, "")
     found: dict[str, Report] = {}
-    for kv in client.call("kv/range", below(prefix)).get("kvs", ()):
+    for kv in kvs:
         name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
         report = parsed(name, plain(kv.get("value", "")))
         if report is not None:

@@ -17,7 +17,7 @@ from typing import Any
 from netlab.dataplane.part import MACHINE_MTU, VXLAN_PORT, Part, Peer
 from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
-from netlab.lab.record_text import Record, decoded, encoded
+from netlab.lab.record_text import Decoder, Record, encoded
 from netlab.machines.names import is_machine
 from netlab.objects.types import Address
 
@@ -86,8 +86,11 @@ def encoded_spec(spec: Spec) -> bytes:
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + encoded(record, "", True, ())
 
 
-def decoded_spec(lab: str, data: bytes) -> Spec:
-    """Return the lab of bytes that etcd kept; raises DamagedRecord."""
+def decoded_spec(lab: str, data: bytes, decoder: Decoder | None = None) -> Spec:
+    """Return the lab of bytes that etcd kept; raises DamagedRecord.
+
+    ``decoder`` decoded the lab's record before, if the caller has one.
+    """
     line, _, text = data.partition(b"\n")
     try:
         head = json.loads(line)
@@ -101,7 +104,7 @@ def decoded_spec(lab: str, data: bytes) -> Spec:
         change, repair, owner = _text(head["change"]), head["repair"] is True, _text(head["owner"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedRecord(lab, "its record in etcd is damaged") from error
-    record = decoded(lab, text, "its record in etcd")
+    record = (decoder or Decoder(lab)).record(text, "its record in etcd")
     return Spec(record, numbers[0], machines, placed, numbers[1], numbers[2], change, repair, owner)
 
 

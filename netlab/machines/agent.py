@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import select
 import signal
@@ -28,6 +29,32 @@ _PERIOD = 1.0
 _PAUSE = 1.0
 
 
+class _Running:
+    """The process of a lab: the socket to it, and the number of orders that it was sent."""
+
+    def __init__(self, orders: socket.socket) -> None:
+        self.orders, self.sent = orders, 0
+
+    def fileno(self) -> int:
+        return self.orders.fileno()
+
+    def send(self) -> None:
+        """Order it to look at etcd; raises OSError where it has ended."""
+        try:
+            self.orders.send(b"look", socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+            self.sent += 1
+        except BlockingIOError:
+            # It has orders that it did not take yet.
+            return
+
+    def said(self) -> int | None:
+        """Return the number of orders after which it found the lab gone; None where it has ended."""
+        try:
+            return int(self.orders.recv(64, socket.MSG_DONTWAIT))
+        except (OSError, ValueError):
+            return None
+
+
 class Agent:
     """The agent of this machine; make it before the process has threads.
 
@@ -48,9 +75,13 @@ class Agent:
         import requests  # noqa: F401
 
         self._spawner = Spawner({"lab": lab_process.realise})
-        self._labs: dict[str, socket.socket] = {}
+        self._labs: dict[str, _Running] = {}
+        # When the processes of labs that ended are started again, in monotonic seconds.
+        self._again: dict[str, float] = {}
         self._changed: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
+        # A signal must never wait for the thread that it interrupts.
+        self._wake.setblocking(False)
         self._ended = False
 
     def run(self) -> None:
@@ -58,7 +89,8 @@ class Agent:
 
         Raises:
           UsageError: if another machine has the name, or another agent runs here.
-          HostError: if etcd is not reached at the start, or machines have another version of netlab.
+          HostError: if etcd is not reached at the start, machines have another version of netlab, or the process that
+            starts others was killed.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._end)
@@ -86,14 +118,20 @@ class Agent:
     def _serve(self, registration: Registration) -> None:
         reached = True
         while not self._ended:
-            ready, _, _ = select.select([self._woken, *self._labs.values()], [], [], _PERIOD)
+            waiting: list[Any] = [self._woken, self._spawner, *self._labs.values()]
+            ready, _, _ = select.select(waiting, [], [], _PERIOD)
             if self._woken in ready:
                 self._woken.recv(1 << 12)
+            if self._spawner in ready:
+                raise HostError(
+                    "the process that starts others was killed; labs go on running", "start the agent again"
+                )
             for lab in [lab for lab, one in self._labs.items() if one in ready]:
-                # It has ended, as nothing is sent on it.
-                self._labs.pop(lab).close()
+                self._hear(lab)
             while not self._ended and not self._changed.empty():
                 self._order(self._changed.get())
+            for lab in [lab for lab, at in self._again.items() if at <= time.monotonic()]:
+                self._order(lab)
             if not registration.alive:
                 try:
                     registration.renew()
@@ -105,21 +143,31 @@ class Agent:
                     reached = False
                     time.sleep(_PAUSE)
 
+    def _hear(self, lab: str) -> None:
+        """Let the process of a lab go that found it gone; start one that was killed again."""
+        one = self._labs[lab]
+        orders = one.said()
+        if orders is None:
+            say(f"lab {lab}: its process ended, and is started again")
+            self._again[lab] = time.monotonic() + _PAUSE
+        elif orders < one.sent:
+            # The lab may be there again since.
+            return
+        self._labs.pop(lab).orders.close()
+
     def _order(self, lab: str) -> None:
         """Let the process of a lab look at etcd; start one where there is none."""
+        self._again.pop(lab, None)
         for _ in range(2):
             if lab not in self._labs:
                 arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
-                self._labs[lab] = self._spawner.start("lab", **arguments)
+                self._labs[lab] = _Running(self._spawner.start("lab", **arguments))
             try:
-                self._labs[lab].send(b"look", socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
-                return
-            except BlockingIOError:
-                # It has orders that it did not take yet.
+                self._labs[lab].send()
                 return
             except OSError:
                 # It ended meanwhile.
-                self._labs.pop(lab).close()
+                self._labs.pop(lab).orders.close()
 
     def _watch(self, store: EtcdStore) -> None:
         """Note every lab that changes in a store; run in a thread."""
@@ -135,14 +183,19 @@ class Agent:
 
     def _note(self, lab: str) -> None:
         self._changed.put(lab)
-        self._wake.send(b"x")
+        self._rouse()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ended = True
-        self._wake.send(b"x")
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Let the thread that serves go on; where many did so already, nothing has to be done."""
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"x")
 
     def _close(self) -> None:
         """End the processes; each finishes the change that it is at."""
         for one in self._labs.values():
-            one.close()
+            one.orders.close()
         self._spawner.close()

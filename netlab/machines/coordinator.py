@@ -70,7 +70,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
     waiting = Reports(etcd.client, lab)
     try:
         data = encoded_spec(after)
-        etcd.proposals.save(lab, data, lock=lock)
+        proposed = etcd.proposals.save(lab, data, lock=lock)
         try:
             found, away = waiting.wait(names, lambda one: _says(one, after, "prepared"), _MOST)
             _raise_first(found)
@@ -79,7 +79,8 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
             etcd.store.save(lab, data, before.revision if before else ABSENT, lock)
         finally:
             with contextlib.suppress(HostError):
-                etcd.proposals.remove(lab)
+                # If the lock was lost, another command may have proposed something since.
+                etcd.proposals.remove(lab, proposed)
         found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
         try:
             _raise_first(found)
@@ -88,7 +89,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
             raise
         if away:
             there = "the change is in force on the other machines, and comes into force there when it is back"
-            raise HostError(_are_away(away, lab), there)
+            raise HostError(_are_away(away, lab), there if before else f"lab {lab} was removed again")
         return [found[name] for name in sorted(found)]
     except BaseException:
         if before is None:
@@ -160,7 +161,7 @@ def _go_back(
 def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
     etcd.proposals.remove(lab, lock=lock)
     etcd.store.remove(lab, lock=lock)
-    found, missing = waiting.wait(names, lambda one: one.phase in ("gone", "failed"), _MOST_OF_REMOVAL)
+    found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
     etcd.client.call("kv/deleterange", below(etcd.client.key(reports.DIRECTORY, lab, "")))
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

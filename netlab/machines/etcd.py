@@ -8,7 +8,7 @@ from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
 from netlab.machines.spec import Spec, decoded_spec
 from netlab.store.etcd import EtcdStore
-from netlab.store.etcd_client import EtcdClient
+from netlab.store.etcd_client import EtcdClient, below
 from netlab.store.etcd_settings import EtcdSettings
 
 
@@ -43,6 +43,11 @@ class Etcd:
             return _known(self.proposals, lab)
         except DamagedRecord:
             return None
+
+    def command_runs(self, lab: str) -> bool:
+        """Return whether a command holds or awaits the lock of a lab; raises HostError."""
+        locks = below(self.client.key("locks", lab, ""))
+        return int(self.client.call("kv/range", {**locks, "count_only": True}).get("count", 0)) > 0
 
     def close(self) -> None:
         """Close the connections."""

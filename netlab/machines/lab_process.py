@@ -10,18 +10,19 @@ import contextlib
 import select
 import socket
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from netlab.dataplane.part import Part
-from netlab.errors import DamagedRecord, HostError, NetlabError
+from netlab.errors import DamagedRecord, HostError, NetlabError, printable
 from netlab.kernel.machine import this_host
 from netlab.lab import convergence, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import State
-from netlab.machines import reports
+from netlab.machines import own_machine, reports
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
@@ -37,13 +38,15 @@ _PAUSE = 0.5
 
 
 def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:
-    """Realise a lab until it is gone, or until the agent closes ``orders``; run in a process of its own."""
+    """Realise a lab until the agent closes ``orders``; run in a process of its own."""
     settings = EtcdSettings(**{**arguments["etcd"], "endpoints": tuple(arguments["etcd"]["endpoints"])})
-    process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
-    try:
-        process.run(orders)
-    finally:
-        process.close()
+    # A process of an agent that was killed finishes its change first: it could bring an older lab in force.
+    with own_machine.only_process(arguments["lab"]):
+        process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
+        try:
+            process.run(orders)
+        finally:
+            process.close()
 
 
 class LabProcess:
@@ -59,6 +62,8 @@ class LabProcess:
         self._etcd, self._machine, self._name = etcd, machine, lab
         self._lease: Lease | None = None
         self._report: Report | None = None
+        # Whether etcd did not take the report yet.
+        self._unsaid = False
         self._lab: Lab | None = None
         self._stamp: object = None
         # The change that is in force, and the one that is prepared with its state.
@@ -66,19 +71,26 @@ class LabProcess:
         self._prepared: tuple[str, State | None] = ("", None)
 
     def run(self, orders: socket.socket) -> None:
-        """Look at the lab now and at every order; return when it is gone or no order can come any more."""
-        reached = True
+        """Look at the lab now, at every order and at times; return when no order can come any more.
+
+        When it is gone, the agent is told the number of orders that were taken, and closes ``orders`` if it gave no
+        more.
+        """
+        reached, taken, idle = True, 0, False
         while True:
             try:
-                if not self.look():
-                    return
+                if not self.look(idle=idle):
+                    orders.send(str(taken).encode())
                 reached = True
-            except HostError as error:
+            except NetlabError as error:
                 if reached:
                     say(f"lab {self._name}: {error}; it goes on running")
                 reached = False
-            if not _wait(orders, PERIOD if reached else _PAUSE):
+            came = _wait(orders, PERIOD if reached else _PAUSE)
+            if came is None:
                 return
+            taken += came
+            idle = not came
 
     def close(self) -> None:
         """Close the connections, and let no shared directory stay for this process."""
@@ -87,8 +99,10 @@ class LabProcess:
         self._etcd.close()
         this_host().store.tidy()
 
-    def look(self) -> bool:
+    def look(self, *, idle: bool = False) -> bool:
         """Do what etcd has about the lab; return False when it is gone.
+
+        ``idle``: no order came, so that there is time for what is rarely necessary.
 
         Raises:
           HostError: if etcd is not reached.
@@ -109,8 +123,12 @@ class LabProcess:
             self._bring(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
-        elif self._lease is not None and not self._lease.alive and self._report is not None:
+        elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
+        if proposed is not None and idle and not self._etcd.command_runs(self._name):
+            # The command that proposed it was killed.
+            with contextlib.suppress(Conflict):
+                self._etcd.proposals.remove(self._name, proposed.revision)
         return True
 
     # --- the two phases -------------------------------------------------------------------------------------------
@@ -122,8 +140,8 @@ class LabProcess:
         try:
             if part is not None:
                 self._prepared = (spec.change, self._state(spec, part))
-        except NetlabError as error:
-            self._say(reports.failed(self._machine, spec.change, error))
+        except Exception as error:
+            self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
         self._say(Report(self._machine, spec.change, "prepared"))
 
@@ -155,9 +173,9 @@ class LabProcess:
                 self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
             else:
                 self._lab.take(ready)
-        except NetlabError as error:
+        except Exception as error:
             self._lab = None
-            self._say(reports.failed(self._machine, spec.change, error))
+            self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
         made = self._lab.changes
         self._stamp = self._lab.records.stamp(self._name)
@@ -185,9 +203,9 @@ class LabProcess:
         try:
             removed = self._take_down()
         except NetlabError as error:
-            self._say(reports.failed(self._machine, "", error))
+            self._say(reports.failed(self._machine, reports.REMOVAL, error))
             return True
-        self._say(Report(self._machine, "", "gone"))
+        self._say(Report(self._machine, reports.REMOVAL, "gone"))
         if removed:
             say(f"lab {self._name}: removed")
         return False
@@ -213,7 +231,7 @@ class LabProcess:
     # --- reports ----------------------------------------------------------------------------------------------------
 
     def _say(self, report: Report) -> None:
-        self._report = report
+        self._report, self._unsaid = report, True
         if report.phase == "failed":
             say(f"lab {self._name}: {'; '.join(report.error)}")
         if self._lease is None or not self._lease.alive:
@@ -221,12 +239,22 @@ class LabProcess:
         key = self._etcd.client.key(reports.DIRECTORY, self._name, self._machine)
         put = {"key": b64(key), "value": b64(report.to_json()), "lease": str(self._lease.number)}
         self._etcd.client.call("kv/put", put)
+        self._unsaid = False
 
 
-def _wait(orders: socket.socket, seconds: float) -> bool:
-    """Wait for an order, at most some seconds, and take all that came; return False where none can come any more."""
+def _reason(error: Exception) -> NetlabError:
+    """Return what a report says of an error; the command must not wait for a machine where netlab has a fault."""
+    if isinstance(error, NetlabError):
+        return error
+    traceback.print_exception(error)
+    return HostError(f"netlab failed: {printable(repr(error))[:200]}", "its agent printed more")
+
+
+def _wait(orders: socket.socket, seconds: float) -> int | None:
+    """Wait for an order, at most some seconds; return the number of those that came, None where none can come."""
+    came = 0
     while select.select([orders], [], [], seconds)[0]:
         if not orders.recv(64):
-            return False
-        seconds = 0
-    return True
+            return None
+        came, seconds = came + 1, 0
+    return came

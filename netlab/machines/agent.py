@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import select
 import signal
@@ -28,8 +29,31 @@ from netlab.store.values import ABSENT
 
 # Seconds between two looks at the registration.
 _PERIOD = 1.0
+# The same while a process has to look once more.
 _PERIOD_BEHIND = 0.05
 _PAUSE = 1.0
+
+
+class _Running:
+    """The process of a lab: the socket to it, and the number of orders that it was sent."""
+
+    def __init__(self, orders: socket.socket) -> None:
+        self.orders, self.sent = orders, 0
+
+    def fileno(self) -> int:
+        return self.orders.fileno()
+
+    def send(self, order: bytes) -> None:
+        """Send it an order; raises BlockingIOError where too many wait, OSError where it has ended."""
+        self.orders.send(order, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        self.sent += 1
+
+    def said(self) -> int | None:
+        """Return the number of orders after which it found the lab gone; None where it has ended."""
+        try:
+            return int(self.orders.recv(64, socket.MSG_DONTWAIT))
+        except (OSError, ValueError):
+            return None
 
 
 class Agent:
@@ -52,11 +76,14 @@ class Agent:
         import requests  # noqa: F401
 
         self._spawner = Spawner({"lab": lab_process.realise})
-        self._labs: dict[str, socket.socket] = {}
+        self._labs: dict[str, _Running] = {}
+        # When the processes of labs that ended are started again, and those that did not take their orders look again,
+        # in monotonic seconds.
+        self._again: dict[str, float] = {}
         self._changed: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        # Labs whose process has orders that it did not take yet, and has to look once more.
-        self._behind: set[str] = set()
         self._wake, self._woken = socket.socketpair()
+        # A signal must never wait for the thread that it interrupts.
+        self._wake.setblocking(False)
         self._ended = False
 
     def run(self) -> None:
@@ -64,7 +91,8 @@ class Agent:
 
         Raises:
           UsageError: if another machine has the name, or another agent runs here.
-          HostError: if etcd is not reached at the start, or machines have another version of netlab.
+          HostError: if etcd is not reached at the start, machines have another version of netlab, or the process that
+            starts others was killed.
         """
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._end)
@@ -92,18 +120,19 @@ class Agent:
     def _serve(self, registration: Registration) -> None:
         reached = True
         while not self._ended:
-            period = _PERIOD_BEHIND if self._behind else _PERIOD
-            ready, _, _ = select.select([self._woken, *self._labs.values()], [], [], period)
+            waiting: list[Any] = [self._woken, self._spawner, *self._labs.values()]
+            ready, _, _ = select.select(waiting, [], [], _PERIOD_BEHIND if self._again else _PERIOD)
             if self._woken in ready:
                 self._woken.recv(1 << 12)
+            if self._spawner in ready:
+                raise HostError(
+                    "the process that starts others was killed; labs go on running", "start the agent again"
+                )
             for lab in [lab for lab, one in self._labs.items() if one in ready]:
-                # It has ended, as nothing is sent on it.
-                if self._drop(lab):
-                    self._behind.add(lab)
+                self._hear(lab)
             while not self._ended and not self._changed.empty():
                 self._order(*self._changed.get())
-            for lab in list(self._behind):
-                self._behind.discard(lab)
+            for lab in [lab for lab, at in self._again.items() if at <= time.monotonic()]:
                 self._order(lab, LOOK)
             if not registration.alive:
                 try:
@@ -116,29 +145,35 @@ class Agent:
                     reached = False
                     time.sleep(_PAUSE)
 
+    def _hear(self, lab: str) -> None:
+        """Let the process of a lab go that found it gone; start one that was killed again."""
+        one = self._labs[lab]
+        orders = one.said()
+        if orders is None:
+            say(f"lab {lab}: its process ended, and is started again")
+            self._again[lab] = time.monotonic() + _PAUSE
+        elif orders < one.sent:
+            # The lab may be there again since.
+            return
+        self._labs.pop(lab).orders.close()
+
     def _order(self, lab: str, order: bytes) -> None:
-        """Give an order to the process of a lab; start one where there is none, which looks at etcd first."""
-        if lab in self._labs:
+        """Give an order to the process of a lab; start one where there is none."""
+        self._again.pop(lab, None)
+        for _ in range(2):
+            if lab not in self._labs:
+                arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
+                self._labs[lab] = _Running(self._spawner.start("lab", **arguments))
             try:
-                self._labs[lab].send(order, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+                self._labs[lab].send(order)
                 return
             except BlockingIOError:
-                self._behind.add(lab)
+                # It has orders that it did not take yet, and this one is lost.
+                self._again[lab] = time.monotonic() + _PERIOD_BEHIND
                 return
             except OSError:
                 # It ended meanwhile.
-                self._drop(lab)
-        arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
-        self._labs[lab] = self._spawner.start("lab", **arguments)
-
-    def _drop(self, lab: str) -> bool:
-        """Close the socket to a process that ended; return whether it did not take all of its orders."""
-        with self._labs.pop(lab) as one:
-            try:
-                one.recv(1)
-                return False
-            except OSError:
-                return True
+                self._labs.pop(lab).orders.close()
 
     def _watch(self, store: EtcdStore, proposed: bool) -> None:
         """Note every lab that changes in a store; run in a thread."""
@@ -159,14 +194,19 @@ class Agent:
 
     def _note(self, lab: str, order: bytes) -> None:
         self._changed.put((lab, order))
-        self._wake.send(b"x")
+        self._rouse()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._ended = True
-        self._wake.send(b"x")
+        self._rouse()
+
+    def _rouse(self) -> None:
+        """Let the thread that serves go on; where many did so already, nothing has to be done."""
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"x")
 
     def _close(self) -> None:
         """End the processes; each finishes the change that it is at."""
         for one in self._labs.values():
-            one.close()
+            one.orders.close()
         self._spawner.close()

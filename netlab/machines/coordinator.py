@@ -108,7 +108,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
     _check_machines(held.machines, names, lab, version)
     try:
         packed = etcd_values.packed(encoded_spec(after))
-        etcd.propose(lab, packed, lock)
+        proposed = etcd.propose(lab, packed, lock)
         try:
             found, away = waiting.wait(names, lambda one: _says(one, after, "prepared"), _MOST)
             _raise_first(found)
@@ -117,7 +117,8 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
             known = Known(after, etcd.decide(lab, packed, before.revision if before else ABSENT, lock))
         except BaseException:
             with contextlib.suppress(HostError):
-                etcd.proposals.remove(lab)
+                # If the lock was lost, another command may have proposed something since.
+                etcd.proposals.remove(lab, proposed)
             raise
         found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
         try:
@@ -127,7 +128,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
             raise
         if away:
             there = "the change is in force on the other machines, and comes into force there when it is back"
-            raise HostError(_are_away(away, lab), there)
+            raise HostError(_are_away(away, lab), there if before else f"lab {lab} was removed again")
         return known, [found[name] for name in sorted(found)]
     except BaseException:
         if before is None:
@@ -191,7 +192,7 @@ def _go_back(
 
 def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
     etcd.remove_both(lab, lock)
-    found, missing = waiting.wait(names, lambda one: one.phase in ("gone", "failed"), _MOST_OF_REMOVAL)
+    found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
     etcd.client.call("kv/deleterange", reports.keys(etcd.client, lab))
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

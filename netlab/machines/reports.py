@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from netlab.errors import HostError, NetlabError, UsageError
+from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.frozen import frozen
 from netlab.machines.names import is_machine
 from netlab.store.etcd_client import EtcdClient, below, plain
 
 DIRECTORY = "reports"
+REMOVAL = "removal"
+"""What a report about the removal of a lab has in place of the id of a change."""
 Phase = Literal["prepared", "ready", "failed", "gone"]
 
 
@@ -100,8 +102,9 @@ def parsed(machine: str, value: bytes) -> Report | None:
         phase = data["phase"]
         if not is_machine(machine) or phase not in ("prepared", "ready", "failed", "gone"):
             return None
-        lines = tuple(str(line)[:2000] for line in data["error"])[:20]
+        lines = tuple(printable(str(line)[:2000]) for line in data["error"][:20])
         numbers = [int(data[name]) for name in ("steps", "elements", "replaced")]
-        return Report(machine, str(data["change"]), phase, lines, int(data["exitCode"]), str(data["fix"]), *numbers)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        change, fix = str(data["change"])[:100], printable(str(data["fix"])[:2000])
+        return Report(machine, change, phase, lines, int(data["exitCode"]), fix, *numbers)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

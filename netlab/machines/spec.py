@@ -11,14 +11,13 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Any
 
 from netlab.dataplane.part import MACHINE_MTU, VXLAN_PORT, Part, Peer
 from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
 from netlab.lab.record_text import Decoder, Record, encoded
-from netlab.machines.names import is_machine
+from netlab.machines.names import address_of, is_machine
 from netlab.objects.types import Address
 
 FORMAT = 1
@@ -97,7 +96,7 @@ def decoded_spec(lab: str, data: bytes, decoder: Decoder | None = None) -> Spec:
         if head["format"] != FORMAT:
             raise DamagedRecord(lab, "another version of netlab wrote it to etcd")
         numbers = head["number"], head["port"], head["machineMTU"]
-        machines = {_machine(name): ip_address(_text(address)) for name, address in head["machines"].items()}
+        machines = {_machine(name): address_of(_text(address)) for name, address in head["machines"].items()}
         placed = {_text(ref): _machine(name) for ref, name in head["placed"].items()}
         if not all(type(one) is int for one in numbers) or not set(placed.values()) <= machines.keys():
             raise ValueError("numbers or machines")

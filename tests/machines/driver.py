@@ -11,10 +11,12 @@ import json
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from netlab import load
@@ -141,6 +143,23 @@ def echo(lab: str, source: str, address: str) -> Any:
     return {"mtu": mtu, "answered": False}
 
 
+def state(lab: str) -> Any:
+    """Return what the network namespaces of a lab have on this machine, by name: links, addresses, routes and rules."""
+    machine, found = this_host(), {}
+    for file in sorted(Path("/run/netns").glob(f"netlab.{lab}.*")):
+        items = sorted(map(repr, machine.read(file.name).items))
+        listed = ["nsenter", f"--net={file}", "nft", "list", "ruleset"]
+        rules = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+        # nft lists the elements of a set in any order.
+        found[file.name] = [*items, *sorted(rules.replace(",", " ").split())]
+    return found
+
+
+def inodes(lab: str) -> Any:
+    """Return the inode of each network namespace of a lab on this machine: another one is another namespace."""
+    return {file.name: file.stat().st_ino for file in Path("/run/netns").glob(f"netlab.{lab}.*")}
+
+
 def reaches(url: str) -> Any:
     """Return the names of the members of the etcd at an address."""
     from netlab.store.etcd_client import EtcdClient
@@ -160,6 +179,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "echo": echo,
     "frames": frames,
     "reaches": reaches,
+    "state": state,
+    "inodes": inodes,
 }
 
 if __name__ == "__main__":

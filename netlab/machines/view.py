@@ -12,7 +12,7 @@ from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
 from netlab.lab.record_text import Decoder
 from netlab.machines.etcd import Etcd, Known
-from netlab.machines.spec import decoded_spec
+from netlab.machines.spec import Spec, decoded_spec
 from netlab.store.etcd_client import b64, plain, revision_of
 
 _DECIDED, _PROPOSED = "labs", "next"
@@ -56,9 +56,9 @@ class View:
     def __init__(self, etcd: Etcd, lab: str) -> None:
         self._etcd, self._lab = etcd, lab
         self._decoder = Decoder(lab)
-        # The revision of etcd at which each was known last, and its value.
+        # The revision of etcd at which each was known last, and the last proposal with its value.
         self._at = {False: 0, True: 0}
-        self._values: dict[bool, bytes | None] = {False: None, True: None}
+        self._last: tuple[bytes, Spec] | None = None
         self.decided: Known | None = None
         self.proposed: Known | None = None
 
@@ -87,7 +87,6 @@ class View:
         request = {"success": [{"request_range": {"key": b64(key)}} for key in keys]}
         answer = self._etcd.client.call("kv/txn", request)
         at = revision_of(answer)
-        # The proposal first, as the decided lab is often the same.
         for proposed in (True, False):
             kvs = answer["responses"][proposed].get("response_range", {}).get("kvs", ())
             if kvs:
@@ -105,19 +104,21 @@ class View:
             self.proposed = known
         else:
             self.decided = known
-        self._at[proposed], self._values[proposed] = at, value
+        self._at[proposed] = at
 
     def _known(self, proposed: bool, value: bytes, revision: str) -> Known | None:
-        other = self.decided if proposed else self.proposed
-        if other is not None and value == self._values[not proposed]:
+        if self._last is not None and value == self._last[0]:
             # The head has another id after each save, also where the record is in parts.
-            return Known(other.spec, revision)
+            return Known(self._last[1], revision)
         store = self._etcd.proposals if proposed else self._etcd.store
         try:
             data = store.data(self._lab, value)
             if data is None:
                 raise _Replaced
-            return Known(decoded_spec(self._lab, data, self._decoder), revision)
+            spec = decoded_spec(self._lab, data, self._decoder)
+            if proposed:
+                self._last = value, spec
+            return Known(spec, revision)
         except DamagedRecord:
             if proposed:
                 # Its command learns that no machine prepares it.

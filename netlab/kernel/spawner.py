@@ -57,6 +57,10 @@ class Spawner:
                 raise HostError(f"the process that starts others is gone: {error.strerror}") from error
         return near
 
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when the spawner has ended."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Let the spawner end; it waits for its processes first."""
         self._socket.close()

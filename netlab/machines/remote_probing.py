@@ -52,15 +52,17 @@ def probe(
                     rest = in_cluster(rest, lab.cluster)
                 before = lab.cluster
             part = list(islice(rest, PART))
-            measured = list(_measured(lab, part, report)) if part else []
+            measured = list(measured_now(lab, part, report)) if part else []
         if not part:
             return
         done += len(part)
         yield from measured
 
 
-def _measured(lab: SharedLab, flows: Sequence[Flow], report: Callable[[int, int], None]) -> Iterator[Measurement]:
-    """Measure flows by participants on all machines that are there; the caller holds the lab's lock."""
+def measured_now(
+    lab: SharedLab, flows: Sequence[Flow], report: Callable[[int, int], None] | None = None
+) -> Iterator[Measurement]:
+    """Yield the measurement of flows by participants on all machines that are there; the caller holds the lab's lock."""
     client, spec = lab.etcd.client, lab.known.spec
     with contextlib.ExitStack() as stack:
         calls: dict[str, Call] = {}

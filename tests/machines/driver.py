@@ -12,12 +12,14 @@ import json
 import select
 import socket
 import struct
+import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from netlab import load
@@ -144,6 +146,23 @@ def echo(lab: str, source: str, address: str) -> Any:
                 if body[0 if six else 20] == (129 if six else 0):
                     return {"mtu": mtu, "answered": len(body) == (size if six else mtu)}
     return {"mtu": mtu, "answered": False}
+
+
+def state(lab: str) -> Any:
+    """Return what the network namespaces of a lab have on this machine, by name: links, addresses, routes and rules."""
+    machine, found = this_host(), {}
+    for file in sorted(Path("/run/netns").glob(f"netlab.{lab}.*")):
+        items = sorted(map(repr, machine.read(file.name).items))
+        listed = ["nsenter", f"--net={file}", "nft", "list", "ruleset"]
+        rules = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+        # nft lists the elements of a set in any order.
+        found[file.name] = [*items, *sorted(rules.replace(",", " ").split())]
+    return found
+
+
+def inodes(lab: str) -> Any:
+    """Return the inode of each network namespace of a lab on this machine: another one is another namespace."""
+    return {file.name: file.stat().st_ino for file in Path("/run/netns").glob(f"netlab.{lab}.*")}
 
 
 def reaches(url: str) -> Any:
@@ -293,6 +312,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "keys": keys,
     "timed": timed,
     "timed_alone": timed_alone,
+    "state": state,
+    "inodes": inodes,
 }
 
 if __name__ == "__main__":

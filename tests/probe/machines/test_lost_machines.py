@@ -80,7 +80,7 @@ def _dying(channel):
     class Dying(coordinator.Coordinator):
         def __init__(self, of, cluster, lab, placed, alive, *more):
             super().__init__(
-                of, cluster, lab, placed, lambda name: not channel.lost.is_set() or name != channel._of, *more
+                of, cluster, lab, placed, lambda name: not channel.lost.is_set() or name != channel.machine, *more
             )
 
     return Dying

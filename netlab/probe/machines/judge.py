@@ -68,6 +68,7 @@ class Judge:
         self._plan = plan
         self._shared = plan.shared
         self._confirmed: dict[Unsent, Unsent] = {}
+        self._wiring = _Recorded(plan)
         self._ways: dict[tuple[int, int, int], str] = {}
 
     # --- blocks -------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ class Judge:
                 rest.append((row, probe))
         if rest:
             yield from self._judge(number, rest, seen, replied, seconds)
-        yield [Posted({"do": "forget", "number": number})]
+        self._plan.forget(number)
         if self._plan.away:
             self._present(probes)
 
@@ -184,7 +185,7 @@ class Judge:
                 if probe.translator is not None:
                     controls.follow_translated(probe)
                 if probe.translator is not None or not found.control:
-                    controls.note_missing_way(probe, self._missing_way(controls, probe))
+                    controls.note_missing_way(probe, self._missing_way(probe))
         probes = [probe for _, probe in rest]
         yield from self._send_controls(controls, seconds)
         if apart := [probe for probe in probes if probe.evidence.no_path]:
@@ -265,24 +266,21 @@ class Judge:
                 continue
             if bits & ARRIVED and probe.past_node:
                 continue
-            if not bits & ARRIVED and self._way(probe):
+            if not bits & ARRIVED and self._missing_way(probe):
                 continue
             if not bits & ARRIVED and probe.translator is not None:
                 continue
             return True
         return False
 
-    def _way(self, probe: Probe) -> str:
-        return self._missing_way(_Recorded(self._plan), probe)
-
-    def _missing_way(self, controls: _Recorded, probe: Probe) -> str:
+    def _missing_way(self, probe: Probe) -> str:
         """Return why no path is wired for a probe, "" where one is."""
         key = probe.source.place, probe.target.place, probe.destination.place
         known = self._ways.get(key)
         if known is None:
             if len(self._ways) > 1 << 16:
                 self._ways.clear()
-            known = self._ways[key] = controls.missing_way(probe)
+            known = self._ways[key] = self._wiring.missing_way(probe)
         return known
 
     def _send_controls(self, controls: _Recorded, seconds: float) -> Requests:
@@ -303,7 +301,7 @@ class Judge:
             for bits, (_, evidence) in zip(seen.into, part, strict=True):
                 for one in evidence if bits & CONTROL else ():
                     one.control = True
-            yield [Posted({"do": "forget", "number": number})]
+            self._plan.forget(number)
 
     def _prove_ends(self, controls: _Recorded, probes: Sequence[Probe], seconds: float) -> Requests:
         """Find out whether both ends of each probe carry traffic, where no path is wired between them."""

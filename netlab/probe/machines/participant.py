@@ -13,6 +13,7 @@ from netlab.cluster.types import Cluster
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel import drops
 from netlab.kernel.machine import Inside
+from netlab.patterns import pattern
 from netlab.probe import announcements, facts, schedule
 from netlab.probe.decode import Observation
 from netlab.probe.machines.batch import Batch
@@ -26,6 +27,8 @@ from netlab.probe.templates import CONTROL as CONTROL_KIND
 from netlab.probe.templates import WireAddress
 from netlab.probe.worker_state import Shared
 
+# Who may write to etcd may not read files of a machine.
+_SETTING = pattern(r"ipv[46]/conf/[A-Za-z0-9_.@-]{1,15}/forwarding")
 # Seconds that a control follows its probe later, where no answer came: more than a fast network takes for an answer.
 _LAG = 0.002
 # Seconds without a step after which the seat is asked whether the run goes on.
@@ -276,7 +279,9 @@ class Participant:
 
     def _ask(self, action: Action, data: bytes) -> list[str | None]:
         """Return the answers of kernels, None for those of other machines."""
-        questions = (facts.Question(*question) for question in action["questions"])
+        questions = [facts.Question(*question) for question in action["questions"]]
+        if any(one.kind == "setting" and not _SETTING.fullmatch(one.about) for one in questions):
+            raise ValueError("a setting that no coordinator asks for")
         return [facts.answer(self.shared.inside, one) if self._here(one.namespace) else None for one in questions]
 
     def _end(self, action: Action, data: bytes) -> None:

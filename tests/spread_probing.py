@@ -14,7 +14,7 @@ from netlab.kernel.machine import Inside
 from netlab.probe import Measurement, ports, service_ports
 from netlab.probe.machines.channel import MemoryChannel
 from netlab.probe.machines.coordinator import Coordinator
-from netlab.probe.machines.participant import participate
+from netlab.probe.machines.participation import participate
 
 MACHINES = ("one", "two", "three")
 

@@ -19,7 +19,8 @@ from netlab.errors import HostError, printable
 from netlab.frozen import frozen
 from netlab.probe.engine import flows_of_block
 from netlab.probe.machines.channel import Channel
-from netlab.probe.machines.judge import Judge, Requests
+from netlab.probe.machines.collecting import Requests
+from netlab.probe.machines.judge import Judge
 from netlab.probe.machines.plan import Plan, Posted
 from netlab.probe.machines.steps import MOST, Action, packed, unpacked
 from netlab.probe.probes import Backends, Probe, Unsent

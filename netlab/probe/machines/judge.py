@@ -135,7 +135,8 @@ class Judge:
         controls = Recorded(self._plan)
         for row, probe in rest:
             found = probe.evidence = seen.evidence(row)
-            if row in replied and found.answered:
+            # The kernel's own answer, an ICMP error, may have been on its way.
+            if row in replied and found.answered and not found.answered.startswith("ICMP"):
                 found.answered = IN_ITS_NAME
             took = (o for o in probe.others if o.sockets.namespace in seen.strays.get(row, ()))
             if (other := next(took, None)) is not None:

@@ -180,8 +180,24 @@ class Participant:
             if failed := source.sockets.senders[family].send(packet, to.text):
                 batch.note(row, *refusal(failed))
 
-    def _follow(self, batch: Batch, rows: Iterable[int]) -> None:
-        forms, form = batch.forms, batch.columns.form
+    def _follow(self, batch: Batch, rows: Sequence[int]) -> None:
+        """Send controls after probes without an answer, and before them the probes that left this machine once more.
+
+        A network between machines may lose a packet, and count no loss that this machine can see. A denial then takes
+        two losses, and a control that arrives right after the second.
+        """
+        forms, form, local = batch.forms, batch.columns.form, self._local
+        destination, to = batch.columns.destination, batch.columns.to
+        self._send_rows(
+            batch,
+            [
+                row
+                for row in rows
+                if not (local[destination[row]] and local[to[row]])
+                and forms[form[row]][0] != CONTROL_KIND
+                and not batch.known[batch.out[row]]
+            ],
+        )
         for row in rows:
             follows = forms[form[row]][4]
             if follows == ALWAYS or (follows and not batch.answered(row)):

@@ -19,7 +19,8 @@ from netlab.errors import HostError, printable
 from netlab.frozen import frozen
 from netlab.probe.engine import flows_of_block
 from netlab.probe.machines.channel import Channel
-from netlab.probe.machines.judge import Judge, Requests
+from netlab.probe.machines.collecting import Requests
+from netlab.probe.machines.judge import Judge
 from netlab.probe.machines.plan import Plan, Posted
 from netlab.probe.machines.steps import MOST, Action, packed, unpacked
 from netlab.probe.probes import Backends, Probe, Unsent
@@ -191,13 +192,20 @@ class Coordinator:
         self._post([(_Run(Block((), (), ()), _nothing()), [Posted(action)])])
 
     def _post(self, parts: Sequence[tuple[_Run, Sequence[Posted]]]) -> None:
+        """Post parts as a step; new ends, which any part may name, come before, in steps of their own if many."""
+        ends = [[(_Run(Block((), (), ()), _nothing()), [one])] for one in self._plan.new_ends()]
+        for alone in ends[:-1]:
+            self._post_step(alone)
+        self._post_step([*(ends[-1] if ends else ()), *parts])
+        self._finish()
+
+    def _post_step(self, parts: Sequence[tuple[_Run, Sequence[Posted]]]) -> None:
         posted = [one for _, actions in parts for one in actions]
         data = packed([one.action for one in posted], (one.data for one in posted))
         done, self._finished = self._finished, []
         self._steps[self._posted] = _Step(parts, {}, time.monotonic())
         self._channel.post(self._posted, data, done)
         self._posted += 1
-        self._finish()
 
     def _pause(self) -> float:
         """Return how long nothing is to do but to wait for answers."""
@@ -284,5 +292,4 @@ def _nothing() -> Requests:
 
 def _size(posted: Posted) -> int:
     """Return about how many bytes an action has before compression."""
-    of_ends = sum(len(ref) + len(address) + 6 for ref, address in posted.action.get("ends", ()))
-    return len(posted.data) + of_ends
+    return len(posted.data) + 30 * len(posted.action.get("pairs", ())) + 30 * len(posted.action.get("relays", ()))

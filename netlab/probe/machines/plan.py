@@ -153,9 +153,10 @@ class Plan:
         more = {"pairs": list(pairs), "relays": list(relays)}
         old, self._forgotten = self._forgotten, []
         forget = (Posted({"do": "forget", "number": one}) for one in old)
-        return number, [*forget, *self._new_ends(), Posted({"do": "prepare", **named, **more}, data)]
+        return number, [*forget, Posted({"do": "prepare", **named, **more}, data)]
 
-    def _new_ends(self) -> Iterator[Posted]:
+    def new_ends(self) -> Iterator[Posted]:
+        """Yield actions that number the new ends, some ends each; they come before all that names one of these."""
         new, self._new = self._new, []
         for start in range(0, len(new), ENDS):
             yield Posted({"do": "ends", "ends": new[start : start + ENDS]})

@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.lab.lab import Lab
+    from netlab.machines.etcd_labs import EtcdLabs
     from netlab.objects import Objects
     from netlab.store.etcd_settings import EtcdSettings
 
@@ -102,6 +103,12 @@ def labs() -> Labs:
     return _chosen
 
 
+def etcd_labs() -> EtcdLabs | None:
+    """Return the labs of an etcd where commands of this process have labs there, else None; raises as ``labs`` does."""
+    place = labs()
+    return None if isinstance(place, LocalLabs) else cast("EtcdLabs", place)
+
+
 def use(choose: Callable[[], Labs] | None = None) -> None:
     """Use another place from now on, which ``choose`` returns when it is needed; None: this host."""
     global _choose, _chosen
@@ -114,12 +121,12 @@ def use_etcd(endpoints: str) -> None:
         use()
         return
 
-    def etcd_labs() -> Labs:
+    def choose() -> Labs:
         from netlab.machines.etcd_labs import EtcdLabs
 
         return EtcdLabs(settings_of(endpoints, os.environ))
 
-    use(etcd_labs)
+    use(choose)
 
 
 def settings_of(endpoints: str, environment: Mapping[str, str]) -> EtcdSettings:

@@ -7,7 +7,7 @@ import importlib
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -20,7 +20,7 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
 from netlab.lab.allocations import allocations
 from netlab.lab.convergence import Current
-from netlab.lab.lab import Lab, Place
+from netlab.lab.lab import Lab, NodeMachine, Place
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
@@ -61,6 +61,12 @@ class SharedLab(Lab):
     def machines(self) -> dict[str, str]:
         """The machine of each node and outside host, by reference."""
         return dict(self.known.spec.placed)
+
+    def machines_of_nodes(self) -> Mapping[str, NodeMachine]:
+        """Return the machine of each node by the node's name; raises HostError if etcd is not reached."""
+        known = registry.machines(self.etcd.client)
+        of = self.known.spec.placed
+        return {node.name: NodeMachine(of[node.ref], of[node.ref] in known) for node in self.cluster.nodes}
 
     @classmethod
     def opened(cls, etcd: Etcd, name: str) -> SharedLab:

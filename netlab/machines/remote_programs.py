@@ -78,7 +78,7 @@ def run(lab: SharedLab, place: Place, what: Sequence[str] | Callable[[], object]
 
 
 def _machine(lab: SharedLab, place: Place) -> tuple[str, bool]:
-    """Return the machine of an endpoint, and whether this process runs there as root; raises HostError if it is away."""
+    """Return the machine of an endpoint and whether this process is root there; raises HostError if it is away."""
     machine = lab.machine_at(place)
     found = registry.machines(lab.etcd.client).get(machine)
     if found is None:

@@ -12,6 +12,7 @@ from netlab.conformance import base_cluster
 from netlab.conformance.cluster_policies import clusters, houses, nodes
 from netlab.kernel import nft
 from netlab.lab import notices
+from netlab.machines import labs
 
 
 class Memo(NamedTuple):
@@ -48,6 +49,9 @@ CLEARED: dict[tuple[str, str], Memo] = {
     ("conformance/cluster_policies/nodes.py", "topology"): _of_cache(nodes.topology, "overlay"),
     # Where nft was found: tests change PATH, and pretend to be another user.
     ("kernel/nft.py", "program"): Memo(_find_nft, lambda: nft.program.cache_info().currsize, nft.program.cache_clear),
+    ("machines/labs.py", "_choose"): Memo(
+        lambda: labs.use(labs.LocalLabs), lambda: labs._choose is not labs.LocalLabs, labs.use
+    ),
     ("lab/notices.py", "_print"): Memo(
         lambda: notices.print_with(print), lambda: notices._print, lambda: setattr(notices, "_print", None)
     ),

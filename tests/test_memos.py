@@ -36,6 +36,7 @@ KEPT = {
     ("kernel/privilege.py", "_users"): _LOCK,
     ("cli/terminal.py", "_task"): "the progress on a terminal, which no test has in its own process",
     ("lab/notices.py", "_print"): _CLEARED,
+    ("machines/labs.py", "_choose"): _CLEARED,
     ("lab/notices.py", "_show"): "set on a terminal only, which no test has in its own process",
     ("modes/cni.py", "of_plugins"): _PURE,
     ("modes/__init__.py", "wired"): _PURE,

@@ -135,14 +135,14 @@ def _directory() -> Path | None:
 
 def _store() -> EtcdStore | None:
     """Return the records of the etcd that the command line names, None for labs of this host; raises NetlabError."""
-    from netlab.machines.labs import etcd_labs
+    from netlab.machines.labs import etcd
 
-    place = etcd_labs()
+    place = etcd()
     if place is None:
         return None
     from netlab.store.etcd import EtcdStore
 
-    return EtcdStore(replace(place.etcd.settings, patience=_PATIENCE, connect=_PATIENCE, answer=_PATIENCE))
+    return EtcdStore(replace(place.settings, patience=_PATIENCE, connect=_PATIENCE, answer=_PATIENCE))
 
 
 def _labs() -> list[str]:

@@ -11,11 +11,11 @@ from netlab.machines import overview
 from netlab.report.listings import Depth, Item, Listing
 
 if TYPE_CHECKING:
-    from netlab.machines.etcd_labs import EtcdLabs
+    from netlab.machines.etcd import Etcd
     from netlab.machines.overview import LabOverview, MachineOverview
 
 
-def machines(place: EtcdLabs) -> Listing:
+def machines(etcd: Etcd) -> Listing:
     """List the machines whose agents run, and those that labs have nodes on."""
 
     def item(one: MachineOverview) -> Item:
@@ -36,24 +36,26 @@ def machines(place: EtcdLabs) -> Listing:
         return Item("", one.name, data, cells, (",".join(one.labs),))
 
     header = ("NAME", "STATUS", "ADDRESS", "VERSION", "LABS", "NODES")
-    return Listing(header, ("LAB-NAMES",), [item(one) for one in overview.machines(place.etcd)])
+    return Listing(header, ("LAB-NAMES",), [item(one) for one in overview.machines(etcd)])
 
 
-def labs(place: EtcdLabs, chosen: Collection[str], depth: Depth) -> Listing:
+def labs(etcd: Etcd, chosen: Collection[str], depth: Depth) -> Listing:
     """List the chosen labs of an etcd, else all."""
-    found = [one for one in overview.labs(place.etcd) if not chosen or one.name in chosen]
-    items = [_lab(place, one, depth) for one in found]
+    found = [one for one in overview.labs(etcd) if not chosen or one.name in chosen]
+    items = [_lab(etcd, one, depth) for one in found]
     return Listing(listing.LAB_HEADER, (*listing.LAB_WIDE, "MACHINES"), items)
 
 
-def _lab(place: EtcdLabs, one: LabOverview, depth: Depth) -> Item:
+def _lab(etcd: Etcd, one: LabOverview, depth: Depth) -> Item:
     if one.why:
         terminal.say(f"Warning: {one.why}")
     spec: dict[str, Any] = {}
     drift = "unknown" if depth == "drift" else ""
     if depth != "cells" and one.known is not None:
         try:
-            lab = place.opened(one.known)
+            from netlab.machines.shared_lab import SharedLab
+
+            lab = SharedLab(etcd, one.known)
             spec = listing.ranges(lab.cluster)
             if drift and not one.away:
                 drift = str(len(lab.drift()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -157,9 +158,11 @@ def or_empty(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 
 
 def _etcd(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    from netlab.machines import labs
+    # A process may call several commands. Without etcd the module is not imported for this alone.
+    if value or "netlab.machines.labs" in sys.modules:
+        from netlab.machines import labs
 
-    labs.use_etcd(value or "")
+        labs.use_etcd(value or "")
 
 
 etcd = click.option(

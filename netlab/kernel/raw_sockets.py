@@ -19,12 +19,9 @@ import struct
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from netlab.kernel import bpf
-
-if TYPE_CHECKING:
-    from netlab.kernel.packet_sockets import PacketReceiver
 
 # Of linux/socket.h, linux/in.h and linux/in6.h; the socket module has no names for them.
 _SO_RCVBUFFORCE, _SO_MEMINFO, _IP_RECVERR, _IPV6_RECVERR = 33, 55, 11, 25
@@ -111,13 +108,19 @@ class Receiver:
         self._socket.close()
 
 
+class HasFile(Protocol):
+    """What has an open file."""
+
+    def fileno(self) -> int: ...
+
+
 class Waiter:
     """Waits until one of many receivers has a packet."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
 
-    def add(self, receiver: Receiver | PacketReceiver) -> None:
+    def add(self, receiver: HasFile) -> None:
         self._epoll.register(receiver.fileno(), select.EPOLLIN)
 
     def ready(self, seconds: float) -> list[tuple[int, int]]:

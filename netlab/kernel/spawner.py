@@ -31,14 +31,15 @@ class Spawner:
 
     Args:
       targets: the functions that a process may call, by name; each gets the arguments and its socket.
+      say: prints a line, such as the error with which a process ends.
     """
 
-    def __init__(self, targets: Mapping[str, Target]) -> None:
+    def __init__(self, targets: Mapping[str, Target], say: Callable[[str], None]) -> None:
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.pid = os.fork()
         if self.pid == 0:
             self._socket.close()
-            _serve(other, targets)
+            _serve(other, targets, say)
         other.close()
 
     def start(self, target: str, **arguments: Any) -> socket.socket:
@@ -56,6 +57,10 @@ class Spawner:
                 raise HostError(f"the process that starts others is gone: {error.strerror}") from error
         return near
 
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when the spawner has ended."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Let the spawner end; it waits for its processes first."""
         self._socket.close()
@@ -63,7 +68,7 @@ class Spawner:
             os.waitpid(self.pid, 0)
 
 
-def _serve(orders: socket.socket, targets: Mapping[str, Target]) -> NoReturn:
+def _serve(orders: socket.socket, targets: Mapping[str, Target], say: Callable[[str], None]) -> NoReturn:
     # The terminal sends its signals to every process. The caller decides when these end: it closes their sockets.
     for number in signals.ENDS:
         signal.signal(number, signal.SIG_IGN)
@@ -77,7 +82,7 @@ def _serve(orders: socket.socket, targets: Mapping[str, Target]) -> NoReturn:
                 break
             if os.fork() == 0:
                 orders.close()
-                _child(json.loads(data), socket.socket(fileno=fds[0]), targets)
+                _child(json.loads(data), socket.socket(fileno=fds[0]), targets, say)
             for fd in fds:
                 os.close(fd)
         orders.close()
@@ -87,13 +92,15 @@ def _serve(orders: socket.socket, targets: Mapping[str, Target]) -> NoReturn:
         os._exit(0)
 
 
-def _child(arguments: dict[str, Any], own: socket.socket, targets: Mapping[str, Target]) -> NoReturn:
+def _child(
+    arguments: dict[str, Any], own: socket.socket, targets: Mapping[str, Target], say: Callable[[str], None]
+) -> NoReturn:
     status = 1
     try:
         targets[arguments.pop("target")](arguments, own)
         status = 0
     except NetlabError as error:
-        sys.stderr.write(f"netlab: {error}\n")
+        say(f"{error}")
     except BaseException:
         traceback.print_exc()
     finally:

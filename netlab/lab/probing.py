@@ -32,7 +32,7 @@ def probe(
     anew: Callable[[Cluster], Iterable[Flow]] | None,
 ) -> Iterator[Measurement]:
     """Do as ``Lab.probe``; ``before`` is the cluster of the flows."""
-    rest, total, done = iter(flows), _length(flows), 0
+    rest, total, done = iter(flows), length_of(flows), 0
     run: Run | None = None
     began: Stamp | None = None
 
@@ -49,14 +49,14 @@ def probe(
                         run.close()
                     if lab.cluster is not before and anew is not None and not done:
                         before, unfinished, flows = lab.cluster, [], anew(lab.cluster)
-                        rest, total = iter(flows), _length(flows)
+                        rest, total = iter(flows), length_of(flows)
                     elif lab.cluster is not before and done:
                         notices.notice(
                             f"lab {lab.name} was changed meanwhile: the following results are of its new state"
                         )
                     left = chain(unfinished, rest)
                     began, run = now, Run(lab.cluster, lab.name, lab.machine.inside)
-                    blocks = run.blocks(left if lab.cluster is before else _in_cluster(left, lab.cluster), report)
+                    blocks = run.blocks(left if lab.cluster is before else in_cluster(left, lab.cluster), report)
                 block = next(blocks, None)
             if block is None:
                 return
@@ -68,7 +68,7 @@ def probe(
             _close(lab, run)
 
 
-def _length(flows: Iterable[Flow]) -> int:
+def length_of(flows: Iterable[Flow]) -> int:
     return len(flows) if isinstance(flows, Sized) else 0
 
 
@@ -85,7 +85,7 @@ def _close(lab: Lab, run: Run) -> None:
         guard.release()
 
 
-def _in_cluster(flows: Iterable[Flow], cluster: Cluster) -> Iterator[Flow]:
+def in_cluster(flows: Iterable[Flow], cluster: Cluster) -> Iterator[Flow]:
     """Yield the flows with the ends of the same names in another cluster, without flows whose ends are gone."""
     for flow in flows:
         source = cluster.by_ref.get(flow.source.ref)

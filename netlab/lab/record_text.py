@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from functools import cached_property
 from ipaddress import ip_address
 from typing import Any, TypeVar
@@ -77,28 +77,69 @@ def encoded(record: Record, boot: str, ready: bool, namespaces: Sequence[str]) -
 
 def decoded(lab: str, text: bytes, where: str) -> Record:
     """Return the record of a text that ``where`` names; raises DamagedRecord."""
-    try:
-        return _record(lab, *_parsed(text))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise DamagedRecord(lab, f"{where} is damaged") from error
+    return Decoder(lab).record(text, where)
+
+
+class Decoder:
+    """Decodes the records of one lab, one after the other.
+
+    What did not change since the record before is not decoded again: its documents are the same values, and so are the
+    placement and the allocations where all of them are the same.
+    """
+
+    def __init__(self, lab: str) -> None:
+        self._lab = lab
+        self._start = b""
+        self._known: dict[bytes, Document] = {}
+        self._record: Record | None = None
+
+    def record(self, text: bytes, where: str) -> Record:
+        """Return the record of a text that ``where`` names; raises DamagedRecord."""
+        try:
+            return self._decoded(text)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise DamagedRecord(self._lab, f"{where} is damaged") from error
+
+    def _decoded(self, text: bytes) -> Record:
+        start, newline, rest = text.partition(_AFTER_START)
+        if not (newline and start.endswith(_DOCUMENTS.encode()) and rest.endswith(_END)):
+            data: dict[str, Any] = json.loads(text)
+            return _record(self._lab, data, _checked(from_record(_typed(list, data["documents"]))))
+        lines = rest[: -len(_END)].split(_BETWEEN) if len(rest) > len(_END) else []
+        known = self._known
+        new = [line for line in lines if line not in known]
+        documents = known | dict(zip(new, _checked(map(from_record_line, new)), strict=True))
+        found = tuple(documents[line] for line in lines)
+        if self._record is not None and start == self._start:
+            record = replace(self._record, documents=found)
+        else:
+            record = _record(self._lab, json.loads(start + b"]}"), found)
+        self._start, self._record = start, record
+        if len(documents) > len(found):
+            kept = set(lines)
+            documents = {line: document for line, document in documents.items() if line in kept}
+        self._known = documents
+        return record
 
 
 def _json(data: object) -> str:
     return json.dumps(data, separators=(",", ":"))
 
 
-def _parsed(text: bytes) -> tuple[dict[str, Any], list[Document]]:
-    """Return the data of a record without its documents, and these; raises an error where the text is damaged."""
-    start, newline, rest = text.partition(_AFTER_START)
-    if newline and start.endswith(_DOCUMENTS.encode()) and rest.endswith(_END):
-        data: dict[str, Any] = json.loads(start + b"]}")
-        lines = rest[: -len(_END)]
-        return data, [from_record_line(line) for line in lines.split(_BETWEEN)] if lines else []
-    data = json.loads(text)
-    return data, from_record(_typed(list, data["documents"]))
+def _checked(documents: Iterable[Document]) -> tuple[Document, ...]:
+    """Return documents of a record; raises an error where a type is wrong."""
+    found = tuple(map(mark_reduced, documents))
+    for document in found:
+        _typed(dict, document.data)
+        _typed(str, document.source.file)
+        if not all(type(line) is int for line in document.source.lines.values()):
+            raise TypeError("lines")
+        if not all(type(path) is str and type(line) is int for path, line in document.duplicates):
+            raise TypeError("duplicates")
+    return found
 
 
-def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Record:
+def _record(lab: str, data: dict[str, Any], documents: tuple[Document, ...]) -> Record:
     """Return the record of JSON data and documents; raises DamagedRecord, or another error where a type is wrong."""
     if data.get("version") != (_VERSION_WITH_PART if "part" in data else _VERSION):
         raise DamagedRecord(lab, "it is of another netlab version")
@@ -106,14 +147,6 @@ def _record(lab: str, data: dict[str, Any], documents: Iterable[Document]) -> Re
         ref: Placement(_typed(str, node), tuple(ip_address(_typed(str, address)) for address in addresses))
         for ref, (node, addresses) in data["placement"].items()
     }
-    documents = tuple(map(mark_reduced, documents))
-    for document in documents:
-        _typed(dict, document.data)
-        _typed(str, document.source.file)
-        if not all(type(line) is int for line in document.source.lines.values()):
-            raise TypeError("lines")
-        if not all(type(path) is str and type(line) is int for path, line in document.duplicates):
-            raise TypeError("duplicates")
     namespaces = tuple(_typed(str, name) for name in _typed(list, data["namespaces"]))
     if data["lab"] != lab or not all(belongs(lab, name) for name in namespaces):
         raise DamagedRecord(lab, "it is of another lab")

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from netlab.errors import HostError, NetlabError, UsageError
 from netlab.lab import notices
-from netlab.machines import registry
+from netlab.machines import own_machine, registry
 from netlab.machines.pipe import Reader, Writer
 from netlab.store.etcd_client import EtcdClient, b64, revision_of
 from netlab.store.etcd_lease import Lease
@@ -51,8 +51,6 @@ class Call:
     """
 
     def __init__(self, client: EtcdClient, machine: str, lab: str, what: str, arguments: Mapping[str, Any]) -> None:
-        from netlab import __version__
-
         self.machine = machine
         self.status: int | None = None
         self._client = client
@@ -61,7 +59,7 @@ class Call:
         known = registry.machines(client).get(machine)
         if known is None:
             raise away(machine)
-        registry.check_alike([known], __version__)
+        registry.check_alike([known], own_machine.version())
         data = json.dumps({"what": what, "lab": lab, "arguments": dict(arguments)}).encode()
         if len(data) > MOST_REQUEST:
             raise UsageError(f"arguments of {len(data):,} bytes are too many for another machine")

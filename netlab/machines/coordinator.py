@@ -9,17 +9,20 @@ between the two finds what was decided when it comes back.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from netlab.errors import DamagedRecord, HostError, NetlabError
 from netlab.frozen import frozen
 from netlab.lab import notices
 from netlab.machines import registry, reports
 from netlab.machines.etcd import Etcd, Known
+from netlab.machines.registry import Machine
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec, encoded_spec
 from netlab.machines.waiting import Reports
-from netlab.store.etcd_client import below
+from netlab.objects.names import LabName
+from netlab.store import etcd_values
+from netlab.store.etcd_client import b64
 from netlab.store.etcd_lock import EtcdLock
 from netlab.store.values import ABSENT
 
@@ -37,25 +40,61 @@ class Removed:
     away: tuple[str, ...]
 
 
+@frozen
+class Held:
+    """The lock of a lab, and what etcd had at the moment at which it was taken.
+
+    Args:
+      lock: the lock.
+      waiting: the reports about the lab that come from now on.
+      machines: the machines whose agents run, by name.
+      reports: the reports about the lab, by machine.
+      decided: the revision of the decided lab, ``ABSENT`` where there is none.
+    """
+
+    lock: EtcdLock
+    waiting: Reports
+    machines: Mapping[str, Machine]
+    reports: Mapping[str, Report]
+    decided: str
+
+    def known(self, etcd: Etcd, lab: str, known: Known | None = None) -> Known | None:
+        """Return the decided lab, None where there is none; ``known`` is one that was read before."""
+        if self.decided == ABSENT:
+            return None
+        return known if known is not None and known.revision == self.decided else etcd.decided(lab)
+
+
 @contextlib.contextmanager
-def locked(etcd: Etcd, lab: str) -> Iterator[EtcdLock]:
+def locked(etcd: Etcd, lab: str) -> Iterator[Held]:
     """Hold the lock of a lab in etcd during a block; raises HostError if etcd is not reached."""
-    lock = etcd.store.lock(lab)
-    lock.acquire(waiting=lambda: notices.notice_waiting(lab))
+    client = etcd.client
+    head = {"key": b64(etcd.store.head(lab)), "keys_only": True}
+    # One transaction takes the lock and reads: each request takes milliseconds, of which a change has few.
+    lock = EtcdLock(client, LabName(lab), (registry.keys(client), reports.keys(client, lab), head))
+    waiting = Reports(client, lab)
     try:
-        yield lock
+        lock.acquire(waiting=lambda: notices.notice_waiting(lab))
+        machines, said, heads = lock.found
+        decided = str(int(heads[0]["mod_revision"])) if heads else ABSENT
+        found = registry.found_in(client, machines), reports.found_in(client, lab, said)
+        waiting.begin()
+        yield Held(lock, waiting, *found, decided)
     finally:
-        lock.release()
+        try:
+            waiting.close()
+        finally:
+            lock.release()
 
 
-def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, version: str) -> list[Report]:
-    """Change a lab on all its machines, or build it; return the reports of the machines when it is in force.
+def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: str) -> tuple[Known, list[Report]]:
+    """Change a lab on all its machines, or build it; return it and their reports when it is in force.
 
     Args:
       etcd: the etcd.
       before: the lab as it is, None for a new one.
       after: the lab as it shall be; its ``change`` is new.
-      lock: the lab's lock, which the caller holds.
+      held: the lab's lock, which the caller holds.
       version: the version of this netlab.
 
     Raises:
@@ -64,22 +103,23 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
       UsageError: if a machine refuses the input.
       Conflict, LockLost.
     """
-    lab = after.record.lab
+    lab, lock, waiting = after.record.lab, held.lock, held.waiting
     names = {*after.machines, *(before.spec.machines if before else ())}
-    _check_machines(etcd, names, lab, version)
-    waiting = Reports(etcd.client, lab)
+    _check_machines(held.machines, names, lab, version)
     try:
-        data = encoded_spec(after)
-        etcd.proposals.save(lab, data, lock=lock)
+        packed = etcd_values.packed(encoded_spec(after))
+        proposed = etcd.propose(lab, packed, lock)
         try:
             found, away = waiting.wait(names, lambda one: _says(one, after, "prepared"), _MOST)
             _raise_first(found)
             if away:
                 raise HostError(_are_away(away, lab), f"lab {lab} did not change")
-            etcd.store.save(lab, data, before.revision if before else ABSENT, lock)
-        finally:
+            known = Known(after, etcd.decide(lab, packed, before.revision if before else ABSENT, lock))
+        except BaseException:
             with contextlib.suppress(HostError):
-                etcd.proposals.remove(lab)
+                # If the lock was lost, another command may have proposed something since.
+                etcd.proposals.remove(lab, proposed)
+            raise
         found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
         try:
             _raise_first(found)
@@ -88,16 +128,14 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
             raise
         if away:
             there = "the change is in force on the other machines, and comes into force there when it is back"
-            raise HostError(_are_away(away, lab), there)
-        return [found[name] for name in sorted(found)]
+            raise HostError(_are_away(away, lab), there if before else f"lab {lab} was removed again")
+        return known, [found[name] for name in sorted(found)]
     except BaseException:
         if before is None:
             # A lab that could not be built is removed again; what failed is what the caller shall know.
             with contextlib.suppress(HostError):
                 _remove(etcd, lab, lock, waiting, names)
         raise
-    finally:
-        waiting.close()
 
 
 def remove(etcd: Etcd, lab: str) -> Removed | None:
@@ -108,24 +146,19 @@ def remove(etcd: Etcd, lab: str) -> Removed | None:
     Raises:
       HostError: if etcd is not reached.
     """
-    with locked(etcd, lab) as lock:
+    with locked(etcd, lab) as held:
         try:
             known = etcd.decided(lab)
             if known is None and etcd.proposed(lab) is None:
                 return None
             names = set(known.spec.machines) if known else set()
         except DamagedRecord:
-            names = set(reports.reports(etcd.client, lab))
-        waiting = Reports(etcd.client, lab)
-        try:
-            return _remove(etcd, lab, lock, waiting, names)
-        finally:
-            waiting.close()
+            names = set(held.reports)
+        return _remove(etcd, lab, held.lock, held.waiting, names)
 
 
-def _check_machines(etcd: Etcd, names: Collection[str], lab: str, version: str) -> None:
+def _check_machines(known: Mapping[str, Machine], names: Collection[str], lab: str, version: str) -> None:
     """Raise HostError where a machine of a lab is away or has another version."""
-    known = registry.machines(etcd.client)
     if away := set(names) - known.keys():
         raise HostError(_are_away(away, lab), f"start its agent again; or remove the lab: netlab down {lab}")
     registry.check_alike((known[name] for name in sorted(names)), version)
@@ -158,9 +191,8 @@ def _go_back(
 
 
 def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
-    etcd.proposals.remove(lab, lock=lock)
-    etcd.store.remove(lab, lock=lock)
-    found, missing = waiting.wait(names, lambda one: one.phase in ("gone", "failed"), _MOST_OF_REMOVAL)
-    etcd.client.call("kv/deleterange", below(etcd.client.key(reports.DIRECTORY, lab, "")))
+    etcd.remove_both(lab, lock)
+    found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
+    etcd.client.call("kv/deleterange", reports.keys(etcd.client, lab))
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

@@ -13,7 +13,7 @@ from netlab.cluster import Cluster
 from netlab.errors import UsageError
 from netlab.lab.lab import Lab
 from netlab.machines import coordinator
-from netlab.machines.etcd import Etcd, Known
+from netlab.machines.etcd import Etcd
 from netlab.machines.labs import Removed
 from netlab.machines.shared_lab import SharedLab
 from netlab.objects import Objects
@@ -39,10 +39,6 @@ class EtcdLabs:
 
     def open(self, name: str = "") -> SharedLab:
         return SharedLab.opened(self.etcd, name or self._only())
-
-    def opened(self, known: Known) -> SharedLab:
-        """Return a lab as etcd has it; raises DamagedRecord."""
-        return SharedLab(self.etcd, known)
 
     def names(self) -> list[str]:
         return self.etcd.store.labs()

@@ -10,22 +10,24 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from netlab.dataplane.part import Part
-from netlab.errors import DamagedRecord, HostError, NetlabError
+from netlab.errors import DamagedRecord, HostError, NetlabError, printable
 from netlab.kernel.machine import this_host
 from netlab.lab import convergence, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import State
-from netlab.machines import reports
+from netlab.machines import own_machine, reports
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
 from netlab.machines.talk import say
+from netlab.machines.view import Event, View
 from netlab.store.etcd_client import b64
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_settings import EtcdSettings
@@ -34,16 +36,21 @@ from netlab.store.values import Conflict
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
+# The order to read etcd, and the bytes of the largest order: a larger event is read from etcd.
+LOOK = b"look"
+MOST_OF_ORDER = 1 << 16
 
 
 def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:
-    """Realise a lab until it is gone, or until the agent closes ``orders``; run in a process of its own."""
+    """Realise a lab until the agent closes ``orders``; run in a process of its own."""
     settings = EtcdSettings(**{**arguments["etcd"], "endpoints": tuple(arguments["etcd"]["endpoints"])})
-    process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
-    try:
-        process.run(orders)
-    finally:
-        process.close()
+    # A process of an agent that was killed finishes its change first: it could bring an older lab in force.
+    with own_machine.only_process(arguments["lab"]):
+        process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
+        try:
+            process.run(orders)
+        finally:
+            process.close()
 
 
 class LabProcess:
@@ -57,8 +64,11 @@ class LabProcess:
 
     def __init__(self, etcd: Etcd, machine: str, lab: str) -> None:
         self._etcd, self._machine, self._name = etcd, machine, lab
+        self._view = View(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
+        # Whether etcd did not take the report yet.
+        self._unsaid = False
         self._lab: Lab | None = None
         self._stamp: object = None
         # The change that is in force, and the one that is prepared with its state.
@@ -66,19 +76,27 @@ class LabProcess:
         self._prepared: tuple[str, State | None] = ("", None)
 
     def run(self, orders: socket.socket) -> None:
-        """Look at the lab now and at every order; return when it is gone or no order can come any more."""
-        reached = True
+        """Look at the lab now, at every order and at times; return when no order can come any more.
+
+        An order is the message of an event of the lab, or ``LOOK``: then etcd is read. When it is gone, the agent is
+        told the number of orders that were taken, and closes ``orders`` if it gave no more.
+        """
+        reached, taken, came = True, 0, [LOOK]
         while True:
             try:
-                if not self.look():
-                    return
+                # What an order said before etcd was not reached may be lost.
+                if not self.look(came if reached else [LOOK], idle=not came):
+                    orders.send(str(taken).encode())
                 reached = True
-            except HostError as error:
+            except NetlabError as error:
                 if reached:
                     say(f"lab {self._name}: {error}; it goes on running")
                 reached = False
-            if not _wait(orders, PERIOD if reached else _PAUSE):
+            found = _wait(orders, PERIOD if reached else _PAUSE)
+            if found is None:
                 return
+            came = found
+            taken += len(came)
 
     def close(self) -> None:
         """Close the connections, and let no shared directory stay for this process."""
@@ -87,21 +105,30 @@ class LabProcess:
         self._etcd.close()
         this_host().store.tidy()
 
-    def look(self) -> bool:
+    def look(self, events: Sequence[bytes] = (LOOK,), *, idle: bool = False) -> bool:
         """Do what etcd has about the lab; return False when it is gone.
+
+        Args:
+          events: what the agent ordered since the last look; where one is ``LOOK``, etcd is read.
+          idle: no order came, so etcd is read, and there is time for what is rarely necessary.
 
         Raises:
           HostError: if etcd is not reached.
         """
+        reads = idle or LOOK in events
         try:
-            decided = self._etcd.decided(self._name)
+            if reads:
+                self._view.read()
+            else:
+                for message in events:
+                    self._view.note(Event.from_bytes(message))
         except DamagedRecord as error:
             self._say(reports.failed(self._machine, "", error))
             return True
-        proposed = self._etcd.proposed(self._name)
+        decided, proposed = self._view.decided, self._view.proposed
         if decided is None and proposed is None:
             return self._remove()
-        if decided is not None and self._without_owner(decided):
+        if reads and decided is not None and self._without_owner(decided):
             with contextlib.suppress(Conflict):
                 self._etcd.store.remove(self._name, decided.revision)
             return True
@@ -109,8 +136,12 @@ class LabProcess:
             self._bring(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
-        elif self._lease is not None and not self._lease.alive and self._report is not None:
+        elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
+        if proposed is not None and idle and not self._etcd.command_runs(self._name):
+            # The command that proposed it was killed.
+            with contextlib.suppress(Conflict):
+                self._etcd.proposals.remove(self._name, proposed.revision)
         return True
 
     # --- the two phases -------------------------------------------------------------------------------------------
@@ -122,8 +153,8 @@ class LabProcess:
         try:
             if part is not None:
                 self._prepared = (spec.change, self._state(spec, part))
-        except NetlabError as error:
-            self._say(reports.failed(self._machine, spec.change, error))
+        except Exception as error:
+            self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
         self._say(Report(self._machine, spec.change, "prepared"))
 
@@ -155,9 +186,9 @@ class LabProcess:
                 self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
             else:
                 self._lab.take(ready)
-        except NetlabError as error:
+        except Exception as error:
             self._lab = None
-            self._say(reports.failed(self._machine, spec.change, error))
+            self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
         made = self._lab.changes
         self._stamp = self._lab.records.stamp(self._name)
@@ -185,9 +216,9 @@ class LabProcess:
         try:
             removed = self._take_down()
         except NetlabError as error:
-            self._say(reports.failed(self._machine, "", error))
+            self._say(reports.failed(self._machine, reports.REMOVAL, error))
             return True
-        self._say(Report(self._machine, "", "gone"))
+        self._say(Report(self._machine, reports.REMOVAL, "gone"))
         if removed:
             say(f"lab {self._name}: removed")
         return False
@@ -213,7 +244,7 @@ class LabProcess:
     # --- reports ----------------------------------------------------------------------------------------------------
 
     def _say(self, report: Report) -> None:
-        self._report = report
+        self._report, self._unsaid = report, True
         if report.phase == "failed":
             say(f"lab {self._name}: {'; '.join(report.error)}")
         if self._lease is None or not self._lease.alive:
@@ -221,12 +252,24 @@ class LabProcess:
         key = self._etcd.client.key(reports.DIRECTORY, self._name, self._machine)
         put = {"key": b64(key), "value": b64(report.to_json()), "lease": str(self._lease.number)}
         self._etcd.client.call("kv/put", put)
+        self._unsaid = False
 
 
-def _wait(orders: socket.socket, seconds: float) -> bool:
-    """Wait for an order, at most some seconds, and take all that came; return False where none can come any more."""
+def _reason(error: Exception) -> NetlabError:
+    """Return what a report says of an error; the command must not wait for a machine where netlab has a fault."""
+    if isinstance(error, NetlabError):
+        return error
+    traceback.print_exception(error)
+    return HostError(f"netlab failed: {printable(repr(error))[:200]}", "its agent printed more")
+
+
+def _wait(orders: socket.socket, seconds: float) -> list[bytes] | None:
+    """Wait for an order, at most some seconds; return those that came, None where none can come any more."""
+    came: list[bytes] = []
     while select.select([orders], [], [], seconds)[0]:
-        if not orders.recv(64):
-            return False
+        message = orders.recv(MOST_OF_ORDER)
+        if not message:
+            return None
+        came.append(message)
         seconds = 0
-    return True
+    return came

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from netlab.errors import UsageError
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster
     from netlab.lab.lab import Lab
-    from netlab.machines.etcd_labs import EtcdLabs
+    from netlab.machines.etcd import Etcd
     from netlab.objects import Objects
     from netlab.store.etcd_settings import EtcdSettings
+
+# Seconds.
+_LONGEST_LEASE = 600
 
 
 class Removed(NamedTuple):
@@ -92,27 +98,22 @@ class LocalLabs:
 
 
 _choose: Callable[[], Labs] = LocalLabs
-_chosen: Labs | None = None
 
 
 def labs() -> Labs:
     """Return the place for labs of this process; raises HostError where a package for it is missing."""
-    global _chosen
-    if _chosen is None:
-        _chosen = _choose()
-    return _chosen
+    return _choose()
 
 
-def etcd_labs() -> EtcdLabs | None:
-    """Return the labs of an etcd where commands of this process have labs there, else None; raises as ``labs`` does."""
-    place = labs()
-    return None if isinstance(place, LocalLabs) else cast("EtcdLabs", place)
+def etcd() -> Etcd | None:
+    """Return the etcd whose machines this process uses, None for this host; raises HostError, UsageError."""
+    return getattr(labs(), "etcd", None)
 
 
 def use(choose: Callable[[], Labs] | None = None) -> None:
     """Use another place from now on, which ``choose`` returns when it is needed; None: this host."""
-    global _choose, _chosen
-    _choose, _chosen = choose or LocalLabs, None
+    global _choose
+    _choose = LocalLabs if choose is None else functools.cache(choose)
 
 
 def use_etcd(endpoints: str) -> None:
@@ -132,6 +133,8 @@ def use_etcd(endpoints: str) -> None:
 def settings_of(endpoints: str, environment: Mapping[str, str]) -> EtcdSettings:
     """Return the settings of endpoints, separated by commas, with what ``NETLAB_ETCD_…`` says of TLS and the user.
 
+    ``NETLAB_ETCD_LEASE`` has the seconds after which a machine or a command that died counts as away.
+
     Raises:
       UsageError: if a value is wrong.
     """
@@ -140,7 +143,11 @@ def settings_of(endpoints: str, environment: Mapping[str, str]) -> EtcdSettings:
     names = {"ca": "CACERT", "cert": "CERT", "key": "KEY", "user": "USER", "password": "PASSWORD", "prefix": "PREFIX"}
     found = {field: environment.get(f"NETLAB_ETCD_{name}", "") for field, name in names.items()}
     given = {field: value for field, value in found.items() if value}
-    return settings([one.strip() for one in endpoints.split(",") if one.strip()], **given)  # type: ignore[arg-type]
+    lease = environment.get("NETLAB_ETCD_LEASE", "10")
+    if not (lease.isascii() and lease.isdigit() and 1 < int(lease[:9]) <= _LONGEST_LEASE):
+        raise UsageError(f"NETLAB_ETCD_LEASE: it must be a number of seconds from 2 to {_LONGEST_LEASE}")
+    urls = [one.strip() for one in endpoints.split(",") if one.strip()]
+    return settings(urls, **given, lease=int(lease))  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
+from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,11 +15,20 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel import interfaces, raw_sockets
 from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
 from netlab.kernel.lock import Lock
+from netlab.objects.names import LabName
 from netlab.objects.types import Address
 from netlab.store.etcd_settings import EtcdSettings
 
+
+def version() -> str:
+    """Return the version of this netlab."""
+    return metadata.version("netlab")
+
+
 DIRECTORY = Path("/run/netlab-agent")
 _MOST = 200
+# The end of the name of the lock of the process of a lab.
+_PROCESS = ".process"
 
 
 def own_address(text: str, settings: EtcdSettings) -> tuple[Address, int]:
@@ -69,26 +79,55 @@ def identity() -> Iterator[str]:
       UsageError: if an agent runs on this machine already.
       HostError: if the directory of the agent cannot be written.
     """
-    try:
+    file = DIRECTORY / "identity"
+    with _writing():
         make_private(DIRECTORY)
         check_private(DIRECTORY)
         lock = Lock(DIRECTORY / "lock")
         if not lock.acquire(wait=False):
             raise UsageError("an agent runs on this machine already")
-    except OSError as error:
-        raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error
-    file = DIRECTORY / "identity"
     try:
-        try:
-            text = read_private(file, _MOST).decode()
-        except FileNotFoundError:
-            text = secrets.token_hex(16)
-            write_private(file, text.encode())
+        with _writing():
+            try:
+                text = read_private(file, _MOST).decode()
+            except (FileNotFoundError, UnicodeDecodeError):
+                text = ""
+            if not text:
+                text = secrets.token_hex(16)
+                write_private(file, text.encode())
         yield text
-        file.unlink(missing_ok=True)
-    except OSError as error:
-        raise HostError(f"cannot write {file}: {error.strerror}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            for left in DIRECTORY.glob(f"*{_PROCESS}"):
+                # Of a process that was killed.
+                if (one := Lock(left)).acquire(wait=False):
+                    one.remove()
+                one.release()
+            file.unlink(missing_ok=True)
+            lock.remove()
+            os.rmdir(DIRECTORY)
+
+
+@contextlib.contextmanager
+def only_process(lab: str) -> Iterator[None]:
+    """Hold the only process of a lab on this machine during a block; wait until another one has ended.
+
+    Raises:
+      HostError: if the directory of the agent cannot be written.
+    """
+    with _writing():
+        lock = Lock(DIRECTORY / f"{LabName(lab)}{_PROCESS}")
+        lock.acquire()
+    try:
+        yield
     finally:
         with contextlib.suppress(OSError):
             lock.remove()
-            os.rmdir(DIRECTORY)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error

@@ -29,7 +29,7 @@ def place(
       HostError: if there is no machine, or none of a name that the Topology has.
     """
     asked = _asked(topology)
-    known = ", ".join(sorted(machines)) or "none"
+    known = ", ".join(sorted(machines)) or "no machine"
     missing = sorted({name for name in asked.values() if name not in machines})
     if missing:
         what = f"machine {' and '.join(missing)} of the Topology is not registered (registered: {known})"

@@ -1,26 +1,29 @@
 """The machines that take part: each agent keeps a key ``machines/NAME`` under a lease, so a dead machine's key goes.
 
 A name belongs to one machine. An agent that starts again on the same machine takes the key of the one before, which it
-knows by its identity.
+knows by its identity. One whose machine booted waits until the lease of before has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from netlab.errors import HostError, UsageError, printable
 from netlab.frozen import frozen
-from netlab.machines.names import is_machine
+from netlab.machines.names import address_of, is_machine
 from netlab.machines.spec import FORMAT
 from netlab.objects.types import Address
 from netlab.store.etcd_client import EtcdClient, b64, below, plain
 from netlab.store.etcd_lease import Lease
 
 _DIRECTORY = "machines"
+_TRIES = 3
+# Seconds: etcd removes the keys of a lease some time after its end.
+_GRACE, _PAUSE = 3.0, 0.2
 
 
 @frozen
@@ -50,7 +53,22 @@ class Machine:
 
 def machines(client: EtcdClient) -> dict[str, Machine]:
     """Return the machines whose agents run, by name; raises HostError if etcd is not reached."""
-    return {one.name: one for one in _read(client)}
+    return found_in(client, client.call("kv/range", keys(client)).get("kvs", ()))
+
+
+def keys(client: EtcdClient) -> dict[str, str]:
+    """Return the range of the keys of machines, for a request to etcd."""
+    return below(client.key(_DIRECTORY, ""))
+
+
+def found_in(client: EtcdClient, kvs: Iterable[Mapping[str, Any]]) -> dict[str, Machine]:
+    """Return the machines of keys and values that etcd returned, by name."""
+    prefix, found = client.key(_DIRECTORY, ""), {}
+    for kv in kvs:
+        name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
+        if is_machine(name) and (machine := _machine(name, plain(kv.get("value", "")))) is not None:
+            found[name] = machine
+    return found
 
 
 def names_of(client: EtcdClient) -> list[str]:
@@ -109,36 +127,36 @@ class Registration:
             "success": [{"request_put": put}],
             "failure": [{"request_range": {"key": b64(key)}}],
         }
+        until = time.monotonic() + self._client.settings.lease + _GRACE
+        tries = 0
         try:
-            for _ in range(3):
+            while tries < _TRIES:
                 answer = self._client.call("kv/txn", request)
                 if answer.get("succeeded"):
                     return lease
                 other = machines(self._client).get(self.machine.name)
                 if other is None:
+                    tries += 1
                     continue
                 if other.lease == lease.number:
                     # The first try of the request had its effect, but its answer was lost.
                     return lease
                 if other.identity != self.machine.identity:
+                    if other.address == self.machine.address and time.monotonic() < until:
+                        # It is this machine before its last boot, whose registration ends with its lease.
+                        time.sleep(_PAUSE)
+                        continue
                     raise UsageError(
                         f"machine {self.machine.name} is registered already, with address {other.address};"
                         f" name this one differently, or end the agent there"
                     )
+                tries += 1
                 with contextlib.suppress(HostError):
                     self._client.call("lease/revoke", {"ID": str(other.lease)})
             raise HostError(f"machine {self.machine.name} could not be registered in etcd", "try again")
         except BaseException:
             lease.revoke()
             raise
-
-
-def _read(client: EtcdClient) -> Iterable[Machine]:
-    prefix = client.key(_DIRECTORY, "")
-    for kv in client.call("kv/range", below(prefix)).get("kvs", ()):
-        name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
-        if is_machine(name) and (found := _machine(name, plain(kv.get("value", "")))) is not None:
-            yield found
 
 
 def _text(machine: Machine, lease: int) -> str:
@@ -158,9 +176,9 @@ def _machine(name: str, value: bytes) -> Machine | None:
     """Return the machine of a value; None where no agent wrote it."""
     try:
         data: Mapping[str, Any] = json.loads(value)
-        address = ip_address(str(data["address"]))
+        address = address_of(str(data["address"]))
         numbers = [int(data[field]) for field in ("port", "mtu", "lease", "format")]
         version, identity = str(data["version"])[:200], str(data["identity"])[:200]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
     return Machine(name, address, version, identity, *numbers)

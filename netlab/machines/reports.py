@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from netlab.errors import HostError, NetlabError, UsageError
+from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.frozen import frozen
 from netlab.machines.names import is_machine
 from netlab.store.etcd_client import EtcdClient, below, plain
 
 DIRECTORY = "reports"
+REMOVAL = "removal"
+"""What a report about the removal of a lab has in place of the id of a change."""
 Phase = Literal["prepared", "ready", "failed", "gone"]
 
 
@@ -73,9 +75,19 @@ def failed(machine: str, change: str, error: NetlabError) -> Report:
 
 def reports(client: EtcdClient, lab: str) -> dict[str, Report]:
     """Return the reports about a lab by machine; raises HostError if etcd is not reached."""
+    return found_in(client, lab, client.call("kv/range", keys(client, lab)).get("kvs", ()))
+
+
+def keys(client: EtcdClient, lab: str) -> dict[str, str]:
+    """Return the range of the keys of reports about a lab, for a request to etcd."""
+    return below(client.key(DIRECTORY, lab, ""))
+
+
+def found_in(client: EtcdClient, lab: str, kvs: Iterable[Mapping[str, Any]]) -> dict[str, Report]:
+    """Return the reports of keys and values that etcd returned, by machine."""
     prefix = client.key(DIRECTORY, lab, "")
     found: dict[str, Report] = {}
-    for kv in client.call("kv/range", below(prefix)).get("kvs", ()):
+    for kv in kvs:
         name = plain(kv["key"]).decode(errors="replace").removeprefix(prefix)
         report = parsed(name, plain(kv.get("value", "")))
         if report is not None:
@@ -90,8 +102,9 @@ def parsed(machine: str, value: bytes) -> Report | None:
         phase = data["phase"]
         if not is_machine(machine) or phase not in ("prepared", "ready", "failed", "gone"):
             return None
-        lines = tuple(str(line)[:2000] for line in data["error"])[:20]
+        lines = tuple(printable(str(line)[:2000]) for line in data["error"][:20])
         numbers = [int(data[name]) for name in ("steps", "elements", "replaced")]
-        return Report(machine, str(data["change"]), phase, lines, int(data["exitCode"]), str(data["fix"]), *numbers)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        change, fix = str(data["change"])[:100], printable(str(data["fix"])[:2000])
+        return Report(machine, change, phase, lines, int(data["exitCode"]), fix, *numbers)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None

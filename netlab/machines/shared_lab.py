@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import secrets
 import time
@@ -24,18 +23,20 @@ from netlab.lab.lab import Lab, NodeMachine, Place
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
-from netlab.machines import calls, coordinator, registry
+from netlab.machines import calls, coordinator, own_machine, registry
+from netlab.machines.coordinator import Held
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
+from netlab.machines.registry import Machine
 from netlab.machines.spec import Spec
 from netlab.objects import Document, Objects
 from netlab.objects.names import LabName
 from netlab.objects.reduced import reduced
-from netlab.store.etcd_lock import EtcdLock
 
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
+    from netlab.cluster.flows import Flow
     from netlab.dataplane.part import Part
     from netlab.kernel.machine import ProcessResult, User
     from netlab.lab.record import Stamp
@@ -73,8 +74,8 @@ class SharedLab(Lab):
         """Return a running lab; raises UsageError where there is none, DamagedRecord, HostError."""
         known = etcd.decided(LabName(name))
         if known is None:
-            running = ", ".join(etcd.store.labs()) or "none"
-            raise UsageError(f"no lab {name!r} is in etcd (there: {running})")
+            running = ", ".join(etcd.store.labs())
+            raise UsageError(f"no lab {name!r} is in etcd{f' (there: {running})' if running else ''}")
         return cls(etcd, known)
 
     @classmethod
@@ -99,12 +100,12 @@ class SharedLab(Lab):
         cluster = replace(cluster, name=(name and LabName(name)) or LabName(cluster.name))
         if has_plugins(cluster):
             raise UsageError("a lab with CNI plugins is on one machine only, as plugins choose addresses there")
-        with coordinator.locked(etcd, cluster.name) as lock:
-            before = etcd.decided(cluster.name)
+        with coordinator.locked(etcd, cluster.name) as held:
+            before = held.known(etcd, cluster.name)
             if before is not None:
                 cluster = with_places(objects, cluster, before.spec.record.placement)
-            spec = _spec(etcd, objects, cluster, before).changed(repair=True, owner=owner)
-            return cls(etcd, *_done(etcd, before, spec, lock, started))
+            spec = _spec(held.machines, objects, cluster, before).changed(repair=True, owner=owner)
+            return cls(etcd, *_done(etcd, before, spec, held, started))
 
     def close(self) -> None:
         """The lab goes on running; connections stay open for the process."""
@@ -117,12 +118,12 @@ class SharedLab(Lab):
     def edit(self, edit: Callable[[Sequence[Document]], Sequence[Document]], *, part: Part | None = None) -> Changes:
         """Change the lab's documents by a function, on all machines or on none; in force everywhere on return."""
         started = time.monotonic()
-        with coordinator.locked(self.etcd, self.name) as lock:
-            self._read()
-            objects, cluster = self._now.state.described_after(edit(self.documents))
-            spec = _spec(self.etcd, objects, cluster, self.known).changed()
-            known, self.changes = _done(self.etcd, self.known, spec, lock, started)
-            self._set(known)
+        with coordinator.locked(self.etcd, self.name) as held:
+            self._take(held.known(self.etcd, self.name, self.known))
+            described = self._now.state.described_after(edit(self.documents))
+            spec = _spec(held.machines, *described, self.known).changed()
+            self.known, self.changes = _done(self.etcd, self.known, spec, held, started)
+            self._now = Current(spec.record, State(lambda: described))
         return self.changes
 
     def change(self, step: Callable[[Current], tuple[Current, Changes] | None]) -> bool:
@@ -182,6 +183,17 @@ class SharedLab(Lab):
 
         return remote_programs.run(self, self._place(place), argv, seconds)
 
+    def probe(
+        self,
+        flows: Iterable[Flow],
+        progress: Callable[[int, int], None] | None = None,
+        anew: Callable[[Cluster], Iterable[Flow]] | None = None,
+    ) -> Iterator[Measurement]:
+        """Send packets for every flow, on all machines; see ``Lab.probe`` and ``remote_probing``."""
+        from netlab.machines.remote_probing import probe
+
+        return probe(self, flows, progress, anew)
+
     def drift(self) -> list[str]:
         """Return the differences between the kernel and the lab's state on all machines, each with its machine."""
         machines = sorted(self.known.spec.machines)
@@ -222,35 +234,26 @@ class SharedLab(Lab):
 
     def _measured(self, flow: Flow) -> Measurement:
         """Return the measurement of one flow; the caller holds the lab's lock."""
-        measure = importlib.import_module("netlab.machines.probing").measure
-        known = registry.machines(self.etcd.client)
-        machines = sorted(self.known.spec.machines)
-        found = measure(self.etcd.client, self.name, self.cluster, machines, [flow], None, lambda one: one in known)
-        measurement: Measurement = next(iter(found))
+        from netlab.machines.remote_probing import measured_now
+
+        (measurement,) = measured_now(self, [flow])
         return measurement
 
     def _read(self) -> None:
-        known = self.etcd.decided(self.name)
+        self._take(self.etcd.decided(self.name))
+
+    def _take(self, known: Known | None) -> None:
         if known is None:
             raise UsageError(f"lab {self.name} is gone")
-        if known.revision != self.known.revision:
-            self._set(known)
-
-    def _set(self, known: Known) -> None:
         if known.spec.record != self.known.spec.record:
             record = known.spec.record
             self._now = Current(record, State.of_record(record))
         self.known = known
 
 
-def _done(etcd: Etcd, before: Known | None, spec: Spec, lock: EtcdLock, started: float) -> tuple[Known, Changes]:
+def _done(etcd: Etcd, before: Known | None, spec: Spec, held: Held, started: float) -> tuple[Known, Changes]:
     """Carry out a change; return the lab as etcd has it, and the outcome on all machines."""
-    from netlab import __version__
-
-    reports = coordinator.change(etcd, before, spec, lock, __version__)
-    known = etcd.decided(spec.record.lab)
-    if known is None:
-        raise UsageError(f"lab {spec.record.lab} is gone")
+    known, reports = coordinator.change(etcd, before, spec, held, own_machine.version())
     documents = before.spec.record.documents if before else ()
     made = Changes(
         compare(documents, spec.record.documents),
@@ -262,9 +265,8 @@ def _done(etcd: Etcd, before: Known | None, spec: Spec, lock: EtcdLock, started:
     return known, made
 
 
-def _spec(etcd: Etcd, objects: Objects, cluster: Cluster, before: Known | None) -> Spec:
-    """Return a lab with nodes placed on machines; raises HostError, UsageError where that cannot be."""
-    registered = registry.machines(etcd.client)
+def _spec(registered: Mapping[str, Machine], objects: Objects, cluster: Cluster, before: Known | None) -> Spec:
+    """Return a lab with nodes placed on registered machines; raises HostError, UsageError where that cannot be."""
     old = before.spec if before else None
     placed = place(cluster, objects.topology, registered.keys(), old.placed if old else {})
     used = sorted(set(placed.values()))

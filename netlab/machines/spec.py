@@ -11,14 +11,13 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_address
 from typing import Any
 
 from netlab.dataplane.part import MACHINE_MTU, VXLAN_PORT, Part, Peer
 from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
-from netlab.lab.record_text import Record, decoded, encoded
-from netlab.machines.names import is_machine
+from netlab.lab.record_text import Decoder, Record, encoded
+from netlab.machines.names import address_of, is_machine
 from netlab.objects.types import Address
 
 FORMAT = 1
@@ -86,22 +85,25 @@ def encoded_spec(spec: Spec) -> bytes:
     return json.dumps(head, separators=(",", ":")).encode() + b"\n" + encoded(record, "", True, ())
 
 
-def decoded_spec(lab: str, data: bytes) -> Spec:
-    """Return the lab of bytes that etcd kept; raises DamagedRecord."""
+def decoded_spec(lab: str, data: bytes, decoder: Decoder | None = None) -> Spec:
+    """Return the lab of bytes that etcd kept; raises DamagedRecord.
+
+    ``decoder`` decoded the lab's record before, if the caller has one.
+    """
     line, _, text = data.partition(b"\n")
     try:
         head = json.loads(line)
         if head["format"] != FORMAT:
             raise DamagedRecord(lab, "another version of netlab wrote it to etcd")
         numbers = head["number"], head["port"], head["machineMTU"]
-        machines = {_machine(name): ip_address(_text(address)) for name, address in head["machines"].items()}
+        machines = {_machine(name): address_of(_text(address)) for name, address in head["machines"].items()}
         placed = {_text(ref): _machine(name) for ref, name in head["placed"].items()}
         if not all(type(one) is int for one in numbers) or not set(placed.values()) <= machines.keys():
             raise ValueError("numbers or machines")
         change, repair, owner = _text(head["change"]), head["repair"] is True, _text(head["owner"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedRecord(lab, "its record in etcd is damaged") from error
-    record = decoded(lab, text, "its record in etcd")
+    record = (decoder or Decoder(lab)).record(text, "its record in etcd")
     return Spec(record, numbers[0], machines, placed, numbers[1], numbers[2], change, repair, owner)
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import time
 
 from netlab.errors import printable
+from netlab.lab import notices
 
 
 def say(line: str) -> None:
-    """Print a line with the time, at once."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {printable(line)}\n")
-        sys.stderr.flush()
+    """Print a line with the time, where this process prints notices."""
+    notices.notice(f"{time.strftime('%H:%M:%S')} {printable(line)}")

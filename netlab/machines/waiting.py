@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Collection
-from typing import Any
 
+from netlab.errors import HostError
 from netlab.machines import registry, reports
 from netlab.machines.reports import Report
-from netlab.store.etcd_client import EtcdClient, Unreachable, below, plain, revision_of
+from netlab.store.etcd_client import EtcdClient, Unreachable, revision_of
 from netlab.store.etcd_watch import Ended, Stream
 
 # Seconds between two looks whether the machines that did not report yet are still registered.
@@ -17,7 +19,10 @@ _PAUSE = 0.1
 
 
 class Reports:
-    """The reports about a lab, from now on; close it after use.
+    """The reports about a lab that come from now on; close it after use.
+
+    A thread opens the watch, so that a command can take the lab's lock meanwhile. The watch begins with the next event:
+    etcd gives the events of one that begins with an older revision only every 100 ms (its ``syncWatchersLoop``).
 
     Args:
       client: the client.
@@ -29,7 +34,14 @@ class Reports:
         self._prefix = client.key(reports.DIRECTORY, lab, "")
         self.found: dict[str, Report] = {}
         self._stream: Stream | None = None
-        self._read()
+        self._thread = threading.Thread(target=self._open, name="netlab-reports", daemon=True)
+        self._thread.start()
+
+    def begin(self) -> None:
+        """Wait until reports are watched; a command gives machines work after that."""
+        self._thread.join()
+        if self._stream is None:
+            self._read()
 
     def wait(
         self, names: Collection[str], done: Callable[[Report], bool], most: float = float("inf")
@@ -59,6 +71,7 @@ class Reports:
 
     def close(self) -> None:
         """End the watch."""
+        self._thread.join()
         if self._stream is not None:
             self._stream.close()
 
@@ -75,11 +88,14 @@ class Reports:
             time.sleep(_PAUSE)
 
     def _read(self) -> None:
-        answer: Any = self._client.call("kv/range", below(self._prefix))
-        self.found = {}
-        for kv in answer.get("kvs", ()):
-            self._note(plain(kv["key"]).decode(errors="replace"), plain(kv.get("value", "")))
+        answer = self._client.call("kv/range", reports.keys(self._client, self._lab))
+        self.found = reports.found_in(self._client, self._lab, answer.get("kvs", ()))
         self._stream = Stream(self._client, self._prefix, revision_of(answer) + 1)
+
+    def _open(self) -> None:
+        # An etcd that is not reached is found by the requests of the command.
+        with contextlib.suppress(HostError):
+            self._stream = Stream(self._client, self._prefix, 0)
 
     def _note(self, key: str, value: bytes | None) -> None:
         name = key.removeprefix(self._prefix)

@@ -22,7 +22,14 @@ def due(shared: Shared, probes: Iterable[Probe], announced: dict[End, float], no
 
     ``announced`` has the time, in seconds, at which each end was announced last; it is brought up to ``now``.
     """
-    ends = dict.fromkeys(end for probe in probes for end in (probe.source, probe.destination, probe.target))
+    return due_of(
+        shared, (end for probe in probes for end in (probe.source, probe.destination, probe.target)), announced, now
+    )
+
+
+def due_of(shared: Shared, found: Iterable[End], announced: dict[End, float], now: float) -> list[tuple[End, End]]:
+    """Do as ``due`` for ends that are given."""
+    ends = dict.fromkeys(found)
     nodes = _nodes(shared, {end.family for end in ends})
     silent = [
         end for end in dict.fromkeys((*ends, *nodes)) if now - announced.get(end, -REPEAT_SECONDS) >= REPEAT_SECONDS

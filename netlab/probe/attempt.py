@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from netlab.probe import ports, schedule
 from netlab.probe.control import Controls
-from netlab.probe.decode import PORT_UNREACHABLE, Observation, written
+from netlab.probe.decode import Observation
+from netlab.probe.observations import IN_ITS_NAME, REPLIES, came_back, refusal
 from netlab.probe.probes import Probe
 from netlab.probe.sockets import NamespaceSockets
 from netlab.probe.templates import WireAddress
@@ -22,15 +21,7 @@ from netlab.probe.worker_state import Shared
 WAITS = (0.1, 0.3, 1.0)
 # Seconds to wait for a late control after each burst, and in all. The limit keeps lost controls from adding up.
 _PAUSE, _PAUSES = 0.002, 0.05
-_GRACE = 0.002
-_REPLIES = {"UDP": "UDP reply", "SCTP": "SCTP reply"}
-
-_REFUSALS = {
-    errno.ENETUNREACH: "no route from source",
-    errno.EHOSTUNREACH: "no route from source",
-    errno.EACCES: "a route of the source prohibits it",
-    errno.EPERM: "rules in the source's own network namespace refused it",
-}
+GRACE = 0.002
 
 
 class Attempt:
@@ -69,8 +60,8 @@ class Attempt:
         began = time.monotonic()
         self._wait(self._seconds)
         # Where a control was late, a probe that netem put behind it may be as late.
-        self._receive(_GRACE)
-        if (took := time.monotonic() - began) > 2 * _GRACE:
+        self._receive(GRACE)
+        if (took := time.monotonic() - began) > 2 * GRACE:
             self._receive(took)
         if self._shared.slow is not None and self._shared.slow.settle:
             # Controls have arrived, and may have overtaken their probes.
@@ -98,10 +89,8 @@ class Attempt:
         template = shared.template(probe.protocol, source.family, chooses=bool(probe.source_ports))
         packet = template.pack(source.wire, target, source_port, probe.port, ident)
         failed = source.sockets.senders[source.family].send(packet, target.text)
-        if failed in _REFUSALS:
-            evidence.refused = f"{_REFUSALS[failed]} ({os.strerror(failed)})"
-        elif failed:
-            evidence.trouble = f"the probe could not be sent: {os.strerror(failed)}"
+        if failed:
+            setattr(evidence, *refusal(failed))
 
     def _prove_ends(self, probes: Sequence[Probe]) -> None:
         """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
@@ -126,7 +115,7 @@ class Attempt:
     def _reply_for_programs(self) -> None:
         """Reply from the destination to probes that arrived and that no program there answered."""
         for probe in list(self._unanswered.values()):
-            seen, kind = probe.arrival, _REPLIES.get(probe.protocol)
+            seen, kind = probe.arrival, REPLIES.get(probe.protocol)
             if kind is None or seen is None or probe.replied:
                 continue
             probe.replied = True
@@ -174,12 +163,11 @@ class Attempt:
         elif seen.kind == "arrival":
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
-            if seen.kind == "answer" and seen.peer not in (b"", probe.sent_to.packed):
-                probe.evidence.wrong_sender = f"{seen.words} from {written(seen.peer)}"
-            elif seen.kind == "answer" or _is_closed_port(probe, seen):
-                self._answered(probe, seen.words)
+            field, words = came_back(seen, probe.protocol, probe.sent_to.packed)
+            if field == "answered":
+                self._answered(probe, words)
             else:
-                probe.evidence.rejected = f"{seen.words} from {written(seen.peer)}"
+                setattr(probe.evidence, field, words)
 
     def _arrived(self, probe: Probe, sockets: NamespaceSockets, seen: Observation) -> None:
         if probe.protocol == "UDP" and sockets is probe.source.sockets and seen.peer_port == probe.port:
@@ -197,12 +185,6 @@ class Attempt:
 
     def _answered(self, probe: Probe, words: str) -> None:
         if probe.replied:
-            words = "a reply in the name of a silent program"
+            words = IN_ITS_NAME
         probe.evidence.answered = probe.evidence.answered or words
         self._unanswered.pop(probe.ident, None)
-
-
-def _is_closed_port(probe: Probe, error: Observation) -> bool:
-    """Return whether an ICMP error is the destination's own answer for a closed UDP port."""
-    closed = probe.protocol == "UDP" and error.words in PORT_UNREACHABLE
-    return closed and error.peer == probe.sent_to.packed

@@ -19,8 +19,8 @@ from itertools import islice
 
 from netlab.cluster.paths import path
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod
-from netlab.kernel import interfaces
 from netlab.probe import forwarding
+from netlab.probe.facts import Question
 from netlab.probe.probes import End, Probe
 from netlab.probe.schedule import PER_RECEIVER
 from netlab.probe.sockets import NamespaceSockets
@@ -104,20 +104,26 @@ class Controls:
                 ends = (id(probe.source), id(probe.destination), id(probe.translator))
                 pairs.setdefault(ends, []).append(probe)
         for probes in pairs.values():
-            source, target = probes[0].source, probes[0].target
-            way = path(self._shared.cluster, source.endpoint, target.endpoint, source.family)
+            missing = self._missing_way(probes[0])
             if probes[0].translator is None:
-                self._send(source, target, [probe.evidence for probe in probes], awaited=way.connected)
+                noted = [probe.evidence for probe in probes]
+                self._send(probes[0].source, probes[0].target, noted, awaited=not missing)
             else:
                 self._follow_by_hops(probes)
-                if way.connected:
-                    # The source reaches the node, and the node may have no path to the backend.
-                    way = path(self._shared.cluster, target.endpoint, probes[0].destination.endpoint, source.family)
-            if way.connected:
-                continue
-            for probe in probes:
-                if not (probe.evidence.arrived or probe.evidence.refused):
-                    probe.evidence.no_path = way.reason
+            self._note_missing_way(probes, missing)
+
+    def _missing_way(self, probe: Probe) -> str:
+        """Return why no path is wired for a probe, "" where one is: a node may have no path to the backend."""
+        for source, destination in probe.hops:
+            way = path(self._shared.cluster, source.endpoint, destination.endpoint, source.family)
+            if not way.connected:
+                return way.reason
+        return ""
+
+    def _note_missing_way(self, probes: Iterable[Probe], missing: str) -> None:
+        for probe in probes:
+            if missing and not (probe.evidence.arrived or probe.evidence.refused):
+                probe.evidence.no_path = missing
 
     def _follow_by_hops(self, probes: Sequence[Probe]) -> None:
         """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""
@@ -170,9 +176,8 @@ class Controls:
                 proof = proofs[end] = Evidence()
                 other = partner_end(self._shared, end)
                 if other is None:
-                    with self._shared.inside(end.sockets.namespace):
-                        if not interfaces.carries(end.address):
-                            continue
+                    if not self._shared.fact(Question("carries", end.sockets.namespace, str(end.address))):
+                        continue
                     self._alone.add(end)
                     other = end
                 pairs.append((end, other, proof) if proofs is self._outward else (other, end, proof))

@@ -136,7 +136,7 @@ class Run:
             yield self._finish()
 
     def _take(self, flows: Iterator[Flow]) -> Sequence[Flow]:
-        part = list(islice(flows, BLOCK)) if not self._cluster.services else _block(flows)
+        part = flows_of_block(self._cluster, flows)
         if part:
             self._taken.append(part)
         return part
@@ -179,8 +179,10 @@ class Run:
         return block
 
 
-def _block(flows: Iterator[Flow]) -> list[Flow]:
+def flows_of_block(cluster: Cluster, flows: Iterator[Flow]) -> list[Flow]:
     """Return the flows of the next block; one to a Service counts as several, as it has a probe for each endpoint."""
+    if not cluster.services:
+        return list(islice(flows, BLOCK))
     part: list[Flow] = []
     left = BLOCK
     while left > 0 and (flow := next(flows, None)) is not None:

@@ -15,12 +15,10 @@ needs a bridge port that sends frames back, and the node's kernel says whether i
 
 from __future__ import annotations
 
-import contextlib
-
 from netlab.cluster.types import Node, Pod
 from netlab.dataplane import names
 from netlab.frozen import frozen
-from netlab.kernel import interfaces, sysctl
+from netlab.probe.facts import Question
 from netlab.probe.probes import End, Probe
 from netlab.probe.worker_state import Shared
 
@@ -95,8 +93,7 @@ def unproven(shared: Shared, probe: Probe) -> str:
                 return ""  # the device has a name of the plugins
             device = names.bridge_name(network) if bridged else names.port_name(source)
     name = f"ipv{family}/conf/{device}/forwarding"
-    with shared.inside(shared.probes.namespace(node)), contextlib.closing(sysctl.Tree()) as tree:
-        value = tree.read(name)
+    value = shared.fact(Question("setting", shared.probes.namespace(node), name))
     where = f"{node.ref} does not forward packets to {probe.destination.endpoint.ref}"
     return "" if value == "1" else f"{where}: net.{name.replace('/', '.')} is {value or 'missing'}"
 
@@ -115,8 +112,7 @@ def _why_no_hairpin(shared: Shared, node: Node, pod: Pod) -> str:
         return "" if pod.traits.attachment.node_link else f"{pod.ref} is not behind {node.ref}"
     if shared.cluster.policy.hairpin == "unwired":
         return ""
-    with shared.inside(shared.probes.namespace(node)):
-        hairpin = interfaces.has_hairpin(port)
+    hairpin = shared.fact(Question("hairpin", shared.probes.namespace(node), port))
     return "" if hairpin else f"the bridge of {node.ref} does not send frames of {pod.ref} back to it"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
@@ -45,9 +45,13 @@ class _OnLink(NamedTuple):
 
 
 class Neighbours:
-    """The entries that one run adds; ``failures`` has, by namespace, why the kernel refused one there."""
+    """The entries that one run adds; ``failures`` has, by namespace, why the kernel refused one there.
 
-    def __init__(self, cluster: Cluster, lab: str, inside: Inside) -> None:
+    Entries are added in namespaces for which ``here`` returns true only, by default in all.
+    """
+
+    def __init__(self, cluster: Cluster, lab: str, inside: Inside, here: Callable[[str], bool] | None = None) -> None:
+        self._here = here
         self._inside = inside
         self._cluster = cluster
         self._lab = lab
@@ -67,8 +71,9 @@ class Neighbours:
         self._new = defaultdict(dict)
         for source, destination in pairs:
             if source.sockets is not destination.sockets:
-                self._note(source, destination)
-                self._note(destination, source)
+                for one, other in ((source, destination), (destination, source)):
+                    if self._here is None or self._here(one.sockets.namespace):
+                        self._note(one, other)
         self._add_new()
 
     def add_relays(self, relays: Iterable[tuple[End, End, End]]) -> None:
@@ -102,6 +107,8 @@ class Neighbours:
 
     def _add_new(self) -> None:
         for namespace, entries in self._new.items():
+            if self._here is not None and not self._here(namespace):
+                continue
             self._apply(namespace, entries)
             self._added[namespace].update(entries)
 

@@ -28,14 +28,22 @@ _last = 0
 def of_run(more: int = 0) -> range:
     """Return the source ports of a new run, with at least ``more`` further ones; another run gets them after 210 s."""
     global _last
-    places = 1 + ceil(more / PER_RUN)
     with _lock:
-        first = max(_last + 1, int(time.monotonic() / _SECONDS))
-        if first % _RUNS + places > _RUNS:
-            first += -first % _RUNS
-        _last = first + places - 1
-        run = first % _RUNS
-    return range(_FIRST + run * PER_RUN, _FIRST + (run + places) * PER_RUN)
+        found, following = from_place(max(_last + 1, int(time.monotonic() / _SECONDS)), more)
+        _last = following - 1
+    return found
+
+
+def from_place(first: int, more: int = 0) -> tuple[range, int]:
+    """Return the source ports of a run that begin at a place or after it, and the place that follows them.
+
+    Places are numbers without end; their ports repeat after all ports were used.
+    """
+    places = 1 + ceil(more / PER_RUN)
+    if first % _RUNS + places > _RUNS:
+        first += -first % _RUNS
+    run = first % _RUNS
+    return range(_FIRST + run * PER_RUN, _FIRST + (run + places) * PER_RUN), first + places
 
 
 def of_attempt(ports: range, attempt: int, destination_port: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.node_sources import source_address
@@ -105,6 +105,13 @@ class Unsent:
     reason: str
     namespace: str = ""
     family: int = 0
+
+    def confirmed(self, found: str) -> Unsent:
+        """Return this value, an inconclusive one where the end's namespace was ``found`` to have addresses."""
+        if not found:
+            return self
+        reason = f"{self.reason}, but its network namespace has {found}"
+        return replace(self, verdict="inconclusive", reason=reason)
 
 
 @frozen

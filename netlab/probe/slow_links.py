@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil, log
+from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster, Endpoint, ImpairedLink, Pod
 from netlab.frozen import frozen
 from netlab.objects.links import WHOLE
 from netlab.probe.verdicts import Evidence
 from netlab.verdicts import Measured
+
+if TYPE_CHECKING:
+    from netlab.probe.probes import Probe
 
 _CHANCE = 1e-6
 # More repeats than these take minutes; with such a loss nothing can be denied.
@@ -93,6 +97,40 @@ def judge(
 def may_be_loss(seen: Evidence, verdict: Measured) -> bool:
     """Return whether a denial rests on a packet that did not arrive, and that may have been lost."""
     return verdict == "deny" and seen.control and not seen.rejected and not seen.wrong_sender and not seen.refused
+
+
+class Repeats:
+    """The attempts at some probes, until chance does not explain what is missing; ``number`` were made."""
+
+    def __init__(self, slow: SlowLinks, probes: Sequence[Probe]) -> None:
+        self.number = 0
+        self._needed = {id(probe): slow.misses(_way(probe)) for probe in probes}
+        self._misses = dict.fromkeys(self._needed, 0)
+        self._arrived: set[int] = set()
+
+    def judge(self, probes: Sequence[Probe]) -> list[Probe]:
+        """Judge probes after one more attempt at them; return those that need another one."""
+        self.number += 1
+        for probe in probes:
+            seen, key = probe.evidence, id(probe)
+            self._misses[key] += may_be_loss(seen, probe.verdict)
+            if seen.arrived and not seen.past_node:
+                self._arrived.add(key)
+            probe.verdict, probe.reason = judge(
+                seen,
+                (probe.verdict, probe.reason),
+                misses=self._misses[key],
+                needed=self._needed[key],
+                arrived=key in self._arrived,
+            )
+        waiting = (probe for probe in probes if probe.verdict == "inconclusive")
+        return [probe for probe in waiting if self.number < attempts(self._needed[id(probe)])]
+
+
+def _way(probe: Probe) -> list[Endpoint]:
+    """Return the source of a probe, the node that translates it if there is one, and its destination."""
+    between = [] if probe.translator is None else [probe.target.endpoint]
+    return [probe.source.endpoint, *between, probe.destination.endpoint]
 
 
 def expected(cluster: Cluster) -> SlowLinks | None:

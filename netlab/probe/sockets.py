@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
+from typing import Protocol
 
 from netlab.errors import HostError
 from netlab.kernel.machine import Inside
@@ -17,6 +18,16 @@ from netlab.probe.templates import CONTROL, number
 RECEIVE_BUFFER = 1 << 20
 # A protocol and an IP family.
 Kind = tuple[str, int]
+
+
+class Wakener(Protocol):
+    """A file that is ready when something else than a packet has come."""
+
+    def fileno(self) -> int: ...
+
+    def clear(self) -> None:
+        """Make the file not ready."""
+        ...
 
 
 class NamespaceSockets:
@@ -49,9 +60,15 @@ class NamespaceSockets:
 
 
 class Sockets:
-    """The sockets of all namespaces of a run, read together."""
+    """The sockets of all namespaces of a run, read together.
 
-    def __init__(self, first_ident: int, ports: range, inside: Inside) -> None:
+    Namespaces for which ``here`` returns false are on other machines: their sockets stay closed.
+    """
+
+    def __init__(
+        self, first_ident: int, ports: range, inside: Inside, here: Callable[[str], bool] | None = None
+    ) -> None:
+        self._here = here
         self._inside = inside
         self._first_ident = first_ident
         self._ports = ports
@@ -90,6 +107,8 @@ class Sockets:
         for sockets in self._by_name.values():
             if len(sockets.receivers) == len(self._programs):
                 continue
+            if self._here is not None and not self._here(sockets.namespace):
+                continue
             with self._inside(sockets.namespace):
                 try:
                     opened = sockets.open(self._programs)
@@ -99,6 +118,11 @@ class Sockets:
                 self._receivers[receiver.fileno()] = sockets, receiver
                 self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
                 self._waiter.add(receiver)
+
+    def wake(self, file: Wakener) -> None:
+        """End the wait of ``receive`` when a file is ready; ``file.clear`` is called then."""
+        self._readers[file.fileno()] = NamespaceSockets(-1, ""), file.clear
+        self._waiter.add(file)
 
     def receive(self, seconds: float) -> Iterator[tuple[NamespaceSockets, Observation]]:
         """Wait up to ``seconds`` for a packet, then yield packets until none is left."""
@@ -117,6 +141,10 @@ class Sockets:
     def overflowed(self) -> set[int]:
         """Return the indexes of the namespaces whose sockets dropped packets since the last call."""
         return {sockets.index for sockets, receiver in self._receivers.values() if receiver.overflowed()}
+
+    def overflowed_names(self) -> set[str]:
+        """Return the names of the namespaces whose sockets dropped packets since the last call."""
+        return {sockets.namespace for sockets, receiver in self._receivers.values() if receiver.overflowed()}
 
     def close(self) -> None:
         self._waiter.close()

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.types import Cluster, Endpoint
+from netlab.cluster.types import Cluster
 from netlab.frozen import frozen
-from netlab.kernel import drops, interfaces, processor
+from netlab.kernel import drops, processor
 from netlab.kernel.machine import Inside
 from netlab.probe import announcements, forwarding, ports
 from netlab.probe.attempt import Attempt
+from netlab.probe.facts import Question
 from netlab.probe.filters import WINDOW
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.probes import Backends, End, Probe, Unsent
@@ -91,13 +91,8 @@ class Worker:
             return unsent
         known = self._unsent.get(unsent)
         if known is None:
-            with self._shared.inside(unsent.namespace):
-                found = ", ".join(map(str, interfaces.addresses(unsent.family)))
-            known = unsent
-            if found:
-                reason = f"{unsent.reason}, but its network namespace has {found}"
-                known = replace(unsent, verdict="inconclusive", reason=reason)
-            self._unsent[unsent] = known
+            found = self._shared.fact(Question("addresses", unsent.namespace, str(unsent.family)))
+            known = self._unsent[unsent] = unsent.confirmed(found)
         return known
 
     def _prepare_ends(self, probes: Sequence[Probe]) -> None:
@@ -171,33 +166,17 @@ class Worker:
         self, slow: SlowLinks, probes: Sequence[Probe], done: int, advance: Callable[[int], None]
     ) -> None:
         """Give every probe its verdict where links delay or lose packets, some probes at a time."""
-        from netlab.probe.slow_links import attempts, judge, may_be_loss
+        from netlab.probe.slow_links import Repeats
 
         for start in range(0, len(probes), slow.batch):
             waiting = list(probes[start : start + slow.batch])
-            needed = {id(probe): slow.misses(_way(probe)) for probe in waiting}
-            misses = dict.fromkeys(needed, 0)
-            arrived: set[int] = set()
-            number = 0
+            repeats = Repeats(slow, waiting)
             while waiting:
                 self._shared.sockets.overflowed()
                 before = self._counters.read()
-                Attempt(self._shared, number).run(waiting, lambda count: None)
-                number += 1
+                Attempt(self._shared, repeats.number).run(waiting, lambda count: None)
                 self._judge(waiting, ", ".join(drops.grown(before, self._counters.read())))
-                for probe in waiting:
-                    seen, key = probe.evidence, id(probe)
-                    misses[key] += may_be_loss(seen, probe.verdict)
-                    if seen.arrived and not seen.past_node:
-                        arrived.add(key)
-                    probe.verdict, probe.reason = judge(
-                        seen,
-                        (probe.verdict, probe.reason),
-                        misses=misses[key],
-                        needed=needed[key],
-                        arrived=key in arrived,
-                    )
-                waiting = [p for p in waiting if p.verdict == "inconclusive" and number < attempts(needed[id(p)])]
+                waiting = repeats.judge(waiting)
             advance(done + min(len(probes), start + slow.batch))
 
     def _judge(self, probes: Iterable[Probe], trouble: str) -> None:
@@ -218,9 +197,3 @@ class Worker:
         if refused and not (seen.arrived or seen.control or seen.no_path):
             return f"neighbours in {start} could not be added: {refused}"
         return ""
-
-
-def _way(probe: Probe) -> list[Endpoint]:
-    """Return the source of a probe, the node that translates it if there is one, and its destination."""
-    between = [] if probe.translator is None else [probe.target.endpoint]
-    return [probe.source.endpoint, *between, probe.destination.endpoint]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster
 from netlab.kernel.machine import Inside
-from netlab.probe import ports, service_ports
+from netlab.probe import facts, ports, service_ports
 from netlab.probe.filters import WINDOW
 from netlab.probe.probes import ProbeMaker
 from netlab.probe.sockets import Sockets
@@ -29,15 +30,36 @@ class Idents:
         self._used = used + 1
         return (self.first + used % WINDOW) & 0xFFFFFFFF
 
+    def restart(self) -> None:
+        """Begin with the first id again."""
+        self._used = 0
+
     def skip(self, number: int) -> None:
         """Leave out ``number`` ids."""
         self._used += number
 
 
 class Shared:
-    """What all attempts of a worker share."""
+    """What all attempts of a worker share.
 
-    def __init__(self, cluster: Cluster, lab: str, first_ident: int, inside: Inside) -> None:
+    Args:
+      cluster: the cluster of the running lab.
+      lab: the name under which it runs.
+      first_ident: the first of the worker's ids.
+      inside: how namespaces are entered.
+      sources: the source ports, by default those of a new run of this host.
+      here: whether a namespace is on this machine, by default all are.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        lab: str,
+        first_ident: int,
+        inside: Inside,
+        sources: range | None = None,
+        here: Callable[[str], bool] | None = None,
+    ) -> None:
         self.cluster = cluster
         self.slow: SlowLinks | None = None
         if cluster.links:
@@ -47,10 +69,14 @@ class Shared:
         self.inside = inside
         self.idents = Idents(first_ident)
         more = service_ports.needed(cluster) if cluster.services else service_ports.Needed(0, 0)
-        self.ports = ports.of_run(sum(more))
-        self.sockets = Sockets(self.idents.first, self.ports, inside)
+        self.ports = ports.of_run(sum(more)) if sources is None else sources
+        self.sockets = Sockets(self.idents.first, self.ports, inside, here)
         self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports, more.shared))
         self._templates: dict[tuple[str, int, bool], Template] = {}
+
+    def fact(self, question: facts.Question) -> str:
+        """Return what the kernel of a namespace says; raises as ``facts.answer`` does."""
+        return facts.answer(self.inside, question)
 
     def template(self, kind: str, family: int, *, chooses: bool = False) -> Template:
         """Return the template of a kind of packet; ``chooses``: its source port chooses the endpoint of a Service."""

@@ -41,27 +41,37 @@ class EtcdStore:
     def load(self, lab: str) -> Kept | None:
         """Return a record; raises as ``Store.load`` does."""
         until = time.monotonic() + self.client.settings.patience
-        key = self._head(lab)
+        key = self.head(lab)
         while True:
             kv = next(iter(self.client.call("kv/range", {"key": b64(key)}).get("kvs", ())), None)
             if kv is None:
                 return None
-            try:
-                head = etcd_values.head(plain(kv["value"]))
-                text = self._text(lab, head)
-                if text is not None:
-                    return Kept(etcd_values.unpacked(head, text), str(int(kv["mod_revision"])))
-            except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise DamagedRecord(lab, f"{key} of etcd is damaged") from error
+            data = self.data(lab, plain(kv.get("value", "")))
+            if data is not None:
+                return Kept(data, str(int(kv["mod_revision"])))
             # Another save removed the parts after the head was read.
             if time.monotonic() > until:
                 raise DamagedRecord(lab, f"{key} of etcd has not all its parts")
+
+    def data(self, lab: str, value: bytes) -> bytes | None:
+        """Return the record of a head's value; None where another save removed its parts.
+
+        Raises:
+          DamagedRecord: if the value is no head.
+          HostError: if etcd is not reached.
+        """
+        try:
+            head = etcd_values.head(value)
+            text = self._text(lab, head)
+            return None if text is None else etcd_values.unpacked(head, text)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedRecord(lab, f"{self.head(lab)} of etcd is damaged") from error
 
     def save(self, lab: str, data: bytes, revision: str | None = None, lock: StoreLock | None = None) -> str:
         if len(data) > MOST:
             raise HostError(f"a record of {len(data)} bytes is too large")
         for _ in range(_TRIES):
-            found = self._put(lab, data, revision, lock)
+            found = self.save_packed(lab, etcd_values.packed(data), revision, lock)
             if found is not None:
                 return found
             # Another save removed the parts of this one before its transaction.
@@ -69,11 +79,15 @@ class EtcdStore:
                 break
         raise Conflict(lab)
 
-    def remove(self, lab: str, revision: str | None = None, lock: StoreLock | None = None) -> None:
-        key = self._head(lab)
-        parts = {"request_delete_range": below(self._parts(lab))}
-        delete = [{"request_delete_range": {"key": b64(key)}}, parts]
-        answer = self._decide(lab, revision, lock, delete)
+    def remove(
+        self,
+        lab: str,
+        revision: str | None = None,
+        lock: StoreLock | None = None,
+        also: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Remove a record; ``also`` has further operations of the transaction. See ``Store.remove``."""
+        answer = self._decide(lab, revision, lock, [*self.removal(lab), *also])
         if not answer.get("succeeded") and _kv(answer) is not None:
             self._refuse(lab, answer)
         self._forget(revision_of(answer))
@@ -114,7 +128,8 @@ class EtcdStore:
 
     # --- reading ------------------------------------------------------------------------------------------------
 
-    def _head(self, lab: str) -> str:
+    def head(self, lab: str) -> str:
+        """Return the key of a record's head."""
         return self.client.key("labs", LabName(lab))
 
     def _parts(self, lab: str, id_: str | None = None) -> str:
@@ -158,19 +173,34 @@ class EtcdStore:
                     known[lab] = str(event.revision)
                     if not event.put:
                         del known[lab]
-                    yield Changed(lab, known.get(lab, ABSENT))
+                    yield Changed(lab, known.get(lab, ABSENT), event.revision, event.value)
             if not events:
                 yield None
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    def _put(self, lab: str, data: bytes, revision: str | None, lock: StoreLock | None) -> str | None:
-        """Save a record once; return its revision, None where its parts were removed meanwhile."""
-        key = self._head(lab)
-        id_, head, parts = etcd_values.packed(data)
+    def removal(self, lab: str) -> list[dict[str, Any]]:
+        """Return the operations of a transaction that remove a record."""
+        parts = {"request_delete_range": below(self._parts(lab))}
+        return [{"request_delete_range": {"key": b64(self.head(lab))}}, parts]
+
+    def save_packed(
+        self,
+        lab: str,
+        packed: etcd_values.Packed,
+        revision: str | None = None,
+        lock: StoreLock | None = None,
+        also: Sequence[dict[str, Any]] = (),
+    ) -> str | None:
+        """Save a record once; return its revision, None where its parts were removed meanwhile.
+
+        ``also`` has further operations of the transaction. The other arguments and errors are those of ``save``.
+        """
+        key = self.head(lab)
+        id_, head, parts = packed
         lease = self._write_parts(lab, id_, parts) if parts else None
         try:
-            answer = self._decide(lab, revision, lock, self._commit(lab, key, id_, head, len(parts)))
+            answer = self._decide(lab, revision, lock, [*self._commit(lab, key, id_, head, len(parts)), *also])
         except Refused as error:
             if parts and error.not_found:
                 return None
@@ -223,7 +253,7 @@ class EtcdStore:
         self, lab: str, revision: str | None, lock: StoreLock | None, success: Sequence[dict[str, Any]]
     ) -> dict[str, Any]:
         """Do a transaction if the record has a revision and the lock is held; else read the head and the lock."""
-        key = self._head(lab)
+        key = self.head(lab)
         compare: list[dict[str, Any]] = []
         failure: list[dict[str, Any]] = [{"request_range": {"key": b64(key)}}]
         if isinstance(lock, EtcdLock):

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from netlab.store.etcd_client import EtcdClient, Refused, b64, below, plain
+from netlab.store.etcd_client import Body, EtcdClient, Refused, b64, below, plain
 from netlab.store.etcd_lease import Lease
 from netlab.store.values import LockLost
 
@@ -22,12 +22,21 @@ _ALONE, _SHARED = "alone", "shared"
 
 
 class EtcdLock:
-    """The lock of a lab in etcd, not yet taken."""
+    """The lock of a lab in etcd, not yet taken.
 
-    def __init__(self, client: EtcdClient, lab: str) -> None:
+    Args:
+      client: the client.
+      lab: the lab.
+      reads: ranges of keys, as requests to etcd have them. ``found`` has the keys and values of each, as they were
+        at the moment at which ``acquire`` took the lock.
+    """
+
+    def __init__(self, client: EtcdClient, lab: str, reads: Sequence[Body] = ()) -> None:
         self._client, self._lab = client, lab
         self._lease: Lease | None = None
         self._key = ""
+        self._reads = reads
+        self.found: list[list[dict[str, Any]]] = []
 
     @property
     def held(self) -> bool:
@@ -79,10 +88,21 @@ class EtcdLock:
 
     def _first(self, shared: bool) -> bool:
         """Return whether no earlier key is in the way, and put a key of its own where there is none."""
+        enter: list[Body] = []
         if self._lease is None or not self._lease.alive:
-            self._enter(shared)
-        found = self._client.call("kv/range", below(self._client.key("locks", self._lab, "")))
-        ages = {plain(kv["key"]).decode(): (int(kv["create_revision"]), kv) for kv in found.get("kvs", ())}
+            enter = [{"request_put": self._entry(shared)}]
+        ranges = [below(self._client.key("locks", self._lab, "")), *self._reads]
+        operations = [*enter, *({"request_range": one} for one in ranges)]
+        try:
+            answer = self._client.call("kv/txn", {"success": operations})
+        except Refused as error:
+            if not error.not_found:
+                raise
+            # The lease ended before it was used.
+            self.release()
+            return False
+        kvs, *self.found = [one.get("response_range", {}).get("kvs", []) for one in answer["responses"][len(enter) :]]
+        ages = {plain(kv["key"]).decode(): (int(kv["create_revision"]), kv) for kv in kvs}
         if self._key not in ages:
             # The lease ended while this process slept, so it is last again.
             self.release()
@@ -90,15 +110,12 @@ class EtcdLock:
         mine, _ = ages[self._key]
         return not any(age < mine and not (shared and _shared(kv)) for age, kv in ages.values())
 
-    def _enter(self, shared: bool) -> None:
+    def _entry(self, shared: bool) -> dict[str, str]:
+        """Return the key to put, of a new lease."""
         self._lease = Lease(self._client, self._client.settings.lease)
         self._key = self._client.key("locks", self._lab, f"{self._lease.number:016x}")
         value = f"{_SHARED if shared else _ALONE} {socket.gethostname()} {os.getpid()}"
-        try:
-            self._client.call("kv/put", {"key": b64(self._key), "value": b64(value), "lease": str(self._lease.number)})
-        except Refused as error:
-            if not error.not_found:
-                raise
+        return {"key": b64(self._key), "value": b64(value), "lease": str(self._lease.number)}
 
 
 def _shared(kv: Any) -> bool:

@@ -10,6 +10,7 @@ import json
 import secrets
 import zlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from netlab.errors import HostError
 from netlab.frozen import frozen
@@ -32,15 +33,23 @@ class Head:
     inline: bytes
 
 
-def packed(data: bytes) -> tuple[str, bytes, Sequence[bytes]]:
-    """Return the id, the head and the parts of a record; raises HostError where it is too large."""
+class Packed(NamedTuple):
+    """A record as etcd keeps it: the id, the value of the head, and the parts."""
+
+    id: str
+    head: bytes
+    parts: Sequence[bytes]
+
+
+def packed(data: bytes) -> Packed:
+    """Return a record as values, with a new id; raises HostError where it is too large."""
     text = zlib.compress(data, 1)
     parts = [] if len(text) <= INLINE else [text[at : at + PART] for at in range(0, len(text), PART)]
     if len(data) > MOST or len(parts) > MOST_PARTS:
         raise HostError(f"a record of {len(data)} bytes is too large for etcd")
     id_ = secrets.token_hex(8)
     line = json.dumps({"format": _FORMAT, "id": id_, "size": len(data), "parts": len(parts)}).encode()
-    return id_, line + b"\n" + (b"" if parts else text), parts
+    return Packed(id_, line + b"\n" + (b"" if parts else text), parts)
 
 
 def head(value: bytes) -> Head:

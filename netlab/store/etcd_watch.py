@@ -31,7 +31,7 @@ class Ended(Exception):
 
 
 class Stream:
-    """Events of all keys with a prefix, from a revision of etcd on.
+    """Events of all keys with a prefix, from a revision of etcd on; 0: those from now on.
 
     Raises:
       HostError: if etcd is not reached, or refuses.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+
 from netlab.errors import HostError
 from netlab.frozen import frozen
 
@@ -21,10 +23,16 @@ class Kept:
 
 @frozen
 class Changed:
-    """A lab whose record has another revision than before; ``ABSENT`` after its removal."""
+    """A lab whose record has another revision than before; ``ABSENT`` after its removal.
+
+    ``at`` is the store's revision of that event, and ``value`` the value that the store keeps there, where the watch
+    knows them.
+    """
 
     lab: str
     revision: str
+    at: int = field(default=0, compare=False)
+    value: bytes | None = field(default=None, compare=False, repr=False)
 
 
 class Conflict(HostError):

@@ -52,12 +52,14 @@ class Machine:
     address6: str
     holder: subprocess.Popen[str] = field(repr=False)
     pid: int = 0
+    # Variables of the programs that are started there.
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
 
     def start(self, *argv: object, **more: Any) -> subprocess.Popen[str]:
         """Start a program in the machine, as root there."""
         inside = ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", "--", *map(str, argv)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, **self.environment, "PYTHONPATH": str(REPOSITORY)}
         return subprocess.Popen(inside, cwd=REPOSITORY, env=environment, text=True, **{**pipes, **more})
 
     def run(self, *argv: object, text: str = "") -> subprocess.CompletedProcess[str]:
@@ -91,9 +93,8 @@ class Machine:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
             time.sleep(seconds)
-            # nsenter waits for the program, which is in another pid namespace.
-            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+            for program in programs_of(process):
+                os.kill(program, signal.SIGKILL)
 
     def links(self) -> list[str]:
         """Return the names of the links of the machine's own network namespace."""
@@ -116,6 +117,11 @@ class Machine:
         self.holder.communicate(timeout=HANGS)
 
 
+def programs_of(process: subprocess.Popen[Any]) -> list[int]:
+    """Return the process id of what ``Machine.start`` started; nsenter waits for it, as it is in another namespace."""
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
 class Machines:
     """The machines of a test, by name, and the bridge between them."""
 
@@ -123,10 +129,10 @@ class Machines:
         self._bridge = _holder("--net", first=_BRIDGE)
         self._of: dict[str, Machine] = {}
         self._etcd = ExitStack()
+        self._has_etcd = False
         try:
             for number, name in enumerate(names, start=1):
-                holder = _holder("--net", "--mount", "--pid", "--mount-proc", first=_FIRST)
-                self._of[name] = Machine(name, f"192.0.2.{number}", f"2001:db8::{number}", holder)
+                self._of[name] = Machine(name, f"192.0.2.{number}", f"2001:db8::{number}", _machine_holder())
             for machine in self._of.values():
                 machine.pid = _first_process(machine.holder)
             self.wire = _first_process(self._bridge)
@@ -136,21 +142,40 @@ class Machines:
             raise
 
     def _join(self, mtu: int) -> None:
-        lines = [f"link add wire mtu {mtu} up type bridge forward_delay 0 mcast_snooping 0"]
+        self._mtu = mtu
+        _ip(self.wire, [f"link add wire mtu {mtu} up type bridge forward_delay 0 mcast_snooping 0"])
         for number, machine in enumerate(self, start=1):
-            end = f"peer name eth0 mtu {mtu} address {_mac(number)} netns {machine.pid}"
-            lines += [f"link add port{number} mtu {mtu} type veth {end}", f"link set port{number} master wire up"]
-        _ip(self.wire, lines)
-        for machine in self:
-            # Permanent neighbours: what the bridge carries is then what the machines send of themselves.
-            known = [
-                f"neigh add {address} lladdr {_mac(number)} dev eth0 nud permanent"
-                for number, other in enumerate(self, start=1)
-                if other is not machine
-                for address in (other.address, other.address6)
-            ]
-            own = ["link set lo up", "link set eth0 addrgenmode none up", f"addr add {machine.address}/24 dev eth0"]
-            _ip(machine.pid, [*own, f"addr add {machine.address6}/64 dev eth0 nodad", *known])
+            self._plug(number, machine)
+
+    def _plug(self, number: int, machine: Machine) -> None:
+        end = f"peer name eth0 mtu {self._mtu} address {_mac(number)} netns {machine.pid}"
+        port = f"port{number}"
+        _ip(self.wire, [f"link add {port} mtu {self._mtu} type veth {end}", f"link set {port} master wire up"])
+        # Permanent neighbours: what the bridge carries is then what the machines send of themselves.
+        known = [
+            f"neigh add {address} lladdr {_mac(number_of)} dev eth0 nud permanent"
+            for number_of, other in enumerate(self, start=1)
+            if other is not machine
+            for address in (other.address, other.address6)
+        ]
+        own = ["link set lo up", "link set eth0 addrgenmode none up", f"addr add {machine.address}/24 dev eth0"]
+        _ip(machine.pid, [*own, f"addr add {machine.address6}/64 dev eth0 nodad", *known])
+
+    def reboot(self, name: str) -> None:
+        """Kill everything in a machine, and make it anew with the same addresses and an empty ``/run``."""
+        number, machine = list(self._of).index(name) + 1, self._of[name]
+        machine.kill()
+        # The kernel removes the port some time after the namespace.
+        subprocess.run(
+            ["nsenter", "-t", str(self.wire), "-n", "ip", "link", "delete", f"port{number}"],
+            check=False,
+            stderr=subprocess.DEVNULL,
+        )
+        machine.holder = _machine_holder()
+        machine.pid = _first_process(machine.holder)
+        self._plug(number, machine)
+        if self._has_etcd:
+            _ip(machine.pid, [_KNOWS_ETCD])
 
     def __iter__(self) -> Iterator[Machine]:
         return iter(self._of.values())
@@ -162,7 +187,7 @@ class Machines:
         """Return the machines' addresses of a family, by name."""
         return {one.name: one.address if family == 4 else one.address6 for one in self}
 
-    def etcd(self, folder: Path, members: int = 1) -> list[Member]:
+    def etcd(self, folder: Path, members: int = 1, more: Sequence[str] = ()) -> list[Member]:
         """Start an etcd that all machines reach, beside the bridge; it ends with the machines.
 
         It stores what every machine writes in the folder. What machines exchange with it is TCP, which a capture shows.
@@ -172,11 +197,12 @@ class Machines:
             ["link set lo up", f"link set wire address {_mac(_ETCD_MAC)}", f"addr add {ETCD_ADDRESS}/24 dev wire"],
         )
         for number, machine in enumerate(self, start=1):
-            _ip(machine.pid, [f"neigh add {ETCD_ADDRESS} lladdr {_mac(_ETCD_MAC)} dev eth0 nud permanent"])
+            _ip(machine.pid, [_KNOWS_ETCD])
             _ip(self.wire, [f"neigh add {machine.address} lladdr {_mac(number)} dev wire nud permanent"])
+        self._has_etcd = True
         # The prefix becomes etcd, so that the process that was started is etcd itself.
         prefix = ["setpriv", "--pdeathsig", "KILL", "nsenter", "-t", str(self.wire), "-n", "--"]
-        return self._etcd.enter_context(etcd(folder, members, address=ETCD_ADDRESS, prefix=prefix))
+        return self._etcd.enter_context(etcd(folder, members, more, address=ETCD_ADDRESS, prefix=prefix))
 
     def cut(self, name: str) -> None:
         """Take a machine off the bridge."""
@@ -245,6 +271,10 @@ def _holder(*namespaces: str, first: str) -> subprocess.Popen[str]:
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
 
 
+def _machine_holder() -> subprocess.Popen[str]:
+    return _holder("--net", "--mount", "--pid", "--mount-proc", first=_FIRST)
+
+
 def _first_process(holder: subprocess.Popen[str]) -> int:
     """Return the process id of the first process in new namespaces, when they are ready."""
     assert holder.stdout is not None
@@ -264,3 +294,6 @@ def _ip(pid: int, lines: Sequence[str]) -> None:
 
 def _mac(number: int) -> str:
     return f"02:00:00:00:00:{number:02x}"
+
+
+_KNOWS_ETCD = f"neigh add {ETCD_ADDRESS} lladdr {_mac(_ETCD_MAC)} dev eth0 nud permanent"

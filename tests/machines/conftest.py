@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from etcd_members import missing
+from machines.agents import Agents
 from machines.bed import Machine, Machines
 
 
@@ -22,6 +24,27 @@ def machines() -> Iterator[Callable[..., Machines]]:
 
     yield start
     for one in started:
+        one.close()
+
+
+@pytest.fixture
+def agents(
+    request: pytest.FixtureRequest, machines: Callable[..., Machines], tmp_path: Path
+) -> Iterator[Callable[..., Agents]]:
+    """Start machines by their names with an etcd and an agent on each; what agents print is shown on failure."""
+    if lacking := missing():
+        pytest.skip(f"needs {', '.join(lacking)}")
+    made: list[Agents] = []
+
+    def start(*names: str, start: bool = True, mtu: int = 1500, **more: Any) -> Agents:
+        made.append(Agents(machines(*names, mtu=mtu), tmp_path, **more))
+        if start:
+            made[-1].start()
+        return made[-1]
+
+    yield start
+    for one in made:
+        print(one.logs())
         one.close()
 
 

@@ -58,11 +58,13 @@ def agent_command(
     ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd decides what the
     agent builds, so protect it with TLS and users.
     """
-    from netlab import __version__
+    from netlab.conformance import on_machines
     from netlab.kernel import privilege
+    from netlab.machines import call_targets
     from netlab.machines.agent import Agent
     from netlab.machines.labs import settings_of
     from netlab.machines.names import machine_name
+    from netlab.machines.own_machine import version
 
     given = {"CACERT": cacert, "CERT": cert, "KEY": key, "USER": user}
     environment = {**os.environ, **{f"NETLAB_ETCD_{name}": value for name, value in given.items() if value}}
@@ -70,4 +72,6 @@ def agent_command(
     name = machine_name(machine)
     if not privilege.privileged():
         raise HostError("the agent makes tunnels to other machines, which needs root", "start it with sudo")
-    Agent(settings, name, address, port, __version__, programs).run()
+    # The room of conformance is above that of machines.
+    call_targets.TARGETS[on_machines.TARGET] = lambda request: on_machines.judge(request.arguments)
+    Agent(settings, name, address, port, version(), programs).run()

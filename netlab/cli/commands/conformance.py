@@ -66,8 +66,9 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="The number of processes; each has its own lab.",
+    help="The number of processes; each has its own lab. With --etcd: on each machine.",
 )
+@options.etcd
 @click.option("--list", "listed", is_flag=True, help="Print the names of the cases, and judge none.")
 @options.reports(ConformanceReport)
 @click.option(
@@ -155,6 +156,16 @@ def _under(name: str) -> UnderProfile:
 
 
 def _results(selection: Selection, jobs: int, against: str | None) -> Generator[CaseResult, None, None]:
+    from netlab.machines.labs import etcd
+
+    if against is None and (machines := etcd()) is not None:
+        from netlab.conformance.on_machines import run_on_machines
+        from netlab.machines.registry import names_of
+
+        client = machines.client
+        names = names_of(client)
+        yield from run_on_machines(selection, client, names, jobs, lambda line: terminal.say(f"Warning: {line}"))
+        return
     if against is None:
         from netlab.conformance.run import run_selection
 

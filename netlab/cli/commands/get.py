@@ -81,9 +81,9 @@ def _objects(kind: str, lab: str) -> Listing:
 
 
 def _machines() -> Listing:
-    from netlab.machines.labs import etcd_labs
+    from netlab.machines.labs import etcd
 
-    place = etcd_labs()
+    place = etcd()
     if place is None:
         raise UsageError("machines are those of an etcd: say --etcd URL")
     from netlab.cli import machine_listing
@@ -93,9 +93,9 @@ def _machines() -> Listing:
 
 def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
     """List the chosen labs, else all."""
-    from netlab.machines.labs import etcd_labs
+    from netlab.machines.labs import etcd
 
-    place = etcd_labs()
+    place = etcd()
     if place is not None:
         from netlab.cli import machine_listing
 

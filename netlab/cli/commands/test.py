@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--packets", is_flag=True, help="Also judge invariants by packets, in a lab for each file.")
 @options.yes
 @options.profile
+@options.etcd
 @options.strict
 @options.ignore
 @options.verbose

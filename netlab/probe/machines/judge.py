@@ -1,0 +1,366 @@
+"""Judges the probes of a block by what machines saw, and asks for what is missing: as generators of requests.
+
+A generator yields a list of actions for all machines and is sent the results of each by machine, or it yields seconds
+to wait. So the coordinator has several blocks under way, and each reads like a program that measures one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+from netlab.probe import forwarding, ports
+from netlab.probe.attempt import GRACE, WAITS
+from netlab.probe.control import Controls
+from netlab.probe.facts import Question
+from netlab.probe.machines.collected import Collected
+from netlab.probe.machines.plan import Control, Plan, Posted
+from netlab.probe.machines.steps import ARRIVED, CONTROL, ROWS
+from netlab.probe.observations import IN_ITS_NAME, REPLIES
+from netlab.probe.probes import Backends, End, Probe, Unsent
+from netlab.probe.slow_links import SlowLinks
+from netlab.probe.verdicts import Evidence, verdict
+
+# The results of one action by machine; those of a collection have the columns too.
+Results = Sequence[Mapping[str, Any]]
+Requests = Generator[list[Posted] | float, Results, Any]
+
+# Seconds between two collections of what is late.
+_BETWEEN = 0.01
+
+
+class _Recorded(Controls):
+    """Controls to send, with the evidence that each adds to.
+
+    ``awaited``: one of them has a wired way. ``sent``: some were sent.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan.shared)
+        self.recorded: dict[tuple[int, int, int], tuple[Control, list[Evidence]]] = {}
+        self.awaited = False
+        self.sent = False
+
+    def _send(
+        self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True, via: End | None = None
+    ) -> None:
+        by = via or destination
+        key = source.place, destination.place, by.place
+        self.recorded.setdefault(key, (Control(source, destination, by), []))[1].extend(evidence)
+        self.awaited |= awaited
+
+    def follow_translated(self, probe: Probe) -> None:
+        """Record the controls of a translated probe."""
+        self._follow_by_hops([probe])
+
+    def note_missing_way(self, probe: Probe, missing: str) -> None:
+        self._note_missing_way([probe], missing)
+
+    def missing_way(self, probe: Probe) -> str:
+        return self._missing_way(probe)
+
+
+class Judge:
+    """Gives probes their verdicts; several blocks of a run share it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._shared = plan.shared
+        self._confirmed: dict[Unsent, Unsent] = {}
+        self._ways: dict[tuple[int, int, int], str] = {}
+
+    # --- blocks -------------------------------------------------------------------------------------------------
+
+    def confirm(self, by_flow: list[Probe | Unsent | Backends]) -> Requests:
+        """Replace flows without a packet by what the kernels of their ends confirm."""
+        unsent = {one for one in by_flow if isinstance(one, Unsent)}
+        listed = (one for block in by_flow if isinstance(block, Backends) for _, one in block.probes)
+        unsent |= {one for one in listed if isinstance(one, Unsent)}
+        new = [one for one in unsent if one.namespace and one not in self._confirmed]
+        yield from self._learn([_of_addresses(one) for one in new])
+        for one in new:
+            found = self._shared.known.get(_of_addresses(one))
+            # A machine that is away confirms nothing.
+            self._confirmed[one] = (
+                Unsent("inconclusive", self._lost_unsent()) if found is None else one.confirmed(found)
+            )
+
+        def confirmed(one: Probe | Unsent) -> Probe | Unsent:
+            return self._confirmed.get(one, one) if isinstance(one, Unsent) else one
+
+        for place, found_of in enumerate(by_flow):
+            if isinstance(found_of, Unsent):
+                by_flow[place] = confirmed(found_of)
+            elif isinstance(found_of, Backends):
+                by_flow[place] = Backends(tuple((backend, confirmed(each)) for backend, each in found_of.probes))
+
+    def measure(self, probes: Sequence[Probe]) -> Requests:
+        """Give every probe its verdict: by one attempt, and by two more where the verdict is inconclusive."""
+        if self._shared.slow is not None:
+            yield from self._measure_slowly(self._shared.slow, probes)
+            return
+        waiting = self._present(probes)
+        for number in range(ports.ATTEMPTS):
+            for start in range(0, len(waiting), ROWS):
+                yield from self._attempt(waiting[start : start + ROWS], number)
+            waiting = self._present([probe for probe in waiting if probe.verdict == "inconclusive"])
+            if not waiting:
+                return
+
+    def _measure_slowly(self, slow: SlowLinks, probes: Sequence[Probe]) -> Requests:
+        from netlab.probe.slow_links import Repeats
+
+        for start in range(0, len(probes), slow.batch):
+            waiting = self._present(probes[start : start + slow.batch])
+            repeats = Repeats(slow, waiting)
+            while waiting:
+                yield from self._attempt(waiting, repeats.number)
+                waiting = self._present(repeats.judge(waiting))
+
+    def _present(self, probes: Sequence[Probe]) -> list[Probe]:
+        """Return the probes that no lost machine is needed for; the others have their verdict."""
+        if not self._plan.away:
+            return list(probes)
+        found = []
+        for probe in probes:
+            if why := self._plan.lost(probe):
+                probe.verdict, probe.reason = "inconclusive", why
+            else:
+                found.append(probe)
+        return found
+
+    def _lost_unsent(self) -> str:
+        return next(iter(self._plan.away.values()), "no machine says what its network namespace has")
+
+    # --- one attempt --------------------------------------------------------------------------------------------
+
+    def _attempt(self, probes: Sequence[Probe], attempt: int) -> Requests:
+        """Send probes, and give each the verdict of this attempt."""
+        slow = self._shared.slow
+        seconds = WAITS[min(attempt, len(WAITS) - 1)] if slow is None else WAITS[0] + slow.seconds
+        # Kernels are asked anew in each attempt.
+        self._shared.known.clear()
+        number, prepared = self._plan.batch(probes, attempt)
+        yield prepared
+        yield [Posted({"do": "send", "number": number})]
+        replied: set[int] = set()
+
+        def late(seen: Collected) -> bool:
+            return self._late(probes, seen)
+
+        seen = yield from self._collect(number, len(probes), seconds, late, (probes, replied))
+        if slow is not None and slow.settle:
+            # Controls have arrived, and may have overtaken their probes.
+            yield slow.settle
+            seen = yield from self._collect(number, len(probes), seconds, late, (probes, replied))
+        certain = seen.verdicts()
+        alone = bool(seen.drops or seen.overflowed or slow is not None)
+        rest: list[tuple[int, Probe]] = []
+        for row, (probe, found) in enumerate(zip(probes, certain, strict=True)):
+            probe.verdict, probe.reason = found
+            if found[0] == "inconclusive" or (alone and found[0] != "allow") or row in replied or slow is not None:
+                rest.append((row, probe))
+        if rest:
+            yield from self._judge(number, rest, seen, replied, seconds)
+        yield [Posted({"do": "forget", "number": number})]
+        if self._plan.away:
+            self._present(probes)
+
+    def _judge(
+        self, number: int, rest: Sequence[tuple[int, Probe]], seen: Collected, replied: set[int], seconds: float
+    ) -> Requests:
+        """Judge probes by their evidence, and by further controls where these are needed."""
+        controls = _Recorded(self._plan)
+        for row, probe in rest:
+            found = probe.evidence = seen.evidence(row)
+            if row in replied and found.answered:
+                found.answered = IN_ITS_NAME
+            took = (o for o in probe.others if o.sockets.namespace in seen.strays.get(row, ()))
+            if (other := next(took, None)) is not None:
+                found.elsewhere = other.endpoint.ref
+            probe.hop_evidence, probe.relayed = (), None
+            if not (found.arrived and found.answered):
+                if probe.translator is not None:
+                    controls.follow_translated(probe)
+                if probe.translator is not None or not found.control:
+                    controls.note_missing_way(probe, self._missing_way(controls, probe))
+        probes = [probe for _, probe in rest]
+        yield from self._send_controls(controls, seconds)
+        if apart := [probe for probe in probes if probe.evidence.no_path]:
+            yield from self._prove_ends(controls, apart, seconds)
+        back = [probe for probe in probes if probe.past_node and probe.evidence.arrived]
+        if back := [probe for probe in back if not (probe.evidence.answered or probe.evidence.wrong_sender)]:
+            controls.prove_returns(back)
+            yield from self._send_controls(controls, seconds)
+            controls.judge_returns(back)
+        yield from self._learn_forwarding(probes)
+        if controls.sent:
+            # A probe that was late has arrived before the controls that were sent after it.
+            (parts,) = yield [Posted({"do": "collect", "number": number})]
+            seen = Collected(len(seen.into), parts)
+            for row, probe in rest:
+                probe.evidence = _together(probe.evidence, seen.evidence(row))
+        controls.judge_hops(probes)
+        for probe in probes:
+            found = probe.evidence
+            found.trouble = found.trouble or seen.drops or self._trouble(probe, seen)
+            probe.verdict, probe.reason = verdict(found)
+
+    def _trouble(self, probe: Probe, seen: Collected) -> str:
+        found = probe.evidence
+        for sockets in (probe.destination.sockets, probe.source.sockets):
+            if sockets.namespace in seen.overflowed:
+                return f"a receive buffer in {sockets.namespace} overflowed"
+        start = probe.source.sockets.namespace
+        refused = self._plan.failures.get(start)
+        if refused and not (found.arrived or found.control or found.no_path):
+            return f"neighbours in {start} could not be added: {refused}"
+        return ""
+
+    # --- packets ------------------------------------------------------------------------------------------------
+
+    def _collect(
+        self,
+        number: int,
+        rows: int,
+        seconds: float,
+        late: Callable[[Collected], bool],
+        replies: tuple[Sequence[Probe], set[int]] | None = None,
+    ) -> Requests:
+        """Return what was seen of a batch: as soon as nothing is late, after some seconds at most."""
+        deadline = time.monotonic() + seconds
+        waited = False
+        while True:
+            (parts,) = yield [Posted({"do": "collect", "number": number})]
+            seen = Collected(rows, parts)
+            if replies is not None:
+                silent = [row for row in _silent(replies[0], seen) if row not in replies[1]]
+                if silent:
+                    replies[1].update(silent)
+                    yield [Posted({"do": "reply", "number": number, "rows": silent})]
+                    continue
+            if not late(seen) or time.monotonic() > deadline:
+                if not waited:
+                    return seen
+                # Where a control was late, a probe that netem put behind it may be as late.
+                waited, deadline = False, 0.0
+                yield max(GRACE, _BETWEEN)
+                continue
+            waited = True
+            yield _BETWEEN
+
+    def _late(self, probes: Sequence[Probe], seen: Collected) -> bool:
+        """Return whether a packet is still to come: an answer, or a control on a wired way."""
+        for row, bits in enumerate(seen.into):
+            if bits & CONTROL and not bits & ARRIVED:
+                continue
+            came = seen.known[seen.out[row]]
+            if "answered" in came and bits & ARRIVED:
+                continue
+            probe = probes[row]
+            if "refused" in came or "trouble" in came or self._plan.lost(probe):
+                continue
+            if "wrong_sender" in came and bits:
+                continue
+            if bits & ARRIVED and probe.past_node:
+                continue
+            if not bits & ARRIVED and self._way(probe):
+                continue
+            if not bits & ARRIVED and probe.translator is not None:
+                continue
+            return True
+        return False
+
+    def _way(self, probe: Probe) -> str:
+        return self._missing_way(_Recorded(self._plan), probe)
+
+    def _missing_way(self, controls: _Recorded, probe: Probe) -> str:
+        """Return why no path is wired for a probe, "" where one is."""
+        key = probe.source.place, probe.target.place, probe.destination.place
+        known = self._ways.get(key)
+        if known is None:
+            if len(self._ways) > 1 << 16:
+                self._ways.clear()
+            known = self._ways[key] = controls.missing_way(probe)
+        return known
+
+    def _send_controls(self, controls: _Recorded, seconds: float) -> Requests:
+        """Send what was recorded, and note in the evidence what arrived."""
+        recorded, awaited = list(controls.recorded.values()), controls.awaited
+        controls.recorded, controls.awaited = {}, False
+        controls.sent |= bool(recorded)
+        for start in range(0, len(recorded), ROWS):
+            part = recorded[start : start + ROWS]
+            number, prepared = self._plan.controls([control for control, _ in part])
+            yield prepared
+            yield [Posted({"do": "send", "number": number})]
+
+            def late(seen: Collected, rows: int = len(part)) -> bool:
+                return awaited and sum(bits & CONTROL != 0 for bits in seen.into) < rows
+
+            seen = yield from self._collect(number, len(part), seconds, late)
+            for bits, (_, evidence) in zip(seen.into, part, strict=True):
+                for one in evidence if bits & CONTROL else ():
+                    one.control = True
+            yield [Posted({"do": "forget", "number": number})]
+
+    def _prove_ends(self, controls: _Recorded, probes: Sequence[Probe], seconds: float) -> Requests:
+        """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
+        while True:
+            self._shared.unknown.clear()
+            for _ in controls.prove_ends(probes):
+                pass
+            if not self._shared.unknown:
+                break
+            controls.recorded, controls.awaited = {}, False
+            yield from self._learn([*self._shared.unknown])
+        yield from self._send_controls(controls, seconds)
+        controls.judge_ends(probes)
+
+    # --- facts --------------------------------------------------------------------------------------------------
+
+    def _learn_forwarding(self, probes: Sequence[Probe]) -> Requests:
+        """Learn what kernels say about nodes that forward, where no packet can prove it."""
+        self._shared.unknown.clear()
+        for probe in probes:
+            if probe.hop_evidence and forwarding.must_forward(probe) and probe.relayed is None:
+                forwarding.unproven(self._shared, probe)
+        # A node that sends frames back is also asked whether it forwards.
+        while self._shared.unknown:
+            yield from self._learn([*self._shared.unknown])
+            self._shared.unknown.clear()
+            for probe in probes:
+                if probe.hop_evidence and forwarding.must_forward(probe) and probe.relayed is None:
+                    forwarding.unproven(self._shared, probe)
+
+    def _learn(self, questions: Sequence[Question]) -> Requests:
+        """Ask the machines; a question that none answers has the answer ""."""
+        if not questions:
+            return
+        (answers,) = yield [Posted({"do": "ask", "questions": [list(one) for one in questions]})]
+        for place, question in enumerate(questions):
+            found = [of[place] for of in answers.values() if of[place] is not None]
+            if found or question.kind != "addresses":
+                self._shared.known[question] = found[0] if found else ""
+
+
+def _together(one: Evidence, later: Evidence) -> Evidence:
+    """Return evidence with what was seen later of the same probe."""
+    for field in ("arrived", "answered", "rejected", "wrong_sender", "control"):
+        setattr(one, field, getattr(one, field) or getattr(later, field))
+    return one
+
+
+def _silent(probes: Sequence[Probe], seen: Collected) -> list[int]:
+    """Return the rows of probes that arrived, and that no program and no kernel answered."""
+    bare = {code for code, known in enumerate(seen.known) if "answered" not in known}
+    return [
+        row
+        for row, (bits, code) in enumerate(zip(seen.into, seen.out, strict=True))
+        if bits & ARRIVED and code in bare and probes[row].protocol in REPLIES
+    ]
+
+
+def _of_addresses(one: Unsent) -> Question:
+    return Question("addresses", one.namespace, str(one.family))

@@ -1,0 +1,48 @@
+"""The tests of probing hold for several machines: each runs once more, with a participant for each machine.
+
+Without those that are about the inside of one process: its forks, its file descriptors, its blocks.
+"""
+
+from __future__ import annotations
+
+import pytest
+from probe import (
+    test_attempt,
+    test_control,
+    test_engine,
+    test_engine_ipv6,
+    test_forwarding,
+    test_gateways,
+    test_services,
+    test_slow_links,
+)
+
+pytestmark = [pytest.mark.machines, pytest.mark.usefixtures("spread")]
+
+_MODULES = (
+    test_attempt,
+    test_control,
+    test_engine,
+    test_engine_ipv6,
+    test_forwarding,
+    test_gateways,
+    test_services,
+    test_slow_links,
+)
+_OF_ONE_PROCESS = {
+    "test_a_wrong_attempt_is_found",
+    "test_flows_are_measured_as_they_come",
+    "test_progress_rises_to_the_number_of_flows",
+    # A machine that cannot take part makes verdicts inconclusive; the run goes on.
+    "test_a_lab_that_is_not_there_is_named",
+    "test_a_machine_without_packets_refuses_a_measurement",
+}
+
+for _module in _MODULES:
+    _of = _module.__name__.rpartition(".")[2].removeprefix("test_")
+    for _name, _value in vars(_module).items():
+        if _name.startswith(("test_", "Test")) and _name not in _OF_ONE_PROCESS and callable(_value):
+            globals()[f"{_name}_of_{_of}"] = _value
+        elif _name == "build":
+            # The fixture of the tests of Services.
+            globals()[_name] = _value

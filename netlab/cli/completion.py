@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.shell_completion import BashComplete, CompletionItem
 
+from netlab.errors import NetlabError
 from netlab.patterns import pattern
 
 if TYPE_CHECKING:
     import click
+
+    from netlab.store.etcd import EtcdStore
 
 # Names of strangers go into a command line: only those that a shell takes as they are.
 _WORD = pattern(r"[A-Za-z0-9][A-Za-z0-9_./:@-]*")
@@ -28,6 +32,8 @@ _RECORD = "record.json"
 _MOST_OF_HEAD = 8_000_000
 _MOST_OF_FILES = 1_000_000
 _MOST_OFFERED = 1_000
+# Seconds that a shell waits for etcd.
+_PATIENCE = 1.0
 
 
 def _offered(words: Iterable[str], incomplete: str) -> list[CompletionItem[str]]:
@@ -127,7 +133,24 @@ def _directory() -> Path | None:
     return None
 
 
+def _store() -> EtcdStore | None:
+    """Return the records of the etcd that the command line names, None for labs of this host; raises NetlabError."""
+    from netlab.machines.labs import etcd
+
+    place = etcd()
+    if place is None:
+        return None
+    from netlab.store.etcd import EtcdStore
+
+    return EtcdStore(replace(place.settings, patience=_PATIENCE, connect=_PATIENCE, answer=_PATIENCE))
+
+
 def _labs() -> list[str]:
+    try:
+        if (store := _store()) is not None:
+            return store.labs()
+    except NetlabError:
+        return []
     directory = _directory()
     try:
         names = os.listdir(directory) if directory is not None else []
@@ -144,6 +167,12 @@ def _endpoints_of_lab(lab: str) -> Iterator[str]:
     if lab not in names:
         return
     try:
+        if (store := _store()) is not None:
+            yield from _endpoints_in_etcd(store, lab)
+            return
+    except NetlabError:
+        return
+    try:
         with open(f"{_directory()}/{lab}/{_RECORD}", "rb") as file:
             head = file.readline(_MOST_OF_HEAD)
             placement = json.loads(head + b"]}")["placement"]
@@ -158,6 +187,17 @@ def _endpoints_of_lab(lab: str) -> Iterator[str]:
             yield from (f"host:{one['name']}" for one in topology["spec"]["hosts"])
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
+
+
+def _endpoints_in_etcd(store: EtcdStore, lab: str) -> Iterator[str]:
+    """Yield the endpoints of a lab on many machines, by the first lines of what etcd keeps of it."""
+    kept = store.load(lab)
+    try:
+        machines, record, *_ = (kept.data if kept else b"").split(b"\n", 2)
+        yield from json.loads(machines)["placed"]
+        yield from json.loads(record + b"]}")["placement"]
+    except (ValueError, KeyError, TypeError):
+        return
 
 
 # --- the files of a command line ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The names of kinds on the command line: kubectl's plurals and short forms, and ``labs``."""
+"""The names of kinds on the command line: kubectl's plurals and short forms, ``labs`` and ``machines``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 LAB = "Lab"
 """The kind of ``netlab get labs``. It is not an API kind: no input has one."""
 
+MACHINE = "Machine"
+"""The kind of ``netlab get machines``: the machines of an etcd."""
+
+_OWN = {LAB: ("labs", "lab"), MACHINE: ("machines", "machine")}
+
 
 def names_of(kind: str) -> tuple[str, ...]:
     """Return the names of a kind on the command line, the plural first; () if it has none."""
-    if kind == LAB:
-        return ("labs", "lab")
+    if kind in _OWN:
+        return _OWN[kind]
     known = _get(kind)
     return known.names if known is not None else ()
 
@@ -30,7 +35,7 @@ def deletable() -> tuple[str, ...]:
 
 def listed() -> tuple[str, ...]:
     """Return the kinds that ``netlab get`` lists."""
-    return (LAB, *(name for name in deletable() if (kind := _get(name)) is not None and kind.columns is not None))
+    return (*_OWN, *(name for name in deletable() if (kind := _get(name)) is not None and kind.columns is not None))
 
 
 def is_namespaced(kind: str) -> bool:
@@ -48,7 +53,7 @@ def _get(name: str) -> Kind | None:
 
 def kind_of(name: str, *among: str, plural: bool = True) -> str:
     """Return the kind with a name, among the given or all kinds; raises UsageError with their names."""
-    kinds = among or (LAB, *deletable())
+    kinds = among or (*_OWN, *deletable())
     for kind in kinds:
         if name.lower() in names_of(kind):
             return kind

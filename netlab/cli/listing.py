@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlab.cluster import Cluster, Node, Pod
 from netlab.dataplane import names
@@ -21,9 +21,16 @@ from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.policy import isolating
 from netlab.report.listings import Item, Listing
 
+if TYPE_CHECKING:
+    from netlab.lab.lab import NodeMachine
+
 NETNS_ANNOTATION = "netlab/netns"
 NetnsPath = Callable[[str], str]
 """Returns the path of a network namespace by its name."""
+
+MACHINE_ANNOTATION = "netlab/machine"
+MachinesOfNodes = Mapping[str, "NodeMachine"]
+"""The machine of each node of a lab on many machines, by the node's name; empty for a lab of this host."""
 
 
 def ranges(cluster: Cluster) -> dict[str, Any]:
@@ -39,18 +46,64 @@ def ranges(cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
-    """List nodes with their addresses and podCIDRs."""
+LAB_HEADER = ("NAME", "STATUS", "NODES", "PODS")
+LAB_WIDE = ("DRIFT", "PROFILE", "NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS")
+
+
+def lab(
+    name: str,
+    phase: str,
+    counts: tuple[int | None, int | None],
+    spec: Mapping[str, Any],
+    drift: str,
+    status: Mapping[str, Any] | None = None,
+    wide: tuple[str, ...] = (),
+) -> Item:
+    """Return the item of a lab.
+
+    Args:
+      name: its name.
+      phase: its phase.
+      counts: its numbers of nodes and pods, None where they are unknown.
+      spec: its ``ranges``, empty where they are unknown or not asked for.
+      drift: the number of its differences, as text.
+      status: more fields of its status.
+      wide: more cells.
+    """
+    nodes, pods = counts
+    known = {"nodes": nodes, "pods": pods} if nodes is not None else {}
+    data = {
+        "apiVersion": "netlab/v1alpha1",
+        "kind": "Lab",
+        "metadata": {"name": name},
+        "spec": dict(spec),
+        "status": {"phase": phase, **known, **(status or {})},
+    }
+    networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
+    cidrs = (",".join(spec.get(field, ())) for field in ("underlayCIDRs", "serviceCIDRs", "loadBalancerCIDRs"))
+    cells = (name, phase, *("" if count is None else str(count) for count in counts))
+    return Item("", name, data, cells, (drift, spec.get("profile", ""), ";".join(networks), *cidrs, *wide))
+
+
+def nodes(cluster: Cluster, netns_path: NetnsPath, machines: MachinesOfNodes | None = None) -> Listing:
+    """List nodes with their addresses and podCIDRs, and with their machine in a lab on many."""
 
     def item(node: Node) -> Item:
+        where = (machines or {}).get(node.name)
+        status = "Ready" if where is None or where.ready else "NotReady"
         cidrs = [str(prefix) for prefixes in node.pod_cidrs.values() for prefix in prefixes]
         addresses = [{"type": "InternalIP", "address": str(a)} for a in node.addresses]
         netns = netns_path(names.node_namespace(cluster.name, node.name))
-        ready = {"type": "Ready", "status": "True"}
+        ready = {"type": "Ready", "status": "True" if status == "Ready" else "Unknown"}
+        machine = {MACHINE_ANNOTATION: where.machine} if where is not None else {}
         data = {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": node.name, "labels": dict(node.labels), "annotations": {NETNS_ANNOTATION: netns}},
+            "metadata": {
+                "name": node.name,
+                "labels": dict(node.labels),
+                "annotations": {NETNS_ANNOTATION: netns, **machine},
+            },
             "spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {},
             "status": {
                 "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
@@ -58,31 +111,40 @@ def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
             },
         }
         pods = sum(1 for _ in cluster.pods_on(node.name))
-        cells = (node.name, "Ready", str(pods), ",".join(map(str, node.addresses)))
-        return Item("", node.name, data, cells, (",".join(cidrs), netns))
+        cells = (node.name, status, str(pods), ",".join(map(str, node.addresses)))
+        return Item("", node.name, data, cells, (",".join(cidrs), netns, *machine.values()))
 
     header = ("NAME", "STATUS", "PODS", "INTERNAL-IP")
-    return Listing(header, ("POD-CIDRS", "NETNS"), [item(node) for node in cluster.nodes])
+    wide = ("POD-CIDRS", "NETNS", *(("MACHINE",) if machines else ()))
+    return Listing(header, wide, [item(node) for node in cluster.nodes])
 
 
-def pods(cluster: Cluster, netns_path: NetnsPath) -> Listing:
-    """List pods with their addresses, interfaces and network namespaces."""
+def pods(cluster: Cluster, netns_path: NetnsPath, machines: MachinesOfNodes | None = None) -> Listing:
+    """List pods with their addresses, interfaces and network namespaces.
+
+    A pod on a machine that is away is Unknown.
+    """
 
     def item(pod: Pod) -> Item:
+        where = (machines or {}).get(pod.node)
+        phase = "Running" if where is None or where.ready else "Unknown"
         netns = netns_path(names.pod_namespace(cluster.name, pod))
         ips = [str(address) for address in pod.addresses]
         network = f"{pod.network} ({pod.attachment})" if pod.network else pod.attachment
         own = pod.traits.attachment.node_link and not pod.traits.attachment.by_plugins
         port = names.port_name(pod) if own else ""
-        cells = (pod.namespace, pod.name, "Running", ",".join(ips), pod.node)
-        return Item(pod.namespace, pod.name, _pod_object(cluster, pod, netns), cells, (network, port, netns))
+        cells = (pod.namespace, pod.name, phase, ",".join(ips), pod.node)
+        machine = () if where is None else (where.machine,)
+        data = _pod_object(cluster, pod, netns, phase)
+        return Item(pod.namespace, pod.name, data, cells, (network, port, netns, *machine))
 
     header = ("NAMESPACE", "NAME", "STATUS", "IP", "NODE")
     first = {workload: pod.ref for workload, pod in cluster.by_workload.items()}
-    return Listing(header, ("NETWORK", "INTERFACE", "NETNS"), [item(pod) for pod in cluster.pods], first)
+    wide = ("NETWORK", "INTERFACE", "NETNS", *(("MACHINE",) if machines else ()))
+    return Listing(header, wide, [item(pod) for pod in cluster.pods], first)
 
 
-def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
+def _pod_object(cluster: Cluster, pod: Pod, netns: str, phase: str) -> dict[str, Any]:
     ips = [str(address) for address in pod.addresses]
     node_ips = [str(address) for address in cluster.node(pod.node).addresses]
     ports = [
@@ -110,7 +172,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
             "containers": [{"name": pod.name, **({"ports": ports} if ports else {})}],
         },
         "status": {
-            "phase": "Running",
+            "phase": phase,
             "hostIP": node_ips[0],
             "hostIPs": [{"ip": ip} for ip in node_ips],
             **({"podIP": ips[0]} if ips else {}),
@@ -187,25 +249,31 @@ def _as_kept(document: Document, key: Key) -> dict[str, Any]:
     return {**document.data, "metadata": metadata}
 
 
-_RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document], NetnsPath], Listing]] = {
-    types.Node: lambda cluster, documents, netns_path: nodes(cluster, netns_path),
-    types.Pod: lambda cluster, documents, netns_path: pods(cluster, netns_path),
-    NetworkPolicy: lambda cluster, documents, netns_path: networkpolicies(cluster, documents),
-    Service: lambda cluster, documents, netns_path: _services().services(cluster),
-    EndpointSlice: lambda cluster, documents, netns_path: _services().endpointslices(cluster),
-    Endpoints: lambda cluster, documents, netns_path: _services().endpoints(cluster, stored(_ENDPOINTS, documents)),
-    Ingress: lambda cluster, documents, netns_path: _services().ingresses(
+_RUNNING: Mapping[type, Callable[[Cluster, Sequence[Document]], Listing]] = {
+    NetworkPolicy: networkpolicies,
+    Service: lambda cluster, documents: _services().services(cluster),
+    EndpointSlice: lambda cluster, documents: _services().endpointslices(cluster),
+    Endpoints: lambda cluster, documents: _services().endpoints(cluster, stored(_ENDPOINTS, documents)),
+    Ingress: lambda cluster, documents: _services().ingresses(
         cluster, dict(_written("networking.k8s.io/v1", "Ingress", documents))
     ),
-    IngressClass: lambda cluster, documents, netns_path: _services().ingressclasses(cluster),
+    IngressClass: lambda cluster, documents: _services().ingressclasses(cluster),
 }
 """How to list objects that the cluster has in another form than the record."""
 
 
-def of_kind(name: str, cluster: Cluster, documents: Sequence[Document], netns_path: NetnsPath) -> Listing:
+def of_kind(
+    name: str,
+    cluster: Cluster,
+    documents: Sequence[Document],
+    netns_path: NetnsPath,
+    machines: Callable[[], MachinesOfNodes] = dict,
+) -> Listing:
     """List a lab's objects of a kind; raises UsageError for a kind that ``get`` does not list."""
     kind = get(name)
     if kind is None or kind.columns is None:
         raise UsageError(f"netlab lists no {name}")
+    if kind.type in (types.Node, types.Pod):
+        return (nodes if kind.type is types.Node else pods)(cluster, netns_path, machines())
     running = _RUNNING.get(kind.type)
-    return running(cluster, documents, netns_path) if running is not None else stored(kind, documents)
+    return running(cluster, documents) if running is not None else stored(kind, documents)

@@ -55,6 +55,13 @@ class Place(NamedTuple):
     namespace: str
 
 
+class NodeMachine(NamedTuple):
+    """The machine of a node of a lab on many machines, and whether its agent runs."""
+
+    machine: str
+    ready: bool
+
+
 class Lab:
     """A running lab, as a context manager; ``cluster`` is its cluster.
 
@@ -105,6 +112,10 @@ class Lab:
     def here(self, namespace: str) -> bool:
         """Return whether a network namespace of the lab is on this machine."""
         return self.part is None or namespace in self._now.state.namespaces
+
+    def machines_of_nodes(self) -> Mapping[str, NodeMachine]:
+        """Return the machine of each node by the node's name; empty for a lab of this host."""
+        return {}
 
     @property
     def machine(self) -> Machine:

@@ -11,21 +11,20 @@ import json
 import os
 import secrets
 import select
-import signal
 import socket
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
-from netlab.errors import HostError, NetlabError, UsageError, way_out
-from netlab.kernel import libc, signals
+from netlab.errors import HostError, NetlabError, UsageError
 from netlab.machines import calls
 from netlab.machines.call_request import Request
 from netlab.machines.call_targets import TARGETS
 from netlab.machines.incoming_calls import TAKEN
 from netlab.machines.pipe import Reader, Writer
 from netlab.machines.talk import say
+from netlab.machines.target_process import TargetProcess
 from netlab.objects.names import LabName
 from netlab.store.etcd_client import EtcdClient, b64, plain
 from netlab.store.etcd_lease import Lease
@@ -33,7 +32,6 @@ from netlab.store.etcd_settings import EtcdSettings
 
 _CHUNK = 1 << 16
 _LOOK = 1.0
-_PATIENCE = 2.0
 # Bytes of input that wait until the target reads them.
 _MOST_INPUT = 16 << 20
 # Seconds until a caller has taken the last answer.
@@ -107,81 +105,6 @@ def _request(data: bytes, machine: str, policy: str, settings: EtcdSettings) -> 
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError("a call that cannot be read") from error
     return Request(what, LabName(lab), arguments, machine, policy, settings)
-
-
-class TargetProcess:
-    """The process that does what a call asks for.
-
-    ``out``, ``err`` and ``report`` are descriptors to read, ``into`` is one to write and does not block, -1 when it is
-    closed.
-
-    Raises:
-      HostError: when no process can be started.
-    """
-
-    def __init__(self, request: Request) -> None:
-        read_in, self.into = os.pipe()
-        self.out, write_out = os.pipe()
-        self.err, write_err = os.pipe()
-        self.report, write_report = os.pipe()
-        try:
-            self.pid = os.fork()
-        except OSError as error:
-            raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
-        if self.pid == 0:
-            _become(request, read_in, write_out, write_err, write_report)
-        for fd in (read_in, write_out, write_err, write_report):
-            os.close(fd)
-        os.set_blocking(self.into, False)
-        self.pidfd = os.pidfd_open(self.pid)
-        self._status: int | None = None
-        self._patience = 0 if "argv" in request.arguments else _PATIENCE
-
-    def end_input(self) -> None:
-        """Close its input."""
-        if self.into >= 0:
-            os.close(self.into)
-            self.into = -1
-
-    def end(self) -> int:
-        """End its input, then kill it and its process group; return its exit status, negative for a signal.
-
-        A function of netlab ends with its input, and then has some time to undo what it did. A program has none.
-        """
-        if self._status is None:
-            self.end_input()
-            if self._patience:
-                select.select([self.pidfd], [], [], self._patience)
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self._status
-
-
-def _become(request: Request, into: int, out: int, err: int, report: int) -> NoReturn:
-    """Do what a call asks for, in a forked process, and end it."""
-    status = 1
-    try:
-        os.setsid()
-        libc.end_with_parent()
-        signals.reset()
-        for at, fd in enumerate((into, out, err)):
-            os.dup2(fd, at)
-        for name in os.listdir("/proc/self/fd"):
-            if int(name) > 2 and int(name) != report:
-                with contextlib.suppress(OSError):  # that of the list itself
-                    os.close(int(name))
-        TARGETS[request.what](request)
-        status = 0
-    except BaseException as error:
-        exit_code = error.exit_code if isinstance(error, NetlabError) else 3
-        lines = str(error).splitlines() if isinstance(error, NetlabError) else [f"{type(error).__name__}: {error}"]
-        with contextlib.suppress(OSError):
-            os.write(report, json.dumps({"error": lines[:20], "exitCode": exit_code}).encode()[:_CHUNK])
-    finally:
-        os._exit(status)
 
 
 class _Answering:

@@ -5,7 +5,6 @@ Each runs in a process of its own with one thread.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 
 from netlab.machines import packet_targets, program_targets
@@ -15,7 +14,8 @@ from netlab.store.etcd_client import EtcdClient
 
 def probe(request: Request) -> None:
     """Take part in probing: ``run`` names the run."""
-    participate = importlib.import_module("netlab.machines.probing").participate
+    from netlab.machines.probing import participate
+
     run = request.text("run")
     with request.opened() as lab:
         participate(EtcdClient(request.settings), lab, request.machine, run)

@@ -122,12 +122,12 @@ def use_etcd(endpoints: str) -> None:
         use()
         return
 
-    def etcd_labs() -> Labs:
+    def choose() -> Labs:
         from netlab.machines.etcd_labs import EtcdLabs
 
         return EtcdLabs(settings_of(endpoints, os.environ))
 
-    use(etcd_labs)
+    use(choose)
 
 
 def settings_of(endpoints: str, environment: Mapping[str, str]) -> EtcdSettings:

@@ -39,8 +39,8 @@ def execute(lab: SharedLab, place: Place, argv: Sequence[str], user: str) -> NoR
       UsageError: if the input is a terminal, or has more than ``MOST_INPUT`` bytes, and the endpoint is elsewhere.
       HostError: if the machine is away or does not run it.
     """
-    machine = lab.machine_at(place)
-    if machine == _own_name(lab):
+    machine, here = _machine(lab, place)
+    if here:
         _start_names(lab, machine)
         Lab.open(lab.name).execute_as(place, argv, user)
     if sys.stdin is not None and sys.stdin.isatty():
@@ -60,8 +60,8 @@ def run(lab: SharedLab, place: Place, what: Sequence[str] | Callable[[], object]
       UsageError: for a function that is no ``Question``, as functions do not travel.
       HostError: if the machine is away or does not run it.
     """
-    machine = lab.machine_at(place)
-    if machine == _own_name(lab):
+    machine, here = _machine(lab, place)
+    if here:
         _start_names(lab, machine)
         with Lab.open(lab.name) as own:
             return own.run(place, what, seconds)
@@ -77,11 +77,13 @@ def run(lab: SharedLab, place: Place, what: Sequence[str] | Callable[[], object]
     return ProcessResult(**json.loads(answer))
 
 
-def _own_name(lab: SharedLab) -> str:
-    """Return the name of the machine that this process runs on, "" where it is none of the lab or not root."""
-    identity = own_machine.known_identity()
-    known = registry.machines(lab.etcd.client) if identity else {}
-    return next((one.name for one in known.values() if one.identity == identity), "")
+def _machine(lab: SharedLab, place: Place) -> tuple[str, bool]:
+    """Return the machine of an endpoint and whether this process is root there; raises HostError if it is away."""
+    machine = lab.machine_at(place)
+    found = registry.machines(lab.etcd.client).get(machine)
+    if found is None:
+        raise calls.away(machine)
+    return machine, found.identity == own_machine.known_identity()
 
 
 def _start_names(lab: SharedLab, machine: str) -> None:

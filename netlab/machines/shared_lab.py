@@ -19,11 +19,11 @@ from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
 from netlab.lab.allocations import allocations
 from netlab.lab.convergence import Current
-from netlab.lab.lab import Lab, Place
+from netlab.lab.lab import Lab, NodeMachine, Place
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
-from netlab.machines import calls, coordinator, own_machine
+from netlab.machines import calls, coordinator, own_machine, registry
 from netlab.machines.coordinator import Held
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
@@ -62,6 +62,12 @@ class SharedLab(Lab):
     def machines(self) -> dict[str, str]:
         """The machine of each node and outside host, by reference."""
         return dict(self.known.spec.placed)
+
+    def machines_of_nodes(self) -> Mapping[str, NodeMachine]:
+        """Return the machine of each node by the node's name; raises HostError if etcd is not reached."""
+        known = registry.machines(self.etcd.client)
+        of = self.known.spec.placed
+        return {node.name: NodeMachine(of[node.ref], of[node.ref] in known) for node in self.cluster.nodes}
 
     @classmethod
     def opened(cls, etcd: Etcd, name: str) -> SharedLab:
@@ -230,7 +236,8 @@ class SharedLab(Lab):
         """Return the measurement of one flow; the caller holds the lab's lock."""
         from netlab.machines.remote_probing import measured_now
 
-        return next(iter(measured_now(self, [flow])))
+        (measurement,) = measured_now(self, [flow])
+        return measurement
 
     def _read(self) -> None:
         self._take(self.etcd.decided(self.name))

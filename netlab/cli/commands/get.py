@@ -30,7 +30,7 @@ class _KindArgument(click.Argument):
 @options.output(Listed)
 @options.verbose
 def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
-    """List labs and their objects.
+    """List labs and their objects, and with --etcd the machines.
 
     -o wide adds addresses, interfaces, network namespaces and drift; -o json prints Kubernetes objects. A NAME may have
     its namespace, as in shop/web.
@@ -44,7 +44,10 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
         names = (lab,)
 
     def listing(depth: Depth) -> Listing:
-        found = _labs(names, depth) if wanted == kind_names.LAB else _objects(wanted, lab)
+        if wanted == kind_names.MACHINE:
+            found = _machines()
+        else:
+            found = _labs(names, depth) if wanted == kind_names.LAB else _objects(wanted, lab)
         return replace(found, items=_chosen(wanted, found, names, namespace))
 
     rendering.render(Listed(wanted.lower(), plural, listing), output)
@@ -74,14 +77,32 @@ def _objects(kind: str, lab: str) -> Listing:
     from netlab.machines.labs import labs
 
     running = labs().open(lab)
-    return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path)
+    return listing.of_kind(kind, running.cluster, running.documents, running.namespace_path, running.machines_of_nodes)
+
+
+def _machines() -> Listing:
+    from netlab.machines.labs import etcd
+
+    place = etcd()
+    if place is None:
+        raise UsageError("machines are those of an etcd: say --etcd URL")
+    from netlab.cli import machine_listing
+
+    return machine_listing.machines(place)
 
 
 def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
     """List the chosen labs, else all."""
+    from netlab.machines.labs import etcd
+
+    place = etcd()
+    if place is not None:
+        from netlab.cli import machine_listing
+
+        return machine_listing.labs(place, chosen, depth)
+    from netlab.cli import listing
     from netlab.lab.opening import overview
     from netlab.lab.removal import names as names_of_labs
-    from netlab.report.listings import Item, Listing
 
     items = []
     drift = depth == "drift"
@@ -103,21 +124,9 @@ def _labs(chosen: Sequence[str], depth: Depth) -> Listing:
             differences = "unknown"
         if why:
             terminal.say(f"Warning: {why}")
-        nodes, pods = ("" if n is None or phase != "Ready" else str(n) for n in (found.nodes, found.pods))
-        status = {"phase": phase, **({"nodes": int(nodes), "pods": int(pods)} if nodes else {})}
-        data = {
-            "apiVersion": "netlab/v1alpha1",
-            "kind": "Lab",
-            "metadata": {"name": name},
-            "spec": spec,
-            "status": status,
-        }
-        networks = (f"{n['name']}={n['mode']}:{','.join(n['podCIDRs'])}" for n in spec.get("networks", ()))
-        ranges = (",".join(spec.get(name, ())) for name in ("underlayCIDRs", "serviceCIDRs", "loadBalancerCIDRs"))
-        wide = (differences, spec.get("profile", ""), ";".join(networks), *ranges)
-        items.append(Item("", name, data, (name, phase, nodes, pods), wide))
-    titles = ("DRIFT", "PROFILE", "NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS")
-    return Listing(("NAME", "STATUS", "NODES", "PODS"), titles, items)
+        counts = (found.nodes, found.pods) if phase == "Ready" else (None, None)
+        items.append(listing.lab(name, phase, counts, spec, differences))
+    return Listing(listing.LAB_HEADER, listing.LAB_WIDE, items)
 
 
 def _opened(name: str, *, drift: bool) -> tuple[str, str, dict[str, Any], str]:

@@ -73,6 +73,8 @@ class Agents:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+        if number == signal.SIGCONT:
+            self._running[name].send_signal(number)
         return len(pids)
 
     def kill(self, name: str, which: str = "") -> None:
@@ -103,7 +105,10 @@ class Agents:
         return self._folder / f"{name}.agent.log"
 
     def _ended(self, name: str) -> int:
-        code = self._running.pop(name).wait(HANGS)
+        running = self._running.pop(name)
+        # nsenter stops itself when its program is stopped.
+        running.send_signal(signal.SIGCONT)
+        code = running.wait(HANGS)
         # The next one says anew that it is registered.
         log = self._log(name)
         log.write_text(log.read_text().replace("is registered with", "was registered with"))

@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import pytest
 from machines.agents import Agents
-from machines.labs import allowing, documents
+from machines.labs import allowing, documents, written
 
 THREE = ("m1", "m2", "m3")
-
-
-def _written(tmp_path, name, text):
-    file = tmp_path / name
-    file.write_text(text)
-    return file
 
 
 def _everywhere(on: Agents, lab: str) -> dict[str, list[str]]:
@@ -37,8 +31,8 @@ def test_machines_have_together_what_one_machine_would_have(agents, machines, un
     # The underlay between machines has the MTU of that of one machine.
     on = agents(*THREE, mtu=1550)
     alone = machines("alone")["alone"]
-    base = _written(tmp_path, "lab.yaml", documents(lab, mode, 6, families=families))
-    more = _written(tmp_path, "more.yaml", allowing("p2", "p1", "p4"))
+    base = written(tmp_path, documents(lab, mode, 6, families=families))
+    more = written(tmp_path, allowing("p2", "p1", "p4"))
     steps = (
         ("up", "-f", base),
         ("apply", "--lab", lab, "-f", more),
@@ -63,7 +57,7 @@ def test_nodes_are_on_the_machines_that_the_topology_names(agents, unique, tmp_p
     lab, on = unique("placed"), agents(*THREE)
     text = documents(lab, "routed", 3).replace("{name: n1}", "{name: n1, machine: m3}")
     text = text.replace("{name: n2}", "{name: n2, machine: m3}").replace("{name: n3}", "{name: n3, machine: m1}")
-    on.netlab("m2", "up", "-f", _written(tmp_path, "lab.yaml", text))
+    on.netlab("m2", "up", "-f", written(tmp_path, text))
     found = on.inodes(lab).items()
     pods = {name: sorted(one.rpartition(".")[2] for one in spaces if ".pod." in one) for name, spaces in found}
 
@@ -73,14 +67,14 @@ def test_nodes_are_on_the_machines_that_the_topology_names(agents, unique, tmp_p
 def test_pods_reach_one_another_across_machines_until_a_policy_denies_it(agents, unique, tmp_path):
     """Commands return when a change is in force on every machine."""
     lab, on = unique("reach"), agents(*THREE)
-    on.netlab("m1", "up", "-f", _written(tmp_path, "lab.yaml", documents(lab, "overlay", 3, families=(4,))))
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "overlay", 3, families=(4,))))
 
     def reached(source: int) -> bool:
         asked = {"lab": lab, "questions": [(f"default/p{source}", "10.244.1.2", 80)]}
         return bool(on.on[THREE[source - 1]].drive("ask", **asked)[0])
 
     assert [True, True] == [reached(1), reached(3)]
-    on.netlab("m2", "apply", "--lab", lab, "-f", _written(tmp_path, "more.yaml", allowing("p2", "p1")))
+    on.netlab("m2", "apply", "--lab", lab, "-f", written(tmp_path, allowing("p2", "p1")))
     assert [True, False] == [reached(1), reached(3)]
     on.netlab("m3", "label", "--lab", lab, "pod", "p3", "app=p1")
     assert [True, True] == [reached(1), reached(3)]
@@ -89,7 +83,7 @@ def test_pods_reach_one_another_across_machines_until_a_policy_denies_it(agents,
 def test_an_agent_that_ends_leaves_its_labs_running(agents, unique, tmp_path):
     """A signal ends the agent with exit code 0; its registration goes at once, and the lab stays as it is."""
     lab, on = unique("stays"), agents("m1", "m2")
-    on.netlab("m1", "up", "-f", _written(tmp_path, "lab.yaml", documents(lab, "routed", 2, families=(4,))))
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2, families=(4,))))
     before = on.inodes(lab)
 
     assert 0 == on.stop("m2")

@@ -19,7 +19,7 @@ from netlab.machines.etcd import Etcd, Known
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec, encoded_spec
 from netlab.machines.waiting import Reports
-from netlab.store.etcd_client import below
+from netlab.store.etcd_client import Unreachable, below
 from netlab.store.etcd_lock import EtcdLock
 from netlab.store.values import ABSENT
 
@@ -35,6 +35,13 @@ class Removed:
 
     machines: tuple[str, ...]
     away: tuple[str, ...]
+
+
+class Undetermined(HostError):
+    """etcd went away during a change; the machines bring what was decided in force when they reach it."""
+
+    def __init__(self, error: Unreachable, state: str) -> None:
+        super().__init__(error.what, f"{state}; what is decided comes into force on all machines when etcd is back")
 
 
 @contextlib.contextmanager
@@ -67,7 +74,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
     lab = after.record.lab
     names = {*after.machines, *(before.spec.machines if before else ())}
     _check_machines(etcd, names, lab, version)
-    waiting = Reports(etcd.client, lab)
+    waiting, decided = Reports(etcd.client, lab), False
     try:
         data = encoded_spec(after)
         proposed = etcd.proposals.save(lab, data, lock=lock)
@@ -76,12 +83,16 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
             _raise_first(found)
             if away:
                 raise HostError(_are_away(away, lab), f"lab {lab} did not change")
-            etcd.store.save(lab, data, before.revision if before else ABSENT, lock)
+            decided = True
+            try:
+                etcd.store.save(lab, data, before.revision if before else ABSENT, lock)
+            except Unreachable as error:
+                raise Undetermined(error, f"the change of lab {lab} may be decided") from error
         finally:
             with contextlib.suppress(HostError):
                 # If the lock was lost, another command may have proposed something since.
                 etcd.proposals.remove(lab, proposed)
-        found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
+        found, away = _in_force(waiting, names, after)
         try:
             _raise_first(found)
         except NetlabError:
@@ -91,8 +102,10 @@ def change(etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, versio
             there = "the change is in force on the other machines, and comes into force there when it is back"
             raise HostError(_are_away(away, lab), there if before else f"lab {lab} was removed again")
         return [found[name] for name in sorted(found)]
+    except Undetermined:
+        raise
     except BaseException:
-        if before is None:
+        if decided and before is None:
             # A lab that could not be built is removed again; what failed is what the caller shall know.
             with contextlib.suppress(HostError):
                 _remove(etcd, lab, lock, waiting, names)
@@ -122,6 +135,14 @@ def remove(etcd: Etcd, lab: str) -> Removed | None:
             return _remove(etcd, lab, lock, waiting, names)
         finally:
             waiting.close()
+
+
+def _in_force(waiting: Reports, names: Collection[str], after: Spec) -> tuple[dict[str, Report], set[str]]:
+    """Wait until machines have a decided lab in force, as ``Reports.wait`` does."""
+    try:
+        return waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
+    except Unreachable as error:
+        raise Undetermined(error, f"the change of lab {after.record.lab} is decided") from error
 
 
 def _check_machines(etcd: Etcd, names: Collection[str], lab: str, version: str) -> None:

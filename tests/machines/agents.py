@@ -24,11 +24,20 @@ LEASE = 4
 
 
 class Agents:
-    """The agents of machines; the machines' commands of netlab use the same etcd."""
+    """The agents of machines; the machines' commands of netlab use the same etcd.
 
-    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = ()) -> None:
+    Args:
+      on: the machines.
+      folder: where etcd has its data, and agents their output.
+      members: the number of members of etcd.
+      more: further options of etcd.
+      tls: the files with which the tests reach an etcd that has certificates (``ca``, ``cert``, ``key``).
+    """
+
+    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = (), **tls: str) -> None:
         self.on, self._folder = on, folder
-        self.members: list[Member] = on.etcd(folder, members, more)
+        self.members: list[Member] = on.etcd(folder, members, more, "https" if tls else "http")
+        self._tls = tls
         self.url = ",".join(one.url for one in self.members)
         self._running: dict[str, subprocess.Popen[str]] = {}
         for machine in on:
@@ -97,6 +106,11 @@ class Agents:
         """Return whether the agent of a machine runs."""
         return name in self._running and self._running[name].poll() is None
 
+    def forget(self, name: str) -> None:
+        """Let a new agent of a machine start after one that was killed or ended."""
+        if name in self._running:
+            self._ended(name)
+
     def log(self, name: str) -> str:
         """Return what the agents of a machine have printed."""
         return self._log(name).read_text() if self._log(name).exists() else ""
@@ -125,7 +139,7 @@ class Agents:
     def etcd(self, path: str, **body: Any) -> dict[str, Any]:
         """Send a request to etcd."""
         with inside(self.on.wire):
-            client = EtcdClient(settings(self.url.split(",")))
+            client = EtcdClient(settings(self.url.split(","), **self._tls))
             try:
                 return client.call(path, body)
             finally:

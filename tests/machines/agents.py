@@ -34,7 +34,7 @@ class Agents:
       tls: the files with which the tests reach an etcd that has certificates (``ca``, ``cert``, ``key``).
     """
 
-    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = (), **tls: str) -> None:
+    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = (), **tls: Any) -> None:
         self.on, self._folder = on, folder
         self.members: list[Member] = on.etcd(folder, members, more, "https" if tls else "http")
         self._tls = tls
@@ -105,11 +105,6 @@ class Agents:
     def runs(self, name: str) -> bool:
         """Return whether the agent of a machine runs."""
         return name in self._running and self._running[name].poll() is None
-
-    def forget(self, name: str) -> None:
-        """Let a new agent of a machine start after one that was killed or ended."""
-        if name in self._running:
-            self._ended(name)
 
     def log(self, name: str) -> str:
         """Return what the agents of a machine have printed."""

@@ -10,6 +10,8 @@ import pytest
 from machines.agents import Agents, until
 from machines.labs import allowing, documents, written
 
+# Leases have to end, and commands are patient.
+pytestmark = pytest.mark.timeout(400)
 THREE = ("m1", "m2", "m3")
 
 

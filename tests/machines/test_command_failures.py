@@ -14,6 +14,8 @@ from machines.bed import programs_of
 from machines.labs import allowing, documents, written
 from sizes import HANGS
 
+# Leases have to end, and commands are patient.
+pytestmark = pytest.mark.timeout(400)
 TWO = ("m1", "m2")
 
 

@@ -16,6 +16,8 @@ from netlab.errors import HostError
 from netlab.store.etcd_client import EtcdClient, b64
 from netlab.store.etcd_settings import settings
 
+# Leases have to end, and commands are patient.
+pytestmark = pytest.mark.timeout(400)
 TWO = ("m1", "m2")
 
 

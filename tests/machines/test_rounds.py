@@ -14,6 +14,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from machines.agents import Agents, until
 from machines.bed import programs_of
 from machines.labs import allowing, documents, written
@@ -108,6 +109,7 @@ class Rounds:
                 self.on.ended(where)
 
 
+@pytest.mark.timeout(120 + 60 * ROUNDS)
 def test_after_every_kill_one_up_makes_the_lab_whole(agents, unique, tmp_path):
     """Whatever is killed during a command, ``up`` brings all machines to its input, and ``down`` leaves nothing."""
     rounds = Rounds(agents(*MACHINES, members=3), unique("rounds"), tmp_path)

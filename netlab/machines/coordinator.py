@@ -21,7 +21,7 @@ from netlab.machines.spec import Spec, encoded_spec
 from netlab.machines.waiting import Reports
 from netlab.store.etcd_client import Unreachable, below
 from netlab.store.etcd_lock import EtcdLock
-from netlab.store.values import ABSENT
+from netlab.store.values import ABSENT, LockLost
 
 # Seconds. A machine makes some 500 pods a second, and the whole lab is in one process for each machine.
 _MOST = 1800.0
@@ -183,6 +183,9 @@ def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Colle
     etcd.proposals.remove(lab, lock=lock)
     etcd.store.remove(lab, lock=lock)
     found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
-    etcd.client.call("kv/deleterange", below(etcd.client.key(reports.DIRECTORY, lab, "")))
+    # A command that has the lock since may wait for other reports.
+    with contextlib.suppress(LockLost):
+        delete = {"request_delete_range": below(etcd.client.key(reports.DIRECTORY, lab, ""))}
+        etcd.client.call("kv/txn", {"compare": [lock.guard()], "success": [delete]})
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

@@ -193,6 +193,7 @@ def test_a_removal_names_the_machines_that_are_away(connect, tmp_path):
         time.sleep(0.2)
         found = remove(etcd, "lab")
 
+    assert found is not None
     assert (("m1",), ("m2",)) == (found.machines, found.away)
     assert [] == keys(etcd)
     assert remove(etcd, "lab") is None
@@ -220,6 +221,7 @@ def test_a_command_that_lost_its_lock_leaves_the_proposal_of_another_one(connect
     def slept(*_: object, **__: object) -> tuple[Mapping[str, Report], set[str]]:
         # Another command has the lock and proposes a change.
         etcd.client.call("kv/deleterange", below(etcd.client.key("locks", "lab", "")))
+        assert etcd.proposed("lab").spec.change != other.change, "it waits once"
         connect_other.proposals.save("lab", encoded_spec(other))
         return {}, set()
 

@@ -5,8 +5,11 @@ A lab is built on three machines with agents, and on a fourth machine that is al
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from machines.agents import Agents
+from machines.bed import kinds
 from machines.labs import allowing, documents, written
 
 THREE = ("m1", "m2", "m3")
@@ -90,3 +93,31 @@ def test_an_agent_that_ends_leaves_its_labs_running(agents, unique, tmp_path):
     assert "machines/m2" not in on.etcd_keys()
     assert before == on.inodes(lab)
     assert [True] == on.on["m1"].drive("ask", lab=lab, questions=[("default/p1", "10.244.1.2", 80)])
+
+
+def test_machines_may_have_ipv6_addresses(agents, unique, tmp_path):
+    """The tunnels go to the address that each agent has registered."""
+    lab, on = unique("six"), agents("m1", "m2", start=False)
+    for name in ("m1", "m2"):
+        on.start(name, options=("--address", on.on[name].address6))
+    on.netlab("m2", "up", "-f", written(tmp_path, documents(lab, "overlay", 2)))
+    with on.on.captured() as frames:
+        assert [True] == on.on["m1"].drive("ask", lab=lab, questions=[("default/p1", "10.244.1.2", 80)])
+
+    assert ("udp 4789", "2001:db8::1", "2001:db8::2") in kinds(frames)
+    assert [] == on.drift(lab)
+    on.netlab("m1", "down", lab)
+    on.nothing_left()
+
+
+def test_a_machine_has_several_labs(agents, unique, tmp_path):
+    """Each has a process of its own: a lab whose process is stopped delays no other one."""
+    on, one, two = agents("m1", "m2"), unique("first"), unique("second")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(one, "routed", 2, families=(4,))))
+    on.signal("m2", signal.SIGSTOP, "lab")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(two, "bridge", 2, families=(4,))))
+    on.signal("m2", signal.SIGCONT)
+
+    assert [] == on.drift(one) + on.drift(two)
+    on.netlab("m2", "down", "--all")
+    on.nothing_left()

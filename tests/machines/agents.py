@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -166,6 +167,16 @@ class Agents:
         done = self.on[name].netlab(*arguments)
         assert done.returncode, done.stdout
         return done.returncode, done.stderr
+
+    def reported(self, lab: str, name: str) -> tuple[str, str]:
+        """Return the id of the change that a machine reported last about a lab, and the phase; empty for none."""
+        found = json.loads(self.value(f"reports/{lab}/{name}") or '{"change": "", "phase": ""}')
+        return found["change"], found["phase"]
+
+    def says(self, lab: str, name: str, phase: str, before: str = "") -> bool:
+        """Return whether a machine reports a phase of a change that is not the one of before."""
+        change, said = self.reported(lab, name)
+        return said == phase and change != before
 
     def logs(self) -> str:
         return "".join(f"--- {one.name}\n{self.log(one.name)[-3000:]}" for one in self.on)

@@ -70,14 +70,15 @@ def test_a_change_that_needs_a_dead_machine_changes_nothing(lab, tmp_path):
 def test_a_machine_that_dies_after_the_decision_comes_to_what_was_decided(lab, tmp_path):
     """The command fails once the machine's lease ends; the others have the change, and the machine when it is back."""
     on, name = lab
+    last, _ = on.reported(name, "m3")
     # A process that prepared the change and is stopped does not bring it in force; m3 lets the decision wait.
     on.signal("m3", signal.SIGSTOP, "lab")
     change = written(tmp_path, allowing("p2", "p1"))
     command = on.on["m1"].start(sys.executable, "-m", "netlab", "apply", "--lab", name, "-f", change)
-    until(lambda: b"prepared" in on.value(f"reports/{name}/m2"), on.logs)
+    until(lambda: on.says(name, "m2", "prepared"), on.logs)
     on.signal("m2", signal.SIGSTOP, "lab")
     on.signal("m3", signal.SIGCONT, "lab")
-    until(lambda: b"ready" in on.value(f"reports/{name}/m3"), on.logs)
+    until(lambda: on.says(name, "m3", "ready", last), on.logs)
     on.kill("m2")
     _, error = command.communicate(timeout=100)
 
@@ -97,19 +98,16 @@ def test_a_change_that_one_kernel_refuses_is_undone_everywhere(lab, tmp_path):
     foreign = f"/run/netns/netlab.{name}.pod.default.p4"
     on.signal("m3", signal.SIGSTOP, "lab")
     command = on.on["m1"].start(sys.executable, "-m", "netlab", "up", "-f", file)
-    until(lambda: b"prepared" in on.value(f"reports/{name}/m1") + on.value(f"reports/{name}/m2"), on.logs)
-    for one in on.on:
-        one.run("touch", foreign)
-    until(lambda: b"prepared" in on.value(f"reports/{name}/m1"), on.logs)
-    until(lambda: b"prepared" in on.value(f"reports/{name}/m2"), on.logs)
+    until(lambda: on.says(name, "m1", "prepared") and on.says(name, "m2", "prepared"), on.logs)
+    # The pods p1 and p4 are on m1.
+    on.on["m1"].run("touch", foreign)
     on.signal("m3", signal.SIGCONT, "lab")
     out, error = command.communicate(timeout=100)
 
     assert 3 == command.returncode, out
-    assert "machine m" in error
+    assert "machine m1: " in error
     assert "p4" in error
-    for one in on.on:
-        one.run("rm", foreign)
+    on.on["m1"].run("rm", foreign)
     assert before == on.inodes(name)
     assert [] == on.drift(name)
     on.netlab("m2", "up", "-f", file)

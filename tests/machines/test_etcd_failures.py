@@ -90,7 +90,7 @@ def test_a_command_survives_the_loss_of_the_leader(agents, unique, tmp_path):
     on.signal("m2", signal.SIGSTOP, "lab")
     file = written(tmp_path, allowing("p2", "p2"))
     command = on.on["m1"].start(sys.executable, "-m", "netlab", "apply", "--lab", lab, "-f", file)
-    until(lambda: b"prepared" in on.value(f"reports/{lab}/m1"), on.logs)
+    until(lambda: on.says(lab, "m1", "prepared"), on.logs)
     on.members[number].kill()
     on.signal("m2", signal.SIGCONT)
     _, error = command.communicate(timeout=HANGS)
@@ -126,7 +126,7 @@ def test_a_command_whose_etcd_goes_away_before_the_decision_changes_nothing(agen
     file = written(tmp_path, allowing("p2", "p2"))
     started = time.monotonic()
     command = on.on["m1"].start(sys.executable, "-m", "netlab", "apply", "--lab", lab, "-f", file)
-    until(lambda: b"prepared" in on.value(f"reports/{lab}/m1"), on.logs)
+    until(lambda: on.says(lab, "m1", "prepared"), on.logs)
     on.members[0].kill()
     _, error = command.communicate(timeout=HANGS)
     took = time.monotonic() - started
@@ -143,20 +143,21 @@ def test_a_command_whose_etcd_goes_away_before_the_decision_changes_nothing(agen
 def test_a_command_whose_etcd_goes_away_after_the_decision_says_that_it_is_decided(agents, unique, tmp_path):
     """The change comes into force on all machines when etcd is back."""
     on, lab = built(agents, unique, tmp_path)
+    last, _ = on.reported(lab, "m1")
     on.signal("m1", signal.SIGSTOP, "lab")
     file = written(tmp_path, allowing("p2", "p2"))
     command = on.on["m1"].start(sys.executable, "-m", "netlab", "apply", "--lab", lab, "-f", file)
-    until(lambda: b"prepared" in on.value(f"reports/{lab}/m2"), on.logs)
+    until(lambda: on.says(lab, "m2", "prepared"), on.logs)
     on.signal("m2", signal.SIGSTOP, "lab")
     on.signal("m1", signal.SIGCONT)
-    until(lambda: b"ready" in on.value(f"reports/{lab}/m1"), on.logs)
+    until(lambda: on.says(lab, "m1", "ready", last), on.logs)
     on.members[0].kill()
     on.signal("m2", signal.SIGCONT)
     _, error = command.communicate(timeout=HANGS)
     on.members[0].restart()
 
     assert 3 == command.returncode, error
-    assert "the change is decided" in error
+    assert f"the change of lab {lab} is decided" in error
     until(lambda: not reaches(on, lab), on.logs)
     assert [] == on.drift(lab)
 
@@ -193,7 +194,8 @@ def test_a_full_etcd_refuses_changes_and_labs_run(agents, unique, tmp_path):
     revision = on.etcd("kv/range", key=b64("/netlab/filling"))["header"]["revision"]
     on.etcd("kv/compaction", revision=revision, physical=True)
     on.etcd("maintenance/defragment")
-    on.etcd("maintenance/alarm", action="DEACTIVATE", alarm="NOSPACE")
+    for alarm in on.etcd("maintenance/alarm", action="GET")["alarms"]:
+        on.etcd("maintenance/alarm", action="DEACTIVATE", **alarm)
     works(on, lab, tmp_path)
     on.netlab("m1", "down", lab)
     on.nothing_left()

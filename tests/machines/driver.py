@@ -9,6 +9,7 @@ import contextlib
 import errno
 import itertools
 import json
+import resource
 import select
 import socket
 import struct
@@ -184,9 +185,11 @@ def participate(lab: str, url: str, machine: str, runs: int) -> Any:
         for run in {key.partition("/")[0] for key in keys if key.endswith("/open")} - known:
             known.add(run)
             with Lab.open(lab) as opened:
+                opened.cluster  # noqa: B018
+                began = _cpu()
                 probing.participate(client, opened, machine, run)
         time.sleep(0.01)
-    return len(known)
+    return {"cpu": _cpu() - began}
 
 
 def measured(
@@ -231,12 +234,12 @@ def timed(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> A
             made.append(self)
 
     setattr(probe_channel, "EtcdChannel", Counted)  # noqa: B010
-    began = time.monotonic()
+    began, cpu = time.monotonic(), _cpu()
     counts = Counter[str](
         one.verdict
         for one in probing.measure(EtcdClient(settings([url])), lab, cluster, placed, FlowSelection().flows(cluster))
     )
-    return _timed(counts, time.monotonic() - began) | {"bytes": sum(one.bytes for one in made)}
+    return _timed(counts, time.monotonic() - began, _cpu() - cpu) | {"bytes": sum(one.bytes for one in made)}
 
 
 def timed_alone(lab: str, files: Sequence[str]) -> Any:
@@ -245,14 +248,20 @@ def timed_alone(lab: str, files: Sequence[str]) -> Any:
 
     objects, _ = load(files)
     with Lab.temporary(objects) as opened:
-        began = time.monotonic()
+        began, cpu = time.monotonic(), _cpu()
         counts = Counter[str](one.verdict for one in opened.probe(FlowSelection().flows(opened.cluster)))
-        return _timed(counts, time.monotonic() - began)
+        return _timed(counts, time.monotonic() - began, _cpu() - cpu)
 
 
-def _timed(counts: Counter[str], seconds: float) -> dict[str, Any]:
+def _timed(counts: Counter[str], seconds: float, cpu: float) -> dict[str, Any]:
     rate = counts.total() / seconds
-    return {"verdicts": dict(counts), "seconds": round(seconds, 3), "each second": round(rate)}
+    return {"verdicts": dict(counts), "seconds": round(seconds, 3), "each second": round(rate), "cpu": round(cpu, 3)}
+
+
+def _cpu() -> float:
+    """Return the processor seconds of this process and its children."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def endless(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:

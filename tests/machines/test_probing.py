@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +45,11 @@ def participants(on: Machines, lab: str, url: str, runs: int = 1) -> Iterator[di
 
 def _kill(process: Any) -> None:
     """Kill a program in a machine; nsenter waits for it, as it is in another pid namespace."""
-    for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + HANGS
+    while not (found := children.read_text().split()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    for child in found:
         os.kill(int(child), signal.SIGKILL)
     process.wait(HANGS)
     _closed(process)

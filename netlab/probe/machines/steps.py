@@ -32,12 +32,14 @@ ENDS = 1_500
 # Bytes of a step or answer. etcd takes 1.5 MB.
 MOST = 1_000_000
 _MOST_PLAIN = 1 << 26
+# Level 1 makes the columns of a matrix ten times as large as this one, and takes longer.
+_LEVEL = 3
 
 
 def packed(head: Any, columns: Iterable[bytes] = ()) -> bytes:
     """Return a value and columns as bytes."""
     text = json.dumps(head, separators=(",", ":")).encode()
-    return zlib.compress(b"".join((len(text).to_bytes(4), text, *columns)), 1)
+    return zlib.compress(b"".join((len(text).to_bytes(4), text, *columns)), _LEVEL)
 
 
 def unpacked(data: bytes) -> tuple[Any, bytes]:

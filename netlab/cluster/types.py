@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -291,4 +291,11 @@ class Cluster:
         return {n.name: n for n in self.nodes}
 
     def pods_on(self, node: str) -> Iterator[Pod]:
-        return (p for p in self.pods if p.node == node)
+        return iter(self._pods_by_node.get(node, ()))
+
+    @cached_property
+    def _pods_by_node(self) -> Mapping[str, Sequence[Pod]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            found.setdefault(pod.node, []).append(pod)
+        return found

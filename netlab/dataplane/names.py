@@ -64,7 +64,8 @@ def check(cluster: Cluster) -> None:
             if isinstance(address, IPv6Address) and address.scope_id is not None:
                 wrong.append(f"{endpoint.ref}: address {str(address)!r} has a zone")
     wrong += _twice((machine.ref, underlay_port_name(machine.ref)) for machine in machines)
-    wrong += _twice(_links_of_nodes(cluster))
+    wrong += _twice(_links_of_every_node(cluster))
+    wrong += _ports_twice(cluster)
     wrong += _wrong_tunnels(cluster)
     if wrong:
         raise UsageError(*wrong)
@@ -75,16 +76,14 @@ def _wrong(what: str, found: Iterable[str], rule: Callable[[str], tuple[str, ...
         yield from (f"{what} {name!r}: {message}" for message in rule(name))
 
 
-def _links_of_nodes(cluster: Cluster) -> Iterator[tuple[str, str]]:
-    """Yield the owners and the names of all links that are on some node."""
+def _links_of_every_node(cluster: Cluster) -> Iterator[tuple[str, str]]:
+    """Yield the owners and the names of the links that every node may have."""
     yield "the node's own link", UNDERLAY_DEVICE
     for network in cluster.networks:
         yield network.name, bridge_name(network)
     for network in cluster.networks:
         if network.traits.transport.tunnel:
             yield f"the tunnel of {network.name}", tunnel_name(cluster, network)
-    for pod in cluster.pods:
-        yield pod.ref, port_name(pod)
 
 
 def _wrong_tunnels(cluster: Cluster) -> Iterator[str]:
@@ -112,7 +111,22 @@ def _twice(links: Iterable[tuple[str, str]]) -> Iterator[str]:
     for owner, link in links:
         other = first.setdefault(link, owner)
         if other != owner:
-            yield f"{other} and {owner} would have one interface name, {link}: rename one of them"
+            yield _one_name(other, owner, link)
+
+
+def _ports_twice(cluster: Cluster) -> Iterator[str]:
+    """Yield what is wrong with the ports of pods. A node has those of its own pods; of 100,000, two have one name."""
+    everywhere = {link: owner for owner, link in _links_of_every_node(cluster)}
+    first: dict[tuple[str, str], str] = {}
+    for pod in cluster.pods:
+        link = port_name(pod)
+        other = everywhere.get(link) or first.setdefault((pod.node, link), pod.ref)
+        if other != pod.ref:
+            yield _one_name(other, pod.ref, link)
+
+
+def _one_name(one: str, other: str, link: str) -> str:
+    return f"{one} and {other} would have one interface name, {link}: rename one of them"
 
 
 def pod_namespace(lab: str, pod: Pod) -> str:

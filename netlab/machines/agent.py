@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import queue
 import select
 import signal
@@ -33,6 +34,7 @@ _PERIOD = 1.0
 # The same while a process has to look once more.
 _PERIOD_BEHIND = 0.05
 _PAUSE = 1.0
+_SO_SNDBUFFORCE = 32
 
 
 class _Running:
@@ -40,13 +42,21 @@ class _Running:
 
     def __init__(self, orders: socket.socket) -> None:
         self.orders, self.sent = orders, 0
+        # Where this is not allowed, larger orders become ``LOOK``.
+        with contextlib.suppress(OSError):
+            orders.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 4 * MOST_OF_ORDER)
 
     def fileno(self) -> int:
         return self.orders.fileno()
 
     def send(self, order: bytes) -> None:
         """Send it an order; raises BlockingIOError where too many wait, OSError where it has ended."""
-        self.orders.send(order, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        try:
+            self.orders.send(order, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            self.orders.send(LOOK, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
         self.sent += 1
 
     def said(self) -> int | None:

@@ -31,14 +31,15 @@ from netlab.machines.view import Event, View
 from netlab.store.etcd_client import b64
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_settings import EtcdSettings
+from netlab.store.etcd_values import INLINE
 from netlab.store.values import Conflict
 
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
-# The order to read etcd, and the bytes of the largest order: a larger event is read from etcd.
+# The order to read etcd, and the bytes of the largest order: that of an event whose value is a whole record.
 LOOK = b"look"
-MOST_OF_ORDER = 1 << 16
+MOST_OF_ORDER = INLINE + (1 << 12)
 
 
 def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:

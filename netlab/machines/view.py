@@ -7,6 +7,7 @@ whose value is that of the proposal is not decoded again.
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from netlab.errors import DamagedRecord
 from netlab.frozen import frozen
@@ -64,6 +65,8 @@ class View:
 
     def read(self) -> None:
         """Read both; raises DamagedRecord where the decided one is damaged, HostError."""
+        if self._same():
+            return
         until = time.monotonic() + self._etcd.settings.patience
         while True:
             try:
@@ -82,17 +85,33 @@ class View:
         except _Replaced:
             self.read()
 
+    def _same(self) -> bool:
+        """Return whether etcd has what is known; it sends no values for that, as one may have half a megabyte."""
+        if self.decided is None and self.proposed is None:
+            return False
+        at, found = self._ranges(keys_only=True)
+        known = [one.revision if one else "" for one in (self.decided, self.proposed)]
+        if known != [str(int(kv["mod_revision"])) if kv else "" for kv in found]:
+            return False
+        self._at = {False: at, True: at}
+        return True
+
     def _read(self) -> None:
-        keys = [store.head(self._lab) for store in (self._etcd.store, self._etcd.proposals)]
-        request = {"success": [{"request_range": {"key": b64(key)}} for key in keys]}
-        answer = self._etcd.client.call("kv/txn", request)
-        at = revision_of(answer)
+        at, found = self._ranges(keys_only=False)
         for proposed in (True, False):
-            kvs = answer["responses"][proposed].get("response_range", {}).get("kvs", ())
-            if kvs:
-                self._set(proposed, at, plain(kvs[0].get("value", "")), str(int(kvs[0]["mod_revision"])))
-            else:
+            kv = found[proposed]
+            if kv is None:
                 self._set(proposed, at, None, "")
+            else:
+                self._set(proposed, at, plain(kv.get("value", "")), str(int(kv["mod_revision"])))
+
+    def _ranges(self, *, keys_only: bool) -> tuple[int, list[dict[str, Any] | None]]:
+        """Return the revision of etcd, and the keys and values of the decided and the proposed lab at that."""
+        keys = [store.head(self._lab) for store in (self._etcd.store, self._etcd.proposals)]
+        ranges = [{"request_range": {"key": b64(key), "keys_only": keys_only}} for key in keys]
+        answer = self._etcd.client.call("kv/txn", {"success": ranges})
+        found = [one.get("response_range", {}).get("kvs", ()) for one in answer["responses"]]
+        return revision_of(answer), [kvs[0] if kvs else None for kvs in found]
 
     def _set(self, proposed: bool, at: int, value: bytes | None, revision: str) -> None:
         known = self.proposed if proposed else self.decided

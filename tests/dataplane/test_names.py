@@ -112,6 +112,15 @@ def test_two_that_would_share_an_interface_name_are_refused(monkeypatch: pytest.
         wanted(cluster(topology(["a"], dict([one_, other]))))
 
 
+def test_pods_of_two_nodes_may_share_an_interface_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each node has a namespace of its own. Of 100,000 pods, two have one name more often than not."""
+    monkeypatch.setattr(names, "port_name", lambda pod: "veth00000000")
+    found = wanted(cluster(topology(["a", "b"]), pod("x/a", node="a"), pod("x/b", node="b")))
+
+    ports = [one for space in found.values() for one in space.items if getattr(one, "name", "") == "veth00000000"]
+    assert 2 == len(ports)
+
+
 def test_a_nodes_name_may_have_dots() -> None:
     """Node objects of a cloud are named after their machines."""
     node = Node("ip-10-0-0-1.ec2.internal", {}, (ip_address("100.64.0.1"),), {})

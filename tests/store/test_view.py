@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from etcd_members import Member
@@ -165,3 +166,27 @@ def test_a_lock_reads_at_the_moment_at_which_it_is_taken(etcd: Etcd, lock: EtcdL
 
     assert [1, 0] == [len(one) for one in other.found]
     assert key == other.found[0][0]["key"]
+
+
+def test_a_look_without_a_change_reads_no_value(etcd: Etcd, lock: EtcdLock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value can have half a megabyte, and every machine looks every few seconds."""
+    view = View(etcd, "shop")
+    etcd.decide("shop", etcd_values.packed(encoded_spec(spec("a"))), "", lock)
+    view.read()
+    answers: list[Any] = []
+    call = etcd.client.call
+
+    def recorded(*asked: Any) -> Any:
+        answers.append(call(*asked))
+        return answers[-1]
+
+    monkeypatch.setattr(etcd.client, "call", recorded)
+    view.read()
+
+    assert ("a", "") == changes(view)
+    (answer,) = answers
+    assert "value" not in answer["responses"][0]["response_range"]["kvs"][0]
+    monkeypatch.undo()
+    etcd.propose("shop", etcd_values.packed(encoded_spec(spec("b"))), lock)
+    view.read()
+    assert ("a", "b") == changes(view)

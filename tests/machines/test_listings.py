@@ -34,7 +34,7 @@ def _completed(on: Agents, words: str) -> list[str]:
     variables = ["_NETLAB_COMPLETE=bash_complete", "COMP_WORDS=" + "\n".join(typed), f"COMP_CWORD={len(typed) - 1}"]
     done = on.on["m1"].run("env", *variables, sys.executable, "-m", "netlab")
     assert "" == done.stderr
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
 def test_machines_and_what_is_on_them_are_listed(agents, unique, tmp_path):

@@ -28,8 +28,8 @@ HEAD = """\
 NOT_PUBLIC = {
     "Lab": frozenset(
         (
-            *("add_system", "change", "cluster_as", "cluster_with_system", "edit", "execute", "held", "machine"),
-            *("namespace_path", "records", "wanted"),
+            *("add_system", "change", "cluster_as", "cluster_with_system", "edit", "execute", "execute_as"),
+            *("held", "listening", "machine", "machines_of_nodes", "namespace_path", "receive", "records", "wanted"),
         )
     ),
     "Cluster": frozenset(("asked_pods", "memo")),

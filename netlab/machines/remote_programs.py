@@ -8,9 +8,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab import dns, notices
@@ -75,6 +76,22 @@ def run(lab: SharedLab, place: Place, what: Sequence[str] | Callable[[], object]
     arguments = {"ref": place.ref, "seconds": seconds, **asked}
     (answer,) = calls.ask(lab.etcd.client, [machine], lab.name, "run", arguments)
     return ProcessResult(**json.loads(answer))
+
+
+@contextlib.contextmanager
+def listening(lab: SharedLab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None]:
+    """Run the echo program on ports of endpoints during a block, on the machine of each; see ``Lab.listening``."""
+    by_machine: dict[str, list[tuple[str, int]]] = {}
+    for endpoint, port in places:
+        by_machine.setdefault(lab.machine_of(endpoint), []).append((endpoint.ref, port))
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(Call(lab.etcd.client, machine, lab.name, "listen", {"places": found}))
+            for machine, found in by_machine.items()
+        ]
+        for call in running:
+            call.until_ready()
+        yield
 
 
 def _machine(lab: SharedLab, place: Place) -> tuple[str, bool]:

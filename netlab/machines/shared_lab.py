@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -199,6 +200,12 @@ class SharedLab(Lab):
         machines = sorted(self.known.spec.machines)
         answers = zip(machines, calls.ask(self.etcd.client, machines, self.name, "drift", {}), strict=True)
         return [f"{machine}: {line}" for machine, answer in answers for line in json.loads(answer)]
+
+    def listening(self, places: Iterable[tuple[Endpoint, int]]) -> AbstractContextManager[None]:
+        """Run the echo program on ports of endpoints, on their machines; see ``Lab.listening``."""
+        from netlab.machines import remote_programs
+
+        return remote_programs.listening(self, places)
 
     def receive(
         self, places: Sequence[CapturePlace], interface: str, program: bytes, length: int, buffer: int

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from etcd_members import missing
 from machines.agents import LEASE, Agents, until
-from machines.bed import Machines, programs_of
+from machines.bed import REPOSITORY, Machines, programs_of
 from machines.labs import allowing, documents
 from sizes import HANGS
 
@@ -229,6 +229,8 @@ def test_the_library_runs_programs_and_questions_elsewhere(on):
         ("monitor", {"nodes": [], "match": {"protocol": "tcp; flush"}}),
         ("facts", {"ref": "default/p2", "to": ["fe80::1%eth0"]}),
         ("probe", {"run": 7}),
+        ("listen", {"places": [["default/p2", 0]]}),
+        ("listen", {"places": [["default/p3", 80]]}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -281,7 +283,10 @@ def test_a_trace_shows_the_rules_of_the_nodes_of_both_machines(on, machines, tmp
     file = tmp_path / "lab.yaml"
     file.write_text(documents(f"alone-{os.getpid():x}", "overlay", 3, families=(4,)) + allowing("p3", "p2"))
     assert 0 == alone.netlab("up", "-f", file).returncode
-    found = [one.netlab("trace", source, "p3:80", "-o", "json") for one in (on.on["m1"], alone)]
+    # The first program of a lab gives it Services, and so more rules.
+    both = (on.on["m1"], alone)
+    assert [0, 0] == [one.netlab("exec", "p1", "--", "true").returncode for one in both]
+    found = [one.netlab("trace", source, "p3:80", "-o", "json") for one in both]
     (shared, own) = [[*_steps(json.loads(one.stdout))] for one in found]
 
     assert [0, 0] == [one.returncode for one in found], found
@@ -358,3 +363,13 @@ def test_an_agent_says_which_programs_it_runs(agents, tmp_path):
     assert (3, "", line) == (code, out, err[: len(line)])
     started = time.monotonic()
     assert [0, "0\n"] == [*_exec(on, "m3", "p3", "id", "-u")][:2], time.monotonic() - started
+
+
+def test_a_scenario_asks_pods_on_every_machine(on):
+    """Names, URLs and packets of a scenario have the same answers; its lab is removed from all machines afterwards."""
+    labs = on.netlab("m1", "get", "labs", "-o", "name")
+    found = on.netlab("m3", "test", REPOSITORY / "scenarios" / "14-names-under-default-deny.yaml")
+
+    assert "1 passed" in found
+    assert labs == on.netlab("m1", "get", "labs", "-o", "name")
+    until(lambda: _only_the_lab(on), on.etcd_keys, 4 * LEASE)

@@ -56,8 +56,11 @@ class RemoteCapture:
             first.setdefault(place.namespace, place)
         self.refs = [one.ref for one in first.values()]
         by_machine: dict[str, list[str]] = {}
+        machines = lab.namespaces
         for one in first.values():
-            by_machine.setdefault(lab.machine_at(one), []).append(one.ref)
+            if one.namespace not in machines:
+                raise UsageError(f"{one.ref} is gone")
+            by_machine.setdefault(machines[one.namespace], []).append(one.ref)
         more = {"interface": interface, "program": program.hex(), "length": length, "buffer": buffer}
         try:
             self._parts = [

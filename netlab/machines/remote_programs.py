@@ -100,7 +100,8 @@ def _machine(lab: SharedLab, place: Place) -> tuple[str, bool]:
     found = registry.machines(lab.etcd.client).get(machine)
     if found is None:
         raise calls.away(machine)
-    return machine, found.identity == own_machine.known_identity()
+    identity = own_machine.known_identity()
+    return machine, bool(identity) and identity == found.identity
 
 
 def _start_names(lab: SharedLab, machine: str) -> None:

@@ -154,7 +154,7 @@ class SharedLab(Lab):
         ends: list[Endpoint] = [*self.cluster.nodes, *self.cluster.hosts, *self.cluster.pods]
         return {names.endpoint_namespace(self.name, one): self.machine_of(one) for one in ends}
 
-    def machine_at(self, place: Place | CapturePlace) -> str:
+    def machine_at(self, place: Place) -> str:
         """Return the name of the machine that has the namespace of an endpoint; raises UsageError."""
         machine = self.namespaces.get(place.namespace)
         if machine is None:

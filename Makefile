@@ -33,8 +33,9 @@ verify-suggest:  ## netlab suggest on random clusters: every pair has the verdic
 # How many for each: make verify-profiles SETS=1000
 SETS ?= 100
 
-verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile of a CNI; as root
-	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/profiles/test_random_sets.py
+verify-profiles:  ## evaluator, ruleset and packets on random policy sets under every profile, wiring and setting; as root
+	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) -k random tests/profiles/test_random_sets.py \
+		tests/wiring_choices/test_random_sets.py tests/settings/test_verdicts.py
 
 verify-cilium:  ## evaluator, ruleset, packets and a naive model on random sets of Cilium's policies; as root
 	@NETLAB_SETS=$(SETS) scripts/run dev python -m pytest $(PYTEST_ARGS) tests/policy/test_cilium_sets.py

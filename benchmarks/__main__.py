@@ -22,6 +22,7 @@ BENCHMARKS = {
     "packet": ("benchmarks.packet", True),
     "services": ("benchmarks.services", True),
     "change": ("benchmarks.changing", True),
+    "machines": ("benchmarks.machines", True),
     "compile": ("benchmarks.compiling", False),
     "reach": ("benchmarks.reaching", False),
     "lint": ("benchmarks.linting", False),

@@ -64,6 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--netlab-packets", action="store_true", help="judge invariants also by packets, in a lab of their own"
     )
+    group.addoption(
+        "--netlab-etcd",
+        metavar="URL[,URL]",
+        default=os.environ.get("NETLAB_ETCD", ""),
+        help="build labs on the machines of this etcd, whose agents run; by default that of NETLAB_ETCD",
+    )
     parser.addini("netlab_packets", "as --netlab-packets", type="bool", default=False)
     parser.addini("netlab_allow_outside", "as --netlab-allow-outside", type="bool", default=False)
     parser.addini("netlab_no_skip", "as --netlab-no-skip", type="bool", default=False)
@@ -71,6 +77,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if etcd := config.getoption("netlab_etcd"):
+        from netlab.machines import labs
+
+        labs.use_etcd(etcd)
     config.addinivalue_line(
         "markers", f"{_MARK}: builds a lab; set on scenarios, and on tests with a fixture of netlab"
     )

@@ -114,11 +114,11 @@ def etcd(
         yield found
 
 
-def certificates(folder: Path) -> None:
+def certificates(folder: Path, address: str = "127.0.0.1") -> None:
     """Make a CA, and certificates of it for the server and the client."""
     subject = ("-subj", "/CN=ca", "-keyout", folder / "ca.key", "-out", folder / "ca.crt")
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)
-    for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
+    for name, extension in (("server", f"subjectAltName=IP:{address}"), ("client", "extendedKeyUsage=clientAuth")):
         key, request, options = folder / f"{name}.key", folder / f"{name}.csr", folder / f"{name}.ext"
         openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         options.write_text(extension)

@@ -19,6 +19,8 @@ A test has the marker ``control_plane`` if it stands in ``control_plane``: it ne
 A test has the marker ``machines`` if it stands in ``machines``, or says so itself: it needs etcd. It runs by ``make
 test-machines`` only.
 
+Tests below ``machines/unit`` are of no kernel and no etcd, unless they say so.
+
 A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of the documentation. It runs by
 ``make test-docs`` only.
 
@@ -67,6 +69,9 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     "vm": (),
 }
 
+# Folders within these whose tests need nothing of that.
+UNITS = frozenset(("machines/unit",))
+
 # Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "action": ("NETLAB_ACTION", "runs by make test-action only"),
@@ -86,7 +91,8 @@ def mark(item: pytest.Item) -> None:
     """Give a test the marker ``kernel`` where the fixtures that it uses, or its place, say that it needs one."""
     if TESTS not in item.path.parents:
         return
-    for place in _places(item.path):
+    places = () if UNITS.intersection(_places(item.path)) else _places(item.path)
+    for place in places:
         if (needs := PLACES.get(place)) is not None:
             item.add_marker(pytest.mark.kernel(needs=needs))
         if place in ELSEWHERE:

@@ -14,7 +14,7 @@ from netlab.kernel.machine import Inside
 from netlab.probe import Measurement, ports, service_ports
 from netlab.probe.machines.channel import MemoryChannel
 from netlab.probe.machines.coordinator import Coordinator
-from netlab.probe.machines.participant import participate
+from netlab.probe.machines.participation import participate
 
 MACHINES = ("one", "two", "three")
 
@@ -45,15 +45,19 @@ def measure(
     placed: Mapping[str, str] | None = None,
     absent: tuple[str, ...] = (),
     channel: MemoryChannel | None = None,
+    known: Cluster | None = None,
 ) -> Iterator[Measurement]:
-    """Yield the measurement of each flow, as ``netlab.probe.measure`` does; ``absent`` machines do not answer."""
+    """Yield the measurement of each flow, as ``netlab.probe.measure`` does; ``absent`` machines do not answer.
+
+    ``known`` is the cluster of the participants, by default the same.
+    """
     lab, placed = lab or cluster.name, placed or placement(cluster)
     machines = sorted(set(placed.values()))
     owner = owners(cluster, lab, placed)
     channel = channel or MemoryChannel(machines)
 
     def run(machine: str) -> None:
-        participate(channel.seat(machine), cluster, lab, lambda name: owner.get(name) == machine, inside)
+        participate(channel.seat(machine), known or cluster, lab, lambda name: owner.get(name) == machine, inside)
 
     threads = [threading.Thread(target=run, args=(name,)) for name in machines if name not in absent]
     for thread in threads:

@@ -22,9 +22,9 @@ from netlab.machines.spec import Spec, encoded_spec
 from netlab.machines.waiting import Reports
 from netlab.objects.names import LabName
 from netlab.store import etcd_values
-from netlab.store.etcd_client import b64
+from netlab.store.etcd_client import Unreachable, b64
 from netlab.store.etcd_lock import EtcdLock
-from netlab.store.values import ABSENT
+from netlab.store.values import ABSENT, LockLost
 
 # Seconds. A machine makes some 500 pods a second, and the whole lab is in one process for each machine.
 _MOST = 1800.0
@@ -63,6 +63,13 @@ class Held:
         if self.decided == ABSENT:
             return None
         return known if known is not None and known.revision == self.decided else etcd.decided(lab)
+
+
+class Undetermined(HostError):
+    """etcd went away during a change; the machines bring what was decided in force when they reach it."""
+
+    def __init__(self, error: Unreachable, state: str) -> None:
+        super().__init__(error.what, f"{state}; what is decided comes into force on all machines when etcd is back")
 
 
 @contextlib.contextmanager
@@ -106,6 +113,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
     lab, lock, waiting = after.record.lab, held.lock, held.waiting
     names = {*after.machines, *(before.spec.machines if before else ())}
     _check_machines(held.machines, names, lab, version)
+    decided = False
     try:
         packed = etcd_values.packed(encoded_spec(after))
         proposed = etcd.propose(lab, packed, lock)
@@ -114,13 +122,17 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
             _raise_first(found)
             if away:
                 raise HostError(_are_away(away, lab), f"lab {lab} did not change")
-            known = Known(after, etcd.decide(lab, packed, before.revision if before else ABSENT, lock))
+            decided = True
+            try:
+                known = Known(after, etcd.decide(lab, packed, before.revision if before else ABSENT, lock))
+            except Unreachable as error:
+                raise Undetermined(error, f"the change of lab {lab} may be decided") from error
         except BaseException:
             with contextlib.suppress(HostError):
                 # If the lock was lost, another command may have proposed something since.
                 etcd.proposals.remove(lab, proposed)
             raise
-        found, away = waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
+        found, away = _in_force(waiting, names, after)
         try:
             _raise_first(found)
         except NetlabError:
@@ -130,8 +142,10 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
             there = "the change is in force on the other machines, and comes into force there when it is back"
             raise HostError(_are_away(away, lab), there if before else f"lab {lab} was removed again")
         return known, [found[name] for name in sorted(found)]
+    except Undetermined:
+        raise
     except BaseException:
-        if before is None:
+        if decided and before is None:
             # A lab that could not be built is removed again; what failed is what the caller shall know.
             with contextlib.suppress(HostError):
                 _remove(etcd, lab, lock, waiting, names)
@@ -155,6 +169,14 @@ def remove(etcd: Etcd, lab: str) -> Removed | None:
         except DamagedRecord:
             names = set(held.reports)
         return _remove(etcd, lab, held.lock, held.waiting, names)
+
+
+def _in_force(waiting: Reports, names: Collection[str], after: Spec) -> tuple[dict[str, Report], set[str]]:
+    """Wait until machines have a decided lab in force, as ``Reports.wait`` does."""
+    try:
+        return waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
+    except Unreachable as error:
+        raise Undetermined(error, f"the change of lab {after.record.lab} is decided") from error
 
 
 def _check_machines(known: Mapping[str, Machine], names: Collection[str], lab: str, version: str) -> None:
@@ -193,6 +215,9 @@ def _go_back(
 def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
     etcd.remove_both(lab, lock)
     found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
-    etcd.client.call("kv/deleterange", reports.keys(etcd.client, lab))
+    # A command that has the lock since may wait for other reports.
+    with contextlib.suppress(LockLost):
+        delete = {"request_delete_range": reports.keys(etcd.client, lab)}
+        etcd.client.call("kv/txn", {"compare": [lock.guard()], "success": [delete]})
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

@@ -161,6 +161,8 @@ class EtcdChannel:
         for event in events:
             name = event.key.removeprefix(self._answer_keys)
             number, _, machine = name.partition("/")
+            if not number.isdecimal():
+                continue
             key = int(number), machine
             if event.put and key not in self._seen and key[0] not in self._done:
                 self._seen.add(key)
@@ -239,7 +241,8 @@ class EtcdSeat:
 
     def _came(self, events: list[Event]) -> None:
         for event in sorted(events, key=lambda one: one.key):
-            number = int(event.key.removeprefix(self._steps))
+            name = event.key.removeprefix(self._steps)
+            number = int(name) if name.isdecimal() else -1
             if event.put and number >= self._next:
                 self._next = number + 1
                 self._waiting.append((number, event.value))

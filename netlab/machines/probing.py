@@ -88,14 +88,14 @@ def participate(client: EtcdClient, lab: Lab, machine: str, run: str) -> None:
       HostError: if etcd is not reached for a minute.
     """
     from netlab.machines.probe_channel import EtcdSeat
-    from netlab.probe.machines import participant
+    from netlab.probe.machines import participation
 
     try:
         seat = EtcdSeat(client, lab.name, machine, run)
     except Ended:
         return
     try:
-        participant.participate(seat, lab.cluster, lab.name, lab.here, lab.machine.inside)
+        participation.participate(seat, lab.cluster, lab.name, lab.here, lab.machine.inside)
     finally:
         seat.close()
 

@@ -62,7 +62,7 @@ def probe(
 def measured_now(
     lab: SharedLab, flows: Sequence[Flow], report: Callable[[int, int], None] | None = None
 ) -> Iterator[Measurement]:
-    """Yield the measurement of flows by participants on machines that are there; the caller holds the lab's lock."""
+    """Yield the measurement of each flow, by participants on all machines; the caller holds the lab's lock."""
     client, spec = lab.etcd.client, lab.known.spec
     with contextlib.ExitStack() as stack:
         calls: dict[str, Call] = {}

@@ -88,8 +88,10 @@ class EtcdStore:
     ) -> None:
         """Remove a record; ``also`` has further operations of the transaction. See ``Store.remove``."""
         answer = self._decide(lab, revision, lock, [*self.removal(lab), *also])
-        if not answer.get("succeeded") and _kv(answer) is not None:
-            self._refuse(lab, answer)
+        if not answer.get("succeeded"):
+            _check_lock(lab, answer)
+            if _kv(answer) is not None:
+                raise Conflict(lab)
         self._forget(revision_of(answer))
 
     def lock(self, lab: str) -> EtcdLock:
@@ -218,8 +220,8 @@ class EtcdStore:
             # The first try of the request had its effect, but its answer was lost.
             if kv is not None and etcd_values.head(plain(kv["value"])).id == id_:
                 return str(int(kv["mod_revision"]))
-        self._refuse(lab, answer)
-        return None
+        _check_lock(lab, answer)
+        raise Conflict(lab)
 
     def _write_parts(self, lab: str, id_: str, parts: Sequence[bytes]) -> Lease:
         lease = Lease(self.client, self.client.settings.lease)
@@ -268,17 +270,17 @@ class EtcdStore:
             compare.append({"key": b64(key), "target": "MOD", "result": "EQUAL", "mod_revision": number})
         return self.client.call("kv/txn", {"compare": compare, "success": list(success), "failure": failure})
 
-    def _refuse(self, lab: str, answer: dict[str, Any]) -> None:
-        """Raise why a transaction did nothing."""
-        found = answer.get("responses", ())
-        if len(found) > 1 and not found[1].get("response_range", {}).get("kvs"):
-            raise LockLost(lab)
-        raise Conflict(lab)
-
     def _forget(self, revision: int) -> None:
         """Have etcd forget the history before a revision; another client may have done so."""
         with contextlib.suppress(HostError):
             self.client.call("kv/compaction", {"revision": str(revision)}, 0)
+
+
+def _check_lock(lab: str, answer: dict[str, Any]) -> None:
+    """Raise LockLost where a transaction did nothing as the lock's key is gone."""
+    found = answer.get("responses", ())
+    if len(found) > 1 and not found[1].get("response_range", {}).get("kvs"):
+        raise LockLost(lab)
 
 
 def _kv(answer: dict[str, Any]) -> dict[str, Any] | None:

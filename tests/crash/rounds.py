@@ -1,7 +1,7 @@
 """Interrupt netlab's commands at every system call that changes something, and look for what is left.
 
     python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage]
-                                 [--steps STEP,…] [--calls NAME,…] [--part K/N]
+                                 [--steps STEP,…] [--calls NAME,…] [--part K/N] [--most N]
 
 A round is one command that strace(1) kills before its Nth system call of a kind, or asks to end there, or whose Nth
 call fails; then the next ``up`` and ``verify``, and ``down --all``. In a round of ``--shortage`` the command has little
@@ -479,6 +479,9 @@ def main() -> int:
     parser.add_argument("--steps", default="up,again,apply,down,exec,web,reload,end", help=",".join(STEPS))
     parser.add_argument("--calls", default="", help="only these system calls")
     parser.add_argument("--part", default="1/1", help="every Nth round, from the Kth on")
+    parser.add_argument(
+        "--most", type=int, default=0, help="rounds of a step, spread evenly; by default all of the part"
+    )
     parser.add_argument("-v", "--verbose", action="store_true")
     given = parser.parse_args()
     part, parts = map(int, given.part.split("/"))
@@ -504,7 +507,10 @@ def main() -> int:
             return _summary(played, failed)
         for step in given.steps.split(","):
             cuts = list(rounds(stage, step, [c for c in given.calls.split(",") if c], given.errors, given.end))
-            for number, (title, name, option) in enumerate(cuts[part - 1 :: parts]):
+            cuts = cuts[part - 1 :: parts]
+            # A command that waits on a busy machine looks again and again, and each look has calls.
+            every = -(-len(cuts) // given.most) if given.most else 1
+            for number, (title, name, option) in enumerate(cuts[:: max(1, every)]):
                 for repair in (True, False) if parts == 1 else (number % 2 == 0,):
                     wrong = play(stage, step, option, name, repair=repair)
                     report(f"{title}, then {'up' if repair else 'down'}", wrong)

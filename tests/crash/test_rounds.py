@@ -1,6 +1,7 @@
 """After every interrupt of a command, the next command repairs or removes what is left.
 
 A part of the rounds that ``make test-crash`` plays in full: those of the calls that make and remove what labs share.
+Root plays one half of them and an ordinary user the other.
 """
 
 from __future__ import annotations
@@ -15,22 +16,24 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = Path(__file__).with_name("rounds.py")
+# Rounds of a step: in a usual run no part has as many.
+MOST = "12"
 TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve"
 
 
 @pytest.mark.parametrize("user", ["root", "rootless"])
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "parts"),
     [
-        ("--steps", "up,down", "--calls", TREES, "--part", "1/6"),
-        ("--steps", "again,apply", "--calls", TREES, "--part", "1/18"),
-        ("--errors", "--steps", "up,down", "--part", "1/40"),
-        ("--end", "TERM", "--steps", "verify", "--part", "1/40"),
-        ("--end", "HUP", "--steps", "verify", "--part", "9/40"),
-        ("--steps", "exec,web,reload,end", "--calls", TREES, "--part", "1/40"),
-        ("--errors", "--steps", "exec,reload", "--part", "1/80"),
-        ("--shortage", "--steps", "up"),
-        ("--shortage", "--steps", "exec", "--part", "1/5"),
+        (("--steps", "up,down", "--calls", TREES), ("1/12", "7/12")),
+        (("--steps", "again,apply", "--calls", TREES), ("1/36", "19/36")),
+        (("--errors", "--steps", "up,down"), ("1/80", "41/80")),
+        (("--end", "TERM", "--steps", "verify"), ("1/80", "41/80")),
+        (("--end", "HUP", "--steps", "verify"), ("9/80", "49/80")),
+        (("--steps", "exec,web,reload,end", "--calls", TREES), ("1/80", "21/80")),
+        (("--errors", "--steps", "exec,reload"), ("1/160", "81/160")),
+        (("--shortage", "--steps", "up"), ("1/1", "1/1")),
+        (("--shortage", "--steps", "exec"), ("1/5", "1/5")),
     ],
     ids=[
         "killed",
@@ -44,12 +47,13 @@ TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve
         "shortage for programs",
     ],
 )
-def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...]) -> None:
+def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...], parts: tuple[str, str]) -> None:
     """Every round repairs or removes what is there, and finds no process, mount or file afterwards."""
     # The keeper of an ordinary user runs this interpreter: one in root's home would not do.
     system = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     python = system if os.access(system, os.X_OK) else sys.executable
-    command = [python, str(ROUNDS), *arguments, *(["--rootless"] if user == "rootless" else [])]
+    own = ["--rootless", "--part", parts[1]] if user == "rootless" else ["--part", parts[0]]
+    command = [python, str(ROUNDS), *arguments, *own, "--most", MOST]
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY}:{sysconfig.get_paths()['purelib']}"}
     # Bytecode that is written in one round and read in the next would change which calls there are.
     environment["PYTHONDONTWRITEBYTECODE"] = "1"

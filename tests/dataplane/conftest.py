@@ -90,14 +90,16 @@ def disagreements() -> Callable[..., list[str]]:
 def connection(inside: Callable[..., contextlib.AbstractContextManager[None]]) -> Callable[..., tuple[str, str]]:
     """Open a TCP connection to a listening pod; return the peers that the server and the client see."""
 
-    def connect(running: Lab, client: str, address: str, port: int, server: str, listens: int) -> tuple[str, str]:
+    def connect(
+        running: Lab, client: str, address: str, port: int, server: str, listens: int, seconds: float = 5
+    ) -> tuple[str, str]:
         with contextlib.ExitStack() as stack:
             with inside(running, server):
                 listener = stack.enter_context(socket.create_server(("", listens)))
             with inside(running, client):
                 caller = stack.enter_context(socket.socket())
-            listener.settimeout(5)
-            caller.settimeout(5)
+            listener.settimeout(seconds)
+            caller.settimeout(seconds)
             caller.connect((address, port))
             accepted, seen = listener.accept()
             stack.enter_context(accepted)

@@ -50,9 +50,9 @@ def test_a_node_and_its_own_pods_do_not_reach_one_another(lab, connection):
     running = lab(TWO, *PODS)
 
     with pytest.raises(OSError, match=r"timed out|No route to host"):
-        connection(running, "node:a", "10.244.0.2", 80, "x/a", 80)
+        connection(running, "node:a", "10.244.0.2", 80, "x/a", 80, seconds=0.5)
     with pytest.raises(OSError, match=r"timed out|No route to host"):
-        connection(running, "x/a", "100.64.0.1", 80, "node:a", 80)
+        connection(running, "x/a", "100.64.0.1", 80, "node:a", 80, seconds=0.5)
 
 
 def test_no_policy_is_enforced_and_none_is_expected_to_be(lab, disagreements):

@@ -11,14 +11,20 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import HostError, KernelError
-from netlab.kernel import daemons, libc
+from netlab.kernel import daemons, libc, processes
 from netlab.kernel.program import Program
 
 CAT = ("sh", "-c", "cat; echo said; exec sleep 60")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a program, which is ended.
+
+    The first process of a process namespace ends by SIGTERM only where it handles it; ``sleep`` does not.
+    """
+    monkeypatch.setattr(daemons, "_GRACE", 0.1)
+    monkeypatch.setattr(processes, "_GRACE", 0.2)
     place = tmp_path / "programs" / "one"
     yield place
     daemons.stop(place)
@@ -79,10 +85,10 @@ def test_a_program_sees_no_program_of_another_lab(spaces, folder, tmp_path):
     space, other = spaces("daemon", "other")
     daemons.start(Program(other, ("sleep", "60")), tmp_path / "programs" / "other.one")
     pid = daemons.running(tmp_path / "programs" / "other.one")
-    script = f"ls /proc/{pid}/root || kill -9 {pid} || kill -9 -1 || ls -d /proc/[0-9]*; exec sleep 60"
+    script = f"ls /proc/{pid}/root || kill -9 {pid} || kill -9 -1 || ls -d /proc/[0-9]*; echo said; exec sleep 60"
     daemons.start(Program(space, ("sh", "-c", script)), folder)
     for _ in daemons._pauses(5):
-        if "/proc/1\n" in daemons.output(folder):
+        if "said" in daemons.output(folder).splitlines():
             break
 
     assert pid == daemons.running(tmp_path / "programs" / "other.one")
@@ -115,6 +121,32 @@ def test_a_program_that_was_killed_is_not_running(spaces, folder):
             break
 
     assert not daemons.runs(program, folder)
+
+
+def test_a_program_that_ignores_sigterm_is_killed(spaces, folder):
+    """After the time that a program has to end by itself."""
+    (space,) = spaces("daemon")
+    daemons.start(Program(space, ("sleep", "60")), folder)
+    pid = daemons.running(folder)
+    assert pid is not None
+    daemons.stop(folder)
+
+    assert daemons.running(folder) is None
+    assert "" == processes.started(pid)
+
+
+def test_a_program_that_handles_sigterm_ends_by_itself(spaces, folder, monkeypatch):
+    """It is not killed while it has time."""
+    (space,) = spaces("daemon")
+    monkeypatch.setattr(daemons, "_GRACE", 10)
+    script = "trap 'echo ended by itself; exit 0' TERM; echo ready; sleep 60 & wait"
+    daemons.start(Program(space, ("sh", "-c", script)), folder)
+    for _ in daemons._pauses(5):
+        if "ready" in daemons.output(folder):
+            break
+    daemons.stop(folder)
+
+    assert ["ready", "ended by itself"] == daemons.output(folder).splitlines()
 
 
 def test_a_program_ends_with_its_namespace(spaces, folder, kernel):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
+from netlab.kernel import daemons, processes
 from netlab.kernel.machine import KERNELS, Frontend, Machine, this_host
 from netlab.kernel.program import Program
 from netlab.kernel.state import (
@@ -324,8 +325,13 @@ def test_connections_to_a_front_are_forgotten(machine: Machine, spaces: Spaces) 
 
 
 @pytest.fixture
-def folder(tmp_path: Path, machine: Machine) -> Iterator[Path]:
-    """The folder of a program, which is ended."""
+def folder(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a program, which is ended.
+
+    The first process of a process namespace ends by SIGTERM only where it handles it; ``sleep`` does not.
+    """
+    monkeypatch.setattr(daemons, "_GRACE", 0.1)
+    monkeypatch.setattr(processes, "_GRACE", 0.2)
     place = tmp_path / "programs" / "one"
     yield place
     machine.stop(place)

@@ -36,13 +36,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = Path("/tmp") / f"netlab-test-{os.getpid()}"  # noqa: S108  pytest's own directories are closed to others
     packages = Path(sysconfig.get_paths()["purelib"])
     place.mkdir(mode=0o755)
-    shutil.copytree(REPOSITORY / "netlab", place / "netlab", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "netlab", place / "netlab")
     shutil.copytree(REPOSITORY / "examples", place / "examples")
     shutil.copytree(REPOSITORY / "topologies", place / "topologies")
     for name in ("click", "dns", "yaml"):
-        shutil.copytree(packages / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(packages / name, place / name)
     for compiled in packages.glob("_yaml*"):
         shutil.copytree(compiled, place / compiled.name)
+    # What is not compiled yet: else each command compiles all that it imports.
+    subprocess.run([_interpreter(), "-m", "compileall", "-q", str(place)], check=True)
     (place / "home").mkdir()
     os.chown(place / "home", USER, USER)
     yield place

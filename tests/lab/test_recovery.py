@@ -169,9 +169,18 @@ DAMAGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def broken_lab(program: Program) -> Iterator[str]:
+    """A lab that tests break; each builds it with ``up`` first."""
+    name = f"cli-{os.getpid():x}-broken"
+    yield name
+    program("down", name)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_up_repairs_what_a_user_broke(lab: str, program: Program, damage: str) -> None:
+def test_up_repairs_what_a_user_broke(broken_lab: str, program: Program, damage: str) -> None:
     """``up`` with the same input restores what is missing; a second one changes nothing."""
+    lab = broken_lab
     program("up", *SHOP, "--lab", lab)
     node = f"netlab.{lab}.node.node-1"
     with netns.inside(node):

@@ -167,12 +167,14 @@ def test_a_node_may_lose_its_last_pod(up: Callable[..., Lab]) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("old", "new"), list(itertools.permutations(MODES, 2)))
-def test_a_network_may_change_its_mode(up: Callable[..., Lab], old: str, new: str, family: str) -> None:
-    """From every mode to every other, at once."""
-    up(topology(old, family=family), *pods(FOUR))
+def test_a_network_may_change_its_mode(up: Callable[..., Lab], family: str) -> None:
+    """From every mode to every other, at once; one lab goes all ways."""
+    way = [mode for pair in itertools.combinations(MODES, 2) for mode in pair] + [MODES[0]]
+    assert {*itertools.permutations(MODES, 2)} == {*itertools.pairwise(way)}
+    up(topology(way[0], family=family), *pods(FOUR))
+    found = {(old, new): wrong(up(topology(new, family=family), *pods(FOUR))) for old, new in itertools.pairwise(way)}
 
-    assert [] == wrong(up(topology(new, family=family), *pods(FOUR)))
+    assert {pair: [] for pair in itertools.permutations(MODES, 2)} == found
 
 
 def test_no_table_of_the_old_mode_is_left_where_rules_are_repaired(up: Callable[..., Lab]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -24,11 +25,20 @@ LEASE = 4
 
 
 class Agents:
-    """The agents of machines; the machines' commands of netlab use the same etcd."""
+    """The agents of machines; the machines' commands of netlab use the same etcd.
 
-    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = ()) -> None:
+    Args:
+      on: the machines.
+      folder: where etcd has its data, and agents their output.
+      members: the number of members of etcd.
+      more: further options of etcd.
+      tls: the files with which the tests reach an etcd that has certificates (``ca``, ``cert``, ``key``).
+    """
+
+    def __init__(self, on: Machines, folder: Path, members: int = 1, more: Sequence[str] = (), **tls: Any) -> None:
         self.on, self._folder = on, folder
-        self.members: list[Member] = on.etcd(folder, members, more)
+        self.members: list[Member] = on.etcd(folder, members, more, "https" if tls else "http")
+        self._tls = tls
         self.url = ",".join(one.url for one in self.members)
         self._running: dict[str, subprocess.Popen[str]] = {}
         for machine in on:
@@ -73,6 +83,8 @@ class Agents:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
+        if number == signal.SIGCONT:
+            self._running[name].send_signal(number)
         return len(pids)
 
     def kill(self, name: str, which: str = "") -> None:
@@ -103,7 +115,10 @@ class Agents:
         return self._folder / f"{name}.agent.log"
 
     def _ended(self, name: str) -> int:
-        code = self._running.pop(name).wait(HANGS)
+        running = self._running.pop(name)
+        # nsenter stops itself when its program is stopped.
+        running.send_signal(signal.SIGCONT)
+        code = running.wait(HANGS)
         # The next one says anew that it is registered.
         log = self._log(name)
         log.write_text(log.read_text().replace("is registered with", "was registered with"))
@@ -120,7 +135,7 @@ class Agents:
     def etcd(self, path: str, **body: Any) -> dict[str, Any]:
         """Send a request to etcd."""
         with inside(self.on.wire):
-            client = EtcdClient(settings(self.url.split(",")))
+            client = EtcdClient(settings(self.url.split(","), **self._tls))
             try:
                 return client.call(path, body)
             finally:
@@ -152,6 +167,16 @@ class Agents:
         done = self.on[name].netlab(*arguments)
         assert done.returncode, done.stdout
         return done.returncode, done.stderr
+
+    def reported(self, lab: str, name: str) -> tuple[str, str]:
+        """Return the id of the change that a machine reported last about a lab, and the phase; empty for none."""
+        found = json.loads(self.value(f"reports/{lab}/{name}") or '{"change": "", "phase": ""}')
+        return found["change"], found["phase"]
+
+    def says(self, lab: str, name: str, phase: str, before: str = "") -> bool:
+        """Return whether a machine reports a phase of a change that is not the one of before."""
+        change, said = self.reported(lab, name)
+        return said == phase and change != before
 
     def logs(self) -> str:
         return "".join(f"--- {one.name}\n{self.log(one.name)[-3000:]}" for one in self.on)

@@ -187,7 +187,7 @@ class Machines:
         """Return the machines' addresses of a family, by name."""
         return {one.name: one.address if family == 4 else one.address6 for one in self}
 
-    def etcd(self, folder: Path, members: int = 1, more: Sequence[str] = ()) -> list[Member]:
+    def etcd(self, folder: Path, members: int = 1, more: Sequence[str] = (), scheme: str = "http") -> list[Member]:
         """Start an etcd that all machines reach, beside the bridge; it ends with the machines.
 
         It stores what every machine writes in the folder. What machines exchange with it is TCP, which a capture shows.
@@ -202,7 +202,7 @@ class Machines:
         self._has_etcd = True
         # The prefix becomes etcd, so that the process that was started is etcd itself.
         prefix = ["setpriv", "--pdeathsig", "KILL", "nsenter", "-t", str(self.wire), "-n", "--"]
-        return self._etcd.enter_context(etcd(folder, members, more, address=ETCD_ADDRESS, prefix=prefix))
+        return self._etcd.enter_context(etcd(folder, members, more, scheme, address=ETCD_ADDRESS, prefix=prefix))
 
     def cut(self, name: str) -> None:
         """Take a machine off the bridge."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+from pathlib import Path
+
 _RANGES = {4: "10.244.0.0/16", 6: "fd00:10:244::/56"}
 _POD = """---
 apiVersion: v1
@@ -40,3 +43,10 @@ spec:
   podSelector: {{matchLabels: {{app: {target}}}}}
   ingress: [{{from: [{peers}], ports: [{{port: 80}}]}}]
 """
+
+
+def written(folder: Path, text: str) -> Path:
+    """Return a new file with a text."""
+    file = folder / f"{blake2b(text.encode(), digest_size=6).hexdigest()}.yaml"
+    file.write_text(text)
+    return file

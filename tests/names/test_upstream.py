@@ -63,11 +63,17 @@ def test_50_dns_of_the_cluster(names: Names, protocol: str) -> None:
 
 def test_51_partial_names(names: Names) -> None:
     """The search domains complete them."""
-    for name in ("kubernetes.default", "kubernetes.default.svc", "front", "front.shop", "front.shop.svc"):
-        assert names.getent(name) == names.getent(
-            f"{name.partition('.')[0]}.{'shop' if 'front' in name else 'default'}"
-        )
-        assert 1 == len(names.getent(name))
+    whole = {
+        "kubernetes.default": "kubernetes.default",
+        "kubernetes.default.svc": "kubernetes.default",
+        "front": "front.shop",
+        "front.shop": "front.shop",
+        "front.shop.svc": "front.shop",
+    }
+    found = names.each(*whole, *(f"{name}.svc.cluster.local" for name in whole.values()))
+
+    assert {name: found[f"{of}.svc.cluster.local"] for name, of in whole.items()} == {n: found[n] for n in whole}
+    assert {1} == {len(addresses) for addresses in found.values()}
 
 
 def test_52_hosts_file(names: Names) -> None:

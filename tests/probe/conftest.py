@@ -22,7 +22,7 @@ from netlab.dataplane.plan import difference
 from netlab.dataplane.wanted import wanted
 from netlab.kernel import netns
 from netlab.kernel.linux import Linux
-from netlab.probe import Measurement, measure
+from netlab.probe import Measurement, attempt, measure
 
 _numbers = itertools.count()
 
@@ -60,6 +60,12 @@ class RunningLab:
             if kind == socket.SOCK_STREAM:
                 held.listen()
             yield held
+
+
+@pytest.fixture
+def lost_soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which probes wait less for packets that never come. No link of these labs is slow."""
+    return lambda: monkeypatch.setattr(attempt, "WAITS", (0.05, 0.1, 0.2))
 
 
 @pytest.fixture

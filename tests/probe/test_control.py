@@ -73,20 +73,22 @@ def test_a_node_and_its_macvlan_pods_are_denied_though_nothing_else_is_there(lab
         assert f"(proven alive by the own kernel only: {alone})" in measured.reason
 
 
-def test_an_end_without_partner_and_link_proves_nothing(lab):
+def test_an_end_without_partner_and_link_proves_nothing(lab, lost_soon):
     """Its kernel still delivers what it sends to itself."""
     running = lab(LONE, pod("x/a"))
     running.ip("x/a", "link", "set", "eth0", "down")
+    lost_soon()
     measured = running.probe("node:n1", "x/a")
 
     assert "inconclusive" == measured.verdict
     assert "did not prove alive" in measured.reason
 
 
-def test_an_end_without_partner_that_receives_nothing_proves_nothing(lab):
+def test_an_end_without_partner_that_receives_nothing_proves_nothing(lab, lost_soon):
     """Its link is up, and its kernel drops what it sends to itself."""
     running = lab(LONE, pod("x/a"))
     running.nft("x/a", "table inet t { chain c { type filter hook input priority 0; drop; }; }")
+    lost_soon()
 
     assert "inconclusive" == running.probe("node:n1", "x/a").verdict
 

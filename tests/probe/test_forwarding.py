@@ -59,11 +59,12 @@ def test_a_denied_hostport_is_proven_by_a_packet_that_the_node_forwards(lab, mod
 
 @pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_hostport_of_a_node_that_does_not_forward_is_inconclusive(lab, mode, family):
+def test_a_hostport_of_a_node_that_does_not_forward_is_inconclusive(lab, lost_soon, mode, family):
     """The control packets of both hops arrive, and the node does not join them."""
     running = built(lab, mode)
     assert {"allow"} == {verdict for verdict, _ in measured(running, family).values()}
     switch_off(running, "node:n1", OFF[family])
+    lost_soon()
     found = measured(running, family)
 
     # After IPv6 DNAT a bridge passes a frame on to its other port without forwarding (net/bridge/br_netfilter_ipv6.c).
@@ -86,7 +87,7 @@ def test_a_relay_leaves_no_neighbour_entry(lab):
 
 
 @pytest.mark.parametrize("off", [False, True])
-def test_between_networks_the_setting_of_the_kernel_counts(lab, off):
+def test_between_networks_the_setting_of_the_kernel_counts(lab, lost_soon, off):
     """Rules drop what is not translated between two pod networks, so no control packet can pass the node."""
     networks = {"front": ("bridge", "10.1.0.0/16"), "back": ("routed", "10.2.0.0/16")}
     running = lab(
@@ -97,6 +98,7 @@ def test_between_networks_the_setting_of_the_kernel_counts(lab, off):
     )
     if off:
         switch_off(running, "node:n1", OFF[4])
+        lost_soon()
     verdict, reason = measured(running, 4, ["x/web"])["x/web"]
 
     assert ("inconclusive" if off else "deny") == verdict
@@ -105,7 +107,7 @@ def test_between_networks_the_setting_of_the_kernel_counts(lab, off):
 
 @pytest.mark.parametrize("off", [False, True])
 @pytest.mark.parametrize("mode", ["macvlan", "routed", "bridge"])
-def test_a_pod_of_another_network_and_node_has_a_control_that_is_forwarded(lab, mode, off):
+def test_a_pod_of_another_network_and_node_has_a_control_that_is_forwarded(lab, lost_soon, mode, off):
     """Its own node sends it, as rules drop control packets between two pod networks."""
     running = lab(
         topology(["n1", "n2"], {"back": ("bridge", "10.1.0.0/16"), "other": (mode, "10.2.0.0/16")}),
@@ -115,17 +117,19 @@ def test_a_pod_of_another_network_and_node_has_a_control_that_is_forwarded(lab, 
     )
     if off:
         switch_off(running, "node:n1", OFF[4])
+        lost_soon()
     lost = "control lost: node:n1 did not forward a control packet to x/db"
 
     assert (("inconclusive", lost) if off else ("deny", DENIED)) == measured(running, 4, ["x/far"])["x/far"]
 
 
-def test_a_pod_that_its_bridge_does_not_send_its_frames_back_to_is_inconclusive(lab):
+def test_a_pod_that_its_bridge_does_not_send_its_frames_back_to_is_inconclusive(lab, lost_soon):
     """No control packet can go from a pod by its node back to it, so the setting of the port counts."""
     running = built(lab, "bridge")
     web = running.cluster.by_ref["x/web"]
     assert isinstance(web, Pod)
     running.ip("node:n1", "link", "set", names.port_name(web), "type", "bridge_slave", "hairpin", "off")
+    lost_soon()
 
     unproven = "the bridge of node:n1 does not send frames of x/web back to it"
     assert ("inconclusive", unproven) == measured(running, 4, ["x/web"])["x/web"]

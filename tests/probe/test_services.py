@@ -90,10 +90,13 @@ def _listed(b: Bench, name: str) -> str:
     return nft.run(b.namespace("node:n1"), f"list map inet netlab {name}")
 
 
-def test_a_choice_that_is_not_the_computed_one_is_inconclusive(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_choice_that_is_not_the_computed_one_is_inconclusive(
+    build: Build, lost_soon: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another endpoint takes the packet."""
     b = build(service("s/s", "app=s"), pod("s/p0", "app=s"), pod("s/p1", "app=s"), pod("s/c"))
     monkeypatch.setattr(service_ports, "chosen", lambda source, port, count: 1 - chosen(source, port, count))
+    lost_soon()
     found = ask(b, "s/c", "s/s")
 
     assert "inconclusive" == found.verdict
@@ -140,12 +143,13 @@ def test_a_published_port_does_not_exempt_a_pod_from_policy_on_its_service(
     assert "allow" == by_port.verdict, by_port.reason
 
 
-def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build) -> None:
+def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build, lost_soon: Callable[[], None]) -> None:
     """The kernel's setting of the port is part of the evidence."""
     b = build(service("s/s", "app=s"), pod("s/p", "app=s"), policy("s/closed", "", ingress=[]))
     own = b.lab.cluster.by_ref["s/p"]
     assert isinstance(own, Pod)
     b.ip("node:n1", "link", "set", names.port_name(own), "type", "bridge_slave", "hairpin", "off")
+    lost_soon()
 
     assert "the bridge of node:n1 does not send frames of s/p back to it" == ask(b, "s/p", "s/s").reason
 
@@ -174,7 +178,7 @@ def test_a_node_without_a_local_endpoint_drops(build: Build, family: int) -> Non
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_node_that_does_not_forward_proves_no_denial(build: Build, mode: str) -> None:
+def test_a_node_that_does_not_forward_proves_no_denial(build: Build, lost_soon: Callable[[], None], mode: str) -> None:
     """A control packet from a pod to an endpoint of the same node passes the node too."""
     b = build(
         service("s/s", "app=s"), pod("s/p", "app=s"), pod("s/c"), policy("s/closed", "app=s", ingress=[]), mode=mode
@@ -183,6 +187,8 @@ def test_a_node_that_does_not_forward_proves_no_denial(build: Build, mode: str) 
 
     with netns.inside(b.namespace("node:n1")), open("/proc/sys/net/ipv4/ip_forward", "w") as file:
         file.write("0")
+    lost_soon()
+
     assert "inconclusive" == ask(b, "s/c", "s/s").verdict
 
 

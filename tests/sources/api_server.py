@@ -133,6 +133,8 @@ def serving(server: ApiServer, folder: Path) -> Iterator[Path]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Else the body of an answer waits 40 ms for the client's acknowledgement of its headers.
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._answer()

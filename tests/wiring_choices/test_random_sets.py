@@ -1,7 +1,11 @@
-"""Evaluator, rulesets and packets agree on random policies under every choice of wiring, in both IP families."""
+"""Evaluator, rulesets and packets agree on random policies under every choice of wiring, in both IP families.
+
+``make verify-profiles`` runs more of them.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from random import Random
 
@@ -15,6 +19,8 @@ from netlab.conformance.judges import cluster_of, packets
 from netlab.conformance.run import judges
 from netlab.conformance.wiring import disagreements
 
+# The sets of each choice: with packets half a second each, and else a tenth.
+SETS = int(os.environ.get("NETLAB_SETS", "0"))
 choices = pytest.mark.parametrize("choice", CHOICES.values(), ids=[*CHOICES])
 
 
@@ -22,7 +28,7 @@ choices = pytest.mark.parametrize("choice", CHOICES.values(), ids=[*CHOICES])
 def test_evaluator_and_ruleset_agree(choice: Choice) -> None:
     """On pods, nodes, host-network pods, outside hosts and a published port."""
     with judges(("evaluator", "tracer")) as panel:
-        assert [] == disagreeing(choice, panel, range(samples(20)))
+        assert [] == disagreeing(choice, panel, range(SETS or samples(20)))
 
 
 @choices
@@ -34,7 +40,7 @@ def test_the_wiring_has_the_ways_that_paths_say(choice: Choice) -> None:
 @choices
 def test_the_fast_versions_agree_with_the_evaluator(choice: Choice) -> None:
     """The groups and the expansion, reasons included."""
-    for number in range(samples(20)):
+    for number in range(SETS or samples(20)):
         cluster = cluster_of(stage(choice, number).documents)
         asked = replace(some_questions(Random(number)), nodes=True)  # noqa: S311
 
@@ -46,4 +52,4 @@ def test_the_fast_versions_agree_with_the_evaluator(choice: Choice) -> None:
 def test_packets_agree(choice: Choice) -> None:
     """With the evaluator, in a lab that takes one policy set after the other."""
     with judges(("evaluator",)) as panel, packets(stage(choice, 0).documents) as judge:
-        assert [] == disagreeing(choice, {**panel, "packets": judge}, range(samples(20)))
+        assert [] == disagreeing(choice, {**panel, "packets": judge}, range(SETS or samples(6)))

@@ -7,6 +7,7 @@ packets is sent, and all are sent before any machine reports.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,13 +15,14 @@ from typing import Any
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
-from netlab.errors import printable
+from netlab.errors import HostError, printable
 from netlab.frozen import frozen
 from netlab.probe.engine import flows_of_block
 from netlab.probe.machines.channel import Channel
-from netlab.probe.machines.judge import Judge, Requests
+from netlab.probe.machines.collecting import Requests
+from netlab.probe.machines.judge import Judge
 from netlab.probe.machines.plan import Plan, Posted
-from netlab.probe.machines.steps import MOST, packed, unpacked
+from netlab.probe.machines.steps import MOST, Action, packed, unpacked
 from netlab.probe.probes import Backends, Probe, Unsent
 from netlab.probe.worker import Block
 
@@ -105,8 +107,7 @@ class Coordinator:
         self._runs: deque[_Run] = deque()
         self._full = False
         self._asked = 0.0
-        self._begin = [Posted({"do": "begin", "ident": first_ident, "ports": [sources.start, sources.stop]})]
-        self._post([(_Run(Block((), (), ()), _nothing()), self._begin)])
+        self._post_alone({"do": "begin", "ident": first_ident, "ports": [sources.start, sources.stop]})
 
     # --- blocks -------------------------------------------------------------------------------------------------
 
@@ -127,10 +128,12 @@ class Coordinator:
     def close(self) -> None:
         """End the participants, and wait a moment until they have removed what they added."""
         self._runs.clear()
-        self._post([(_Run(Block((), (), ()), _nothing()), [Posted({"do": "end"})])])
         until = time.monotonic() + _END
-        while self._steps and self._present and (left := until - time.monotonic()) > 0:
-            self._take(min(left, _BETWEEN))
+        # Without the channel they end by themselves.
+        with contextlib.suppress(HostError):
+            self._post_alone({"do": "end"})
+            while self._steps and self._present and (left := until - time.monotonic()) > 0:
+                self._take(min(left, _BETWEEN))
         self._plan.close()
 
     def _start(self, flows: Iterator[Flow]) -> bool:
@@ -152,7 +155,7 @@ class Coordinator:
 
     def _clear(self) -> None:
         """Have the neighbours of the run deleted, while no block is under way."""
-        self._post([(_Run(Block((), (), ()), _nothing()), [Posted({"do": "clear"})])])
+        self._post_alone({"do": "clear"})
         while self._steps:
             self._take(_BETWEEN)
         self._full = False
@@ -184,14 +187,25 @@ class Coordinator:
                 run.asked, run.since = [], 0.0
         return found
 
+    def _post_alone(self, action: Action) -> None:
+        """Post an action that belongs to no block."""
+        self._post([(_Run(Block((), (), ()), _nothing()), [Posted(action)])])
+
     def _post(self, parts: Sequence[tuple[_Run, Sequence[Posted]]]) -> None:
+        """Post parts as a step; new ends, which any part may name, come before, in steps of their own if many."""
+        ends = [[(_Run(Block((), (), ()), _nothing()), [one])] for one in self._plan.new_ends()]
+        for alone in ends[:-1]:
+            self._post_step(alone)
+        self._post_step([*(ends[-1] if ends else ()), *parts])
+        self._finish()
+
+    def _post_step(self, parts: Sequence[tuple[_Run, Sequence[Posted]]]) -> None:
         posted = [one for _, actions in parts for one in actions]
         data = packed([one.action for one in posted], (one.data for one in posted))
         done, self._finished = self._finished, []
         self._steps[self._posted] = _Step(parts, {}, time.monotonic())
         self._channel.post(self._posted, data, done)
         self._posted += 1
-        self._finish()
 
     def _pause(self) -> float:
         """Return how long nothing is to do but to wait for answers."""
@@ -202,19 +216,21 @@ class Coordinator:
         """Take answers; wait some seconds for the first."""
         for number, machine, data in self._channel.answers(seconds):
             step = self._steps.get(number)
-            if step is None or machine in self._plan.away:
+            if step is None or machine not in self._present:
                 continue
             try:
                 head, columns = unpacked(data)
                 why = str(head["error"]) if "error" in head else ""
-            except (ValueError, TypeError) as error:
-                head, columns, why = {}, b"", f"its answer is damaged: {error}"
+                if not why and len(head["results"]) != sum(len(actions) for _, actions in step.parts):
+                    raise ValueError("results")
+                if not why:
+                    self._full |= bool(head["many"])
+                    self._plan.failures.update(head["failures"])
+                    step.answers[machine] = head["results"], columns
+            except (ValueError, TypeError, LookupError) as error:
+                why = f"its answer is damaged: {error}"
             if why:
                 self._plan.away[machine] = f"machine {machine} takes no part: {printable(why)[:500]}"
-                continue
-            self._full |= bool(head["many"])
-            self._plan.failures.update(head["failures"])
-            step.answers[machine] = head["results"], columns
         self._look()
         self._finish()
 
@@ -276,5 +292,4 @@ def _nothing() -> Requests:
 
 def _size(posted: Posted) -> int:
     """Return about how many bytes an action has before compression."""
-    of_ends = sum(len(ref) + len(address) + 6 for ref, address in posted.action.get("ends", ()))
-    return len(posted.data) + of_ends
+    return len(posted.data) + 30 * len(posted.action.get("pairs", ())) + 30 * len(posted.action.get("relays", ()))

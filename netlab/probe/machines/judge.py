@@ -6,59 +6,20 @@ to wait. So the coordinator has several blocks under way, and each reads like a 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from netlab.probe import forwarding, ports
-from netlab.probe.attempt import GRACE, WAITS
-from netlab.probe.control import Controls
+from netlab.probe.attempt import WAITS
 from netlab.probe.facts import Question
 from netlab.probe.machines.collected import Collected
-from netlab.probe.machines.plan import Control, Plan, Posted
-from netlab.probe.machines.steps import ARRIVED, CONTROL, ROWS
-from netlab.probe.observations import IN_ITS_NAME, REPLIES
-from netlab.probe.probes import Backends, End, Probe, Unsent
+from netlab.probe.machines.collecting import Collector, Requests
+from netlab.probe.machines.plan import Plan, Posted
+from netlab.probe.machines.recorded import Recorded
+from netlab.probe.machines.steps import CONTROL, ROWS
+from netlab.probe.observations import IN_ITS_NAME
+from netlab.probe.probes import Backends, Probe, Unsent
 from netlab.probe.slow_links import SlowLinks
 from netlab.probe.verdicts import Evidence, verdict
-
-# The results of one action by machine; those of a collection have the columns too.
-Results = Sequence[Mapping[str, Any]]
-Requests = Generator[list[Posted] | float, Results, Any]
-
-# Seconds between two collections of what is late.
-_BETWEEN = 0.01
-
-
-class _Recorded(Controls):
-    """Controls to send, with the evidence that each adds to.
-
-    ``awaited``: one of them has a wired way. ``sent``: some were sent.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan.shared)
-        self.recorded: dict[tuple[int, int, int], tuple[Control, list[Evidence]]] = {}
-        self.awaited = False
-        self.sent = False
-
-    def _send(
-        self, source: End, destination: End, evidence: list[Evidence], *, awaited: bool = True, via: End | None = None
-    ) -> None:
-        by = via or destination
-        key = source.place, destination.place, by.place
-        self.recorded.setdefault(key, (Control(source, destination, by), []))[1].extend(evidence)
-        self.awaited |= awaited
-
-    def follow_translated(self, probe: Probe) -> None:
-        """Record the controls of a translated probe."""
-        self._follow_by_hops([probe])
-
-    def note_missing_way(self, probe: Probe, missing: str) -> None:
-        self._note_missing_way([probe], missing)
-
-    def missing_way(self, probe: Probe) -> str:
-        return self._missing_way(probe)
 
 
 class Judge:
@@ -68,7 +29,7 @@ class Judge:
         self._plan = plan
         self._shared = plan.shared
         self._confirmed: dict[Unsent, Unsent] = {}
-        self._ways: dict[tuple[int, int, int], str] = {}
+        self._collector = Collector(plan)
 
     # --- blocks -------------------------------------------------------------------------------------------------
 
@@ -131,7 +92,7 @@ class Judge:
         return found
 
     def _lost_unsent(self) -> str:
-        return next(iter(self._plan.away.values()), "no machine says what its network namespace has")
+        return "; ".join(self._plan.away.values()) or "no machine says what its network namespace has"
 
     # --- one attempt --------------------------------------------------------------------------------------------
 
@@ -147,13 +108,13 @@ class Judge:
         replied: set[int] = set()
 
         def late(seen: Collected) -> bool:
-            return self._late(probes, seen)
+            return self._collector.late(probes, seen)
 
-        seen = yield from self._collect(number, len(probes), seconds, late, (probes, replied))
+        seen = yield from self._collector.collect(number, len(probes), seconds, late, (probes, replied))
         if slow is not None and slow.settle:
             # Controls have arrived, and may have overtaken their probes.
             yield slow.settle
-            seen = yield from self._collect(number, len(probes), seconds, late, (probes, replied))
+            seen = yield from self._collector.collect(number, len(probes), seconds, late, (probes, replied))
         certain = seen.verdicts()
         alone = bool(seen.drops or seen.overflowed or slow is not None)
         rest: list[tuple[int, Probe]] = []
@@ -163,7 +124,7 @@ class Judge:
                 rest.append((row, probe))
         if rest:
             yield from self._judge(number, rest, seen, replied, seconds)
-        yield [Posted({"do": "forget", "number": number})]
+        self._plan.forget(number)
         if self._plan.away:
             self._present(probes)
 
@@ -171,10 +132,11 @@ class Judge:
         self, number: int, rest: Sequence[tuple[int, Probe]], seen: Collected, replied: set[int], seconds: float
     ) -> Requests:
         """Judge probes by their evidence, and by further controls where these are needed."""
-        controls = _Recorded(self._plan)
+        controls = Recorded(self._plan)
         for row, probe in rest:
             found = probe.evidence = seen.evidence(row)
-            if row in replied and found.answered:
+            # The kernel's own answer, an ICMP error, may have been on its way.
+            if row in replied and found.answered and not found.answered.startswith("ICMP"):
                 found.answered = IN_ITS_NAME
             took = (o for o in probe.others if o.sockets.namespace in seen.strays.get(row, ()))
             if (other := next(took, None)) is not None:
@@ -184,7 +146,7 @@ class Judge:
                 if probe.translator is not None:
                     controls.follow_translated(probe)
                 if probe.translator is not None or not found.control:
-                    controls.note_missing_way(probe, self._missing_way(controls, probe))
+                    controls.note_missing_way(probe, self._collector.missing_way(probe))
         probes = [probe for _, probe in rest]
         yield from self._send_controls(controls, seconds)
         if apart := [probe for probe in probes if probe.evidence.no_path]:
@@ -218,74 +180,9 @@ class Judge:
             return f"neighbours in {start} could not be added: {refused}"
         return ""
 
-    # --- packets ------------------------------------------------------------------------------------------------
+    # --- controls -----------------------------------------------------------------------------------------------
 
-    def _collect(
-        self,
-        number: int,
-        rows: int,
-        seconds: float,
-        late: Callable[[Collected], bool],
-        replies: tuple[Sequence[Probe], set[int]] | None = None,
-    ) -> Requests:
-        """Return what was seen of a batch: as soon as nothing is late, after some seconds at most."""
-        deadline = time.monotonic() + seconds
-        waited = False
-        while True:
-            (parts,) = yield [Posted({"do": "collect", "number": number})]
-            seen = Collected(rows, parts)
-            if replies is not None:
-                silent = [row for row in _silent(replies[0], seen) if row not in replies[1]]
-                if silent:
-                    replies[1].update(silent)
-                    yield [Posted({"do": "reply", "number": number, "rows": silent})]
-                    continue
-            if not late(seen) or time.monotonic() > deadline:
-                if not waited:
-                    return seen
-                # Where a control was late, a probe that netem put behind it may be as late.
-                waited, deadline = False, 0.0
-                yield max(GRACE, _BETWEEN)
-                continue
-            waited = True
-            yield _BETWEEN
-
-    def _late(self, probes: Sequence[Probe], seen: Collected) -> bool:
-        """Return whether a packet is still to come: an answer, or a control on a wired way."""
-        for row, bits in enumerate(seen.into):
-            if bits & CONTROL and not bits & ARRIVED:
-                continue
-            came = seen.known[seen.out[row]]
-            if "answered" in came and bits & ARRIVED:
-                continue
-            probe = probes[row]
-            if "refused" in came or "trouble" in came or self._plan.lost(probe):
-                continue
-            if "wrong_sender" in came and bits:
-                continue
-            if bits & ARRIVED and probe.past_node:
-                continue
-            if not bits & ARRIVED and self._way(probe):
-                continue
-            if not bits & ARRIVED and probe.translator is not None:
-                continue
-            return True
-        return False
-
-    def _way(self, probe: Probe) -> str:
-        return self._missing_way(_Recorded(self._plan), probe)
-
-    def _missing_way(self, controls: _Recorded, probe: Probe) -> str:
-        """Return why no path is wired for a probe, "" where one is."""
-        key = probe.source.place, probe.target.place, probe.destination.place
-        known = self._ways.get(key)
-        if known is None:
-            if len(self._ways) > 1 << 16:
-                self._ways.clear()
-            known = self._ways[key] = controls.missing_way(probe)
-        return known
-
-    def _send_controls(self, controls: _Recorded, seconds: float) -> Requests:
+    def _send_controls(self, controls: Recorded, seconds: float) -> Requests:
         """Send what was recorded, and note in the evidence what arrived."""
         recorded, awaited = list(controls.recorded.values()), controls.awaited
         controls.recorded, controls.awaited = {}, False
@@ -299,13 +196,13 @@ class Judge:
             def late(seen: Collected, rows: int = len(part)) -> bool:
                 return awaited and sum(bits & CONTROL != 0 for bits in seen.into) < rows
 
-            seen = yield from self._collect(number, len(part), seconds, late)
+            seen = yield from self._collector.collect(number, len(part), seconds, late)
             for bits, (_, evidence) in zip(seen.into, part, strict=True):
                 for one in evidence if bits & CONTROL else ():
                     one.control = True
-            yield [Posted({"do": "forget", "number": number})]
+            self._plan.forget(number)
 
-    def _prove_ends(self, controls: _Recorded, probes: Sequence[Probe], seconds: float) -> Requests:
+    def _prove_ends(self, controls: Recorded, probes: Sequence[Probe], seconds: float) -> Requests:
         """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
         while True:
             self._shared.unknown.clear()
@@ -350,16 +247,6 @@ def _together(one: Evidence, later: Evidence) -> Evidence:
     for field in ("arrived", "answered", "rejected", "wrong_sender", "control"):
         setattr(one, field, getattr(one, field) or getattr(later, field))
     return one
-
-
-def _silent(probes: Sequence[Probe], seen: Collected) -> list[int]:
-    """Return the rows of probes that arrived, and that no program and no kernel answered."""
-    bare = {code for code, known in enumerate(seen.known) if "answered" not in known}
-    return [
-        row
-        for row, (bits, code) in enumerate(zip(seen.into, seen.out, strict=True))
-        if bits & ARRIVED and code in bare and probes[row].protocol in REPLIES
-    ]
 
 
 def _of_addresses(one: Unsent) -> Question:

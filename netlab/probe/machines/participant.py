@@ -10,14 +10,14 @@ from ipaddress import ip_address
 from typing import Any
 
 from netlab.cluster.types import Cluster
-from netlab.errors import NetlabError, UsageError
+from netlab.errors import UsageError
 from netlab.kernel import drops
 from netlab.kernel.machine import Inside
+from netlab.patterns import pattern
 from netlab.probe import announcements, facts, schedule
 from netlab.probe.decode import Observation
 from netlab.probe.machines.batch import Batch
-from netlab.probe.machines.channel import Ended, Seat
-from netlab.probe.machines.steps import ALWAYS, ARRIVED, CONTROL, IDS, ROWS, Action, codes, packed, unpacked
+from netlab.probe.machines.steps import ALWAYS, ARRIVED, CONTROL, IDS, ROWS, Action, codes, packed
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.observations import REPLIES, came_back, refusal
 from netlab.probe.probes import End
@@ -26,60 +26,10 @@ from netlab.probe.templates import CONTROL as CONTROL_KIND
 from netlab.probe.templates import WireAddress
 from netlab.probe.worker_state import Shared
 
+# Who may write to etcd may not read files of a machine.
+_SETTING = pattern(r"ipv[46]/conf/[A-Za-z0-9_.@-]{1,15}/forwarding")
 # Seconds that a control follows its probe later, where no answer came: more than a fast network takes for an answer.
 _LAG = 0.002
-# Seconds without a step after which the seat is asked whether the run goes on.
-_PULSE = 1.0
-
-
-def participate(seat: Seat, cluster: Cluster, lab: str, here: Callable[[str], bool], inside: Inside) -> None:
-    """Take part in a run until its end.
-
-    Args:
-      seat: this participant's side of the run's channel.
-      cluster: the cluster of the lab, the same on all machines.
-      lab: the name under which it runs.
-      here: whether a namespace of the lab is on this machine.
-      inside: how namespaces are entered.
-
-    Raises:
-      HostError: when the channel fails. Other errors go to the coordinator, as its answer, and end the part in the run.
-    """
-    participant: Participant | None = None
-    try:
-        while True:
-            step = seat.next()
-            if step is None:
-                if participant is None:
-                    _wait(seat)
-                else:
-                    participant.receive(_PULSE)
-                continue
-            number, data = step
-            try:
-                actions, columns = unpacked(data)
-                if participant is None:
-                    participant = Participant(cluster, lab, here, inside, actions[0])
-                    participant.shared.sockets.wake(seat)
-                answer = participant.do(actions, columns)
-            except (NetlabError, OSError, ValueError, LookupError, TypeError) as error:
-                seat.answer(number, packed({"error": f"{error}" or type(error).__name__}))
-                return
-            seat.answer(number, answer)
-            if participant.ended:
-                return
-    except Ended:
-        return
-    finally:
-        if participant is not None:
-            participant.close()
-
-
-def _wait(seat: Seat) -> None:
-    import select
-
-    select.select([seat], [], [], _PULSE)
-    seat.clear()
 
 
 class Participant:
@@ -230,8 +180,24 @@ class Participant:
             if failed := source.sockets.senders[family].send(packet, to.text):
                 batch.note(row, *refusal(failed))
 
-    def _follow(self, batch: Batch, rows: Iterable[int]) -> None:
-        forms, form = batch.forms, batch.columns.form
+    def _follow(self, batch: Batch, rows: Sequence[int]) -> None:
+        """Send controls after probes without an answer, and before them the probes that left this machine once more.
+
+        A network between machines may lose a packet, and count no loss that this machine can see. A denial then takes
+        two losses, and a control that arrives right after the second.
+        """
+        forms, form, local = batch.forms, batch.columns.form, self._local
+        destination, to = batch.columns.destination, batch.columns.to
+        self._send_rows(
+            batch,
+            [
+                row
+                for row in rows
+                if not (local[destination[row]] and local[to[row]])
+                and forms[form[row]][0] != CONTROL_KIND
+                and not batch.known[batch.out[row]]
+            ],
+        )
         for row in rows:
             follows = forms[form[row]][4]
             if follows == ALWAYS or (follows and not batch.answered(row)):
@@ -276,7 +242,9 @@ class Participant:
 
     def _ask(self, action: Action, data: bytes) -> list[str | None]:
         """Return the answers of kernels, None for those of other machines."""
-        questions = (facts.Question(*question) for question in action["questions"])
+        questions = [facts.Question(*question) for question in action["questions"]]
+        if any(one.kind == "setting" and not _SETTING.fullmatch(one.about) for one in questions):
+            raise ValueError("a setting that no coordinator asks for")
         return [facts.answer(self.shared.inside, one) if self._here(one.namespace) else None for one in questions]
 
     def _end(self, action: Action, data: bytes) -> None:

@@ -68,6 +68,7 @@ class Plan:
         self._numbers: dict[int | bytes, int] = {}
         self._new: list[tuple[str, str]] = []
         self._batches = 0
+        self._forgotten: list[int] = []
         self._machines: dict[int, str] = {}
 
     def close(self) -> None:
@@ -122,6 +123,10 @@ class Plan:
             rows.append((source, destination, to, forms.setdefault(form, len(forms)), port))
         return self._prepared(columns, rows, forms, pairs, relays)
 
+    def forget(self, number: int) -> None:
+        """Have participants forget a batch, with the next one that is prepared."""
+        self._forgotten.append(number)
+
     def controls(self, controls: Sequence[Control]) -> tuple[int, list[Posted]]:
         """Return the number of a new batch of controls, and the actions that prepare it."""
         forms = dict[Form, int]()
@@ -146,9 +151,12 @@ class Plan:
         data = columns.data()
         named = {"number": number, "rows": len(rows), "forms": list(forms), "bytes": len(data)}
         more = {"pairs": list(pairs), "relays": list(relays)}
-        return number, [*self._new_ends(), Posted({"do": "prepare", **named, **more}, data)]
+        old, self._forgotten = self._forgotten, []
+        forget = (Posted({"do": "forget", "number": one}) for one in old)
+        return number, [*forget, Posted({"do": "prepare", **named, **more}, data)]
 
-    def _new_ends(self) -> Iterator[Posted]:
+    def new_ends(self) -> Iterator[Posted]:
+        """Yield actions that number the new ends, some ends each; they come before all that names one of these."""
         new, self._new = self._new, []
         for start in range(0, len(new), ENDS):
             yield Posted({"do": "ends", "ends": new[start : start + ENDS]})

@@ -28,6 +28,15 @@ ip daddr 10.244.1.2 dnat to 10.244.1.3
 }
 }
 """
+# Of two packets to the second node, the first is lost.
+LOSING = """
+table inet t {
+chain c {
+type filter hook forward priority 0;
+ip daddr 10.244.1.2 ip protocol != 253 numgen inc mod 2 0 drop
+}
+}
+"""
 
 
 def _no_control(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +109,23 @@ def test_a_wrong_part_is_found(lab, monkeypatch, fault, policies, nft, right):
 
     assert right == before.verdict, before
     assert right != after.verdict, after
+
+
+@pytest.mark.parametrize("service", ["80/TCP", "53/UDP", "ICMP"])
+def test_a_probe_that_is_lost_between_machines_is_sent_again(lab, monkeypatch, service):
+    """Its control arrives, so that one loss alone would be a denial."""
+    running = lab(NODES, *PODS, nft={"n1": LOSING, "n2": "table inet t"})
+    asked = flow(running.cluster, "x/a", "x/b", service)
+    (found,) = measure(running.cluster, [asked])
+    right, sent = participant.Participant._send_rows, set[tuple[int, int]]()
+
+    def once(self, of, rows):
+        new = [row for row in rows if (of.number, row) not in sent]
+        sent.update((of.number, row) for row in new)
+        right(self, of, new)
+
+    monkeypatch.setattr(participant.Participant, "_send_rows", once)
+    (without,) = measure(running.cluster, [asked])
+
+    assert "allow" == found.verdict, found.reason
+    assert "deny" == without.verdict, without.reason

@@ -56,16 +56,16 @@ def test_a_machine_that_never_answers_is_away(lab):
 def test_a_machine_that_dies_at_any_step_denies_nothing(lab, monkeypatch, machine, kept):
     """What it did not report is not known. Verdicts that it had reported before stay."""
     running = lab(NODES, *PODS, DENY)
+    whole = {
+        (m.flow.source.ref, m.flow.target): (m.verdict, m.reason)
+        for m in measure(running.cluster, every_pair(running.cluster))
+    }
     monkeypatch.setattr(coordinator, "_BETWEEN", 0.05)
     channel = Lossy(machine, kept)
     monkeypatch.setattr("spread_probing.Coordinator", _dying(channel))
     found = {
         (m.flow.source.ref, m.flow.target): (m.verdict, m.reason)
         for m in measure(running.cluster, every_pair(running.cluster), channel=channel)
-    }
-    whole = {
-        (m.flow.source.ref, m.flow.target): (m.verdict, m.reason)
-        for m in measure(running.cluster, every_pair(running.cluster))
     }
     lost = {"one": "x/p1", "two": "x/p2"}[machine]
 
@@ -80,7 +80,7 @@ def _dying(channel):
     class Dying(coordinator.Coordinator):
         def __init__(self, of, cluster, lab, placed, alive, *more):
             super().__init__(
-                of, cluster, lab, placed, lambda name: not channel.lost.is_set() or name != channel._of, *more
+                of, cluster, lab, placed, lambda name: not channel.lost.is_set() or name != channel.machine, *more
             )
 
     return Dying

@@ -28,8 +28,9 @@ HEAD = """\
 NOT_PUBLIC = {
     "Lab": frozenset(
         (
-            *("add_system", "change", "cluster_as", "cluster_with_system", "edit", "execute", "held", "machine"),
-            *("namespace_path", "records", "wanted"),
+            *("add_system", "change", "cluster_as", "cluster_with_system", "edit", "execute", "execute_as"),
+            *("held", "listening", "machine", "machines_of_nodes", "namespace_path"),
+            *("of_part", "prepared", "receive", "records", "take", "wanted"),
         )
     ),
     "Cluster": frozenset(("asked_pods", "memo")),

@@ -525,6 +525,16 @@ class Lab:
         found = [capture.Place(one.ref, one.namespace) for one in places]
         return Sniffer(self, found, filter, count, seconds, interface)
 
+    def listening(self, places: Iterable[tuple[Endpoint, int]]) -> AbstractContextManager[None]:
+        """Run the echo program on ports of endpoints during a block, for HTTP. Ports in use are left alone.
+
+        Raises:
+          HostError, NotFound: when it cannot listen.
+        """
+        from netlab.lab.listeners import listening
+
+        return listening(self, places)
+
     def receive(
         self, places: Sequence[CapturePlace], interface: str, program: bytes, length: int, buffer: int
     ) -> PacketSource:

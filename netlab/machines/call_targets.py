@@ -32,6 +32,7 @@ TARGETS: dict[str, Callable[[Request], None]] = {
     "drift": drift,
     "exec": program_targets.execute,
     "facts": packet_targets.facts,
+    "listen": program_targets.listen,
     "monitor": packet_targets.monitor,
     "names": program_targets.names,
     "probe": probe,

@@ -25,6 +25,9 @@ from netlab.store.etcd_lease import Lease
 DIRECTORY, INPUTS, ANSWERS = "calls", "inputs", "answers"
 INPUT, END = b"i", b"e"
 OUT, ERR, OUTCOME = b"1", b"2", b"x"
+READY = b"ready\n"
+"""What a target writes first that goes on until its input ends."""
+
 MOST_REQUEST = 1 << 19
 """Bytes of a request: what is called, and its arguments."""
 
@@ -128,6 +131,17 @@ class Call:
             yield from self.read(_LOOK)
         if self._error is not None:
             raise self._error
+
+    def until_ready(self) -> bytes:
+        """Wait until the target has written ``READY``; return what it wrote after that. Raises as ``read`` does."""
+        data = b""
+        while READY not in data:
+            if self.ended:
+                # It raises the error.
+                self.read(0)
+                raise HostError(f"machine {self.machine} ended the call")
+            data += b"".join(part for kind, part in self.read(_LOOK) if kind == OUT)
+        return data.partition(READY)[2]
 
     def answer(self) -> bytes:
         """Return all that it writes to ``OUT``; lines on ``ERR`` are notices. Raises as ``read`` does."""

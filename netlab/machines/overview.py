@@ -56,7 +56,7 @@ def lab_of(etcd: Etcd, name: str, registered: Mapping[str, Machine], proposed: b
       etcd: the etcd.
       name: the lab.
       registered: the machines whose agents run.
-      proposed: whether a command proposes a change of the lab.
+      proposed: whether etcd has a proposed change of the lab; it counts while its command runs.
 
     Raises:
       HostError: if etcd is not reached.
@@ -71,7 +71,7 @@ def lab_of(etcd: Etcd, name: str, registered: Mapping[str, Machine], proposed: b
     away = tuple(sorted(spec.machines.keys() - registered.keys()))
     said = reports.reports(etcd.client, name)
     failed = [said[one] for one in sorted(said) if one in spec.machines and said[one].phase == "failed"]
-    if proposed:
+    if proposed and etcd.command_runs(name):
         return LabOverview(name, "Changing", known, away)
     if away:
         which = f"machine {away[0]} is" if len(away) == 1 else f"machines {', '.join(away)} are"

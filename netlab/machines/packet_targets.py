@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.errors import UsageError
 from netlab.machines.call_request import Request, read_input, write, write_json
+from netlab.machines.calls import READY
 
 if TYPE_CHECKING:
     from netlab.probe.capture import PacketSource
@@ -26,9 +27,6 @@ STARTED, PACKETS, GONE, DROPS = b"s", b"p", b"g", b"d"
 PACKET = struct.Struct("<HBBBqII")
 """What stands before a packet: the number of its endpoint, the length of the interface's name, the kind of link,
 whether it was sent, its time, and the bytes that follow and those of the whole packet."""
-
-READY = b"ready\n"
-"""What a trace writes when it sees packets."""
 
 _SECONDS = 0.1
 _MOST_BUFFER, _MOST_PROGRAM, _MOST_PLACES = 64 << 20, 1 << 16, 1000

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import sudo_user
-from netlab.machines.call_request import Request, write_json
+from netlab.machines.call_request import Request, read_input, write, write_json
+from netlab.machines.calls import READY
 
 _MOST_SECONDS = 3600.0
 # The agent's other variables are its own; one may be a password.
@@ -50,6 +51,20 @@ def run(request: Request) -> None:
     _clear()
     with request.opened() as lab:
         write_json(asdict(lab.run(request.place(lab, request.text("ref")), what, seconds)))
+
+
+def listen(request: Request) -> None:
+    """Run the echo program until the input ends, on ``places``: pairs of an endpoint and a port."""
+    with request.opened() as lab:
+        places = []
+        for pair in request.items("places"):
+            if not isinstance(pair, list) or len(pair) != 2 or type(pair[1]) is not int or not 0 < pair[1] < 1 << 16:
+                raise UsageError("a call of listen: places are no pairs of endpoint and port")
+            ref = request.place(lab, str(pair[0])).ref
+            places.append((lab.find(ref), pair[1]))
+        with lab.listening(places):
+            write(READY)
+            read_input(0)
 
 
 def names(request: Request) -> None:

@@ -14,7 +14,7 @@ from netlab.kernel.machine import Event, Match
 from netlab.lab import notices
 from netlab.machines import calls
 from netlab.machines.calls import Call, ask
-from netlab.machines.packet_targets import DROPS, GONE, MESSAGE, PACKET, PACKETS, READY, STARTED
+from netlab.machines.packet_targets import DROPS, GONE, MESSAGE, PACKET, PACKETS, STARTED
 from netlab.probe.capture import Place
 from netlab.probe.capture_files import CapturedPacket
 
@@ -56,8 +56,11 @@ class RemoteCapture:
             first.setdefault(place.namespace, place)
         self.refs = [one.ref for one in first.values()]
         by_machine: dict[str, list[str]] = {}
+        machines = lab.namespaces
         for one in first.values():
-            by_machine.setdefault(lab.machine_at(one), []).append(one.ref)
+            if one.namespace not in machines:
+                raise UsageError(f"{one.ref} is gone")
+            by_machine.setdefault(machines[one.namespace], []).append(one.ref)
         more = {"interface": interface, "program": program.hex(), "length": length, "buffer": buffer}
         try:
             self._parts = [
@@ -223,7 +226,7 @@ def tracing(
             stack.enter_context(_call(lab, machine, "monitor", {"nodes": found, "match": fields}))
             for machine, found in by_machine.items()
         ]
-        heads = [_ready(call) for call in running]
+        heads = [call.until_ready() for call in running]
 
         def events() -> Mapping[str, Sequence[Event]]:
             found: dict[str, Sequence[Event]] = {}
@@ -235,14 +238,6 @@ def tracing(
             return found
 
         yield events
-
-
-def _ready(call: Call) -> bytes:
-    """Wait until a trace sees packets; return what it wrote after that."""
-    data = b""
-    while READY not in data and not call.ended:
-        data += b"".join(part for kind, part in call.read(1.0) if kind == calls.OUT)
-    return data.partition(READY)[2]
 
 
 def _call(lab: SharedLab, machine: str, what: str, arguments: Mapping[str, Any]) -> Call:

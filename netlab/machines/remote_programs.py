@@ -8,9 +8,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab import dns, notices
@@ -77,13 +78,30 @@ def run(lab: SharedLab, place: Place, what: Sequence[str] | Callable[[], object]
     return ProcessResult(**json.loads(answer))
 
 
+@contextlib.contextmanager
+def listening(lab: SharedLab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None]:
+    """Run the echo program on ports of endpoints during a block, on the machine of each; see ``Lab.listening``."""
+    by_machine: dict[str, list[tuple[str, int]]] = {}
+    for endpoint, port in places:
+        by_machine.setdefault(lab.machine_of(endpoint), []).append((endpoint.ref, port))
+    with contextlib.ExitStack() as stack:
+        running = [
+            stack.enter_context(Call(lab.etcd.client, machine, lab.name, "listen", {"places": found}))
+            for machine, found in by_machine.items()
+        ]
+        for call in running:
+            call.until_ready()
+        yield
+
+
 def _machine(lab: SharedLab, place: Place) -> tuple[str, bool]:
     """Return the machine of an endpoint and whether this process is root there; raises HostError if it is away."""
     machine = lab.machine_at(place)
     found = registry.machines(lab.etcd.client).get(machine)
     if found is None:
         raise calls.away(machine)
-    return machine, found.identity == own_machine.known_identity()
+    identity = own_machine.known_identity()
+    return machine, bool(identity) and identity == found.identity
 
 
 def _start_names(lab: SharedLab, machine: str) -> None:

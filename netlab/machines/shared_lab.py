@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
@@ -153,7 +154,7 @@ class SharedLab(Lab):
         ends: list[Endpoint] = [*self.cluster.nodes, *self.cluster.hosts, *self.cluster.pods]
         return {names.endpoint_namespace(self.name, one): self.machine_of(one) for one in ends}
 
-    def machine_at(self, place: Place | CapturePlace) -> str:
+    def machine_at(self, place: Place) -> str:
         """Return the name of the machine that has the namespace of an endpoint; raises UsageError."""
         machine = self.namespaces.get(place.namespace)
         if machine is None:
@@ -199,6 +200,12 @@ class SharedLab(Lab):
         machines = sorted(self.known.spec.machines)
         answers = zip(machines, calls.ask(self.etcd.client, machines, self.name, "drift", {}), strict=True)
         return [f"{machine}: {line}" for machine, answer in answers for line in json.loads(answer)]
+
+    def listening(self, places: Iterable[tuple[Endpoint, int]]) -> AbstractContextManager[None]:
+        """Run the echo program on ports of endpoints, on their machines; see ``Lab.listening``."""
+        from netlab.machines import remote_programs
+
+        return remote_programs.listening(self, places)
 
     def receive(
         self, places: Sequence[CapturePlace], interface: str, program: bytes, length: int, buffer: int

@@ -40,16 +40,16 @@ class Question:
         os.write(1, (get if self.kind == "get" else lookup)(*self.arguments))
 
     @classmethod
-    def of(cls, kind: object, *arguments: object) -> Self:
-        """Return a question that another machine asks; raises UsageError where it is none."""
-        match (kind, *arguments):
+    def of(cls, *values: object) -> Self:
+        """Return a question that another machine asks: its kind and arguments; raises UsageError where it is none."""
+        match values:
             case ("get", str(), [*at], None | 4 | 6, int() | float()) if all(isinstance(one, str) for one in at):
                 pass
             case ("lookup", str(), None | 4 | 6, str()):
                 pass
             case _:
                 raise UsageError("a question that cannot be read")
-        return cls(str(kind), arguments)
+        return cls(str(values[0]), values[1:])
 
 
 def lookup(name: str, family: int | None, known: str) -> bytes:

@@ -17,7 +17,6 @@ from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import HttpExpectation, LookupExpectation, ProgramExpectation, RunExpectation, Scenario
 from netlab.objects.types import Address
-from netlab.scenario.listeners import listening
 from netlab.scenario.pairs import sources_of
 from netlab.scenario.results import ProgramFailure
 from netlab.scenario.urls import connect_to, listeners
@@ -44,7 +43,7 @@ def failures(lab: Lab, scenario: Scenario, asked: Iterable[ProgramExpectation]) 
         for source in sources_of(lab.cluster, one.source)
         for place in listeners(lab.cluster, source, one)
     ]
-    with listening(lab, ports) if ports else contextlib.nullcontext():
+    with lab.listening(ports) if ports else contextlib.nullcontext():
         for one in asked:
             for source in sources_of(lab.cluster, one.source):
                 yield from _failure(lab, scenario, one, source)

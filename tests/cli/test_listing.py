@@ -9,6 +9,7 @@ import pytest
 
 from netlab.cli import listing
 from netlab.cluster import Cluster, resolve
+from netlab.lab.lab import NodeMachine
 from netlab.objects import Document, decode
 from netlab.objects.documents import parse
 from netlab.report.listings import Listing
@@ -143,6 +144,21 @@ def test_a_node_has_its_addresses_and_cidrs(lab: Cluster) -> None:
     assert {"podCIDR": "10.244.0.0/16", "podCIDRs": ["10.244.0.0/16"]} == item.object["spec"]
     assert {"type": "InternalIP", "address": "100.64.0.1"} in item.object["status"]["addresses"]
     assert {"zone": "a"}.items() <= item.object["metadata"]["labels"].items()
+
+
+def test_objects_on_a_machine_that_is_away_are_not_ready(lab: Cluster) -> None:
+    """On many machines, wide tables have the machine; what is on one without an agent is NotReady and Unknown."""
+    for ready, node, pod in ((True, "Ready", "Running"), (False, "NotReady", "Unknown")):
+        machines = {"n1": NodeMachine("m1", ready)}
+        (item,) = listing.nodes(lab, str, machines).items
+        pods = listing.pods(lab, str, machines)
+
+        assert (node, "m1") == (item.cells[1], item.wide[-1])
+        assert {"m1"} == {item.object["metadata"]["annotations"][listing.MACHINE_ANNOTATION]}
+        assert {(pod, "m1")} == {(one.cells[2], one.wide[-1]) for one in pods.items}
+        assert {pod} == {one.object["status"]["phase"] for one in pods.items}
+        assert "MACHINE" == pods.wide[-1]
+    assert "MACHINE" not in listing.pods(lab, str).wide
 
 
 def test_policies_are_the_documents(lab: Cluster, documents: list[Document]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from etcd_members import missing
 from machines.agents import Agents
 from machines.bed import Machine, Machines
+from machines.calling import up
 
 
 @pytest.fixture
@@ -67,3 +68,21 @@ def spread(tmp_path: Path) -> Callable[..., dict[str, list[str]]]:
         return dict(made[0]["pods"])
 
     return up
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
+    """Three machines with agents, and a lab with the pods p1, p2 and p3, one on each machine."""
+    if lacking := missing():
+        pytest.skip(f"needs {', '.join(lacking)}")
+    folder = tmp_path_factory.mktemp("calls")
+    machines = Machines(("m1", "m2", "m3"))
+    try:
+        found = Agents(machines, folder)
+        found.start()
+        up(found, folder)
+        yield found
+        print(found.logs())
+        found.close()
+    finally:
+        machines.close()

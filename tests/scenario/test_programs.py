@@ -14,7 +14,7 @@ from builders import cluster, pod, topology
 
 from netlab.cluster import Cluster
 from netlab.cluster.types import Endpoint
-from netlab.errors import NetlabError
+from netlab.errors import NetlabError, UsageError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import HttpExpectation, LookupExpectation, ProgramExpectation, RunExpectation, Scenario
@@ -263,3 +263,33 @@ def test_a_host_that_is_no_name_is_an_error_of_the_answer(host):
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"https://{host}:{server.getsockname()[1]}/"
         assert "error" in json.loads(client.get(url, ["127.0.0.1"], None, 5))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("lookup", "db", None, "kubernetes.default"),
+        ("lookup", "db", 6, "kubernetes.default"),
+        ("get", "http://db/", ["10.0.0.1"], 4, 1.5),
+        ("get", "http://db/", [], None, 5),
+    ],
+)
+def test_a_question_travels_to_another_machine(asked):
+    """A question is its kind and arguments, which JSON can have."""
+    from netlab.programs.client import Question
+
+    question = Question.of(*json.loads(json.dumps(asked)))
+
+    assert asked == (question.kind, *question.arguments)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [(), ("open", "/etc/passwd"), ("lookup", "db", 5, "x"), ("lookup", 7, None, "x"), ("get", "http://db/", [7], 4, 1)],
+)
+def test_a_question_of_another_kind_is_refused(asked):
+    """Only questions that a scenario asks are asked."""
+    from netlab.programs.client import Question
+
+    with pytest.raises(UsageError, match="a question that cannot be read"):
+        Question.of(*asked)

@@ -31,7 +31,8 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     POD is NAMESPACE/POD, node:NAME or host:NAME. The program has the pod's network and finds names as in the cluster:
     /etc/resolv.conf and /etc/hosts are the pod's. Other files and the processes are the host's. The first program of a
     lab starts the lab's DNS. Under sudo it runs as the user who typed sudo, without privilege. Programs that need root
-    in the pod, such as tcpdump or ip, need --user root.
+    in the pod, such as tcpdump or ip, need --user root. With --etcd a program on another machine is nobody. It gets at
+    most 1 MiB of input, and has no terminal.
     """
     from netlab.machines.labs import labs
 
@@ -50,7 +51,7 @@ def shell_command(pod: str, lab: str, namespace: str, user: str) -> None:
 
     Under sudo it is the shell of the user who typed sudo, without privilege; --user root opens a root shell. POD is
     NAMESPACE/POD, node:NAME or host:NAME. The hostname is the pod's name. The prompt names the pod too, if the shell
-    takes its prompt from the environment.
+    takes its prompt from the environment. With --etcd, open it on the machine of the pod.
     """
     from netlab.kernel import sudo_user
     from netlab.machines.labs import labs

@@ -1,4 +1,4 @@
-"""The echo program in endpoints, while a scenario asks them."""
+"""The echo program in endpoints, while a scenario asks them; ``Lab.listening`` runs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Endpoint
 from netlab.dataplane import names
@@ -13,8 +14,10 @@ from netlab.errors import HostError
 from netlab.kernel import libc, privilege
 from netlab.kernel.child import Child
 from netlab.kernel.program_process import give_up_privilege
-from netlab.lab.lab import Lab
 from netlab.programs import echo
+
+if TYPE_CHECKING:
+    from netlab.lab.lab import Lab
 
 
 @contextlib.contextmanager

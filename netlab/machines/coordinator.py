@@ -15,7 +15,7 @@ from netlab.errors import DamagedRecord, HostError, NetlabError
 from netlab.frozen import frozen
 from netlab.lab import notices
 from netlab.machines import registry, reports
-from netlab.machines.etcd import Etcd, Known
+from netlab.machines.etcd import Etcd, Known, probe_ports
 from netlab.machines.registry import Machine
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec, encoded_spec
@@ -217,7 +217,8 @@ def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Colle
     found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
     # A command that has the lock since may wait for other reports.
     with contextlib.suppress(LockLost):
-        delete = {"request_delete_range": reports.keys(etcd.client, lab)}
-        etcd.client.call("kv/txn", {"compare": [lock.guard()], "success": [delete]})
+        gone = (reports.keys(etcd.client, lab), {"key": b64(probe_ports(etcd.client, lab))})
+        delete = [{"request_delete_range": one} for one in gone]
+        etcd.client.call("kv/txn", {"compare": [lock.guard()], "success": delete})
     _raise_first(found)
     return Removed(tuple(sorted(found)), tuple(sorted(missing)))

@@ -83,6 +83,11 @@ class Etcd:
         self.proposals.close()
 
 
+def probe_ports(client: EtcdClient, lab: str) -> str:
+    """Return the key that has the source ports of the next probes of a lab."""
+    return client.key("probe-ports", lab)
+
+
 def _known(store: EtcdStore, lab: str) -> Known | None:
     kept = store.load(lab)
     return None if kept is None else Known(decoded_spec(lab, kept.data), kept.revision)

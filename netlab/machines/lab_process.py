@@ -87,7 +87,9 @@ class LabProcess:
             try:
                 # What an order said before etcd was not reached may be lost.
                 if not self.look(came if reached else [LOOK], idle=not came):
-                    orders.send(str(taken).encode())
+                    # An agent that was killed hears nothing.
+                    with contextlib.suppress(OSError):
+                        orders.send(str(taken).encode())
                 reached = True
             except NetlabError as error:
                 if reached:

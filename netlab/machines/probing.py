@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
 from netlab.errors import HostError
+from netlab.machines.etcd import probe_ports
 from netlab.probe import Measurement, ports, service_ports
 from netlab.probe.machines.channel import Ended
 from netlab.store.etcd_client import EtcdClient, b64, plain
@@ -102,7 +103,7 @@ def participate(client: EtcdClient, lab: Lab, machine: str, run: str) -> None:
 
 def _source_ports(client: EtcdClient, lab: str, more: int) -> range:
     """Return the source ports of a new run, which no run of the lab had in the last minutes, from any machine."""
-    key = client.key("probe-ports", lab)
+    key = probe_ports(client, lab)
     for _ in range(_TRIES):
         kv = next(iter(client.call("kv/range", {"key": b64(key)}).get("kvs", ())), None)
         place = int(plain(kv["value"])) if kv is not None else secrets.randbelow(1 << 20)

@@ -81,6 +81,9 @@ class Rounds:
         assert [[], [], []] == drift, self.on.logs()
         # p3 hears p1 only.
         assert [True, False, True] == answers, self.on.logs()
+        # Every pair of pods, across machines: packets and the evaluator agree.
+        verified = self.on.netlab("m1", "verify", "--lab", self.lab)
+        assert "0 inconclusive" in verified or "inconclusive" not in verified, verified
         for name in MACHINES:
             assert "Traceback" not in self.on.log(name), self.on.log(name)
         if down:

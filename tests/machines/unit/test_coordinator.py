@@ -108,10 +108,11 @@ def test_a_change_is_prepared_everywhere_and_then_in_force_everywhere(connect, t
     """No machine brings it in force before all have prepared, and the reports are those of all machines."""
     etcd, first = connect(), spec(tmp_path)
     with Played(connect, obedient) as played, changing(etcd) as to:
-        found = to(first)
-        again = to(first.changed())
+        known, found = to(first)
+        _, again = to(first.changed())
 
     assert ["m1", "m2"] == [one.machine for one in found]
+    assert first.change == known.spec.change
     assert {again[0].change} == {one.change for one in again}
     phases = [phase for _, id_, phase in played.said if id_ == first.change]
     assert ["prepared", "prepared", "ready", "ready"] == phases

@@ -19,8 +19,9 @@ from netlab.dataplane.part import parts
 from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
 from netlab.lab.allocations import allocations
+from netlab.lab.at_endpoints import Place
 from netlab.lab.convergence import Current
-from netlab.lab.lab import Lab, NodeMachine, Place
+from netlab.lab.lab import Lab, NodeMachine
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places

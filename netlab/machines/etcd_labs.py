@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
+from netlab.lab.choose import single
 from netlab.lab.lab import Lab
 from netlab.machines import coordinator
 from netlab.machines.etcd import Etcd
@@ -79,8 +80,6 @@ class EtcdLabs:
         running = self.names()
         if not running:
             raise UsageError("no lab is in etcd; build one with: netlab up --etcd URL -f FILE")
-        if len(running) == 1:
-            return running[0]
-        if "default" in running:
-            return "default"
+        if chosen := single(running):
+            return chosen
         raise UsageError(f"several labs are in etcd, name one with --lab: {', '.join(running)}")

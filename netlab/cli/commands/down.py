@@ -57,10 +57,10 @@ def _print_removed(removed: str, left: Sequence[str], away: Sequence[str]) -> No
 
 
 def _only(running: list[str]) -> str:
+    from netlab.lab.choose import single
+
     if not running:
         raise UsageError("no lab is running")
-    if len(running) == 1:
-        return running[0]
-    if "default" in running:
-        return "default"
+    if chosen := single(running):
+        return chosen
     raise UsageError(f"several labs are running, name one or say --all: {', '.join(running)}")

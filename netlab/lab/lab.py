@@ -150,7 +150,9 @@ class Lab(AtEndpoints):
             if old is None:
                 return State.of(objects, cluster, part=part)
             if part is None and old.part is not None:
-                raise UsageError(f"lab {old.lab} is on several machines, and this is its part on one")
+                raise UsageError(
+                    f"lab {old.lab} is on many machines, and this is its part on one; change it with --etcd"
+                )
             return State.of(objects, with_places(objects, cluster, old.placement), part=part)
 
         return cls._brought(cluster.name, machine or this_host(), state_of)
@@ -331,7 +333,7 @@ class Lab(AtEndpoints):
         def step(now: Current) -> tuple[Current, Changes]:
             started = time.monotonic()
             if now.record.part is not None and part is None:
-                raise UsageError(f"lab {self.name} is on several machines; change it with --etcd")
+                raise UsageError(f"lab {self.name} is on many machines; change it with --etcd")
             state = now.state.after(edit(now.record.documents), part)
             return convergence.converge(self._machine, now, state, started, read=False)
 

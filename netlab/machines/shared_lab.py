@@ -265,10 +265,10 @@ def _done(etcd: Etcd, before: Known | None, spec: Spec, held: Held, started: flo
     documents = before.spec.record.documents if before else ()
     made = Changes(
         compare(documents, spec.record.documents),
-        tuple(f"{one.steps} changes of links on {one.machine}" for one in reports if one.steps),
-        sum(one.elements for one in reports),
-        sum(one.replaced for one in reports),
-        time.monotonic() - started,
+        elements=sum(one.elements for one in reports),
+        replaced=sum(one.replaced for one in reports),
+        seconds=time.monotonic() - started,
+        agent_steps=sum(one.steps for one in reports),
     )
     return known, made
 

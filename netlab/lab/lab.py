@@ -151,7 +151,7 @@ class Lab(AtEndpoints):
                 return State.of(objects, cluster, part=part)
             if part is None and old.part is not None:
                 raise UsageError(
-                    f"lab {old.lab} is on many machines, and this is its part on one; change it with --etcd"
+                    f"lab {old.lab} is on several machines, and this is its part on one; change it with --etcd"
                 )
             return State.of(objects, with_places(objects, cluster, old.placement), part=part)
 
@@ -333,7 +333,7 @@ class Lab(AtEndpoints):
         def step(now: Current) -> tuple[Current, Changes]:
             started = time.monotonic()
             if now.record.part is not None and part is None:
-                raise UsageError(f"lab {self.name} is on many machines; change it with --etcd")
+                raise UsageError(f"lab {self.name} is on several machines; change it with --etcd")
             state = now.state.after(edit(now.record.documents), part)
             return convergence.converge(self._machine, now, state, started, read=False)
 

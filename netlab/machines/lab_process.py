@@ -139,6 +139,9 @@ class LabProcess:
             self._bring(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
+        elif idle and decided is not None and proposed is None and self._reported_dropped(decided.spec):
+            # Without it, the report of a change that was refused would stay.
+            self._say(Report(self._machine, decided.spec.change, "ready"))
         elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
         if proposed is not None and idle and not self._etcd.command_runs(self._name):
@@ -199,6 +202,11 @@ class LabProcess:
         numbers = len(made.steps), made.elements, made.replaced
         self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
         say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
+
+    def _reported_dropped(self, decided: Spec) -> bool:
+        """Return whether the last report is about a proposal that was dropped, and what is decided is in force."""
+        there = self._lab is not None or decided.part_of(self._machine) is None
+        return there and self._report is not None and self._report.change != decided.change
 
     def _damaged(self) -> bool:
         """Return whether something else changed or removed this machine's part of the lab."""

@@ -291,5 +291,10 @@ def _spec(registered: Mapping[str, Machine], objects: Objects, cluster: Cluster,
     number = old.number if old else secrets.randbelow(2**24 - 2) + 1
     mtu = min((one.mtu for one in found), default=old.machine_mtu if old else 1500)
     port = next(iter(ports), old.port if old else 4789)
-    parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu)
+    found_parts = parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu)
+    if cluster.links:
+        from netlab.dataplane.wanted import check_part
+
+        # Every machine finds this; the command finds it sooner, and says it once.
+        check_part(cluster, next(iter(found_parts.values())))
     return Spec(record, number, machines, placed, port, mtu)

@@ -21,6 +21,7 @@ from netlab.conformance.result_json import from_json, to_json
 from netlab.conformance.run import CaseResult, Selection, judges, run
 from netlab.conformance.under_profile import UnderProfile
 from netlab.errors import HostError, NetlabError, UsageError
+from netlab.machines.call_request import write
 from netlab.machines.calls import OUT, Call
 from netlab.store.etcd_client import EtcdClient
 
@@ -97,8 +98,7 @@ def judge(arguments: Mapping[str, Any]) -> None:
 
 
 def _print(data: object) -> None:
-    sys.stdout.write(f"{json.dumps(data)}\n")
-    sys.stdout.flush()
+    write(f"{json.dumps(data)}\n".encode())
 
 
 # --- the command --------------------------------------------------------------------------------------------------

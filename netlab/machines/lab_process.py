@@ -270,7 +270,8 @@ def _reason(error: Exception) -> NetlabError:
     """Return what a report says of an error; the command must not wait for a machine where netlab has a fault."""
     if isinstance(error, NetlabError):
         return error
-    traceback.print_exception(error)
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line)
     return HostError(f"netlab failed: {printable(repr(error))[:200]}", "its agent printed more")
 
 

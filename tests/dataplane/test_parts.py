@@ -198,7 +198,9 @@ def test_a_part_is_in_the_record_and_in_every_change(tmp_path):
     with Lab.up(of, name="parted", machine=kernel, part=part):
         pass
     lab = Lab.open("parted", kernel)
-    made = lab.edit(lambda now: now)
+    with pytest.raises(UsageError, match="change it with --etcd"):
+        lab.edit(lambda now: now)
+    made = lab.edit(lambda now: now, part=part)
 
     assert part == lab.part
     assert [] == lab.drift()

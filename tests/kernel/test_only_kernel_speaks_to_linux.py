@@ -30,10 +30,22 @@ SPEAK_TO_LINUX = frozenset(
         "termios",
     )
 )
+_AGENT = "is a part of the agent, whose processes are joined by sockets"
 # By file and module, why it may.
 EXCEPTIONS = {
     ("conformance/cnis_by_packets.py", "socket"): "is a program inside an endpoint",
     ("conformance/cnis_by_packets.py", "struct"): "is a program inside an endpoint",
+    ("machines/agent.py", "select"): _AGENT,
+    ("machines/agent.py", "socket"): _AGENT,
+    ("machines/call_process.py", "select"): _AGENT,
+    ("machines/call_process.py", "socket"): _AGENT,
+    ("machines/incoming_calls.py", "socket"): _AGENT,
+    ("machines/lab_process.py", "select"): _AGENT,
+    ("machines/lab_process.py", "socket"): _AGENT,
+    ("machines/packet_targets.py", "select"): _AGENT,
+    ("machines/target_process.py", "select"): _AGENT,
+    ("machines/packet_targets.py", "struct"): "writes frames to a pipe of netlab's own",
+    ("probe/machines/participation.py", "select"): "waits for steps and packets at the same time",
     ("probe/capture_files.py", "struct"): "writes files, whose formats are of the IETF and not of Linux",
     ("probe/decode.py", "struct"): "reads packets, whose formats are of RFCs and not of Linux",
     ("probe/templates.py", "struct"): "writes packets",
@@ -41,11 +53,24 @@ EXCEPTIONS = {
     ("programs/client.py", "socket"): "asks the resolver, and servers, inside an endpoint",
     ("programs/echo.py", "selectors"): "is a program of its own",
     ("programs/echo.py", "socket"): "is a program of its own",
+    ("store/etcd_lock.py", "socket"): "names this host in the lock",
+    ("store/local.py", "fcntl"): "holds the lock of a folder of records",
 }
 # What a room may import of netlab, besides itself.
 BELOW = {
     "kernel": ("errors", "frozen", "objects"),
-    "probe": ("errors", "frozen", "objects", "cluster", "modes", "kernel", "dataplane", "ruleset", "verdicts"),
+    "probe": (
+        "errors",
+        "frozen",
+        "patterns",
+        "objects",
+        "cluster",
+        "modes",
+        "kernel",
+        "dataplane",
+        "ruleset",
+        "verdicts",
+    ),
 }
 
 

@@ -19,6 +19,9 @@ _OTHERS = {
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
     ("cluster/cluster_policies_read.py", "none"): 1,  # no kind is read
     ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it
+    ("cli/commands/agent.py", "none"): 1,  # no program of other machines
+    ("machines/packet_targets.py", "bridge"): 1,  # a family of nftables
+    ("machines/program_targets.py", "none"): 1,
     ("cli/inputs.py", "none"): 1,  # nothing enforces policies
     ("plugin/request.py", "cni"): 1,  # a key of a network configuration
     ("conformance/product.py", "none"): 1,  # a stage without policies

@@ -26,7 +26,7 @@ from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
 from netlab.machines import calls, coordinator, own_machine, registry
-from netlab.machines.coordinator import Held
+from netlab.machines.coordinator import LockedLab
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
 from netlab.machines.registry import Machine
@@ -259,7 +259,7 @@ class SharedLab(Lab):
         self.known = known
 
 
-def _done(etcd: Etcd, before: Known | None, spec: Spec, held: Held, started: float) -> tuple[Known, Changes]:
+def _done(etcd: Etcd, before: Known | None, spec: Spec, held: LockedLab, started: float) -> tuple[Known, Changes]:
     """Carry out a change; return the lab as etcd has it, and the outcome on all machines."""
     known, reports = coordinator.change(etcd, before, spec, held, own_machine.version())
     documents = before.spec.record.documents if before else ()

@@ -44,7 +44,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from netlab.kernel.captured import ProcessResult
-    from netlab.lab.lab import Lab, Place, temporary
+    from netlab.lab.at_endpoints import Place
+    from netlab.lab.lab import Lab, temporary
     from netlab.lab.outcome import Changes
     from netlab.lab.sniffing import Sniffer
     from netlab.lab.trace import Trace, TraceStep
@@ -76,7 +77,8 @@ _WHERE = {
         *("NetlabError", "NotFound", "Problem", "UsageError"),
     ),
     "netlab.kernel.captured": ("ProcessResult",),
-    "netlab.lab.lab": ("Lab", "Place", "temporary"),
+    "netlab.lab.at_endpoints": ("Place",),
+    "netlab.lab.lab": ("Lab", "temporary"),
     "netlab.lab.outcome": ("Changes",),
     "netlab.lab.sniffing": ("Sniffer",),
     "netlab.lab.trace": ("Trace", "TraceStep"),

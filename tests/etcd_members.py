@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 READY_SECONDS = 30.0
 
 
@@ -129,3 +131,12 @@ def certificates(folder: Path, address: str = "127.0.0.1") -> None:
 def missing() -> list[str]:
     """Return the programs that are not here."""
     return [name for name in ("etcd", "openssl") if shutil.which(name) is None]
+
+
+@pytest.fixture(scope="session")
+def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
+    """An etcd of one member for all tests."""
+    if lacking := missing():
+        pytest.skip(f"needs {', '.join(lacking)}")
+    with etcd(tmp_path_factory.mktemp("etcd")) as members:
+        yield members[0]

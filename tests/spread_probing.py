@@ -57,7 +57,9 @@ def measure(
     channel = channel or MemoryChannel(machines)
 
     def run(machine: str) -> None:
-        participate(channel.seat(machine), known or cluster, lab, lambda name: owner.get(name) == machine, inside)
+        participate(
+            channel.participant(machine), known or cluster, lab, lambda name: owner.get(name) == machine, inside
+        )
 
     threads = [threading.Thread(target=run, args=(name,)) for name in machines if name not in absent]
     for thread in threads:

@@ -63,15 +63,24 @@ def lines() -> Iterator[str]:
 
 
 def members(name: str, value: type) -> list[str]:
-    """Return the public members of a class that are no fields, in the order of its text."""
-    hidden = NOT_PUBLIC.get(name, frozenset())
-    fields = _fields(value)
-    own = (one for one in vars(value) if not one.startswith("_") and one not in hidden and one not in fields)
-    return [one for one in own if callable(getattr(value, one)) or isinstance(vars(value)[one], _PROPERTIES)]
+    """Return the public members of a class that are no fields, in the order of its text.
+
+    After them come those of a base class that is not public itself.
+    """
+    hidden = NOT_PUBLIC.get(name, frozenset()) | _fields(value).keys()
+    found = {one: kind for part in reversed(_parts(value)) for one, kind in vars(part).items()}
+    own = [one for part in _parts(value) for one in vars(part) if not one.startswith("_") and one not in hidden]
+    return [one for one in dict.fromkeys(own) if callable(getattr(value, one)) or isinstance(found[one], _PROPERTIES)]
+
+
+def _parts(value: type) -> list[type]:
+    """Return a class, and its bases of netlab that are not public."""
+    bases = [one for one in value.__mro__[1:] if one.__module__.startswith("netlab.")]
+    return [value, *(one for one in bases if one.__name__ not in netlab.__all__)]
 
 
 def _class(name: str, value: type) -> Iterator[str]:
-    bases = [one.__name__ for one in value.__bases__ if one.__module__.startswith("netlab.")]
+    bases = [one.__name__ for one in value.__bases__ if one.__name__ in netlab.__all__]
     yield f"\n### {name}{f' ({bases[0]})' if bases else ''}"
     yield from _after_line(inspect.getdoc(value))
     hidden = NOT_PUBLIC.get(name, frozenset())

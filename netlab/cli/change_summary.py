@@ -19,8 +19,9 @@ def print_changes(lab: str, changes: Changes, objects: Iterable[tuple[str, str]]
     if not changes and all(verb == "unchanged" for _, verb in lines):
         terminal.say(f"lab {lab}: unchanged")
         return
+    steps = len(changes.steps) + changes.agent_steps
     parts = [
-        quantity(len(changes.steps), "change") + " to the network" if changes.steps else "",
+        quantity(steps, "change") + " to the network" if steps else "",
         quantity(changes.replaced, "ruleset") + " loaded" if changes.replaced else "",
         quantity(changes.elements, "ruleset element") + " changed" if changes.elements else "",
     ]

@@ -58,7 +58,7 @@ def wanted(cluster: Cluster, part: Part | None = None) -> dict[str, Namespace]:
     """
     names.check(cluster)
     if part is not None:
-        _check(cluster, part)
+        check_part(cluster, part)
     build = Build(cluster.name, cluster.families, part)
     _add_underlay(cluster, build)
     for pod in build.pods(cluster):
@@ -85,7 +85,7 @@ def wanted(cluster: Cluster, part: Part | None = None) -> dict[str, Namespace]:
     return build.namespaces()
 
 
-def _check(cluster: Cluster, part: Part) -> None:
+def check_part(cluster: Cluster, part: Part) -> None:
     """Raise UsageError for a part that does not fit the cluster, or for what netlab does not join across machines."""
     part.check(cluster)
     wrong = [f"network {n.name!r}: plugins make its links" for n in cluster.networks if n.traits.attachment.by_plugins]

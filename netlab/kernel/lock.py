@@ -13,7 +13,7 @@ from pathlib import Path
 
 # struct flock of fcntl(2): type, whence, start, length (0: all), process id.
 _WHOLE_FILE = struct.Struct("@hhqqi4x")
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+_PAUSES = (0.001, 0.02)
 # The locks that this process holds or waits for.
 _taken: list[Lock] = []
 
@@ -86,6 +86,31 @@ def _this_thread() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
 
+def repeat(
+    take: Callable[[], bool],
+    pauses: tuple[float, float],
+    *,
+    wait: bool,
+    limit: float,
+    waiting: Callable[[], None] | None,
+) -> bool:
+    """Try to take a lock until that succeeds; return False as ``FairLock.acquire`` does.
+
+    The arguments are those of ``FairLock.acquire``, and ``pauses`` has the first pause and the longest, in seconds.
+    """
+    started, pause, called = time.monotonic(), pauses[0], False
+    while not take():
+        waited = time.monotonic() - started
+        if not wait or waited > limit:
+            return False
+        if waiting is not None and waited > 1 and not called:
+            called = True
+            waiting()
+        time.sleep(pause)
+        pause = min(2 * pause, pauses[1])
+    return True
+
+
 class FairLock(Lock):
     """A lock that is fair to exclusive takers: later shared takers wait for an exclusive one that waits.
 
@@ -106,17 +131,9 @@ class FairLock(Lock):
 
         ``waiting`` is called once, after a second.
         """
-        started, pause, called = time.monotonic(), _FIRST_PAUSE, False
-        while not self._try(shared):
-            waited = time.monotonic() - started
-            if not wait or waited > limit:
-                self.release()
-                return False
-            if waiting is not None and waited > 1 and not called:
-                called = True
-                waiting()
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        if not repeat(lambda: self._try(shared), _PAUSES, wait=wait, limit=limit, waiting=waiting):
+            self.release()
+            return False
         return True
 
     def release(self) -> None:

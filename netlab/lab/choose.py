@@ -17,14 +17,17 @@ def only_one(records: Records, running: Sequence[str]) -> str:
     """
     if not running:
         raise UsageError("no lab is running; build one with: netlab up -f FILE")
-    if len(running) == 1:
-        return running[0]
-    if "default" in running:
-        return "default"
+    if chosen := single(running):
+        return chosen
     usable = list(islice((lab for lab in running if _usable(records, lab)), 2))
     if len(usable) != 1:
         raise UsageError(f"several labs are running, name one with --lab: {', '.join(running)}")
     return usable[0]
+
+
+def single(running: Sequence[str]) -> str:
+    """Return the only lab, else the one named ``default``, else ""."""
+    return running[0] if len(running) == 1 else "default" if "default" in running else ""
 
 
 def _usable(records: Records, lab: str) -> bool:

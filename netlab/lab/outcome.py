@@ -23,6 +23,7 @@ class Changes:
       elements: the number of nftables elements that were added or deleted.
       replaced: the number of nodes whose whole ruleset was loaded.
       seconds: the time until the change was in force.
+      agent_steps: the number of changes as in ``steps`` that agents made. A lab on many machines has no ``steps``.
     """
 
     objects: tuple[tuple[str, Verb], ...] = ()
@@ -30,9 +31,10 @@ class Changes:
     elements: int = 0
     replaced: int = 0
     seconds: float = 0.0
+    agent_steps: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.steps or self.elements or self.replaced)
+        return bool(self.steps or self.agent_steps or self.elements or self.replaced)
 
 
 def label_of(document: Document) -> str:

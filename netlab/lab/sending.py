@@ -14,7 +14,8 @@ from netlab.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
-    from netlab.lab.lab import Lab, Place
+    from netlab.lab.at_endpoints import Place
+    from netlab.lab.lab import Lab
 
 
 def send(lab: Lab, place: Place, packet: Packet | Iterable[Packet], count: int, interval: float, interface: str) -> int:

@@ -19,12 +19,12 @@ from netlab.kernel.machine import this_host
 from netlab.kernel.spawner import Spawner
 from netlab.lab.record import Records
 from netlab.machines import call_process, incoming_calls, lab_process, own_machine
+from netlab.machines.agent_output import say
 from netlab.machines.etcd import Etcd
 from netlab.machines.incoming_calls import IncomingCalls
+from netlab.machines.lab_in_etcd import Event
 from netlab.machines.lab_process import LOOK, MOST_OF_ORDER
 from netlab.machines.registry import Machine, Registration
-from netlab.machines.talk import say
-from netlab.machines.view import Event
 from netlab.store.etcd import EtcdStore
 from netlab.store.etcd_settings import EtcdSettings
 from netlab.store.values import ABSENT

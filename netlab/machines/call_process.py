@@ -19,11 +19,11 @@ from typing import Any
 
 from netlab.errors import HostError, NetlabError, UsageError
 from netlab.machines import calls
+from netlab.machines.agent_output import say
 from netlab.machines.call_request import Request
 from netlab.machines.call_targets import TARGETS
 from netlab.machines.incoming_calls import TAKEN
 from netlab.machines.pipe import Reader, Writer
-from netlab.machines.talk import say
 from netlab.machines.target_process import TargetProcess
 from netlab.objects.names import LabName
 from netlab.store.etcd_client import EtcdClient, b64, plain

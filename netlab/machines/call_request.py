@@ -9,7 +9,8 @@ from typing import Any
 
 from netlab.errors import UsageError
 from netlab.frozen import frozen
-from netlab.lab.lab import Lab, Place
+from netlab.lab.at_endpoints import Place
+from netlab.lab.lab import Lab
 from netlab.store.etcd_settings import EtcdSettings
 
 

@@ -1,9 +1,9 @@
 """Changes a lab on all its machines in two phases: each machine prepares the change, then all bring it in force.
 
-A command proposes the changed lab. Each machine compiles its part, looks whether it can have it, and says so. When all
-did, one transaction makes it the lab. Then the machines bring it in force at once. Where a machine cannot prepare it,
-or is away, nothing changes. Where one cannot bring it in force, the lab of before is decided again. A machine that dies
-between the two finds what was decided when it comes back.
+A command proposes the changed lab. Each machine compiles its part, checks whether it can have it, and reports that.
+After the last report, one transaction makes the proposal the lab (the decision). Then the machines bring it in force.
+If a machine cannot prepare it or is away, nothing changes. If one cannot bring it in force, the command decides the old
+lab again. A machine that dies between the phases finds the decision when it comes back.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from netlab.lab import notices
 from netlab.machines import registry, reports
 from netlab.machines.etcd import Etcd, Known, probe_ports
 from netlab.machines.registry import Machine
+from netlab.machines.report_watch import ReportWatch
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec, encoded_spec
-from netlab.machines.waiting import Reports
 from netlab.objects.names import LabName
 from netlab.store import etcd_values
 from netlab.store.etcd_client import Unreachable, b64
@@ -41,7 +41,7 @@ class Removed:
 
 
 @frozen
-class Held:
+class LockedLab:
     """The lock of a lab, and what etcd had at the moment at which it was taken.
 
     Args:
@@ -53,7 +53,7 @@ class Held:
     """
 
     lock: EtcdLock
-    waiting: Reports
+    waiting: ReportWatch
     machines: Mapping[str, Machine]
     reports: Mapping[str, Report]
     decided: str
@@ -73,20 +73,20 @@ class Undetermined(HostError):
 
 
 @contextlib.contextmanager
-def locked(etcd: Etcd, lab: str) -> Iterator[Held]:
+def locked(etcd: Etcd, lab: str) -> Iterator[LockedLab]:
     """Hold the lock of a lab in etcd during a block; raises HostError if etcd is not reached."""
     client = etcd.client
     head = {"key": b64(etcd.store.head(lab)), "keys_only": True}
-    # One transaction takes the lock and reads: each request takes milliseconds, of which a change has few.
+    # One transaction takes the lock and reads, as each request takes milliseconds.
     lock = EtcdLock(client, LabName(lab), (registry.keys(client), reports.keys(client, lab), head))
-    waiting = Reports(client, lab)
+    waiting = ReportWatch(client, lab)
     try:
         lock.acquire(waiting=lambda: notices.notice_waiting(lab))
         machines, said, heads = lock.found
         decided = str(int(heads[0]["mod_revision"])) if heads else ABSENT
         found = registry.found_in(client, machines), reports.found_in(client, lab, said)
         waiting.begin()
-        yield Held(lock, waiting, *found, decided)
+        yield LockedLab(lock, waiting, *found, decided)
     finally:
         try:
             waiting.close()
@@ -94,13 +94,13 @@ def locked(etcd: Etcd, lab: str) -> Iterator[Held]:
             lock.release()
 
 
-def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: str) -> tuple[Known, list[Report]]:
+def change(etcd: Etcd, before: Known | None, after: Spec, held: LockedLab, version: str) -> tuple[Known, list[Report]]:
     """Change a lab on all its machines, or build it; return it and their reports when it is in force.
 
     Args:
       etcd: the etcd.
       before: the lab as it is, None for a new one.
-      after: the lab as it shall be; its ``change`` is new.
+      after: the new lab; its ``change`` is new.
       held: the lab's lock, which the caller holds.
       version: the version of this netlab.
 
@@ -146,7 +146,7 @@ def change(etcd: Etcd, before: Known | None, after: Spec, held: Held, version: s
         raise
     except BaseException:
         if decided and before is None:
-            # A lab that could not be built is removed again; what failed is what the caller shall know.
+            # A lab that could not be built is removed again. The caller gets the first error.
             with contextlib.suppress(HostError):
                 _remove(etcd, lab, lock, waiting, names)
         raise
@@ -171,8 +171,8 @@ def remove(etcd: Etcd, lab: str) -> Removed | None:
         return _remove(etcd, lab, held.lock, held.waiting, names)
 
 
-def _in_force(waiting: Reports, names: Collection[str], after: Spec) -> tuple[dict[str, Report], set[str]]:
-    """Wait until machines have a decided lab in force, as ``Reports.wait`` does."""
+def _in_force(waiting: ReportWatch, names: Collection[str], after: Spec) -> tuple[dict[str, Report], set[str]]:
+    """Wait until machines have a decided lab in force, as ``ReportWatch.wait`` does."""
     try:
         return waiting.wait(names, lambda one: _says(one, after, "ready"), _MOST)
     except Unreachable as error:
@@ -201,7 +201,7 @@ def _raise_first(found: dict[str, Report]) -> None:
 
 
 def _go_back(
-    etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, waiting: Reports, names: Collection[str]
+    etcd: Etcd, before: Known | None, after: Spec, lock: EtcdLock, waiting: ReportWatch, names: Collection[str]
 ) -> None:
     """Decide the lab of before again, and wait until the machines have it; what fails is left to the machines."""
     if before is None:
@@ -212,7 +212,7 @@ def _go_back(
         waiting.wait(names, lambda one: _says(one, old, "ready"), _MOST)
 
 
-def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: Reports, names: Collection[str]) -> Removed:
+def _remove(etcd: Etcd, lab: str, lock: EtcdLock, waiting: ReportWatch, names: Collection[str]) -> Removed:
     etcd.remove_both(lab, lock)
     found, missing = waiting.wait(names, lambda one: one.change == reports.REMOVAL, _MOST_OF_REMOVAL)
     # A command that has the lock since may wait for other reports.

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 
 from netlab.cluster import Cluster
 from netlab.errors import UsageError
+from netlab.lab import notices
+from netlab.lab.choose import single
 from netlab.lab.lab import Lab
 from netlab.machines import coordinator
 from netlab.machines.etcd import Etcd
@@ -33,6 +35,8 @@ class EtcdLabs:
 
     def __init__(self, settings: EtcdSettings) -> None:
         self.etcd = Etcd(settings)
+        for store in (self.etcd.store, self.etcd.proposals):
+            store.client.waiting = _notice_waiting
 
     def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
         return SharedLab.brought(self.etcd, objects, name, cluster)
@@ -79,8 +83,11 @@ class EtcdLabs:
         running = self.names()
         if not running:
             raise UsageError("no lab is in etcd; build one with: netlab up --etcd URL -f FILE")
-        if len(running) == 1:
-            return running[0]
-        if "default" in running:
-            return "default"
+        if chosen := single(running):
+            return chosen
         raise UsageError(f"several labs are in etcd, name one with --lab: {', '.join(running)}")
+
+
+def _notice_waiting(why: str) -> None:
+    """Print that this command waits for etcd."""
+    notices.notice(f"waiting for etcd: {why}")

@@ -23,11 +23,11 @@ from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import State
 from netlab.machines import own_machine, reports
+from netlab.machines.agent_output import say
 from netlab.machines.etcd import Etcd, Known
+from netlab.machines.lab_in_etcd import Event, LabInEtcd
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
-from netlab.machines.talk import say
-from netlab.machines.view import Event, View
 from netlab.store.etcd_client import b64
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_settings import EtcdSettings
@@ -37,7 +37,7 @@ from netlab.store.values import Conflict
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
-# The order to read etcd, and the bytes of the largest order: that of an event whose value is a whole record.
+# The order to read etcd, and the bytes of the largest order: an event with a whole record.
 LOOK = b"look"
 MOST_OF_ORDER = INLINE + (1 << 12)
 
@@ -65,7 +65,7 @@ class LabProcess:
 
     def __init__(self, etcd: Etcd, machine: str, lab: str) -> None:
         self._etcd, self._machine, self._name = etcd, machine, lab
-        self._view = View(etcd, lab)
+        self._in_etcd = LabInEtcd(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
         # Whether etcd did not take the report yet.
@@ -121,14 +121,14 @@ class LabProcess:
         reads = idle or LOOK in events
         try:
             if reads:
-                self._view.read()
+                self._in_etcd.read()
             else:
                 for message in events:
-                    self._view.note(Event.from_bytes(message))
+                    self._in_etcd.note(Event.from_bytes(message))
         except DamagedRecord as error:
             self._say(reports.failed(self._machine, "", error))
             return True
-        decided, proposed = self._view.decided, self._view.proposed
+        decided, proposed = self._in_etcd.decided, self._in_etcd.proposed
         if decided is None and proposed is None:
             return self._remove()
         if reads and decided is not None and self._without_owner(decided):
@@ -139,6 +139,9 @@ class LabProcess:
             self._bring(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
+        elif idle and decided is not None and proposed is None and self._reported_dropped(decided.spec):
+            # Without it, the report of a change that was refused would stay.
+            self._say(Report(self._machine, decided.spec.change, "ready"))
         elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
         if proposed is not None and idle and not self._etcd.command_runs(self._name):
@@ -199,6 +202,11 @@ class LabProcess:
         numbers = len(made.steps), made.elements, made.replaced
         self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
         say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
+
+    def _reported_dropped(self, decided: Spec) -> bool:
+        """Return whether the last report is about a proposal that was dropped, and what is decided is in force."""
+        there = self._lab is not None or decided.part_of(self._machine) is None
+        return there and self._report is not None and self._report.change != decided.change
 
     def _damaged(self) -> bool:
         """Return whether something else changed or removed this machine's part of the lab."""

@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from netlab.errors import UsageError
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from netlab.objects import Objects
     from netlab.store.etcd_settings import EtcdSettings
 
+AGENT_DIRECTORY = Path("/run/netlab-agent")
+"""What the agent of this machine keeps until it ends."""
+
+# The end of the name of a file that an agent has for each lab with a part on this machine.
+PROCESS = ".process"
 # Seconds.
 _LONGEST_LEASE = 600
 
@@ -26,11 +32,13 @@ class Removed(NamedTuple):
     """The outcome of a removal.
 
     ``left`` has the network namespaces that stayed, as no record says whose they are. ``away`` has the machines that
-    remove their part when they are back.
+    remove their part when they are back. ``returns`` says that the lab was a part, which the agent of this machine
+    builds again.
     """
 
     left: Sequence[str] = ()
     away: Sequence[str] = ()
+    returns: bool = False
 
 
 class Labs(Protocol):
@@ -88,13 +96,18 @@ class LocalLabs:
     def remove(self, name: str) -> Removed:
         from netlab.lab import removal
 
-        return Removed(removal.remove(name))
+        return Removed(removal.remove(name), returns=_has_agent(name))
 
     def remove_all(self) -> Iterator[tuple[str, Removed]]:
         from netlab.lab import removal
 
         for name, left in removal.remove_all():
-            yield name, Removed(left)
+            yield name, Removed(left, returns=_has_agent(name))
+
+
+def _has_agent(lab: str) -> bool:
+    """Return whether an agent of this machine builds the part of a lab."""
+    return (AGENT_DIRECTORY / f"{lab}{PROCESS}").exists()
 
 
 _choose: Callable[[], Labs] = LocalLabs

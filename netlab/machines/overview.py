@@ -70,7 +70,8 @@ def lab_of(etcd: Etcd, name: str, registered: Mapping[str, Machine], proposed: b
     spec = known.spec
     away = tuple(sorted(spec.machines.keys() - registered.keys()))
     said = reports.reports(etcd.client, name)
-    failed = [said[one] for one in sorted(said) if one in spec.machines and said[one].phase == "failed"]
+    about = {one: said[one] for one in sorted(said) if one in spec.machines and said[one].change == spec.change}
+    failed = [one for one in about.values() if one.phase == "failed"]
     if proposed and etcd.command_runs(name):
         return LabOverview(name, "Changing", known, away)
     if away:
@@ -79,8 +80,7 @@ def lab_of(etcd: Etcd, name: str, registered: Mapping[str, Machine], proposed: b
     if failed:
         why = "; ".join(f"machine {one.machine}: {' '.join(one.error)}" for one in failed)
         return LabOverview(name, "Degraded", known, why=f"lab {name}: {why}")
-    current = all(one in said and said[one].change == spec.change for one in spec.machines)
-    return LabOverview(name, "Ready" if current else "Changing", known)
+    return LabOverview(name, "Ready" if len(about) == len(spec.machines) else "Changing", known)
 
 
 def labs(etcd: Etcd) -> list[LabOverview]:

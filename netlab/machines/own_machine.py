@@ -8,13 +8,14 @@ import secrets
 from collections.abc import Iterator
 from importlib import metadata
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import interfaces, raw_sockets
 from netlab.kernel.files import Unsafe, check_private, make_private, read_private, write_private
 from netlab.kernel.lock import Lock
+from netlab.machines.labs import AGENT_DIRECTORY as DIRECTORY
+from netlab.machines.labs import PROCESS
 from netlab.objects.names import LabName
 from netlab.objects.types import Address
 from netlab.store.etcd_settings import EtcdSettings
@@ -25,10 +26,7 @@ def version() -> str:
     return metadata.version("netlab")
 
 
-DIRECTORY = Path("/run/netlab-agent")
 _MOST = 200
-# The end of the name of the lock of the process of a lab.
-_PROCESS = ".process"
 
 
 def own_address(text: str, settings: EtcdSettings) -> tuple[Address, int]:
@@ -98,7 +96,7 @@ def identity() -> Iterator[str]:
         yield text
     finally:
         with contextlib.suppress(OSError):
-            for left in DIRECTORY.glob(f"*{_PROCESS}"):
+            for left in DIRECTORY.glob(f"*{PROCESS}"):
                 # Of a process that was killed.
                 if (one := Lock(left)).acquire(wait=False):
                     one.remove()
@@ -116,7 +114,7 @@ def only_process(lab: str) -> Iterator[None]:
       HostError: if the directory of the agent cannot be written.
     """
     with _writing():
-        lock = Lock(DIRECTORY / f"{LabName(lab)}{_PROCESS}")
+        lock = Lock(DIRECTORY / f"{LabName(lab)}{PROCESS}")
         lock.acquire()
     try:
         yield

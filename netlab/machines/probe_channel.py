@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from netlab.errors import HostError
-from netlab.probe.machines.channel import Bell, Ended
+from netlab.probe.machines.channel import Ended, WakeFile
 from netlab.store.etcd_client import EtcdClient, Refused, Unreachable, b64, below, plain, revision_of
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_watch import Ended as StreamEnded
@@ -176,7 +176,7 @@ class EtcdChannel:
             self._client.call("kv/compaction", {"revision": str(revision)}, 0)
 
 
-class EtcdSeat:
+class EtcdParticipantChannel:
     """A participant's side of a run.
 
     Args:
@@ -193,7 +193,7 @@ class EtcdSeat:
         self._waiting: deque[tuple[int, bytes]] = deque()
         self._ended, self._next = False, 0
         self._lease = self._leased(run_key(client, lab, run, "open"))
-        self._bell = Bell()
+        self._wake = WakeFile()
         self._watch = Watch(client, self._steps, self._came, _PATIENCE)
 
     def _leased(self, key: str) -> str:
@@ -204,10 +204,10 @@ class EtcdSeat:
         return str(int(kv.get("lease", 0)))
 
     def fileno(self) -> int:
-        return self._bell.fileno()
+        return self._wake.fileno()
 
     def clear(self) -> None:
-        self._bell.clear()
+        self._wake.clear()
 
     def next(self) -> tuple[int, bytes] | None:
         if self._waiting:
@@ -248,7 +248,7 @@ class EtcdSeat:
                 self._waiting.append((number, event.value))
             elif not event.put and number == 0:
                 self._ended = True
-        self._bell.ring()
+        self._wake.wake()
 
 
 def _put(key: str, value: bytes, lease: int) -> dict[str, Any]:

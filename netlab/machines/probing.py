@@ -88,17 +88,17 @@ def participate(client: EtcdClient, lab: Lab, machine: str, run: str) -> None:
     Raises:
       HostError: if etcd is not reached for a minute.
     """
-    from netlab.machines.probe_channel import EtcdSeat
+    from netlab.machines.probe_channel import EtcdParticipantChannel
     from netlab.probe.machines import participation
 
     try:
-        seat = EtcdSeat(client, lab.name, machine, run)
+        channel = EtcdParticipantChannel(client, lab.name, machine, run)
     except Ended:
         return
     try:
-        participation.participate(seat, lab.cluster, lab.name, lab.here, lab.machine.inside)
+        participation.participate(channel, lab.cluster, lab.name, lab.here, lab.machine.inside)
     finally:
-        seat.close()
+        channel.close()
 
 
 def _source_ports(client: EtcdClient, lab: str, more: int) -> range:

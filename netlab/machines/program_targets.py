@@ -17,7 +17,7 @@ _KEPT = frozenset({"HOME", "LANG", "LC_ALL", "PATH", "TERM", "TZ"})
 
 
 def execute(request: Request) -> None:
-    """Become a program in an endpoint: ``ref``, ``argv``, and ``user`` ("" for nobody).
+    """Become a program in an endpoint: ``ref``, ``argv``, and ``user`` ("" for the user ``nobody``).
 
     Raises:
       UsageError: if the endpoint is not here, or there is no such program or user.

@@ -1,7 +1,7 @@
-"""The machines that take part: each agent keeps a key ``machines/NAME`` under a lease, so a dead machine's key goes.
+"""The registered machines: each agent keeps a key ``machines/NAME`` under a lease, and the key ends with the lease.
 
-A name belongs to one machine. An agent that starts again on the same machine takes the key of the one before, which it
-knows by its identity. One whose machine booted waits until the lease of before has ended.
+A name belongs to one machine. An agent that starts again on the same machine has the same identity, and takes the key
+over. After a boot the machine has another identity, and its agent waits until the old lease has ended.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class Registration:
                     return lease
                 if other.identity != self.machine.identity:
                     if other.address == self.machine.address and time.monotonic() < until:
-                        # It is this machine before its last boot, whose registration ends with its lease.
+                        # It is this machine before its last boot: that registration ends with its lease.
                         time.sleep(_PAUSE)
                         continue
                     raise UsageError(

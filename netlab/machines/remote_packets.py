@@ -21,7 +21,7 @@ from netlab.probe.capture_files import CapturedPacket
 if TYPE_CHECKING:
     from scapy.packet import Packet
 
-    from netlab.lab.lab import Place as LabPlace
+    from netlab.lab.at_endpoints import Place as LabPlace
     from netlab.machines.shared_lab import SharedLab
 
 # Seconds: a machine hands on packets ten times in a second, and etcd takes some time.

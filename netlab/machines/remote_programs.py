@@ -15,7 +15,8 @@ from netlab.cluster.types import Endpoint
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.captured import ProcessResult
 from netlab.lab import dns, notices
-from netlab.lab.lab import Lab, Place
+from netlab.lab.at_endpoints import Place
+from netlab.lab.lab import Lab
 from netlab.machines import calls, own_machine, registry
 from netlab.machines.calls import Call
 from netlab.objects.system_objects import system_document

@@ -1,4 +1,4 @@
-"""What agents say about each lab: keys ``reports/LAB/MACHINE`` under the lease of the process that realises the lab."""
+"""The reports of agents about labs: keys ``reports/LAB/MACHINE`` under the lease of the process of the lab."""
 
 from __future__ import annotations
 

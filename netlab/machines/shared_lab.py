@@ -19,13 +19,14 @@ from netlab.dataplane.part import parts
 from netlab.errors import HostError, UsageError
 from netlab.kernel.machine import this_host
 from netlab.lab.allocations import allocations
+from netlab.lab.at_endpoints import Place
 from netlab.lab.convergence import Current
-from netlab.lab.lab import Lab, NodeMachine, Place
+from netlab.lab.lab import Lab, NodeMachine
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record_text import Record
 from netlab.lab.state import State, has_plugins, placement, with_places
 from netlab.machines import calls, coordinator, own_machine, registry
-from netlab.machines.coordinator import Held
+from netlab.machines.coordinator import LockedLab
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.place import place
 from netlab.machines.registry import Machine
@@ -258,16 +259,16 @@ class SharedLab(Lab):
         self.known = known
 
 
-def _done(etcd: Etcd, before: Known | None, spec: Spec, held: Held, started: float) -> tuple[Known, Changes]:
+def _done(etcd: Etcd, before: Known | None, spec: Spec, held: LockedLab, started: float) -> tuple[Known, Changes]:
     """Carry out a change; return the lab as etcd has it, and the outcome on all machines."""
     known, reports = coordinator.change(etcd, before, spec, held, own_machine.version())
     documents = before.spec.record.documents if before else ()
     made = Changes(
         compare(documents, spec.record.documents),
-        tuple(f"{one.steps} changes of links on {one.machine}" for one in reports if one.steps),
-        sum(one.elements for one in reports),
-        sum(one.replaced for one in reports),
-        time.monotonic() - started,
+        elements=sum(one.elements for one in reports),
+        replaced=sum(one.replaced for one in reports),
+        seconds=time.monotonic() - started,
+        agent_steps=sum(one.steps for one in reports),
     )
     return known, made
 
@@ -290,5 +291,10 @@ def _spec(registered: Mapping[str, Machine], objects: Objects, cluster: Cluster,
     number = old.number if old else secrets.randbelow(2**24 - 2) + 1
     mtu = min((one.mtu for one in found), default=old.machine_mtu if old else 1500)
     port = next(iter(ports), old.port if old else 4789)
-    parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu)
+    found_parts = parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu)
+    if cluster.links:
+        from netlab.dataplane.wanted import check_part
+
+        # Every machine finds this; the command finds it sooner, and says it once.
+        check_part(cluster, next(iter(found_parts.values())))
     return Spec(record, number, machines, placed, port, mtu)

@@ -13,7 +13,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from netlab.errors import HostError, UsageError, printable
@@ -59,6 +59,8 @@ class _Try(Exception):
 class EtcdClient:
     """Requests to one etcd. Threads may share it: each has connections of its own, and so has a forked process.
 
+    ``waiting`` is called once for a request that no endpoint answers for a second, with the reason.
+
     Raises:
       HostError: if the package is not installed.
     """
@@ -67,8 +69,10 @@ class EtcdClient:
         try:
             import etcd3gw  # noqa: F401
         except ImportError as error:
-            raise HostError("etcd needs the package etcd3gw", "install it: pip install 'netlab[etcd]'") from error
+            fix = "install it beside netlab: pip install etcd3gw"
+            raise HostError("etcd needs the package etcd3gw", fix) from error
         self.settings = settings
+        self.waiting: Callable[[str], object] = lambda why: None
         self._own = threading.local()
         self._at = 0
         self._token = ""
@@ -94,7 +98,8 @@ class EtcdClient:
           Unreachable: if no endpoint answers in time.
           Refused: if etcd refuses the request.
         """
-        until = time.monotonic() + (self.settings.patience if patience is None else patience)
+        began, called = time.monotonic(), False
+        until = began + (self.settings.patience if patience is None else patience)
         pause, renewed = _FIRST_PAUSE, False
         while True:
             certain, why = True, ""
@@ -113,6 +118,9 @@ class EtcdClient:
             else:
                 if certain or time.monotonic() + pause > until:
                     raise Unreachable(f"etcd is not reached: {why}", "check that it runs and that the address is right")
+                if not called and time.monotonic() > began + 1:
+                    called = True
+                    self.waiting(why)
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -16,7 +16,7 @@ _REVOKE_PATIENCE = 2.0
 
 
 def now() -> float:
-    """Return seconds of a clock that nobody sets and that goes on while the machine sleeps."""
+    """Return seconds of a clock that cannot be set and that goes on while the machine sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 

@@ -1,23 +1,23 @@
 """The lock of a lab in etcd: one key for each process that holds or awaits it, in the order of their creation.
 
-Each key belongs to a lease. A key of one that wants the lock alone waits for all earlier keys, a key of a sharer for
-earlier ones of the first kind. So nobody overtakes, as with ``kernel/lock.py``. Source: etcd.io, "Distributed locks and
-leases", whose lock has no sharers.
+Each key belongs to a lease. An exclusive key waits for all earlier keys, a shared key for earlier exclusive ones. So no
+process overtakes another, as with ``kernel/lock.py``. Source: etcd.io, "Distributed locks and leases"; that lock cannot
+be shared.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from netlab.kernel.lock import repeat
 from netlab.store.etcd_client import Body, EtcdClient, Refused, b64, below, plain
 from netlab.store.etcd_lease import Lease
 from netlab.store.values import LockLost
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
+_PAUSES = (0.005, 0.1)
 _ALONE, _SHARED = "alone", "shared"
 
 
@@ -53,22 +53,13 @@ class EtcdLock:
     ) -> bool:
         """Take the lock; see ``StoreLock``. A value that holds it gives it up first."""
         self.release()
-        started, pause, called = time.monotonic(), _FIRST_PAUSE, False
+        taken = False
         try:
-            while not self._first(shared):
-                waited = time.monotonic() - started
-                if not wait or waited > limit:
-                    self.release()
-                    return False
-                if waiting is not None and waited > 1 and not called:
-                    called = True
-                    waiting()
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-        except BaseException:
-            self.release()
-            raise
-        return True
+            taken = repeat(lambda: self._first(shared), _PAUSES, wait=wait, limit=limit, waiting=waiting)
+        finally:
+            if not taken:
+                self.release()
+        return taken
 
     def release(self) -> None:
         """Release the lock; a forked process does not release that of its parent."""

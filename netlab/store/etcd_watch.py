@@ -1,4 +1,4 @@
-"""Changes of keys as etcd streams them, until the stream ends for whatever reason; then the caller reads all anew."""
+"""Changes of keys, as etcd streams them. When the stream ends for any reason, the caller reads all keys again."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Stream:
                 self._events.get_nowait()
 
     def _read(self) -> None:
-        # Whatever breaks a stream, its reader learns that it ended.
+        # Any error ends the stream, and the reader gets ``Ended``.
         with contextlib.suppress(Exception):
             for line in self._answer.iter_lines(chunk_size=None):
                 if self._closed or (found := _events(line)) is None:

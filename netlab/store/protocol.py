@@ -11,7 +11,8 @@ from netlab.store.values import Changed, Kept
 class StoreLock(Protocol):
     """A lock of a lab: held by one process alone, or shared by several.
 
-    Who waits for it alone comes before later sharers. It is released when its process ends, in etcd some seconds later.
+    A process that waits for it alone comes before later sharers. The end of a process releases it, in etcd some seconds
+    later.
     """
 
     @property

@@ -73,7 +73,7 @@ def test_a_command_that_ends_early_leaves_nothing_half(agents, unique, tmp_path,
     printed = _rest(command)
     assert "Traceback" not in printed
     if number == signal.SIGKILL:
-        # Nobody removes what the command proposed but the agents.
+        # Only the agents remove what the command proposed.
         until(lambda: not _locked(on, lab), on.etcd_keys, 4 * LEASE)
         until(lambda: not any(key.startswith("next/") for key in on.etcd_keys()), on.etcd_keys)
     on.netlab("m2", "up", "-f", written(tmp_path, text))
@@ -124,7 +124,7 @@ def test_a_temporary_lab_whose_command_was_killed_goes(agents, unique, tmp_path)
 
 
 def test_a_killed_down_is_finished(agents, unique, tmp_path):
-    """A lab that was removed from etcd goes on every machine, whatever became of the command."""
+    """A lab that was removed from etcd goes on every machine, also if the command was killed."""
     on, lab = agents(*TWO), unique("down")
     on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2)))
     on.signal("m2", signal.SIGSTOP, "lab")

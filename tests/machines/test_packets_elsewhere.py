@@ -103,7 +103,7 @@ def test_etcd_may_restart_during_a_call(on):
 
 
 def test_a_machine_that_is_away_is_named(agents, tmp_path):
-    """A program of a machine whose agent was killed ends, and the command says so; so does the next one."""
+    """If an agent is killed, its programs end, and the command says so; so does the next one."""
     on = agents("m1", "m2")
     up(on, tmp_path)
     words = f"sleep {next(numbers)}"

@@ -55,6 +55,17 @@ def _kill(process: Any) -> None:
     _closed(process)
 
 
+def _begun(on: Machines, what: str, lab: str, file: Path, url: str) -> Any:
+    """Start a function of the driver that measures for long, and wait for its first word."""
+    process = on["four"].start(sys.executable, DRIVER, what)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(json.dumps({"lab": lab, "files": [str(file)], "url": url, "placed": PLACED}))
+    process.stdin.close()
+    assert "measured\n" == process.stdout.readline()
+    return process
+
+
 def _closed(process: Any) -> None:
     for pipe in (process.stdout, process.stderr):
         pipe.close()
@@ -232,13 +243,7 @@ def test_participants_end_when_their_coordinator_is_killed(machines, spread, uni
     spread(on, documents(lab, "overlay", 3), PLACED)
     before = _neighbours(on, lab)
     with participants(on, lab, etcd.url):
-        process = on["four"].start(sys.executable, DRIVER, "endless")
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"lab": lab, "files": [str(file)], "url": etcd.url, "placed": PLACED}))
-        process.stdin.close()
-        assert process.stdout is not None
-        assert "measured\n" == process.stdout.readline()
-        _kill(process)
+        _kill(_begun(on, "endless", lab, file, etcd.url))
 
     _quiet(on, lab, etcd.url, before)
 
@@ -249,12 +254,7 @@ def test_a_run_goes_on_when_etcd_is_restarted(machines, spread, unique, tmp_path
     (etcd,) = on.etcd(tmp_path)
     spread(on, documents(lab, "routed", 3, families=(4,)), PLACED)
     with participants(on, lab, etcd.url):
-        process = on["four"].start(sys.executable, DRIVER, "slowly")
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"lab": lab, "files": [str(file)], "url": etcd.url, "placed": PLACED}))
-        process.stdin.close()
-        assert process.stdout is not None
-        assert "measured\n" == process.stdout.readline()
+        process = _begun(on, "slowly", lab, file, etcd.url)
         etcd.restart()
         assert '{"allow": 6000}\n' == process.stdout.readline()
         assert 0 == process.wait(HANGS)

@@ -29,13 +29,13 @@ from sizes import HANGS
     ids=lambda value: "" if isinstance(value, tuple) else str(value)[:12],
 )
 def test_a_program_on_another_machine_is_like_one_here(on, argv, text, expected):
-    """Input, both outputs and the exit status travel; the program is nobody, without the agent's variables."""
+    """Input, both outputs and the exit status travel; the user is ``nobody``, without the agent's variables."""
     assert expected == execute(on, "m1", "p2", *argv, text=text)
     assert only_the_lab(on)
 
 
 def test_a_program_runs_in_its_pod(on):
-    """Each pod has its own address and name, whatever machine it is on and wherever the command runs."""
+    """Each pod has its own address and name, on each machine, from each machine."""
     for machine, pod in itertools.product(("m1", "m2", "m3"), ("p1", "p2", "p3")):
         found = execute(on, machine, pod, "sh", "-c", "hostname; cat /sys/class/net/eth0/address; cat /etc/resolv.conf")
 
@@ -175,7 +175,7 @@ def test_the_library_runs_programs_and_questions_elsewhere(on):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_call_that_no_command_makes_is_refused(on, what, arguments):
-    """Whoever writes to etcd gets no more than commands get, and the agent goes on."""
+    """A process that writes to etcd itself gets no more than commands get, and the agent goes on."""
     found = drive(on, "m1", "call", machine="m2", what=what, arguments=arguments)
 
     assert 2 == found["code"], found

@@ -112,7 +112,7 @@ def test_a_damaged_record_is_said_and_removed(agents, unique, tmp_path, value):
 
     assert 2 == code
     assert "Traceback" not in error
-    assert 5 == len(on.inodes(lab)["m1"]), "its part stays until somebody decides"
+    assert 5 == len(on.inodes(lab)["m1"]), "its part stays until a command decides"
     other = unique("good")
     on.netlab("m1", "up", "-f", written(tmp_path, documents(other, "routed", 1)))
     on.netlab("m1", "down", other)

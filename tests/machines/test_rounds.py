@@ -115,7 +115,7 @@ class Rounds:
 
 @pytest.mark.timeout(120 + 60 * ROUNDS)
 def test_after_every_kill_one_up_makes_the_lab_whole(agents, unique, tmp_path):
-    """Whatever is killed during a command, ``up`` brings all machines to its input, and ``down`` leaves nothing."""
+    """After any kill during a command, ``up`` brings all machines to its input, and ``down`` leaves nothing."""
     rounds = Rounds(agents(*MACHINES, members=3), unique("rounds"), tmp_path)
     for number in range(ROUNDS):
         seed = SEED + number

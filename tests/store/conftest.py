@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from etcd_members import Member, etcd, missing
+from etcd_members import member
 
 from netlab.kernel.store import Store as Files
 from netlab.store.etcd import EtcdStore
@@ -17,16 +17,8 @@ from netlab.store.protocol import Store
 
 # A second user of a store: another process would make one too.
 Open = Callable[[], Store]
+__all__ = ["member"]
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
-    """An etcd of one member for all tests."""
-    if lacking := missing():
-        pytest.skip(f"needs {', '.join(lacking)}")
-    with etcd(tmp_path_factory.mktemp("etcd")) as members:
-        yield members[0]
 
 
 @pytest.fixture(params=["local", pytest.param("etcd", marks=pytest.mark.machines)])

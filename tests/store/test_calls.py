@@ -1,4 +1,4 @@
-"""Calls to machines as etcd has them: who is called, who takes a call, and what a lab's machines say of it."""
+"""Calls to machines through etcd: which machine is called, which process takes the call, and what it answers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _spec() -> Spec:
 
 
 def test_a_machine_without_an_agent_is_away(etcd):
-    """Who is not registered is not called, and the error names it."""
+    """A machine that is not registered is not called, and the error names it."""
     with pytest.raises(HostError, match=r"^machine m9 is away$"):
         Call(etcd.client, "m9", "shop", "drift", {})
 

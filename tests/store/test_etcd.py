@@ -372,7 +372,7 @@ DAMAGED = (
 
 @pytest.mark.parametrize("value", DAMAGED)
 def test_a_damaged_record_is_said(member: Member, value: bytes) -> None:
-    """Whoever wrote it."""
+    """Of any writer."""
     store = opened(member, patience=0.3, prefix="/damaged/")
     store.client.call("kv/put", {"key": b64("/damaged/labs/one"), "value": b64(value)})
 

@@ -1,4 +1,4 @@
-"""A pipe through a real etcd: chunks come in order and go when they are taken, whatever breaks between."""
+"""A pipe through a real etcd: chunks come in order, and are deleted when they are taken, also after a break."""
 
 from __future__ import annotations
 

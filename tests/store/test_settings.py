@@ -85,10 +85,10 @@ def test_a_certificate_is_a_file(tmp_path: Path) -> None:
         settings(["https://a"], ca=str(tmp_path))
 
 
-def test_without_the_package_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_one_line_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has exit code 3."""
     monkeypatch.setitem(sys.modules, "etcd3gw", None)
-    with pytest.raises(HostError, match=r"pip install 'netlab\[etcd\]'") as error:
+    with pytest.raises(HostError, match="install it beside netlab: pip install etcd3gw") as error:
         EtcdClient(settings([URL]))
 
     assert 3 == error.value.exit_code

@@ -30,7 +30,13 @@ from netlab.errors import HostError
     show_default=True,
     help="The UDP port of the tunnels between machines; all machines have the same.",
 )
-@click.option("--cacert", "cacert", metavar="FILE", default="", help="Trust servers with a certificate of these only.")
+@click.option(
+    "--cacert",
+    "cacert",
+    metavar="FILE",
+    default="",
+    help="The CA certificates by which etcd's is checked.",
+)
 @click.option("--cert", "cert", metavar="FILE", default="", help="The certificate of this client of etcd.")
 @click.option("--key", "key", metavar="FILE", default="", help="The key of the certificate.")
 @click.option(
@@ -52,11 +58,13 @@ from netlab.errors import HostError
 def agent_command(
     etcd: str, machine: str, address: str, port: int, cacert: str, cert: str, key: str, user: str, programs: str
 ) -> None:
-    """Register this machine in etcd, and build here what labs on many machines place here, until a signal.
+    """Register this machine in etcd, and build its part of labs on many machines, until a signal.
 
     It needs root. The labs' packets leave this machine only in VXLAN to the other registered machines. When the agent
-    ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd decides what the
-    agent builds, so protect it with TLS and users.
+    ends, labs go on running; when it starts again, it takes them over. Every user who can write to etcd decides what
+    the agent builds, so protect etcd with TLS and users.
+
+    Commands find its labs with --etcd, or with the variable NETLAB_ETCD.
     """
     from netlab.conformance import on_machines
     from netlab.kernel import privilege

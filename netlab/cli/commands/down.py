@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from netlab.cli import options, terminal
 from netlab.errors import UsageError
+
+if TYPE_CHECKING:
+    from netlab.machines.labs import Removed
 
 
 @click.command("down")
@@ -37,18 +40,23 @@ def down_command(name: str, lab: str, everything: bool) -> None:
         if name:
             raise UsageError("name a lab or say --all, not both")
         for removed, outcome in labs().remove_all():
-            _print_removed(removed, *outcome)
+            _print_removed(removed, outcome)
         return
     chosen = name or lab or _only(labs().names())
-    _print_removed(chosen, *labs().remove(chosen))
+    _print_removed(chosen, labs().remove(chosen))
 
 
-def _print_removed(removed: str, left: Sequence[str], away: Sequence[str]) -> None:
+def _print_removed(removed: str, outcome: Removed) -> None:
     terminal.emit([f"lab/{removed} deleted"])
-    if away:
+    if away := outcome.away:
         what = "machines" if len(away) > 1 else "machine"
         terminal.say(f"lab {removed}: {what} {', '.join(away)} away: its part there is removed when the agent is back")
-    if left:
+    if outcome.returns:
+        terminal.say(
+            f"lab {removed}: this was a part of a lab on many machines, and the agent builds it again; remove the lab"
+            f" with: netlab down {removed} --etcd URL"
+        )
+    if left := outcome.left:
         what = f"{len(left)} network namespace{'' if len(left) == 1 else 's'}"
         terminal.say(
             f"lab {removed}: its record does not say whose these are, so {what} stayed; remove those of netlab with:"
@@ -57,10 +65,10 @@ def _print_removed(removed: str, left: Sequence[str], away: Sequence[str]) -> No
 
 
 def _only(running: list[str]) -> str:
+    from netlab.lab.choose import single
+
     if not running:
         raise UsageError("no lab is running")
-    if len(running) == 1:
-        return running[0]
-    if "default" in running:
-        return "default"
+    if chosen := single(running):
+        return chosen
     raise UsageError(f"several labs are running, name one or say --all: {', '.join(running)}")

@@ -27,8 +27,8 @@ class Channel(Protocol):
         ...
 
 
-class Seat(Protocol):
-    """A participant's side. It is a file that is ready when a step may have come (``sockets.Wakener``)."""
+class ParticipantChannel(Protocol):
+    """The participant's side of a channel. It is a file, ready when a step may have come (``sockets.Wakener``)."""
 
     def fileno(self) -> int: ...
 
@@ -45,7 +45,7 @@ class Seat(Protocol):
         ...
 
 
-class Bell:
+class WakeFile:
     """A file that another thread makes ready."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Bell:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self._file)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_write(self._file, 1)
 
@@ -67,21 +67,21 @@ class Bell:
 
 
 class MemoryChannel:
-    """A channel between threads of one process; ``seat`` returns the side of a machine's participant."""
+    """A channel between threads of one process; ``participant`` returns the side of a machine's participant."""
 
     def __init__(self, machines: Sequence[str]) -> None:
         self._answers: queue.SimpleQueue[tuple[int, str, bytes]] = queue.SimpleQueue()
-        self._seats = {name: MemorySeat(name, self._answers) for name in machines}
+        self._channels = {name: MemoryParticipantChannel(name, self._answers) for name in machines}
         self.bytes = 0
         """The sum of the sizes of all steps and answers."""
 
-    def seat(self, machine: str) -> MemorySeat:
-        return self._seats[machine]
+    def participant(self, machine: str) -> MemoryParticipantChannel:
+        return self._channels[machine]
 
     def post(self, number: int, step: bytes, done: Sequence[int]) -> None:
         self.bytes += len(step)
-        for seat in self._seats.values():
-            seat.put(number, step)
+        for channel in self._channels.values():
+            channel.put(number, step)
 
     def answers(self, seconds: float) -> list[tuple[int, str, bytes]]:
         found: list[tuple[int, str, bytes]] = []
@@ -94,39 +94,39 @@ class MemoryChannel:
 
     def close(self) -> None:
         """End the run for all participants."""
-        for seat in self._seats.values():
-            seat.end()
+        for channel in self._channels.values():
+            channel.end()
 
     def free(self) -> None:
-        """Close the files of all seats; no participant uses one any more."""
-        for seat in self._seats.values():
-            seat.free()
+        """Close the files of all channels; no participant uses one any more."""
+        for channel in self._channels.values():
+            channel.free()
 
 
-class MemorySeat:
+class MemoryParticipantChannel:
     """A participant's side of a channel in memory."""
 
     def __init__(self, machine: str, answers: queue.SimpleQueue[tuple[int, str, bytes]]) -> None:
         self._machine, self._answers = machine, answers
         self._steps: deque[tuple[int, bytes]] = deque()
-        self._bell, self._ended = Bell(), threading.Event()
+        self._wake, self._ended = WakeFile(), threading.Event()
 
     def fileno(self) -> int:
-        return self._bell.fileno()
+        return self._wake.fileno()
 
     def clear(self) -> None:
-        self._bell.clear()
+        self._wake.clear()
 
     def put(self, number: int, step: bytes) -> None:
         self._steps.append((number, step))
-        self._bell.ring()
+        self._wake.wake()
 
     def end(self) -> None:
         self._ended.set()
-        self._bell.ring()
+        self._wake.wake()
 
     def free(self) -> None:
-        self._bell.close()
+        self._wake.close()
 
     def next(self) -> tuple[int, bytes] | None:
         if self._ended.is_set():

@@ -26,7 +26,7 @@ from netlab.probe.templates import CONTROL as CONTROL_KIND
 from netlab.probe.templates import WireAddress
 from netlab.probe.worker_state import Shared
 
-# Who may write to etcd may not read files of a machine.
+# A process that may write to etcd may not read files of a machine.
 _SETTING = pattern(r"ipv[46]/conf/[A-Za-z0-9_.@-]{1,15}/forwarding")
 # Seconds that a control follows its probe later, where no answer came: more than a fast network takes for an answer.
 _LAG = 0.002
@@ -131,7 +131,7 @@ class Participant:
         relays = ((self._end_of(a), self._end_of(b), self._end_of(c)) for a, b, c in action["relays"] if local[a])
         self._neighbours.add_relays(relays)
         for start in range(0, len(announced), IDS):
-            # Their ids are those before the first batch, which nobody waits for.
+            # Their ids come before those of the first batch, and no batch waits for them.
             self.shared.idents.restart()
             announcements.send(self.shared, announced[start : start + IDS])
         self._note_overflows()

@@ -8,19 +8,21 @@ from collections.abc import Callable
 from netlab.cluster.types import Cluster
 from netlab.errors import NetlabError
 from netlab.kernel.machine import Inside
-from netlab.probe.machines.channel import Ended, Seat
+from netlab.probe.machines.channel import Ended, ParticipantChannel
 from netlab.probe.machines.participant import Participant
 from netlab.probe.machines.steps import packed, unpacked
 
-# Seconds without a step after which the seat is asked whether the run goes on.
+# Seconds without a step after which the channel is asked whether the run goes on.
 _PULSE = 1.0
 
 
-def participate(seat: Seat, cluster: Cluster, lab: str, here: Callable[[str], bool], inside: Inside) -> None:
+def participate(
+    channel: ParticipantChannel, cluster: Cluster, lab: str, here: Callable[[str], bool], inside: Inside
+) -> None:
     """Take part in a run until its end.
 
     Args:
-      seat: this participant's side of the run's channel.
+      channel: this participant's side of the run's channel.
       cluster: the cluster of the lab, the same on all machines.
       lab: the name under which it runs.
       here: whether a namespace of the lab is on this machine.
@@ -32,10 +34,10 @@ def participate(seat: Seat, cluster: Cluster, lab: str, here: Callable[[str], bo
     participant: Participant | None = None
     try:
         while True:
-            step = seat.next()
+            step = channel.next()
             if step is None:
                 if participant is None:
-                    _wait(seat)
+                    _wait(channel)
                 else:
                     participant.receive(_PULSE)
                 continue
@@ -44,12 +46,12 @@ def participate(seat: Seat, cluster: Cluster, lab: str, here: Callable[[str], bo
                 actions, columns = unpacked(data)
                 if participant is None:
                     participant = Participant(cluster, lab, here, inside, actions[0])
-                    participant.shared.sockets.wake(seat)
+                    participant.shared.sockets.wake(channel)
                 answer = participant.do(actions, columns)
             except (NetlabError, OSError, ValueError, LookupError, TypeError) as error:
-                seat.answer(number, packed({"error": f"{error}" or type(error).__name__}))
+                channel.answer(number, packed({"error": f"{error}" or type(error).__name__}))
                 return
-            seat.answer(number, answer)
+            channel.answer(number, answer)
             if participant.ended:
                 return
     except Ended:
@@ -59,6 +61,6 @@ def participate(seat: Seat, cluster: Cluster, lab: str, here: Callable[[str], bo
             participant.close()
 
 
-def _wait(seat: Seat) -> None:
-    select.select([seat], [], [], _PULSE)
-    seat.clear()
+def _wait(channel: ParticipantChannel) -> None:
+    select.select([channel], [], [], _PULSE)
+    channel.clear()

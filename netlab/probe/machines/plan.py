@@ -146,7 +146,7 @@ class Plan:
     ) -> tuple[int, list[Posted]]:
         columns.fill(rows)
         self._batches += 1
-        # Ids before those of the first batch are for packets that nobody waits for.
+        # Ids before those of the first batch are for packets that no batch waits for.
         number = 1 + (self._batches - 1) % _NUMBERS
         data = columns.data()
         named = {"number": number, "rows": len(rows), "forms": list(forms), "bytes": len(data)}

@@ -6,21 +6,13 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
-from etcd_members import Member, etcd, missing
+from etcd_members import Member, member
 
 from netlab.machines.etcd import Etcd
 from netlab.store.etcd_settings import settings
 
+__all__ = ["member"]
 _numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def member(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Member]:
-    """An etcd of one member for all tests."""
-    if lacking := missing():
-        pytest.skip(f"needs {', '.join(lacking)}")
-    with etcd(tmp_path_factory.mktemp("etcd")) as members:
-        yield members[0]
 
 
 @pytest.fixture

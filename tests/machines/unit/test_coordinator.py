@@ -17,9 +17,9 @@ from netlab.machines import reports
 from netlab.machines.coordinator import change, locked, remove
 from netlab.machines.etcd import Etcd
 from netlab.machines.registry import Machine, Registration
+from netlab.machines.report_watch import ReportWatch
 from netlab.machines.reports import Report
 from netlab.machines.spec import encoded_spec
-from netlab.machines.waiting import Reports
 from netlab.store.etcd_client import b64, below, plain
 
 pytestmark = pytest.mark.machines
@@ -33,7 +33,7 @@ def obedient(machine: str, id_: str, phase: str) -> Report | None:
 
 
 def failing(at: str, machine: str = "m2", only: str = "") -> Answer:
-    """Return the answer of machines one of which fails in a phase."""
+    """Return the answer of machines, where one fails in a phase."""
 
     def answer(name: str, id_: str, phase: str) -> Report | None:
         if (name, phase) == (machine, at) and only in ("", id_):
@@ -208,7 +208,7 @@ def test_an_interrupt_before_the_decision_changes_nothing(connect, tmp_path, mon
         raise KeyboardInterrupt
 
     with Played(connect, obedient), changing(etcd) as to:
-        monkeypatch.setattr(Reports, "wait", interrupted)
+        monkeypatch.setattr(ReportWatch, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             to(spec(tmp_path))
 
@@ -228,7 +228,7 @@ def test_a_command_that_lost_its_lock_leaves_the_proposal_of_another_one(connect
 
     connect_other = connect()
     with Played(connect, obedient), contextlib.suppress(HostError), changing(etcd) as to:
-        monkeypatch.setattr(Reports, "wait", slept)
+        monkeypatch.setattr(ReportWatch, "wait", slept)
         with pytest.raises(HostError, match="the lock of lab lab expired"):
             to(spec(tmp_path))
 
@@ -240,7 +240,7 @@ def test_waiting_ends_for_machines_that_are_away(connect, monkeypatch):
     """Reports come by a watch; a machine without registration is not waited for."""
     etcd = connect()
     with Played(connect, obedient, ("m1",)):
-        waiting = Reports(etcd.client, "lab")
+        waiting = ReportWatch(etcd.client, "lab")
         threading.Timer(0.2, _put, (connect(), Report("m1", "c", "ready"))).start()
         found, away = waiting.wait(["m1", "m2"], lambda one: one.change == "c")
         nothing, late = waiting.wait(["m1"], lambda one: one.change == "d", 0.3)

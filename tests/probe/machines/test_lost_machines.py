@@ -101,7 +101,7 @@ def test_a_machine_that_fails_says_why(lab):
 
 
 def test_all_machines_away_is_no_error(lab):
-    """Every verdict is inconclusive, also that of a pod whose kernel would confirm that it has no address."""
+    """Every verdict is inconclusive, also of a pod that has no address."""
     running = lab(topology(["n1", "n2"]), pod("x/a", node="n1"), pod("x/none", node="n2", network="none"))
     flows = [flow(running.cluster, "x/a", "x/none"), flow(running.cluster, "x/none", "x/a")]
 

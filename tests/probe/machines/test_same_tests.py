@@ -5,30 +5,13 @@ Without those that are about the inside of one process: its forks, its file desc
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
-from probe import (
-    test_attempt,
-    test_control,
-    test_engine,
-    test_engine_ipv6,
-    test_forwarding,
-    test_gateways,
-    test_services,
-    test_slow_links,
-)
 
 pytestmark = [pytest.mark.machines, pytest.mark.usefixtures("spread")]
 
-_MODULES = (
-    test_attempt,
-    test_control,
-    test_engine,
-    test_engine_ipv6,
-    test_forwarding,
-    test_gateways,
-    test_services,
-    test_slow_links,
-)
+_MODULES = ("attempt", "control", "engine", "engine_ipv6", "forwarding", "gateways", "services", "slow_links")
 _OF_ONE_PROCESS = {
     "test_a_wrong_attempt_is_found",
     "test_flows_are_measured_as_they_come",
@@ -38,9 +21,8 @@ _OF_ONE_PROCESS = {
     "test_a_machine_without_packets_refuses_a_measurement",
 }
 
-for _module in _MODULES:
-    _of = _module.__name__.rpartition(".")[2].removeprefix("test_")
-    for _name, _value in vars(_module).items():
+for _of in _MODULES:
+    for _name, _value in vars(import_module(f"probe.test_{_of}")).items():
         if _name.startswith(("test_", "Test")) and _name not in _OF_ONE_PROCESS and callable(_value):
             globals()[f"{_name}_of_{_of}"] = _value
         elif _name == "build":

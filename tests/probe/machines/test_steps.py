@@ -116,18 +116,18 @@ def test_a_machine_that_is_away_leaves_rows_inconclusive() -> None:
 
 
 def test_an_ended_run_has_no_more_steps() -> None:
-    """A participant learns it whatever it does next."""
+    """A participant learns it at its next call."""
     channel = MemoryChannel(["a"])
-    seat = channel.seat("a")
+    side = channel.participant("a")
     channel.post(0, b"step", ())
 
-    assert (0, b"step") == seat.next()
-    assert seat.next() is None
+    assert (0, b"step") == side.next()
+    assert side.next() is None
     channel.close()
     with pytest.raises(Ended):
-        seat.next()
+        side.next()
     with pytest.raises(Ended):
-        seat.answer(0, b"")
+        side.answer(0, b"")
     channel.free()
 
 

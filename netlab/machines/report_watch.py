@@ -18,7 +18,7 @@ _LOOK = 1.0
 _PAUSE = 0.1
 
 
-class Reports:
+class ReportWatch:
     """The reports about a lab that come from now on; close it after use.
 
     A thread opens the watch, so that a command can take the lab's lock meanwhile. The watch begins with the next event:

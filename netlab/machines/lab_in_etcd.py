@@ -1,7 +1,7 @@
-"""What etcd has of one lab, as one process knows it: the decided lab, and the one that a command proposes.
+"""``LabInEtcd``: what one process knows of a lab in etcd: the decided lab, and the one that a command proposes.
 
-Both are read in one transaction, or one of them is taken from the event of a watch, which has its value. A decided lab
-whose value is that of the proposal is not decoded again.
+A process reads both in one transaction, or takes one of them from the event of a watch. If the decided value equals the
+proposed one, it is not decoded again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Event:
         return cls(name == _PROPOSED, int(at), value if put == "+" else None)
 
 
-class View:
+class LabInEtcd:
     """What etcd has of a lab. ``decided`` and ``proposed`` are None where there is none.
 
     Args:

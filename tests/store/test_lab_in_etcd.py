@@ -16,8 +16,8 @@ from netlab.cluster import Placement
 from netlab.errors import DamagedRecord
 from netlab.lab.record_text import Record
 from netlab.machines.etcd import Etcd
+from netlab.machines.lab_in_etcd import Event, LabInEtcd
 from netlab.machines.spec import Spec, decoded_spec, encoded_spec
-from netlab.machines.view import Event, View
 from netlab.objects.documents import read
 from netlab.store import etcd_values
 from netlab.store.etcd_client import b64
@@ -33,7 +33,7 @@ SHOP = Path(__file__).parents[2] / "examples" / "shop"
 @pytest.fixture
 def etcd(member: Member) -> Iterator[Etcd]:
     """Return connections to an etcd without labs."""
-    one = Etcd(settings([member.url], prefix=f"/view{next(_numbers)}/", lease=2))
+    one = Etcd(settings([member.url], prefix=f"/lab{next(_numbers)}/", lease=2))
     yield one
     one.close()
 
@@ -53,36 +53,36 @@ def spec(change: str) -> Spec:
     return Spec(record, 7, {"m1": ip_address("192.0.2.1")}, {"node:n1": "m1"}, change=change)
 
 
-def changes(view: View) -> tuple[str, str]:
-    return tuple(one.spec.change if one else "" for one in (view.decided, view.proposed))  # type: ignore[return-value]
+def changes(known: LabInEtcd) -> tuple[str, str]:
+    return tuple(one.spec.change if one else "" for one in (known.decided, known.proposed))  # type: ignore[return-value]
 
 
 def test_a_decision_replaces_the_proposal_at_one_moment(etcd: Etcd, lock: EtcdLock) -> None:
     """A reader sees the lab proposed, and then decided; it never sees neither, which would be a removed lab."""
-    view, packed = View(etcd, "shop"), etcd_values.packed(encoded_spec(spec("a")))
-    view.read()
-    assert ("", "") == changes(view)
+    known, packed = LabInEtcd(etcd, "shop"), etcd_values.packed(encoded_spec(spec("a")))
+    known.read()
+    assert ("", "") == changes(known)
     etcd.propose("shop", packed, lock)
-    view.read()
-    assert ("", "a") == changes(view)
-    proposed = view.proposed
+    known.read()
+    assert ("", "a") == changes(known)
+    proposed = known.proposed
     etcd.decide("shop", packed, "", lock)
-    view.read()
+    known.read()
 
-    assert ("a", "") == changes(view)
+    assert ("a", "") == changes(known)
     assert proposed is not None
-    assert view.decided is not None
-    assert view.decided.spec is proposed.spec, "it is not decoded again"
+    assert known.decided is not None
+    assert known.decided.spec is proposed.spec, "it is not decoded again"
     etcd.remove_both("shop", lock)
-    view.read()
-    assert ("", "") == changes(view)
+    known.read()
+    assert ("", "") == changes(known)
 
 
 def test_an_event_tells_what_reading_would_find(etcd: Etcd, lock: EtcdLock) -> None:
     """The value of a watch is enough, through the message that a process gets; older events change nothing."""
     watch = etcd.proposals.watch(0.1)
     assert next(watch) is None, "it watches from now on"
-    told, found = View(etcd, "shop"), View(etcd, "shop")
+    told, found = LabInEtcd(etcd, "shop"), LabInEtcd(etcd, "shop")
     for change in "ab":
         etcd.propose("shop", etcd_values.packed(encoded_spec(spec(change))), lock)
     etcd.proposals.remove("shop")
@@ -105,21 +105,21 @@ def test_a_large_record_is_read_once_for_both_phases(
 ) -> None:
     """A decided head that is the proposed one has the same parts, so these are not read again."""
     monkeypatch.setattr(etcd_values, "INLINE", 100)
-    view, packed = View(etcd, "shop"), etcd_values.packed(encoded_spec(spec("a")))
+    known, packed = LabInEtcd(etcd, "shop"), etcd_values.packed(encoded_spec(spec("a")))
     assert packed.parts
     etcd.propose("shop", packed, lock)
-    view.read()
+    known.read()
     etcd.decide("shop", packed, "", lock)
     monkeypatch.setattr(etcd.store, "data", None)
-    view.read()
+    known.read()
 
-    assert ("a", "") == changes(view)
-    other = View(etcd, "shop")
+    assert ("a", "") == changes(known)
+    other = LabInEtcd(etcd, "shop")
     monkeypatch.undo()
     other.read()
-    assert view.decided is not None
+    assert known.decided is not None
     assert other.decided is not None
-    assert view.decided.spec == other.decided.spec
+    assert known.decided.spec == other.decided.spec
 
 
 def test_what_did_not_change_is_the_same_value(etcd: Etcd, lock: EtcdLock) -> None:
@@ -127,14 +127,16 @@ def test_what_did_not_change_is_the_same_value(etcd: Etcd, lock: EtcdLock) -> No
     first = spec("a")
     documents = first.record.documents
     less = replace(first, record=replace(first.record, documents=documents[:-1]), change="b")
-    view = View(etcd, "shop")
+    known = LabInEtcd(etcd, "shop")
     found = []
     for one in (first, less, first):
-        etcd.decide("shop", etcd_values.packed(encoded_spec(one)), view.decided.revision if view.decided else "", lock)
-        view.read()
-        assert view.decided is not None
-        assert view.decided.spec == decoded_spec("shop", encoded_spec(one))
-        found.append(view.decided.spec.record)
+        etcd.decide(
+            "shop", etcd_values.packed(encoded_spec(one)), known.decided.revision if known.decided else "", lock
+        )
+        known.read()
+        assert known.decided is not None
+        assert known.decided.spec == decoded_spec("shop", encoded_spec(one))
+        found.append(known.decided.spec.record)
 
     assert all(a is b for a, b in zip(found[0].documents, found[1].documents, strict=False))
     assert found[0].placement is found[1].placement
@@ -142,16 +144,16 @@ def test_what_did_not_change_is_the_same_value(etcd: Etcd, lock: EtcdLock) -> No
 
 
 def test_a_damaged_record_is_an_error_and_a_damaged_proposal_is_none(etcd: Etcd) -> None:
-    """Nobody prepares a proposal that cannot be read."""
-    view = View(etcd, "shop")
+    """No machine prepares a proposal that cannot be read."""
+    known = LabInEtcd(etcd, "shop")
     etcd.client.call("kv/put", {"key": b64(etcd.proposals.head("shop")), "value": b64("x")})
-    view.read()
-    assert ("", "") == changes(view)
+    known.read()
+    assert ("", "") == changes(known)
     etcd.client.call("kv/put", {"key": b64(etcd.store.head("shop")), "value": b64("x")})
     with pytest.raises(DamagedRecord):
-        view.read()
+        known.read()
     with pytest.raises(DamagedRecord):
-        view.note(Event(False, 1 << 60, b"y"))
+        known.note(Event(False, 1 << 60, b"y"))
 
 
 def test_a_lock_reads_at_the_moment_at_which_it_is_taken(etcd: Etcd, lock: EtcdLock) -> None:
@@ -170,9 +172,9 @@ def test_a_lock_reads_at_the_moment_at_which_it_is_taken(etcd: Etcd, lock: EtcdL
 
 def test_a_look_without_a_change_reads_no_value(etcd: Etcd, lock: EtcdLock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A value can have half a megabyte, and every machine looks every few seconds."""
-    view = View(etcd, "shop")
+    known = LabInEtcd(etcd, "shop")
     etcd.decide("shop", etcd_values.packed(encoded_spec(spec("a"))), "", lock)
-    view.read()
+    known.read()
     answers: list[Any] = []
     call = etcd.client.call
 
@@ -181,12 +183,12 @@ def test_a_look_without_a_change_reads_no_value(etcd: Etcd, lock: EtcdLock, monk
         return answers[-1]
 
     monkeypatch.setattr(etcd.client, "call", recorded)
-    view.read()
+    known.read()
 
-    assert ("a", "") == changes(view)
+    assert ("a", "") == changes(known)
     (answer,) = answers
     assert "value" not in answer["responses"][0]["response_range"]["kvs"][0]
     monkeypatch.undo()
     etcd.propose("shop", etcd_values.packed(encoded_spec(spec("b"))), lock)
-    view.read()
-    assert ("a", "b") == changes(view)
+    known.read()
+    assert ("a", "b") == changes(known)

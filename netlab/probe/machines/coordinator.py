@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from netlab.cluster.flows import Flow
@@ -85,6 +86,7 @@ class Coordinator:
       alive: whether a machine is there. It is asked while an answer is missing.
       first_ident: the first id of the run.
       sources: the source ports of the run.
+      away: machines that take no part from the beginning, and why.
     """
 
     def __init__(
@@ -96,9 +98,11 @@ class Coordinator:
         alive: Callable[[str], bool],
         first_ident: int,
         sources: range,
+        away: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._channel, self._cluster, self._alive = channel, cluster, alive
         self._plan = Plan(cluster, lab, placed, first_ident, sources)
+        self._plan.away.update(away)
         self._judge = Judge(self._plan)
         self._machines = sorted(set(placed.values()))
         self._steps: dict[int, _Step] = {}

@@ -46,6 +46,7 @@ class Part:
       peers: the other machines that have nodes or outside hosts of the lab.
       port: the UDP port of the tunnels, the same on every machine.
       machine_mtu: the MTU of the network between machines, the same on every machine.
+      etcd: what tells the etcd of the lab from others; "" where it is not known.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Part:
     peers: tuple[Peer, ...] = ()
     port: int = VXLAN_PORT
     machine_mtu: int = MACHINE_MTU
+    etcd: str = ""
 
     @property
     def mtu(self) -> int:

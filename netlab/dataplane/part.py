@@ -18,6 +18,8 @@ VXLAN_PORT = 4789
 """The UDP port that IANA gave to VXLAN (RFC 7348, section 5)."""
 MACHINE_MTU = 1500
 """The MTU of the network between machines, in bytes, where the input does not say another one."""
+MOST_MTU = 65536
+"""The MTU of a loopback interface, the largest that an interface has."""
 MOST_LABS = 2**24 - 1
 """The greatest number of a lab: a VXLAN network identifier has 24 bits."""
 HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}
@@ -44,6 +46,7 @@ class Part:
       peers: the other machines that have nodes or outside hosts of the lab.
       port: the UDP port of the tunnels, the same on every machine.
       machine_mtu: the MTU of the network between machines, the same on every machine.
+      etcd: what tells the etcd of the lab from others; "" where it is not known.
     """
 
     number: int
@@ -52,6 +55,7 @@ class Part:
     peers: tuple[Peer, ...] = ()
     port: int = VXLAN_PORT
     machine_mtu: int = MACHINE_MTU
+    etcd: str = ""
 
     @property
     def mtu(self) -> int:
@@ -103,6 +107,8 @@ class Part:
             yield f"the number of lab {cluster.name} is {self.number}; it must be from 1 to {MOST_LABS}"
         if not 1 <= self.port <= 65535:
             yield f"the UDP port of the tunnels is {self.port}; it must be from 1 to 65535"
+        if self.machine_mtu > MOST_MTU:
+            yield f"the MTU between machines is {self.machine_mtu}; it must be at most {MOST_MTU}"
         # An interface with a smaller MTU has no IPv6 (RFC 8200, section 5). 68: RFC 791, 3.2.
         least = 1280 if 6 in cluster.families else 576
         if self.mtu < least:

@@ -87,6 +87,9 @@ def execute(
         os.execvpe(argv[0], list(argv), environment)  # noqa: S606  the user's own program
     except FileNotFoundError as error:
         raise UsageError(f"{argv[0]}: no such program") from error
+    except ValueError as error:
+        # An empty name.
+        raise UsageError(f"{argv[0]!r} is no program") from error
     except OSError as error:
         why = error.strerror
         folders = os.get_exec_path(environment) if "/" not in argv[0] else []

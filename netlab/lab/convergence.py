@@ -27,6 +27,7 @@ from netlab.lab.state import State, described, has_plugins, placement
 from netlab.ruleset import Transaction, differences, replacing
 
 if TYPE_CHECKING:
+    from netlab.dataplane.part import Part
     from netlab.lab.plugin_links import PluginLinks
 
 
@@ -141,7 +142,7 @@ def check_build(machine: Machine, state: State) -> None:
     machine.enter()
     old = Records(machine).load(state.cluster.name)
     if old is not None:
-        check_part(old)
+        check_part(old, state.part)
         # Its part is repaired, and what has to be made is found then.
         return
     check_free(machine, state.namespaces)
@@ -149,10 +150,12 @@ def check_build(machine: Machine, state: State) -> None:
     check_host(machine, state.cluster, difference({}, state.namespaces))
 
 
-def check_part(old: Record) -> None:
-    """Raise UsageError where a machine's own lab has the name of a lab on several machines."""
+def check_part(old: Record, part: Part | None) -> None:
+    """Raise UsageError where what runs is a machine's own lab, or the part of a lab of another etcd."""
     if old.part is None:
         raise UsageError(f"a lab {old.lab} of this machine alone runs there; remove it: netlab down {old.lab}")
+    if part is not None and old.part.etcd not in ("", part.etcd):
+        raise UsageError(f"a lab {old.lab} of another etcd runs there; remove it: netlab down {old.lab}")
 
 
 def check(machine: Machine, now: Current, state: State) -> None:

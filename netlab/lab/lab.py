@@ -165,13 +165,13 @@ class Lab(AtEndpoints):
 
         Raises:
           DamagedRecord: if the record's objects are not valid.
-          UsageError: if a whole lab of the name runs on this machine.
+          UsageError: if a whole lab of the name runs on this machine, or one of another etcd.
           HostError, KernelError.
         """
 
         def state_of(old: Record | None) -> State:
             if old is not None:
-                convergence.check_part(old)
+                convergence.check_part(old, record.part)
             found = state or State.of_record(record)
             _ = found.rulesets
             return found
@@ -439,19 +439,26 @@ class Lab(AtEndpoints):
         ``anew`` returns the flows for the new cluster.
 
         Raises:
-          UsageError: when the lab is removed meanwhile, or a change of it breaks off.
+          UsageError: when the lab is removed meanwhile, or a change of it breaks off; and where this is a part of it.
         """
         from netlab.lab.probing import probe
 
+        self._check_whole()
         return probe(self, self.cluster, flows, progress, anew)
 
     def trace(self, flow: Flow) -> Trace:
-        """Send one packet for a flow and return the rules that it met; raises HostError, KernelError."""
+        """Send one packet for a flow and return the rules that it met; raises UsageError, HostError, KernelError."""
         from netlab.lab.trace import trace
 
+        self._check_whole()
         # A concurrent change would be traced in part, and ``up`` would repair the tracing table as a difference.
         with self.held():
             return trace(self.cluster, self._now.state.rulesets, flow, self._machine)
+
+    def _check_whole(self) -> None:
+        """Raise UsageError where this machine has a part of the lab only: a packet may leave it."""
+        if self.part is not None:
+            raise UsageError(f"lab {self.name} is on several machines; measure it with --etcd")
 
     def wanted(self, space: str) -> frozenset[Item]:
         """Return what one of the lab's network namespaces should hold, by its name."""

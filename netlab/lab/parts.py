@@ -18,6 +18,7 @@ def to_json(part: Part) -> dict[str, Any]:
         "peers": peers,
         "port": part.port,
         "machineMTU": part.machine_mtu,
+        "etcd": part.etcd,
     }
 
 
@@ -28,7 +29,7 @@ def from_json(data: dict[str, Any]) -> Part:
     if not all(type(one) is int for one in numbers):
         raise TypeError("numbers")
     number, port, mtu = numbers
-    return Part(number, _address(data), _ends(data), peers, port, mtu)
+    return Part(number, _address(data), _ends(data), peers, port, mtu, _text(data.get("etcd", "")))
 
 
 def _address(data: dict[str, Any]) -> Any:

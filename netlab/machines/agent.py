@@ -180,6 +180,7 @@ class Agent:
         for _ in range(2):
             if lab not in self._labs:
                 arguments: dict[str, Any] = {"etcd": asdict(self._settings), "machine": self._name, "lab": lab}
+                arguments |= {"address": str(self._address), "port": self._port}
                 self._labs[lab] = _Running(self._spawner.start("lab", **arguments))
             try:
                 self._labs[lab].send(order)

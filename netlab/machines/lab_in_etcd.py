@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from netlab.errors import DamagedRecord
+from netlab.errors import DamagedRecord, printable
 from netlab.frozen import frozen
 from netlab.lab.record_text import Decoder
 from netlab.machines.etcd import Etcd, Known
@@ -60,6 +60,8 @@ class LabInEtcd:
         # The revision of etcd at which each was known last, and the last proposal with its value.
         self._at = {False: 0, True: 0}
         self._last: tuple[bytes, Spec] | None = None
+        self.id = ""
+        """What tells this etcd from others, and the prefix; "" until it was read."""
         self.decided: Known | None = None
         self.proposed: Known | None = None
 
@@ -110,6 +112,7 @@ class LabInEtcd:
         keys = [store.head(self._lab) for store in (self._etcd.store, self._etcd.proposals)]
         ranges = [{"request_range": {"key": b64(key), "keys_only": keys_only}} for key in keys]
         answer = self._etcd.client.call("kv/txn", {"success": ranges})
+        self.id = f"{printable(str(answer['header'].get('cluster_id', '')))[:40]} {self._etcd.settings.prefix}"
         found = [one.get("response_range", {}).get("kvs", ()) for one in answer["responses"]]
         return revision_of(answer), [kvs[0] if kvs else None for kvs in found]
 

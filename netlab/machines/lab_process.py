@@ -13,21 +13,22 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 
 from netlab.dataplane.part import Part
 from netlab.errors import DamagedRecord, HostError, NetlabError, printable
 from netlab.kernel.machine import this_host
-from netlab.lab import convergence, removal
+from netlab.lab import convergence
 from netlab.lab.lab import Lab
-from netlab.lab.record import Records
 from netlab.lab.state import State
-from netlab.machines import own_machine, reports
+from netlab.machines import own_machine, own_part, reports
 from netlab.machines.agent_output import say
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.lab_in_etcd import Event, LabInEtcd
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
+from netlab.objects.types import Address
 from netlab.store.etcd_client import b64
 from netlab.store.etcd_lease import Lease
 from netlab.store.etcd_settings import EtcdSettings
@@ -47,7 +48,8 @@ def realise(arguments: Mapping[str, Any], orders: socket.socket) -> None:
     settings = EtcdSettings(**{**arguments["etcd"], "endpoints": tuple(arguments["etcd"]["endpoints"])})
     # A process of an agent that was killed finishes its change first: it could bring an older lab in force.
     with own_machine.only_process(arguments["lab"]):
-        process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"])
+        own = ip_address(arguments["address"]), arguments["port"]
+        process = LabProcess(Etcd(settings), arguments["machine"], arguments["lab"], *own)
         try:
             process.run(orders)
         finally:
@@ -61,10 +63,15 @@ class LabProcess:
       etcd: the etcd.
       machine: the name of this machine.
       lab: the lab.
+      address: the address of this machine.
+      port: the UDP port of its tunnels.
     """
 
-    def __init__(self, etcd: Etcd, machine: str, lab: str) -> None:
+    def __init__(self, etcd: Etcd, machine: str, lab: str, address: Address, port: int) -> None:
         self._etcd, self._machine, self._name = etcd, machine, lab
+        self._own = address, port
+        # Whether this process has brought the lab in force here.
+        self._brought = False
         self._in_etcd = LabInEtcd(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
@@ -155,14 +162,26 @@ class LabProcess:
     def _prepare(self, spec: Spec) -> None:
         """Compile this machine's part of a proposed lab, and look whether the machine can have it."""
         self._prepared = (spec.change, None)
-        part = spec.part_of(self._machine)
         try:
+            part = self._part(spec)
             if part is not None:
                 self._prepared = (spec.change, self._state(spec, part))
         except Exception as error:
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
         self._say(Report(self._machine, spec.change, "prepared"))
+
+    def _part(self, spec: Spec) -> Part | None:
+        """Return this machine's part of a lab, None if it has none.
+
+        Raises:
+          HostError: if its tunnels are to have another address or port than those that the agent was given.
+        """
+        part = spec.part_of(self._machine)
+        if part is not None and part.peers and (part.address, part.port) != self._own:
+            theirs, own = (f"{address} port {port}" for address, port in ((part.address, part.port), self._own))
+            raise HostError(f"the lab has {theirs} for this machine, which is now {own}", "bring the lab up again")
+        return None if part is None else replace(part, etcd=self._in_etcd.id)
 
     def _state(self, spec: Spec, part: Part) -> State:
         record = replace(spec.record, part=part)
@@ -175,12 +194,12 @@ class LabProcess:
 
     def _bring(self, spec: Spec) -> None:
         """Bring a decided lab in force on this machine."""
-        part = spec.part_of(self._machine)
         change, state = self._prepared
         ready = state if change == spec.change else None
         started = time.monotonic()
         self._done = spec.change
         try:
+            part = self._part(spec)
             if part is None:
                 self._take_down()
                 self._say(Report(self._machine, spec.change, "ready"))
@@ -196,6 +215,7 @@ class LabProcess:
             self._lab = None
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
             return
+        self._brought = True
         made = self._lab.changes
         self._stamp = self._lab.records.stamp(self._name)
         took = time.monotonic() - started
@@ -239,18 +259,7 @@ class LabProcess:
         if self._lab is not None:
             self._lab.close()
             self._lab = None
-        machine = this_host()
-        records = Records(machine)
-        if not machine.enter(start=False) or not records.exists(self._name):
-            return False
-        try:
-            record = records.load(self._name)
-        except DamagedRecord:
-            record = None
-        if record is not None and record.part is None:
-            return False
-        removal.remove(self._name, machine)
-        return True
+        return own_part.remove(self._name, self._in_etcd.id, brought=self._brought)
 
     # --- reports ----------------------------------------------------------------------------------------------------
 

@@ -127,5 +127,7 @@ def only_process(lab: str) -> Iterator[None]:
 def _writing() -> Iterator[None]:
     try:
         yield
+    except Unsafe as error:
+        raise HostError(f"{error}", f"remove it: sudo rm -r {DIRECTORY}") from error
     except OSError as error:
         raise HostError(f"cannot write {DIRECTORY}: {error.strerror}") from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 # Seconds for which the source ports of a run are remembered: longer than any kernel keeps its connections.
 _REMEMBERED = 300
 _TRIES = 50
+# Places among source ports; more than these are the same ports again.
+_PLACES = 1 << 20
+_MOST_DIGITS = 18
 
 
 def measure(
@@ -33,6 +38,8 @@ def measure(
     alive: Callable[[str], bool] = lambda machine: True,
     change: str = "",
     begin: Callable[[str], None] = lambda run: None,
+    away: Mapping[str, str] = MappingProxyType({}),
+    once: bool = False,
 ) -> Iterator[Measurement]:
     """Yield the measurement of each flow, in order; this machine needs no part of the lab, and no privilege.
 
@@ -48,6 +55,8 @@ def measure(
       alive: whether a machine is there. It is asked while its answer is missing.
       change: the id of the change of the lab that is to be measured.
       begin: called with the name of the run, to start a participant on each machine.
+      away: machines that take no part from the beginning, and why.
+      once: send no probe a second time, as for a trace.
 
     Raises:
       HostError: if etcd is not reached.
@@ -63,7 +72,7 @@ def measure(
     try:
         begin(run)
         first_ident = int.from_bytes(os.urandom(4))
-        coordinator = Coordinator(channel, cluster, lab, placed, alive, first_ident, sources)
+        coordinator = Coordinator(channel, cluster, lab, placed, alive, first_ident, sources, away, once)
         try:
             for block in coordinator.blocks(iter(flows)):
                 done += len(block.flows)
@@ -106,7 +115,7 @@ def _source_ports(client: EtcdClient, lab: str, more: int) -> range:
     key = probe_ports(client, lab)
     for _ in range(_TRIES):
         kv = next(iter(client.call("kv/range", {"key": b64(key)}).get("kvs", ())), None)
-        place = int(plain(kv["value"])) if kv is not None else secrets.randbelow(1 << 20)
+        place = _place(plain(kv.get("value", ""))) if kv is not None else secrets.randbelow(_PLACES)
         found, following = ports.from_place(place, more)
         number = str(secrets.randbits(62) + 1)
         client.call("lease/grant", {"TTL": str(_REMEMBERED), "ID": number})
@@ -116,3 +125,11 @@ def _source_ports(client: EtcdClient, lab: str, more: int) -> range:
         if client.call("kv/txn", {"compare": [compare], "success": [put], "failure": []}).get("succeeded"):
             return found
     raise HostError(f"too many runs of lab {lab} begin at the same moment", "try again")
+
+
+def _place(value: bytes) -> int:
+    """Return the place that a run of before left, another one where no run wrote the value."""
+    with contextlib.suppress(ValueError):
+        if (place := int(value[:_MOST_DIGITS])) >= 0:
+            return place
+    return secrets.randbelow(_PLACES)

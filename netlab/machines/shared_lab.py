@@ -55,8 +55,7 @@ class SharedLab(Lab):
     """
 
     def __init__(self, etcd: Etcd, known: Known, made: Changes | None = None) -> None:
-        record = known.spec.record
-        super().__init__(record, State.of_record(record), this_host(), made)
+        super().__init__(known.spec.record, known.spec.state(), this_host(), made)
         self.etcd = etcd
         self.known = known
 
@@ -244,7 +243,7 @@ class SharedLab(Lab):
         """Return the measurement of one flow; the caller holds the lab's lock."""
         from netlab.machines.remote_probing import measured_now
 
-        (measurement,) = measured_now(self, [flow])
+        (measurement,) = measured_now(self, [flow], once=True)
         return measurement
 
     def _read(self) -> None:
@@ -254,8 +253,7 @@ class SharedLab(Lab):
         if known is None:
             raise UsageError(f"lab {self.name} is gone")
         if known.spec.record != self.known.spec.record:
-            record = known.spec.record
-            self._now = Current(record, State.of_record(record))
+            self._now = Current(known.spec.record, known.spec.state())
         self.known = known
 
 

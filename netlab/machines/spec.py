@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from netlab.cluster import Cluster
+from netlab.cluster.types import Host, Node
 from netlab.dataplane.part import MACHINE_MTU, VXLAN_PORT, Part, Peer
-from netlab.errors import DamagedRecord
+from netlab.errors import DamagedRecord, printable
 from netlab.frozen import frozen
 from netlab.lab.record_text import Decoder, Record, encoded
+from netlab.lab.state import State, described
 from netlab.machines.names import address_of, is_machine
+from netlab.objects import Objects
 from netlab.objects.types import Address
 
 FORMAT = 1
@@ -62,6 +66,22 @@ class Spec:
         )
         own = frozenset(ends[machine])
         return Part(self.number, self.machines[machine], own, peers, self.port, self.machine_mtu) if own else None
+
+    def state(self) -> State:
+        """Return the state of the whole lab; its use raises DamagedRecord where its objects do not go together."""
+
+        def describe() -> tuple[Objects, Cluster]:
+            objects, cluster = described(self.record)
+            machines: tuple[Node | Host, ...] = (*cluster.nodes, *cluster.hosts)
+            ends = {one.ref for one in machines}
+            if ends != self.placed.keys():
+                which = printable(", ".join(sorted(ends ^ self.placed.keys())[:5]))
+                raise DamagedRecord(
+                    self.record.lab, f"not all nodes and outside hosts have a machine, or others have: {which}"
+                )
+            return objects, cluster
+
+        return State(describe)
 
     def changed(self, **more: Any) -> Spec:
         """Return this with other values, and a new ``change``."""

@@ -93,7 +93,7 @@ class EtcdLock:
             self.release()
             return False
         kvs, *self.found = [one.get("response_range", {}).get("kvs", []) for one in answer["responses"][len(enter) :]]
-        ages = {plain(kv["key"]).decode(): (int(kv["create_revision"]), kv) for kv in kvs}
+        ages = {plain(kv["key"]).decode(errors="replace"): (int(kv["create_revision"]), kv) for kv in kvs}
         if self._key not in ages:
             # The lease ended while this process slept, so it is last again.
             self.release()

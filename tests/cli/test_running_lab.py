@@ -141,8 +141,10 @@ def test_exec_of_a_missing_pod_or_program(program: Program, shared_lab: str) -> 
     """A missing pod or program is exit code 2."""
     pod = program("exec", "shop/wbe", "--lab", shared_lab, "--", "true")
     command = program("exec", "shop/web", "--lab", shared_lab, "--", "no-such-program")
+    empty = program("exec", "shop/web", "--lab", shared_lab, "--", "")
 
-    assert (2, 2) == (pod.returncode, command.returncode)
+    assert (2, 2, 2) == (pod.returncode, command.returncode, empty.returncode)
+    assert "Error: '' is no program\n" == empty.stderr
     assert "did you mean shop/web" in pod.stderr
     assert "Error: no-such-program: no such program\n" == command.stderr
 

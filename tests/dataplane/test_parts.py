@@ -144,6 +144,8 @@ def test_every_machine_finds_the_same_parts():
         ({"address": ip_address("2001:db8::1")}, "another IP family"),
         ({"address": ip_address("224.0.0.1")}, "no address that other machines reach"),
         ({"address": ip_address("192.0.2.2")}, "have one address"),
+        ({"machine_mtu": 65537}, "the MTU between machines is 65537; it must be at most 65536"),
+        ({"machine_mtu": 10**12}, "it must be at most 65536"),
     ],
 )
 def test_a_part_that_does_not_fit_is_refused(change, words):

@@ -126,6 +126,7 @@ def test_what_cannot_run_is_said_in_a_line(on):
     assert (2, "", "Error: machine m2: no-such: no such program in the folders of PATH that its user may enter\n") == (
         execute(on, "m1", "p2", "no-such")
     )
+    assert (2, "", "Error: machine m2: '' is no program\n") == execute(on, "m1", "p2", "")
     code, _, err = execute(on, "m1", "p2", "id", options=("--user", "root"))
     line = "Error: machine m2: programs of other machines run as nobody only;"
     assert (3, line) == (code, err[: len(line)])

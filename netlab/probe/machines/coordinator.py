@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from netlab.cluster.flows import Flow
@@ -85,6 +86,8 @@ class Coordinator:
       alive: whether a machine is there. It is asked while an answer is missing.
       first_ident: the first id of the run.
       sources: the source ports of the run.
+      away: machines that take no part from the beginning, and why.
+      once: send no probe a second time, as for a trace; one packet that the network loses then looks like a denial.
     """
 
     def __init__(
@@ -96,9 +99,12 @@ class Coordinator:
         alive: Callable[[str], bool],
         first_ident: int,
         sources: range,
+        away: Mapping[str, str] = MappingProxyType({}),
+        once: bool = False,
     ) -> None:
         self._channel, self._cluster, self._alive = channel, cluster, alive
         self._plan = Plan(cluster, lab, placed, first_ident, sources)
+        self._plan.away.update(away)
         self._judge = Judge(self._plan)
         self._machines = sorted(set(placed.values()))
         self._steps: dict[int, _Step] = {}
@@ -107,7 +113,7 @@ class Coordinator:
         self._runs: deque[_Run] = deque()
         self._full = False
         self._asked = 0.0
-        self._post_alone({"do": "begin", "ident": first_ident, "ports": [sources.start, sources.stop]})
+        self._post_alone({"do": "begin", "ident": first_ident, "ports": [sources.start, sources.stop], "once": once})
 
     # --- blocks -------------------------------------------------------------------------------------------------
 

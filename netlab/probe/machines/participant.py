@@ -40,6 +40,7 @@ class Participant:
         here = functools.cache(here)
         self.shared = Shared(cluster, lab, int(begin["ident"]), inside, range(first, last), here)
         self.ended = False
+        self._once = begin.get("once") is True
         self._here = here
         self._neighbours = Neighbours(cluster, lab, inside, here)
         self._told: set[str] = set()
@@ -193,7 +194,8 @@ class Participant:
             [
                 row
                 for row in rows
-                if not (local[destination[row]] and local[to[row]])
+                if not self._once
+                and not (local[destination[row]] and local[to[row]])
                 and forms[form[row]][0] != CONTROL_KIND
                 and not batch.known[batch.out[row]]
             ],

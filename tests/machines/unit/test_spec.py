@@ -99,6 +99,16 @@ def test_any_other_bytes_are_damaged_or_a_lab(tmp_path, data):
     assert set(found.placed.values()) <= found.machines.keys()
 
 
+@pytest.mark.parametrize("placed", [{}, {"node:n1": "m1"}, {"node:n1": "m1", "node:n2": "m2", "node:n3": "m1"}])
+def test_nodes_that_are_not_those_of_the_lab_are_damaged(tmp_path, placed):
+    """A node without a machine, or a machine with a node that is none, is said at the first use of the objects."""
+    one = decoded_spec("lab", encoded_spec(spec(tmp_path, placed=placed)))
+
+    with pytest.raises(DamagedRecord, match="not all nodes and outside hosts have a machine, or others have: node:n"):
+        _ = one.state().cluster
+    assert 2 == len(spec(tmp_path).state().cluster.nodes)
+
+
 def test_every_machine_finds_the_same_cluster(tmp_path):
     """Resolving the record again gives the same pods with the same addresses."""
     one = decoded_spec("lab", encoded_spec(spec(tmp_path, nodes=4)))

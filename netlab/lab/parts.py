@@ -18,6 +18,7 @@ def to_json(part: Part) -> dict[str, Any]:
         "peers": peers,
         "port": part.port,
         "machineMTU": part.machine_mtu,
+        "encrypted": part.encrypted,
     }
 
 
@@ -28,7 +29,10 @@ def from_json(data: dict[str, Any]) -> Part:
     if not all(type(one) is int for one in numbers):
         raise TypeError("numbers")
     number, port, mtu = numbers
-    return Part(number, _address(data), _ends(data), peers, port, mtu)
+    encrypted = data.get("encrypted", False)
+    if type(encrypted) is not bool:
+        raise TypeError("encrypted")
+    return Part(number, _address(data), _ends(data), peers, port, mtu, encrypted)
 
 
 def _address(data: dict[str, Any]) -> Any:

@@ -1,0 +1,228 @@
+"""Keys and peers of WireGuard devices, by generic netlink through pyroute2; and UDP ports for such devices.
+
+The kernel makes the public key of a private one, so netlab computes none. Only encrypted labs on many machines import
+this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import errno
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import field
+from ipaddress import ip_address
+from typing import Any
+
+from pyroute2 import WireGuard
+from pyroute2.netlink.exceptions import NetlinkError
+
+from netlab.errors import HostError, KernelError
+from netlab.frozen import frozen
+from netlab.kernel import libc, netns, rtnl
+from netlab.kernel.netlink import Netlink
+from netlab.kernel.state import Link
+from netlab.objects.types import Address
+
+FIRST_PORT = 51820
+"""The first UDP port that is tried for a device: the one of WireGuard's own documentation."""
+_PORTS = 1000
+# Seconds between two packets of a peer that has nothing to send. It also makes the kernel begin a session at once.
+_KEEPALIVE = 25
+# Below those of a lab's links, and above those that modules of tunnels put into each namespace.
+_INDEX = 32
+_NO_KEY = base64.b64encode(bytes(32)).decode()
+
+
+@frozen
+class Key:
+    """A private key and its public key, both in base64."""
+
+    private: str = field(repr=False)
+    public: str
+
+
+@frozen
+class Peer:
+    """Another device: its public key, the address of its machine, and its UDP port.
+
+    The address is also the only one that packets from it may have inside.
+    """
+
+    key: str
+    address: Address
+    port: int
+
+
+@frozen
+class Device:
+    """What a device has: its key, None for a new one, its UDP port, and its peers."""
+
+    key: Key | None
+    port: int
+    peers: tuple[Peer, ...] = ()
+
+
+@frozen
+class Change:
+    """A change of a device: a key and a port to set, public keys of peers to remove, and peers to add or change."""
+
+    key: Key | None = None
+    port: int = 0
+    remove: tuple[str, ...] = ()
+    add: tuple[Peer, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.key or self.port or self.remove or self.add)
+
+
+def is_key(text: str) -> bool:
+    """Return whether a text is a key in base64: 32 bytes."""
+    return re.fullmatch(r"[A-Za-z0-9+/]{43}=", text) is not None
+
+
+def new_key() -> Key:
+    """Return a new key; raises KernelError, with EOPNOTSUPP where the kernel has no WireGuard.
+
+    A device in a network namespace of its own makes the public key.
+    """
+    link = Link("wireguard", "wireguard", mtu=1420, up=False)
+    with netns.returning():
+        libc.unshare(libc.CLONE_NEWNET)
+        netlink = Netlink()
+        try:
+            failed = netlink.transact([rtnl.new_link(link, _INDEX, {})])
+        finally:
+            netlink.close()
+        for _, error in failed:
+            raise KernelError.of(f"link add {link.name}", error.errno, str(error).split(": ", 1)[-1])
+        with _socket(link.name) as guard:
+            guard.set(link.name, private_key=base64.b64encode(secrets.token_bytes(32)))
+            found = device(guard.info(link.name))
+    if found.key is None:
+        raise KernelError(f"wireguard {link.name}", 0, "the kernel made no key")
+    return found.key
+
+
+def read(namespace: str, link: str) -> Device:
+    """Return what a device has; raises NotFound, KernelError."""
+    with netns.inside(namespace), _socket(f"{namespace}: {link}") as guard:
+        return device(guard.info(link))
+
+
+def apply(namespace: str, link: str, change: Change) -> None:
+    """Change a device; raises NotFound, KernelError."""
+    with netns.inside(namespace), _socket(f"{namespace}: {link}") as guard:
+        own = {"private_key": change.key.private} if change.key is not None else {}
+        if own:
+            guard.set(link, **own)
+        if change.port:
+            guard.set(link, listen_port=change.port)
+        for key in change.remove:
+            guard.set(link, peer={"public_key": key, "remove": True})
+        for peer in change.add:
+            guard.set(link, peer=arguments(peer))
+
+
+def arguments(peer: Peer) -> dict[str, Any]:
+    """Return a peer as pyroute2 takes it."""
+    return {
+        "public_key": peer.key,
+        "endpoint_addr": str(peer.address),
+        "endpoint_port": peer.port,
+        "persistent_keepalive": _KEEPALIVE,
+        "replace_allowed_ips": True,
+        "allowed_ips": [f"{peer.address}/{peer.address.max_prefixlen}"],
+    }
+
+
+def device(messages: Iterable[Any]) -> Device:
+    """Return the device of the messages of pyroute2 about it; one with many peers has several."""
+    key, port, peers = None, 0, list[Peer]()
+    for message in messages:
+        private, public = _text(message, "WGDEVICE_A_PRIVATE_KEY"), _text(message, "WGDEVICE_A_PUBLIC_KEY")
+        if private not in ("", _NO_KEY):
+            key = Key(private, public)
+        port = message.get_attr("WGDEVICE_A_LISTEN_PORT") or port
+        peers += [_peer(one) for one in message.get_attr("WGDEVICE_A_PEERS") or ()]
+    return Device(key, port, tuple(peers))
+
+
+def _peer(message: Any) -> Peer:
+    """Return a peer; its address is that of its allowed addresses, as the endpoint is where it was heard last."""
+    endpoint = message.get_attr("WGPEER_A_ENDPOINT")
+    allowed = message.get_attr("WGPEER_A_ALLOWEDIPS") or ()
+    text = next((one["addr"].partition("/")[0] for one in allowed), "")
+    # A peer that netlab did not add may have none.
+    address = ip_address(text or "0.0.0.0")  # noqa: S104  no socket
+    return Peer(_text(message, "WGPEER_A_PUBLIC_KEY"), address, endpoint["port"] if endpoint else 0)
+
+
+def _text(message: Any, name: str) -> str:
+    found = message.get_attr(name)
+    return found.decode() if isinstance(found, bytes) else ""
+
+
+@contextlib.contextmanager
+def _socket(what: str) -> Iterator[Any]:
+    """Open a socket of the present network namespace; errors of the block become KernelError."""
+    try:
+        with WireGuard() as guard:
+            yield guard
+    except NetlinkError as error:
+        raise KernelError.of(f"wireguard {what}", error.code or 0) from error
+    except OSError as error:
+        raise KernelError.of(f"wireguard {what}", error.errno or 0) from error
+
+
+class ReservedPort:
+    """A UDP port of this network namespace that no other program gets until it is released.
+
+    It is the first free one of those that are tried, from ``first`` on.
+
+    Raises:
+      HostError: if none is free.
+    """
+
+    def __init__(self, first: int = FIRST_PORT) -> None:
+        for number in range(first, min(first + _PORTS, 1 << 16)):
+            try:
+                self._sockets = _bound(number)
+            except OSError as error:
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise HostError(f"cannot open a UDP port: {os.strerror(error.errno or 0)}") from error
+                continue
+            self.number = number
+            return
+        raise HostError(f"no UDP port from {first} on is free", "remove an encrypted lab of this machine")
+
+    def release(self) -> None:
+        """Let the port go, for the device."""
+        for one in self._sockets:
+            one.close()
+
+
+def _bound(number: int) -> list[socket.socket]:
+    """Return sockets on a port of all addresses, as a device has them; raises OSError."""
+    made: list[socket.socket] = []
+    try:
+        for family, address in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
+            try:
+                one = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT and made:
+                    break
+                raise
+            made.append(one)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind((address, number))
+    except BaseException:
+        for one in made:
+            one.close()
+        raise
+    return made

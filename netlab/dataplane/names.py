@@ -16,7 +16,7 @@ UNDERLAY_DEVICE = "underlay0"
 POD_DEVICE = "eth0"
 # The tunnel of an underlay to those of other machines.
 TUNNEL = "machines"
-# The same inside of WireGuard, and the WireGuard device. Other names, so that a tunnel in the clear never takes its place.
+# The same inside of WireGuard, and the WireGuard device. Other names: a tunnel in the clear never takes its place.
 ENCRYPTED_TUNNEL = "encrypted"
 WIREGUARD = "wireguard"
 _FILE_NAME_MAX = 255

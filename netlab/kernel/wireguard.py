@@ -1,4 +1,4 @@
-"""Keys and peers of WireGuard devices, by generic netlink through pyroute2; and UDP ports for such devices.
+"""Keys and peers of WireGuard devices, by generic netlink through pyroute2.
 
 The kernel makes the public key of a private one, so netlab computes none. Only encrypted labs on many machines import
 this module.
@@ -8,81 +8,25 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import errno
-import os
-import re
 import secrets
-import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import field
 from ipaddress import ip_address
 from typing import Any
 
 from pyroute2 import WireGuard
 from pyroute2.netlink.exceptions import NetlinkError
 
-from netlab.errors import HostError, KernelError
-from netlab.frozen import frozen
+from netlab.errors import KernelError
 from netlab.kernel import libc, netns, rtnl
 from netlab.kernel.netlink import Netlink
 from netlab.kernel.state import Link
-from netlab.objects.types import Address
+from netlab.kernel.wireguard_state import Change, Device, Key, Peer
 
-FIRST_PORT = 51820
-"""The first UDP port that is tried for a device: the one of WireGuard's own documentation."""
-_PORTS = 1000
 # Seconds between two packets of a peer that has nothing to send. It also makes the kernel begin a session at once.
 _KEEPALIVE = 25
 # Below those of a lab's links, and above those that modules of tunnels put into each namespace.
 _INDEX = 32
 _NO_KEY = base64.b64encode(bytes(32)).decode()
-
-
-@frozen
-class Key:
-    """A private key and its public key, both in base64."""
-
-    private: str = field(repr=False)
-    public: str
-
-
-@frozen
-class Peer:
-    """Another device: its public key, the address of its machine, and its UDP port.
-
-    The address is also the only one that packets from it may have inside.
-    """
-
-    key: str
-    address: Address
-    port: int
-
-
-@frozen
-class Device:
-    """What a device has: its key, None for a new one, its UDP port, and its peers."""
-
-    key: Key | None
-    port: int
-    peers: tuple[Peer, ...] = ()
-
-
-@frozen
-class Change:
-    """A change of a device: a key and a port to set, public keys of peers to remove, and peers to add or change."""
-
-    key: Key | None = None
-    port: int = 0
-    remove: tuple[str, ...] = ()
-    add: tuple[Peer, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.key or self.port or self.remove or self.add)
-
-
-def is_key(text: str) -> bool:
-    """Return whether a text is a key in base64: 32 bytes."""
-    return re.fullmatch(r"[A-Za-z0-9+/]{43}=", text) is not None
 
 
 def new_key() -> Key:
@@ -177,52 +121,3 @@ def _socket(what: str) -> Iterator[Any]:
         raise KernelError.of(f"wireguard {what}", error.code or 0) from error
     except OSError as error:
         raise KernelError.of(f"wireguard {what}", error.errno or 0) from error
-
-
-class ReservedPort:
-    """A UDP port of this network namespace that no other program gets until it is released.
-
-    It is the first free one of those that are tried, from ``first`` on.
-
-    Raises:
-      HostError: if none is free.
-    """
-
-    def __init__(self, first: int = FIRST_PORT) -> None:
-        for number in range(first, min(first + _PORTS, 1 << 16)):
-            try:
-                self._sockets = _bound(number)
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise HostError(f"cannot open a UDP port: {os.strerror(error.errno or 0)}") from error
-                continue
-            self.number = number
-            return
-        raise HostError(f"no UDP port from {first} on is free", "remove an encrypted lab of this machine")
-
-    def release(self) -> None:
-        """Let the port go, for the device."""
-        for one in self._sockets:
-            one.close()
-
-
-def _bound(number: int) -> list[socket.socket]:
-    """Return sockets on a port of all addresses, as a device has them; raises OSError."""
-    made: list[socket.socket] = []
-    try:
-        for family, address in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
-            try:
-                one = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            except OSError as error:
-                if error.errno == errno.EAFNOSUPPORT and made:
-                    break
-                raise
-            made.append(one)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind((address, number))
-    except BaseException:
-        for one in made:
-            one.close()
-        raise
-    return made

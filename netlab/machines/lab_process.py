@@ -16,13 +16,14 @@ from dataclasses import replace
 from typing import Any
 
 from netlab.dataplane.part import Part
-from netlab.errors import DamagedRecord, HostError, NetlabError, printable
+from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, printable
 from netlab.kernel.machine import this_host
 from netlab.lab import convergence, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import State
 from netlab.machines import own_machine, reports
+from netlab.machines.encryption import Encryption
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.reports import Report
 from netlab.machines.spec import Spec
@@ -75,6 +76,7 @@ class LabProcess:
         # The change that is in force, and the one that is prepared with its state.
         self._done = ""
         self._prepared: tuple[str, State | None] = ("", None)
+        self._encryption = Encryption(this_host(), etcd.client, lab)
 
     def run(self, orders: socket.socket) -> None:
         """Look at the lab now, at every order and at times; return when no order can come any more.
@@ -137,6 +139,8 @@ class LabProcess:
             return True
         if decided is not None and (decided.spec.change != self._done or self._damaged()):
             self._bring(decided.spec)
+        elif decided is not None and idle:
+            self._follow(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
         elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
@@ -155,6 +159,8 @@ class LabProcess:
         part = spec.part_of(self._machine)
         try:
             if part is not None:
+                # What encryption lacks is an error before anything is compiled.
+                self._encryption.prepare(part)
                 self._prepared = (spec.change, self._state(spec, part))
         except Exception as error:
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
@@ -189,6 +195,7 @@ class LabProcess:
                 self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
             else:
                 self._lab.take(ready)
+            self._encryption.join(part)
         except Exception as error:
             self._lab = None
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
@@ -199,6 +206,15 @@ class LabProcess:
         numbers = len(made.steps), made.elements, made.replaced
         self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
         say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
+
+    def _follow(self, spec: Spec) -> None:
+        """Take the keys of machines that made new ones, as after a boot."""
+        part = spec.part_of(self._machine)
+        if self._lab is not None and part is not None:
+            try:
+                self._encryption.join(part, anew=False)
+            except KernelError as error:
+                say(f"lab {self._name}: {error}")
 
     def _damaged(self) -> bool:
         """Return whether something else changed or removed this machine's part of the lab."""
@@ -228,6 +244,7 @@ class LabProcess:
 
     def _take_down(self) -> bool:
         """Remove this machine's part of the lab, if there is one; return whether there was."""
+        self._encryption.forget()
         if self._lab is not None:
             self._lab.close()
             self._lab = None
@@ -247,6 +264,7 @@ class LabProcess:
     # --- reports ----------------------------------------------------------------------------------------------------
 
     def _say(self, report: Report) -> None:
+        report = replace(report, public=self._encryption.public)
         self._report, self._unsaid = report, True
         if report.phase == "failed":
             say(f"lab {self._name}: {'; '.join(report.error)}")

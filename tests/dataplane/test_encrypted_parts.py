@@ -103,8 +103,8 @@ def test_a_tunnel_in_the_clear_is_deleted_when_the_lab_is_encrypted():
     whole = _cluster()
     encrypted = _part(whole)
     states = [wanted(whole, replace(encrypted, encrypted=on)) for on in (False, True)]
-    for before, after, gone in ((*states, {"machines"}), (*reversed(states), {"encrypted", "wireguard"})):
-        changes = difference(before, after).changes
+    for before, after, gone in ((0, 1, {"machines"}), (1, 0, {"encrypted", "wireguard"})):
+        changes = difference(states[before], states[after]).changes
 
         assert gone == {c.item.name for c in changes if c.verb == "delete" and isinstance(c.item, Link)}
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-READY_SECONDS = 30.0
+from sizes import HANGS
+
+READY_SECONDS = 0.3 * HANGS
 
 
 def openssl(*arguments: object) -> None:

@@ -54,9 +54,9 @@ def agent_command(
 ) -> None:
     """Register this machine in etcd, and build here what labs on many machines place here, until a signal.
 
-    It needs root. The labs' packets leave this machine only in VXLAN to the other registered machines. When the agent
-    ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd decides what the
-    agent builds, so protect it with TLS and users.
+    It needs root. The labs' packets leave this machine only in VXLAN or WireGuard to the other registered machines.
+    When the agent ends, labs go on running; when it starts again, it takes them over. Whoever can write to the etcd
+    decides what the agent builds, so protect it with TLS and users.
     """
     from netlab.conformance import on_machines
     from netlab.kernel import privilege

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -52,10 +53,24 @@ def test_a_running_lab_stays_as_it_is_where_it_cannot_be_encrypted(agents, uniqu
 
 
 def test_a_lab_on_one_machine_needs_no_wireguard(agents, unique, tmp_path):
-    """Nothing leaves the machine."""
+    """Nothing leaves the machine. Later changes keep what ``--encrypt`` said, and listings show it."""
     lab, on = unique("alone"), agents("m1")
-    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2)), "--encrypt")
+    file = written(tmp_path, documents(lab, "routed", 2))
 
+    def listed() -> tuple[bool, str]:
+        (item,) = json.loads(on.netlab("m1", "get", "labs", "-o", "json"))["items"]
+        row = on.netlab("m1", "get", "labs", "-o", "wide").splitlines()[1].split()
+        return item["status"]["encrypted"], row[-2]
+
+    found = []
+    for option in ("--encrypt", "", "--no-encrypt", ""):
+        on.netlab("m1", "up", "-f", file, *([option] if option else []))
+        found.append(listed())
+        if option == "--encrypt":
+            on.netlab("m1", "label", "--lab", lab, "pod", "p1", "app=other")
+            found.append(listed())
+
+    assert [(True, "yes")] * 3 + [(False, "no")] * 2 == found
     assert [] == on.drift(lab)
     on.netlab("m1", "down", lab)
     on.nothing_left()

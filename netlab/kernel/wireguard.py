@@ -61,11 +61,11 @@ def read(namespace: str, link: str) -> Device:
 def apply(namespace: str, link: str, change: Change) -> None:
     """Change a device; raises NotFound, KernelError."""
     with netns.inside(namespace), _socket(f"{namespace}: {link}") as guard:
-        own = {"private_key": change.key.private} if change.key is not None else {}
-        if own:
-            guard.set(link, **own)
+        # The port first: a device with a key has its port too, whenever this process is killed.
         if change.port:
             guard.set(link, listen_port=change.port)
+        if change.key is not None:
+            guard.set(link, private_key=change.key.private)
         for key in change.remove:
             guard.set(link, peer={"public_key": key, "remove": True})
         for peer in change.add:

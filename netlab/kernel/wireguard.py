@@ -22,7 +22,7 @@ from netlab.kernel.netlink import Netlink
 from netlab.kernel.state import Link
 from netlab.kernel.wireguard_state import Change, Device, Key, Peer
 
-# Seconds between two packets of a peer that has nothing to send. It also makes the kernel begin a session at once.
+# Seconds between two packets to a peer, if there is nothing to send. It makes the kernel begin a session at once.
 _KEEPALIVE = 25
 # Below those of a lab's links, and above those that modules of tunnels put into each namespace.
 _INDEX = 32
@@ -78,7 +78,7 @@ def arguments(peer: Peer) -> dict[str, Any]:
         "public_key": peer.key,
         "endpoint_addr": str(peer.address),
         "endpoint_port": peer.port,
-        "persistent_keepalive": _KEEPALIVE,
+        "persistent_keepalive": _KEEPALIVE if peer.begins else 0,
         "replace_allowed_ips": True,
         "allowed_ips": [f"{peer.address}/{peer.address.max_prefixlen}"],
     }
@@ -86,14 +86,18 @@ def arguments(peer: Peer) -> dict[str, Any]:
 
 def device(messages: Iterable[Any]) -> Device:
     """Return the device of the messages of pyroute2 about it; one with many peers has several."""
-    key, port, peers = None, 0, list[Peer]()
+    key, port, peers, sessions = None, 0, list[Peer](), set[str]()
     for message in messages:
         private, public = _text(message, "WGDEVICE_A_PRIVATE_KEY"), _text(message, "WGDEVICE_A_PUBLIC_KEY")
         if private not in ("", _NO_KEY):
             key = Key(private, public)
         port = message.get_attr("WGDEVICE_A_LISTEN_PORT") or port
-        peers += [_peer(one) for one in message.get_attr("WGDEVICE_A_PEERS") or ()]
-    return Device(key, port, tuple(peers))
+        for one in message.get_attr("WGDEVICE_A_PEERS") or ():
+            peers.append(_peer(one))
+            last = one.get_attr("WGPEER_A_LAST_HANDSHAKE_TIME")
+            if last is not None and (last["tv_sec"] or last["tv_nsec"]):
+                sessions.add(peers[-1].key)
+    return Device(key, port, tuple(peers), frozenset(sessions))
 
 
 def _peer(message: Any) -> Peer:
@@ -103,7 +107,8 @@ def _peer(message: Any) -> Peer:
     text = next((one["addr"].partition("/")[0] for one in allowed), "")
     # A peer that netlab did not add may have none.
     address = ip_address(text or "0.0.0.0")  # noqa: S104  no socket
-    return Peer(_text(message, "WGPEER_A_PUBLIC_KEY"), address, endpoint["port"] if endpoint else 0)
+    begins = bool(message.get_attr("WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL"))
+    return Peer(_text(message, "WGPEER_A_PUBLIC_KEY"), address, endpoint["port"] if endpoint else 0, begins)
 
 
 def _text(message: Any, name: str) -> str:

@@ -24,21 +24,25 @@ class Key:
 class Peer:
     """Another device: its public key, the address of its machine, and its UDP port.
 
-    The address is also the only one that packets from it may have inside.
+    The address is also the only one that packets from it may have inside. ``begins`` is whether this device begins
+    sessions with it at once. Only one of two devices should: if both begin at the same moment, the kernels drop both
+    answers, and try again after five seconds (REKEY_TIMEOUT, drivers/net/wireguard/messages.h).
     """
 
     key: str
     address: Address
     port: int
+    begins: bool = False
 
 
 @frozen
 class Device:
-    """What a device has: its key, None for a new one, its UDP port, and its peers."""
+    """What a device has: its key, None for a new one, its UDP port, its peers, and the keys of those with a session."""
 
     key: Key | None
     port: int
     peers: tuple[Peer, ...] = ()
+    sessions: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @frozen

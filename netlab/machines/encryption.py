@@ -8,6 +8,7 @@ are in every report about the lab, so all machines know them before a change is 
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Mapping, Set
 
 from netlab.dataplane import names
@@ -18,8 +19,12 @@ from netlab.kernel.udp_port import ReservedPort
 from netlab.kernel.wireguard_state import Change, Device, Key, Peer
 from netlab.machines import reports
 from netlab.machines.reports import PublicKey
+from netlab.machines.talk import say
 from netlab.objects.types import Address
 from netlab.store.etcd_client import EtcdClient
+
+# Seconds: how long sessions are waited for, after which time one is begun anew, and between two looks.
+_MOST, _ATTEMPT, _PAUSE = 5.0, 0.5, 0.02
 
 
 class Encryption:
@@ -38,8 +43,10 @@ class Encryption:
         self._port = 0
         # Until the device has the port.
         self._reserved: ReservedPort | None = None
-        # What was known of other machines when the device was changed last.
-        self._known: dict[Address, PublicKey] | None = None
+        # The part, and what was known of other machines, when the device was changed last.
+        self._known: tuple[Part, dict[Address, PublicKey]] | None = None
+        # Whether a session with a machine is missing that this one begins.
+        self._waiting = False
 
     @property
     def public(self) -> PublicKey | None:
@@ -66,8 +73,9 @@ class Encryption:
     def join(self, part: Part, *, anew: bool = True) -> None:
         """Give the device of this machine its key, its port, and the keys that other machines have reported.
 
-        A machine that has no report keeps the key of before. Without ``anew`` the device is not read or changed as long
-        as the reports say what they said the last time.
+        A machine that has no report keeps the key of before. Then begin a session with each machine that has a higher
+        address, and wait for it some seconds. Without ``anew`` the device is not read or changed as long as the part
+        and the reports are those of the last time.
 
         Raises:
           HostError, KernelError.
@@ -79,12 +87,11 @@ class Encryption:
         said = reports.reports(self._client, self._lab)
         found = {name: report.public for name, report in said.items() if report.public is not None}
         want = {peer.address: found[peer.name] for peer in part.peers if peer.name in found}
-        if not anew and want == self._known:
+        if not (anew or self._waiting) and (part, want) == self._known:
             return
         self._release()
         device = self._machine.read_wireguard(self._place, names.WIREGUARD)
-        addresses = {peer.address for peer in part.peers}
-        if change := change_of(device, self._key, self._port, want, addresses):
+        if change := change_of(device, self._key, self._port, want, part):
             try:
                 self._machine.set_wireguard(self._place, names.WIREGUARD, change)
             except KernelError as error:
@@ -94,12 +101,39 @@ class Encryption:
                 self.forget()
                 what = f"another program has the UDP port of the encrypted tunnel ({error})"
                 raise HostError(what, "type the command again: another port is chosen") from error
-        self._known = want
+        self._known = part, want
+        # A process that waits long does not take its orders.
+        self._waiting = not self._begin({one.key for one in want.values()}, _MOST if anew else _ATTEMPT)
+
+    def _begin(self, keys: Set[str], seconds: float) -> bool:
+        """Begin sessions with the peers that this machine begins them with; return whether all are there in time.
+
+        The first packet is lost if the other machine has not its device yet, and the kernel waits long until the next
+        one. So a peer without a session is added anew.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            again = min(time.monotonic() + _ATTEMPT, until)
+            while True:
+                device = self._machine.read_wireguard(self._place, names.WIREGUARD)
+                lacking = [one for one in device.peers if one.begins and one.key in keys - device.sessions]
+                if not lacking:
+                    return True
+                if time.monotonic() >= again:
+                    break
+                time.sleep(_PAUSE)
+            change = Change(remove=tuple(one.key for one in lacking), add=tuple(lacking))
+            self._machine.set_wireguard(self._place, names.WIREGUARD, change)
+            if time.monotonic() >= until:
+                where = ", ".join(f"{one.address} UDP port {one.port}" for one in lacking)
+                if not self._waiting:
+                    say(f"lab {self._lab}: no answer by WireGuard yet from {where}")
+                return False
 
     def forget(self) -> None:
         """Forget the key, as the part of the lab is removed."""
         self._release()
-        self._key, self._port, self._known = None, 0, None
+        self._key, self._port, self._known, self._waiting = None, 0, None, False
 
     def _release(self) -> None:
         if self._reserved is not None:
@@ -128,9 +162,7 @@ def new_key(machine: Machine) -> Key:
         ) from error
 
 
-def change_of(
-    device: Device, key: Key, port: int, want: Mapping[Address, PublicKey], addresses: Set[Address]
-) -> Change | None:
+def change_of(device: Device, key: Key, port: int, want: Mapping[Address, PublicKey], part: Part) -> Change | None:
     """Return what a device lacks of a key, a port and the public keys of machines; None where it has all.
 
     A peer stays where its machine is of the lab, but its key is not known now: sessions go on while an agent is away.
@@ -140,9 +172,11 @@ def change_of(
       key: the key that it shall have.
       port: its UDP port.
       want: the public keys of other machines that are known, by address.
-      addresses: the addresses of all other machines of the lab.
+      part: the machine's part, with the addresses of all machines of the lab.
     """
-    wanted = {Peer(one.key, address, one.port) for address, one in want.items()}
+    addresses = {peer.address for peer in part.peers}
+    # Of two machines the one with the lower address begins.
+    wanted = {Peer(one.key, at, one.port, int(part.address) < int(at)) for at, one in want.items()}
     keys = {peer.key for peer in wanted}
     have = set(device.peers)
     gone = {

@@ -193,9 +193,10 @@ class LabProcess:
                     self._lab.close()
                     self._lab = None
                 self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
+                self._encryption.join(part)
             else:
                 self._lab.take(ready)
-            self._encryption.join(part)
+                self._encryption.join(part, anew=False)
         except Exception as error:
             self._lab = None
             self._say(reports.failed(self._machine, spec.change, _reason(error)))

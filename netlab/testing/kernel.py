@@ -175,7 +175,7 @@ class FakeKernel:
         kept = {key: peer for key, peer in kept.items() if peer.address not in taken}
         peers = kept | {peer.key: peer for peer in change.add}
         self._wireguard[name, link] = wireguard_state.Device(
-            change.key or before.key, change.port or before.port, tuple(peers.values())
+            change.key or before.key, change.port or before.port, tuple(peers.values()), frozenset(peers)
         )
 
     def _check_wireguard(self, name: str, link: str) -> None:

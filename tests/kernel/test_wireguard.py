@@ -48,7 +48,7 @@ class _Checks:
 @pytest.mark.parametrize("address", ["192.0.2.2", "2001:db8::2"])
 def test_a_peer_is_read_as_it_was_sent(address):
     """Its only allowed address is that of its machine, and there its packets go."""
-    peer = Peer(key_of("A"), ip_address(address), 51821)
+    peer = Peer(key_of("A"), ip_address(address), 51821, begins="." in address)
     read = message([peer], WGDEVICE_A_PRIVATE_KEY=key_of("B"), WGDEVICE_A_PUBLIC_KEY=key_of("C"))
 
     assert Device(Key(key_of("B"), key_of("C")), 0, (peer,)) == wireguard.device([read])

@@ -59,7 +59,7 @@ def test_a_device_has_the_key_the_port_and_the_peers_that_it_was_given(
     reserved = ReservedPort()
     reserved.release()
     own, one, two, other = keys
-    peers = (Peer(one.public, ip_address("192.0.2.2"), 51820), Peer(two.public, ip_address("2001:db8::3"), 51821))
+    peers = (Peer(one.public, ip_address("192.0.2.2"), 51820, True), Peer(two.public, ip_address("2001:db8::3"), 51821))
     new = machine.read_wireguard(space, GUARD.name)
     machine.set_wireguard(space, GUARD.name, Keys(own, reserved.number, add=peers))
     first = machine.read_wireguard(space, GUARD.name)

@@ -16,6 +16,7 @@ from netlab.errors import HostError, KernelError
 from netlab.kernel import wireguard_state
 from netlab.kernel.state import Change, Link
 from netlab.kernel.wireguard_state import Device, Key
+from netlab.machines import encryption as encryption_module
 from netlab.machines import reports
 from netlab.machines.encryption import Encryption, change_of
 from netlab.machines.reports import PublicKey, Report
@@ -227,7 +228,10 @@ def test_a_port_that_another_program_took_is_an_error_and_the_next_try_has_anoth
     assert one.public is None
 
 
-PEERS = (wireguard_state.Peer(key_of("B"), TWO, 51820), wireguard_state.Peer(key_of("C"), THREE, 51820))
+PEERS = (
+    wireguard_state.Peer(key_of("B"), TWO, 51820, begins=True),
+    wireguard_state.Peer(key_of("C"), THREE, 51820, begins=True),
+)
 CHANGES = {
     "all is there": (Device(KEY, 51820, PEERS), None),
     "a new device": (Device(None, 40000), wireguard_state.Change(KEY, 51820, (), PEERS)),
@@ -237,12 +241,16 @@ CHANGES = {
         Device(KEY, 51820, (replace(PEERS[0], port=9), PEERS[1])),
         wireguard_state.Change(add=PEERS[:1]),
     ),
+    "a peer with which the other one begins": (
+        Device(KEY, 51820, (PEERS[0], replace(PEERS[1], begins=False))),
+        wireguard_state.Change(add=PEERS[1:]),
+    ),
     "an unknown peer": (
         Device(KEY, 51820, (*PEERS, wireguard_state.Peer(key_of("X"), ip_address("0.0.0.0"), 0))),  # noqa: S104
         wireguard_state.Change(remove=(key_of("X"),)),
     ),
     "an old key": (
-        Device(KEY, 51820, (*PEERS[1:], wireguard_state.Peer(key_of("X"), TWO, 51820))),
+        Device(KEY, 51820, (*PEERS[1:], wireguard_state.Peer(key_of("X"), TWO, 51820, begins=True))),
         wireguard_state.Change(remove=(key_of("X"),), add=PEERS[:1]),
     ),
 }
@@ -254,4 +262,67 @@ def test_only_what_differs_is_changed(case):
     have, change = CHANGES[case]
     want = {peer.address: PublicKey(peer.key, peer.port) for peer in PEERS}
 
-    assert change == change_of(have, KEY, 51820, want, {TWO, THREE})
+    assert change == change_of(have, KEY, 51820, want, PART)
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_one_of_two_machines_begins_their_session(family):
+    """If both did at the same moment, both answers would be lost."""
+    addresses = [
+        ip_address({4: "192.0.2.9", 6: "2001:db8::9"}[family]),
+        ip_address({4: "192.0.2.10", 6: "2001:db8::a"}[family]),
+    ]
+    begins = []
+    for own, other in (addresses, addresses[::-1]):
+        part = Part(7, own, frozenset(), (Peer("other", other, frozenset()),), encrypted=True)
+        change = change_of(Device(None, 0), KEY, 51820, {other: PublicKey(key_of("B"), 51820)}, part)
+        assert change is not None
+        begins += [peer.begins for peer in change.add]
+
+    assert [True, False] == begins
+
+
+class Deaf(FakeKernel):
+    """A kernel whose peers answer when they were added some times."""
+
+    def __init__(self, answers: int) -> None:
+        super().__init__()
+        self.left = answers
+
+    def set_wireguard(self, name: str, link: str, change: wireguard_state.Change) -> None:
+        super().set_wireguard(name, link, change)
+        self.left -= bool(change.add)
+
+    def read_wireguard(self, name: str, link: str) -> Device:
+        found = super().read_wireguard(name, link)
+        return found if self.left <= 0 else replace(found, sessions=frozenset())
+
+
+def test_a_session_is_begun_again_until_the_other_machine_has_its_device(said, monkeypatch):
+    """The first packets are lost, as it is built later; a machine that brought its part in force can be reached."""
+    monkeypatch.setattr(encryption_module, "_ATTEMPT", 0.01)
+    machine = Deaf(4)
+    one = encryption(machine, said)
+    said.of = {"two": PublicKey(key_of("B"), 51820), "three": PublicKey(key_of("C"), 51820)}
+    built(machine)
+    one.join(PART)
+
+    assert 0 == machine.left
+    assert {key_of("B"), key_of("C")} == {peer.key for peer in device(machine).peers} == device(machine).sessions
+
+
+def test_a_machine_that_does_not_answer_is_named_once_and_tried_again(said, monkeypatch, capfd):
+    """Its UDP port may be closed. The part of this machine is in force, and every look begins anew."""
+    monkeypatch.setattr(encryption_module, "_ATTEMPT", 0.01)
+    monkeypatch.setattr(encryption_module, "_MOST", 0.03)
+    machine = Deaf(1000)
+    one = encryption(machine, said)
+    said.of = {"two": PublicKey(key_of("B"), 51820)}
+    built(machine)
+    one.join(PART)
+    tried = machine.left
+    one.join(PART, anew=False)
+    output = capfd.readouterr()
+
+    assert machine.left < tried
+    assert 1 == (output.out + output.err).count("no answer by WireGuard yet from 192.0.2.2 UDP port 51820")

@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from sizes import HANGS
 
-READY_SECONDS = 30.0
+READY_SECONDS = 0.3 * HANGS
 
 
 def openssl(*arguments: object) -> None:

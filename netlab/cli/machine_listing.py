@@ -43,7 +43,7 @@ def labs(etcd: Etcd, chosen: Collection[str], depth: Depth) -> Listing:
     """List the chosen labs of an etcd, else all."""
     found = [one for one in overview.labs(etcd) if not chosen or one.name in chosen]
     items = [_lab(etcd, one, depth) for one in found]
-    return Listing(listing.LAB_HEADER, (*listing.LAB_WIDE, "MACHINES"), items)
+    return Listing(listing.LAB_HEADER, (*listing.LAB_WIDE, "ENCRYPTED", "MACHINES"), items)
 
 
 def _lab(etcd: Etcd, one: LabOverview, depth: Depth) -> Item:
@@ -62,7 +62,10 @@ def _lab(etcd: Etcd, one: LabOverview, depth: Depth) -> Item:
         except NetlabError as error:
             terminal.say(f"Warning: lab {one.name}: {error}")
     machines = sorted(one.known.spec.machines) if one.known else []
-    status = {"machines": machines, **({"away": list(one.away)} if one.away else {})}
-    wide = (",".join(f"{name} (away)" if name in one.away else name for name in machines),)
+    encrypted = one.known is not None and one.known.spec.encrypted
+    status: dict[str, Any] = {"machines": machines, **({"away": list(one.away)} if one.away else {})}
+    status["encrypted"] = encrypted
+    names = ",".join(f"{name} (away)" if name in one.away else name for name in machines)
+    wide = ("yes" if encrypted else "no", names)
     counts = (one.nodes, one.pods) if one.known is not None else (None, None)
     return listing.lab(one.name, one.phase, counts, spec, drift, status, wide)

@@ -16,6 +16,9 @@ UNDERLAY_DEVICE = "underlay0"
 POD_DEVICE = "eth0"
 # The tunnel of an underlay to those of other machines.
 TUNNEL = "machines"
+# The same inside of WireGuard, and the WireGuard device. Other names: a tunnel in the clear never takes its place.
+ENCRYPTED_TUNNEL = "encrypted"
+WIREGUARD = "wireguard"
 _FILE_NAME_MAX = 255
 _INTERFACE_NAME_MAX = 15
 _PORT_PREFIX = "veth"

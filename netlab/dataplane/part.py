@@ -24,6 +24,11 @@ MOST_LABS = 2**24 - 1
 """The greatest number of a lab: a VXLAN network identifier has 24 bits."""
 HEADERS = {4: 14 + 20 + 8 + 8, 6: 14 + 40 + 8 + 8}
 """The bytes of the outer IP, UDP and VXLAN headers and the inner Ethernet header, by the outer IP family."""
+WIREGUARD_HEADERS = {4: 20 + 8 + 16 + 16, 6: 40 + 8 + 16 + 16}
+"""The bytes of the outer IP and UDP headers and of WireGuard's header and tag, by the outer IP family.
+
+Source: "WireGuard: Next Generation Kernel Network Tunnel", section 5.4.6.
+"""
 
 
 @frozen
@@ -47,6 +52,7 @@ class Part:
       port: the UDP port of the tunnels, the same on every machine.
       machine_mtu: the MTU of the network between machines, the same on every machine.
       etcd: what tells the etcd of the lab from others; "" where it is not known.
+      encrypted: whether the tunnels are inside of WireGuard, on every machine.
     """
 
     number: int
@@ -56,11 +62,17 @@ class Part:
     port: int = VXLAN_PORT
     machine_mtu: int = MACHINE_MTU
     etcd: str = ""
+    encrypted: bool = False
 
     @property
     def mtu(self) -> int:
         """The MTU of the lab's underlay: that of the network between machines, less the headers of the tunnel."""
-        return self.machine_mtu - HEADERS[self.address.version]
+        return self.wireguard_mtu - HEADERS[self.address.version]
+
+    @property
+    def wireguard_mtu(self) -> int:
+        """The MTU of the WireGuard device; without encryption that of the network between machines."""
+        return self.machine_mtu - (WIREGUARD_HEADERS[self.address.version] if self.encrypted else 0)
 
     def has(self, end: Node | Host) -> bool:
         """Return whether a node or outside host is on this machine."""
@@ -123,6 +135,7 @@ def parts(
     placed: Mapping[str, str] | None = None,
     port: int = VXLAN_PORT,
     machine_mtu: int = MACHINE_MTU,
+    encrypted: bool = False,
 ) -> dict[str, Part]:
     """Return the part of each machine that has a node or an outside host of the lab, by the machine's name.
 
@@ -136,6 +149,7 @@ def parts(
       placed: the machines of nodes and outside hosts, by reference.
       port: the UDP port of the tunnels.
       machine_mtu: the MTU of the network between machines.
+      encrypted: whether the tunnels are inside of WireGuard.
 
     Raises:
       UsageError: if there is no machine, if ``placed`` names an unknown one, or for what ``Part.check`` refuses.
@@ -153,10 +167,10 @@ def parts(
     for ref, name in of.items():
         ends[name].add(ref)
     peers = {name: Peer(name, machines[name], frozenset(ends[name])) for name in sorted(ends)}
-    found = {
-        name: Part(number, own.address, own.ends, tuple(p for p in peers.values() if p is not own), port, machine_mtu)
-        for name, own in peers.items()
-    }
+    found = {}
+    for name, own in peers.items():
+        others = tuple(peer for peer in peers.values() if peer is not own)
+        found[name] = Part(number, own.address, own.ends, others, port, machine_mtu, encrypted=encrypted)
     for part in found.values():
         part.check(cluster)
     return found

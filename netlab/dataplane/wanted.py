@@ -104,7 +104,10 @@ def check_part(cluster: Cluster, part: Part) -> None:
 def _add_underlay(cluster: Cluster, build: Build) -> None:
     """Add a bridge that stands for the data centre's network, with a port for every node and outside host."""
     place = names.underlay_namespace(cluster.name)
-    build.bare(place, families=())
+    part = build.part
+    # An encrypted tunnel between IPv6 addresses has its ends in this namespace.
+    ends = part is not None and part.encrypted and part.peers and part.address.version == 6
+    build.bare(place, families=(6,) if ends else ())
     build.add(place, Sysctl("bridge/bridge-nf-call-iptables", "0"), Sysctl("bridge/bridge-nf-call-ip6tables", "0"))
     build.add(
         place,
@@ -119,10 +122,10 @@ def _add_underlay(cluster: Cluster, build: Build) -> None:
     machines: tuple[Node | Host, ...] = (*build.nodes(cluster), *build.hosts(cluster))
     for machine in machines:
         _add_machine(cluster, build, place, machine)
-    if build.part is not None and build.part.peers:
+    if part is not None and part.peers:
         from netlab.dataplane import machine_tunnels
 
-        machine_tunnels.add(cluster, build.part, build, _UNDERLAY_BRIDGE)
+        machine_tunnels.add(cluster, part, build, _UNDERLAY_BRIDGE)
 
 
 def _add_machine(cluster: Cluster, build: Build, place: str, machine: Node | Host) -> None:

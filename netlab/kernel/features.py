@@ -109,6 +109,7 @@ _RULESETS = (
 _VXLAN, _MACVLAN = "only for overlay networks", "only for macvlan networks"
 _LINKS = "only for links that delay, lose or limit packets"
 _IPIP = "only for networks with transport ipip"
+_WIREGUARD = "only to encrypt labs on many machines"
 _IPV6 = "only for networks with an IPv6 podCIDR and hosts with an IPv6 address"
 
 
@@ -201,6 +202,7 @@ def _links() -> Iterator[Feature]:
             ("vxlan", _VXLAN, lambda: route.link("add", ifname="vxlan0", kind="vxlan", vxlan_id=1, vxlan_port=4789)),
             ("ipip", _IPIP, lambda: route.link("add", ifname="ipip0", kind="ipip", ipip_local="192.0.2.1")),
             ("macvlan", _MACVLAN, lambda: route.link("add", ifname="macvlan0", kind="macvlan", link=parent())),
+            ("wireguard", _WIREGUARD, lambda: route.link("add", ifname="wireguard0", kind="wireguard")),
         )
         for name, use, make in makers:
             try:

@@ -14,6 +14,7 @@ from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST
 
 if TYPE_CHECKING:
+    from netlab.kernel import wireguard_state
     from netlab.kernel.captured import ProcessResult
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.program import Program
@@ -115,6 +116,21 @@ class Host:
         from netlab.kernel import queues
 
         queues.check()
+
+    def new_wireguard_key(self) -> wireguard_state.Key:
+        from netlab.kernel import wireguard
+
+        return wireguard.new_key()
+
+    def read_wireguard(self, name: str, link: str) -> wireguard_state.Device:
+        from netlab.kernel import wireguard
+
+        return wireguard.read(name, link)
+
+    def set_wireguard(self, name: str, link: str, change: wireguard_state.Change) -> None:
+        from netlab.kernel import wireguard
+
+        wireguard.apply(name, link, change)
 
     def nft(self, name: str, script: str) -> None:
         nft.load(name, script)

@@ -66,8 +66,8 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 # The kinds whose options are read. A link of these kinds is made again where an option differs.
 _FIXED = ("vxlan", "macvlan", "ipip")
-# The address of an ipip device is an IPv4 address.
-_WITHOUT_MAC = ("loopback", "ipip")
+# The address of an ipip device is an IPv4 address, and a WireGuard device has none.
+_WITHOUT_MAC = ("loopback", "ipip", "wireguard")
 _MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru"}
 
 

@@ -20,6 +20,7 @@ from netlab.kernel.store import LIST, RECORD, Store
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.kernel import wireguard_state
     from netlab.kernel.captured import ProcessResult as ProcessResult
     from netlab.kernel.program import Program as Program
     from netlab.kernel.sudo_user import User as User
@@ -105,6 +106,15 @@ class Links(Protocol):
 
     def check_queues(self) -> None:
         """Raise HostError where links can have no queues."""
+
+    def new_wireguard_key(self) -> wireguard_state.Key:
+        """Return a new key for a WireGuard device; raises KernelError, with EOPNOTSUPP where there are none."""
+
+    def read_wireguard(self, name: str, link: str) -> wireguard_state.Device:
+        """Return the key, the port and the peers of a WireGuard device; raises NotFound, KernelError."""
+
+    def set_wireguard(self, name: str, link: str, change: wireguard_state.Change) -> None:
+        """Change the key, the port or peers of a WireGuard device; raises NotFound, KernelError."""
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Carry out changes: first deletions, then settings, links, addresses, routes, neighbours, queues.

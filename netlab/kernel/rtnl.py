@@ -61,8 +61,8 @@ def _ip(value: str) -> bytes:
 _PACKERS: Mapping[str, Callable[..., bytes]] = MappingProxyType(
     {"uint8": _u8, "uint32": _u32, "be16": _be16, "ip4addr": _ip, "ip6addr": _ip}
 )
-# The address of an ipip device is an IPv4 address.
-_WITHOUT_MAC = ("loopback", "ipip")
+# The address of an ipip device is an IPv4 address, and a WireGuard device has none.
+_WITHOUT_MAC = ("loopback", "ipip", "wireguard")
 # The options of these kinds are read. A link is made again where an option differs.
 _READ_OPTIONS: Mapping[str, Mapping[int, tuple[str, str]]] = MappingProxyType(
     {

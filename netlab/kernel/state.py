@@ -32,7 +32,8 @@ class Link:
       parent: the link below a vxlan or macvlan as (namespace, name). A macvlan's parent may be in another namespace.
       options: the options of its kind by iproute2's names (bridge: ``stp_state``; vxlan: ``id``, ``dstport``).
       hairpin: whether the bridge sends frames back out of the port by which they came.
-      outer: whether the packets of a vxlan leave by the network namespace of this process, not by that of the link.
+      outer: whether the packets of a vxlan or WireGuard device leave by the network namespace of this process, not by
+        that of the link.
       overrides: the link's own settings that differ from those of its namespace, by their paths in both
         (``ipv4/conf/{}/forwarding``). A wanted link has none.
     """

@@ -25,7 +25,7 @@ def explained(error: KernelError, cluster: Cluster, change: Difference) -> Kerne
     names = error.operation.split()
     links = [one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link)]
     tunnel = next((link for link in links if link.outer and link.name in names), None)
-    if error.errno == errno.EEXIST and tunnel is not None:
+    if error.errno == errno.EEXIST and tunnel is not None and tunnel.kind == "vxlan":
         used = f"number {tunnel.options['id']} at UDP port {tunnel.options['dstport']}"
         return HostError(f"another VXLAN of this machine has {used} ({error})", "remove it, or choose another UDP port")
     if error.errno != errno.EOPNOTSUPP:

@@ -19,6 +19,7 @@ def to_json(part: Part) -> dict[str, Any]:
         "port": part.port,
         "machineMTU": part.machine_mtu,
         "etcd": part.etcd,
+        "encrypted": part.encrypted,
     }
 
 
@@ -29,7 +30,11 @@ def from_json(data: dict[str, Any]) -> Part:
     if not all(type(one) is int for one in numbers):
         raise TypeError("numbers")
     number, port, mtu = numbers
-    return Part(number, _address(data), _ends(data), peers, port, mtu, _text(data.get("etcd", "")))
+    etcd = _text(data.get("etcd", ""))
+    encrypted = data.get("encrypted", False)
+    if type(encrypted) is not bool:
+        raise TypeError("encrypted")
+    return Part(number, _address(data), _ends(data), peers, port, mtu, etcd, encrypted)
 
 
 def _address(data: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from netlab.dataplane.names import TUNNEL, underlay_namespace
+from netlab.dataplane.names import TUNNEL, WIREGUARD, underlay_namespace
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.machine import Machine, this_host
 from netlab.kernel.state import Change, Link
@@ -110,13 +110,15 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
 def _delete_tunnel(machine: Machine, name: str) -> None:
     """Delete the tunnel to other machines now; the kernel would do so some time after its namespace is gone.
 
-    Until then no other lab of this machine could have its number.
+    Until then no other lab of this machine could have its number or its port.
     """
     place = underlay_namespace(name)
     # The namespace goes whatever fails.
     with contextlib.suppress(NetlabError):
-        if machine.exists(place) and machine.has_link(place, TUNNEL):
-            machine.apply([Change("delete", place, Link(TUNNEL, "vxlan"))])
+        if machine.exists(place):
+            for link in (Link(TUNNEL, "vxlan"), Link(WIREGUARD, "wireguard")):
+                if machine.has_link(place, link.name):
+                    machine.apply([Change("delete", place, link)])
 
 
 def _detach(records: Records, name: str) -> None:

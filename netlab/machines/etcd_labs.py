@@ -38,8 +38,16 @@ class EtcdLabs:
         for store in (self.etcd.store, self.etcd.proposals):
             store.client.waiting = _notice_waiting
 
-    def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
-        return SharedLab.brought(self.etcd, objects, name, cluster)
+    def up(
+        self,
+        objects: Objects,
+        *,
+        name: str = "",
+        cluster: Cluster | None = None,
+        kernel: str = "",
+        encrypted: bool | None = None,
+    ) -> Lab:
+        return SharedLab.brought(self.etcd, objects, name, cluster, encrypted=encrypted)
 
     def open(self, name: str = "") -> SharedLab:
         return SharedLab.opened(self.etcd, name or self._only())

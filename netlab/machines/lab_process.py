@@ -17,13 +17,14 @@ from ipaddress import ip_address
 from typing import Any
 
 from netlab.dataplane.part import Part
-from netlab.errors import DamagedRecord, HostError, NetlabError, printable
+from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, printable
 from netlab.kernel.machine import this_host
 from netlab.lab import convergence
 from netlab.lab.lab import Lab
 from netlab.lab.state import State
 from netlab.machines import own_machine, own_part, reports
 from netlab.machines.agent_output import say
+from netlab.machines.encryption import Encryption
 from netlab.machines.etcd import Etcd, Known
 from netlab.machines.lab_in_etcd import Event, LabInEtcd
 from netlab.machines.reports import Report
@@ -82,6 +83,7 @@ class LabProcess:
         # The change that is in force, and the one that is prepared with its state.
         self._done = ""
         self._prepared: tuple[str, State | None] = ("", None)
+        self._encryption = Encryption(this_host(), etcd.client, lab)
 
     def run(self, orders: socket.socket) -> None:
         """Look at the lab now, at every order and at times; return when no order can come any more.
@@ -144,6 +146,8 @@ class LabProcess:
             return True
         if decided is not None and (decided.spec.change != self._done or self._damaged()):
             self._bring(decided.spec)
+        elif decided is not None and idle:
+            self._follow(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
         elif idle and decided is not None and proposed is None and self._reported_dropped(decided.spec):
@@ -165,6 +169,8 @@ class LabProcess:
         try:
             part = self._part(spec)
             if part is not None:
+                # What encryption lacks is an error before anything is compiled.
+                self._encryption.prepare(part)
                 self._prepared = (spec.change, self._state(spec, part))
         except Exception as error:
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
@@ -209,8 +215,10 @@ class LabProcess:
                     self._lab.close()
                     self._lab = None
                 self._lab = Lab.of_part(replace(spec.record, part=part), state=ready)
+                self._encryption.join(part)
             else:
                 self._lab.take(ready)
+                self._encryption.join(part, anew=False)
         except Exception as error:
             self._lab = None
             self._say(reports.failed(self._machine, spec.change, _reason(error)))
@@ -227,6 +235,15 @@ class LabProcess:
         """Return whether the last report is about a proposal that was dropped, and what is decided is in force."""
         there = self._lab is not None or decided.part_of(self._machine) is None
         return there and self._report is not None and self._report.change != decided.change
+
+    def _follow(self, spec: Spec) -> None:
+        """Take the keys of machines that made new ones, as after a boot."""
+        part = self._part(spec)
+        if self._lab is not None and part is not None:
+            try:
+                self._encryption.join(part, anew=False)
+            except KernelError as error:
+                say(f"lab {self._name}: {error}")
 
     def _damaged(self) -> bool:
         """Return whether something else changed or removed this machine's part of the lab."""
@@ -256,6 +273,7 @@ class LabProcess:
 
     def _take_down(self) -> bool:
         """Remove this machine's part of the lab, if there is one; return whether there was."""
+        self._encryption.forget()
         if self._lab is not None:
             self._lab.close()
             self._lab = None
@@ -264,6 +282,7 @@ class LabProcess:
     # --- reports ----------------------------------------------------------------------------------------------------
 
     def _say(self, report: Report) -> None:
+        report = replace(report, public=self._encryption.public)
         self._report, self._unsaid = report, True
         if report.phase == "failed":
             say(f"lab {self._name}: {'; '.join(report.error)}")

@@ -44,8 +44,19 @@ class Removed(NamedTuple):
 class Labs(Protocol):
     """A place for labs."""
 
-    def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
-        """Build a lab or change it to this input; arguments and errors are those of ``Lab.up``."""
+    def up(
+        self,
+        objects: Objects,
+        *,
+        name: str = "",
+        cluster: Cluster | None = None,
+        kernel: str = "",
+        encrypted: bool | None = None,
+    ) -> Lab:
+        """Build a lab or change it to this input; other arguments and errors are those of ``Lab.up``.
+
+        ``encrypted``: whether WireGuard encrypts what machines send to one another; None: as before.
+        """
         ...
 
     def open(self, name: str = "") -> Lab:
@@ -72,7 +83,17 @@ class Labs(Protocol):
 class LocalLabs:
     """The labs of this host."""
 
-    def up(self, objects: Objects, *, name: str = "", cluster: Cluster | None = None, kernel: str = "") -> Lab:
+    def up(
+        self,
+        objects: Objects,
+        *,
+        name: str = "",
+        cluster: Cluster | None = None,
+        kernel: str = "",
+        encrypted: bool | None = None,
+    ) -> Lab:
+        if encrypted:
+            raise UsageError("--encrypt is for labs on many machines: name their etcd with --etcd")
         from netlab.kernel.machine import this_host
         from netlab.lab.lab import Lab
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.frozen import frozen
+from netlab.kernel.wireguard_state import is_key
 from netlab.machines.names import is_machine
 from netlab.store.etcd_client import EtcdClient, below, plain
 
@@ -15,6 +16,14 @@ DIRECTORY = "reports"
 REMOVAL = "removal"
 """What a report about the removal of a lab has in place of the id of a change."""
 Phase = Literal["prepared", "ready", "failed", "gone"]
+
+
+@frozen
+class PublicKey:
+    """What other machines need of a machine: its public key in base64, and the UDP port of its WireGuard device."""
+
+    key: str
+    port: int
 
 
 @frozen
@@ -31,6 +40,7 @@ class Report:
       steps: the changes of namespaces, links, addresses and routes.
       elements: the number of nftables elements that changed.
       replaced: the number of nodes whose whole ruleset was loaded.
+      public: the machine's public key for an encrypted lab.
     """
 
     machine: str
@@ -42,10 +52,11 @@ class Report:
     steps: int = 0
     elements: int = 0
     replaced: int = 0
+    public: PublicKey | None = None
 
     def to_json(self) -> str:
         """Return the value that etcd keeps."""
-        data = {
+        data: dict[str, Any] = {
             "change": self.change,
             "phase": self.phase,
             "error": list(self.error),
@@ -55,6 +66,8 @@ class Report:
             "elements": self.elements,
             "replaced": self.replaced,
         }
+        if self.public is not None:
+            data["wireguard"] = {"key": self.public.key, "port": self.public.port}
         return json.dumps(data)
 
     def raise_error(self) -> None:
@@ -103,8 +116,17 @@ def parsed(machine: str, value: bytes) -> Report | None:
         if not is_machine(machine) or phase not in ("prepared", "ready", "failed", "gone"):
             return None
         lines = tuple(printable(str(line)[:2000]) for line in data["error"][:20])
-        numbers = [int(data[name]) for name in ("steps", "elements", "replaced")]
+        steps, elements, replaced = (int(data[name]) for name in ("steps", "elements", "replaced"))
         change, fix = str(data["change"])[:100], printable(str(data["fix"])[:2000])
-        return Report(machine, change, phase, lines, int(data["exitCode"]), fix, *numbers)
+        public = _public(data["wireguard"]) if "wireguard" in data else None
+        return Report(machine, change, phase, lines, int(data["exitCode"]), fix, steps, elements, replaced, public)
     except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
         return None
+
+
+def _public(data: Mapping[str, Any]) -> PublicKey:
+    """Return a public key of JSON data; raises ValueError, TypeError or KeyError where it is none."""
+    key, port = data["key"], data["port"]
+    if type(key) is not str or type(port) is not int or not is_key(key) or not 1 <= port <= 65535:
+        raise ValueError("public key")
+    return PublicKey(key, port)

@@ -81,7 +81,13 @@ class SharedLab(Lab):
 
     @classmethod
     def brought(
-        cls, etcd: Etcd, objects: Objects, name: str = "", cluster: Cluster | None = None, owner: str = ""
+        cls,
+        etcd: Etcd,
+        objects: Objects,
+        name: str = "",
+        cluster: Cluster | None = None,
+        owner: str = "",
+        encrypted: bool | None = None,
     ) -> SharedLab:
         """Build a lab on the machines of an etcd, or change it to this input; return when it is in force everywhere.
 
@@ -91,6 +97,7 @@ class SharedLab(Lab):
           name: the lab's name in place of the Topology's.
           cluster: the result of ``resolve`` for the objects, if the caller has it.
           owner: the lease of the command that the lab ends with, "" for a lab that stays.
+          encrypted: whether WireGuard encrypts what the machines send to one another; None: as before, a new lab not.
 
         Raises:
           InputError, UsageError, HostError.
@@ -105,7 +112,7 @@ class SharedLab(Lab):
             before = held.known(etcd, cluster.name)
             if before is not None:
                 cluster = with_places(objects, cluster, before.spec.record.placement)
-            spec = _spec(held.machines, objects, cluster, before).changed(repair=True, owner=owner)
+            spec = _spec(held.machines, objects, cluster, before, encrypted).changed(repair=True, owner=owner)
             return cls(etcd, *_done(etcd, before, spec, held, started))
 
     def close(self) -> None:
@@ -271,7 +278,13 @@ def _done(etcd: Etcd, before: Known | None, spec: Spec, held: LockedLab, started
     return known, made
 
 
-def _spec(registered: Mapping[str, Machine], objects: Objects, cluster: Cluster, before: Known | None) -> Spec:
+def _spec(
+    registered: Mapping[str, Machine],
+    objects: Objects,
+    cluster: Cluster,
+    before: Known | None,
+    encrypted: bool | None = None,
+) -> Spec:
     """Return a lab with nodes placed on registered machines; raises HostError, UsageError where that cannot be."""
     old = before.spec if before else None
     placed = place(cluster, objects.topology, registered.keys(), old.placed if old else {})
@@ -289,10 +302,12 @@ def _spec(registered: Mapping[str, Machine], objects: Objects, cluster: Cluster,
     number = old.number if old else secrets.randbelow(2**24 - 2) + 1
     mtu = min((one.mtu for one in found), default=old.machine_mtu if old else 1500)
     port = next(iter(ports), old.port if old else 4789)
-    found_parts = parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu)
+    if encrypted is None:
+        encrypted = old is not None and old.encrypted
+    found_parts = parts(cluster, machines, number, placed=placed, port=port, machine_mtu=mtu, encrypted=encrypted)
     if cluster.links:
         from netlab.dataplane.wanted import check_part
 
         # Every machine finds this; the command finds it sooner, and says it once.
         check_part(cluster, next(iter(found_parts.values())))
-    return Spec(record, number, machines, placed, port, mtu)
+    return Spec(record, number, machines, placed, port, mtu, encrypted=encrypted)

@@ -42,6 +42,7 @@ class Spec:
       change: an id that differs with every change.
       repair: whether machines read what they have, and repair it.
       owner: the lease of the command that the lab ends with, "" for a lab that stays.
+      encrypted: whether WireGuard encrypts what the machines send to one another.
     """
 
     record: Record
@@ -53,6 +54,7 @@ class Spec:
     change: str = ""
     repair: bool = False
     owner: str = ""
+    encrypted: bool = False
 
     def part_of(self, machine: str) -> Part | None:
         """Return the part of a machine, None if it has none; the same as ``dataplane.part.parts`` returns."""
@@ -65,7 +67,11 @@ class Spec:
             Peer(name, self.machines[name], frozenset(ends[name])) for name in sorted(ends) if name != machine
         )
         own = frozenset(ends[machine])
-        return Part(self.number, self.machines[machine], own, peers, self.port, self.machine_mtu) if own else None
+        if not own:
+            return None
+        return Part(
+            self.number, self.machines[machine], own, peers, self.port, self.machine_mtu, encrypted=self.encrypted
+        )
 
     def state(self) -> State:
         """Return the state of the whole lab; its use raises DamagedRecord where its objects do not go together."""
@@ -98,6 +104,7 @@ def encoded_spec(spec: Spec) -> bytes:
         "machineMTU": spec.machine_mtu,
         "repair": spec.repair,
         "owner": spec.owner,
+        "encrypted": spec.encrypted,
         "machines": {name: str(address) for name, address in spec.machines.items()},
         "placed": dict(spec.placed),
     }
@@ -120,11 +127,14 @@ def decoded_spec(lab: str, data: bytes, decoder: Decoder | None = None) -> Spec:
         placed = {_text(ref): _machine(name) for ref, name in head["placed"].items()}
         if not all(type(one) is int for one in numbers) or not set(placed.values()) <= machines.keys():
             raise ValueError("numbers or machines")
+        encrypted = head.get("encrypted", False)
+        if type(encrypted) is not bool:
+            raise TypeError("encrypted")
         change, repair, owner = _text(head["change"]), head["repair"] is True, _text(head["owner"])
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise DamagedRecord(lab, "its record in etcd is damaged") from error
     record = (decoder or Decoder(lab)).record(text, "its record in etcd")
-    return Spec(record, numbers[0], machines, placed, numbers[1], numbers[2], change, repair, owner)
+    return Spec(record, numbers[0], machines, placed, numbers[1], numbers[2], change, repair, owner, encrypted)
 
 
 def _machine(name: object) -> str:

@@ -7,8 +7,10 @@ missing link, a veth whose peer's namespace is missing, a missing element of a s
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
+import os
 import shutil
 import signal
 import tempfile
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from netlab.errors import HostError, KernelError, UsageError
-from netlab.kernel import daemons
+from netlab.kernel import daemons, wireguard_state
 from netlab.kernel.captured import ProcessResult
 from netlab.kernel.machine import Frontend, Match, Monitor, Store
 from netlab.kernel.state import Change, InterfaceAddress, Item, Link, Namespace, Queue, Sysctl
@@ -64,6 +66,7 @@ class FakeKernel:
         self._rules: dict[str, FakeRuleset] = {}
         # By (namespace, link): the links that have it as parent.
         self._children: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+        self._wireguard: dict[tuple[str, str], wireguard_state.Device] = {}
         self._directory = directory
         self._lock = threading.Lock()
 
@@ -155,6 +158,29 @@ class FakeKernel:
 
     def check_queues(self) -> None:
         pass
+
+    def new_wireguard_key(self) -> wireguard_state.Key:
+        public, private = (base64.b64encode(os.urandom(32)).decode() for _ in range(2))
+        return wireguard_state.Key(private, public)
+
+    def read_wireguard(self, name: str, link: str) -> wireguard_state.Device:
+        self._check_wireguard(name, link)
+        return self._wireguard.get((name, link), wireguard_state.Device(None, 0))
+
+    def set_wireguard(self, name: str, link: str, change: wireguard_state.Change) -> None:
+        before = self.read_wireguard(name, link)
+        kept = {peer.key: peer for peer in before.peers if peer.key not in change.remove}
+        # An address is allowed for one peer.
+        taken = {peer.address for peer in change.add}
+        kept = {key: peer for key, peer in kept.items() if peer.address not in taken}
+        peers = kept | {peer.key: peer for peer in change.add}
+        self._wireguard[name, link] = wireguard_state.Device(
+            change.key or before.key, change.port or before.port, tuple(peers.values()), frozenset(peers)
+        )
+
+    def _check_wireguard(self, name: str, link: str) -> None:
+        if not any(isinstance(i, Link) and (i.name, i.kind) == (link, "wireguard") for i in self._space(name)):
+            raise KernelError.of(f"wireguard {name}: {link}", errno.ENODEV)
 
     def nft(self, name: str, script: str) -> None:
         self._space(name)
@@ -311,6 +337,7 @@ class FakeKernel:
         found = next((i for i in space if isinstance(i, Link) and i.name == link), None)
         if found is None:
             return
+        self._wireguard.pop((name, link), None)
         space -= {i for i in space if i is found or (not isinstance(i, (Link, Sysctl)) and i.dev == link)}
         if found.peer is not None:
             self._drop(*found.peer)

@@ -24,6 +24,8 @@ def test_a_host_that_runs_labs_has_everything_that_they_need(program: Program) -
     assert 0 == done.returncode
     assert {"ok"} == {check["status"] for check in checks.values() if check["needed"]}
     assert {"veth", "bridge", "vxlan", "macvlan", "IPv6", "br_netfilter", "nft masquerade"} < set(checks)
+    assert not checks["wireguard"]["needed"]
+    assert ("modprobe wireguard" in checks["wireguard"]["fix"]) is (checks["wireguard"]["status"] != "ok")
 
 
 def test_the_table_has_a_line_for_each_check(program: Program) -> None:

@@ -37,6 +37,7 @@ _FIRST = (
 # The bridge is a switch: it sends nothing of itself.
 _BRIDGE = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 && echo ready && exec sleep infinity"
 _ETH_P_ALL = 3
+_SO_RCVBUFFORCE = 33
 _UDP = 17
 # Where an etcd of the bed listens, and the number of the MAC there.
 ETCD_ADDRESS, _ETCD_MAC = "192.0.2.250", 250
@@ -219,7 +220,8 @@ class Machines:
         with inside(self.wire):
             sniffer = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
         with sniffer:
-            sniffer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**24)
+            # The frames wait in it until the end of the block.
+            sniffer.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 2**26)
             yield frames
             while select.select([sniffer], [], [], 0.05)[0]:
                 frames.append(sniffer.recv(2**16))

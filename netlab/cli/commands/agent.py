@@ -60,9 +60,9 @@ def agent_command(
 ) -> None:
     """Register this machine in etcd, and build its part of labs on many machines, until a signal.
 
-    It needs root. The labs' packets leave this machine only in VXLAN to the other registered machines. When the agent
-    ends, labs go on running; when it starts again, it takes them over. Every user who can write to etcd decides what
-    the agent builds, so protect etcd with TLS and users.
+    It needs root. The labs' packets leave this machine only in VXLAN or WireGuard to the other registered machines.
+    When the agent ends, labs go on running; when it starts again, it takes them over. Every user who can write to etcd
+    decides what the agent builds, so protect etcd with TLS and users.
 
     Commands find its labs with --etcd, or with the variable NETLAB_ETCD.
     """

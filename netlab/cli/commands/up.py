@@ -18,8 +18,22 @@ from netlab.cli.change_summary import print_changes
 @options.lab_option("The lab's name.  [default: the Topology's]")
 @options.yes
 @options.kernel
+@click.option(
+    "--encrypt/--no-encrypt",
+    "encrypted",
+    default=None,
+    help="With --etcd, encrypt what machines send to one another, by WireGuard.  [default: as before; a new lab not]",
+)
 @options.verbose
-def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, kernel: str) -> None:
+def up_command(
+    files: Sequence[str],
+    strict: bool,
+    ignore: Sequence[str],
+    lab: str,
+    yes: bool,
+    kernel: str,
+    encrypted: bool | None,
+) -> None:
     """Build the lab, or bring a running one to exactly this input.
 
     The command returns when everything is in force. The lab runs by itself until `netlab down`.
@@ -34,5 +48,5 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
         from netlab.lab import ingress
 
         ingress.check(this_host(kernel), cluster)
-    running = labs().up(objects, name=lab, cluster=cluster, kernel=kernel)
+    running = labs().up(objects, name=lab, cluster=cluster, kernel=kernel, encrypted=encrypted)
     print_changes(running.name, running.changes, running.changes.objects)

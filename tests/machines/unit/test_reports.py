@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from netlab.errors import HostError, KernelError, NetlabError, UsageError
 from netlab.machines import reports
-from netlab.machines.reports import Report, failed, parsed
+from netlab.machines.reports import PublicKey, Report, failed, parsed
 
+KEY = "A" * 43 + "="
 READY = Report("m1", "c1", "ready", steps=3, elements=20, replaced=2)
 
 
 def test_a_report_is_read_as_it_was_written():
     """The name of the machine is in the key."""
+    encrypted = replace(READY, public=PublicKey(KEY, 51820))
+
     assert READY == parsed("m1", READY.to_json().encode())
+    assert encrypted == parsed("m1", encrypted.to_json().encode())
 
 
 @pytest.mark.parametrize(
@@ -50,6 +55,10 @@ WRONG = {
     "infinite": {"elements": float("inf")},
     "not a number": {"exitCode": float("nan")},
     "errors that are none": {"error": 5},
+    "a key that is none": {"wireguard": {"key": "x", "port": 51820}},
+    "a key with more": {"wireguard": {"key": KEY + KEY, "port": 51820}},
+    "a port that is none": {"wireguard": {"key": KEY, "port": 0}},
+    "no key and port": {"wireguard": []},
 }
 
 

@@ -18,12 +18,13 @@ from netlab.machines.spec import decoded_spec, encoded_spec
 
 def test_a_lab_is_read_as_it_was_written(tmp_path):
     """All values come back, with the objects."""
-    one = spec(tmp_path, nodes=3, repair=True, owner="12", port=4790, machine_mtu=9000)
+    one = spec(tmp_path, nodes=3, repair=True, owner="12", port=4790, machine_mtu=9000, encrypted=True)
     found = decoded_spec("lab", encoded_spec(one))
 
     assert one.record.documents == found.record.documents
     assert one.record.placement == found.record.placement
     assert (one.number, one.machines, one.placed) == (found.number, found.machines, found.placed)
+    assert found.encrypted
     assert (4790, 9000, one.change, True, "12") == (
         found.port,
         found.machine_mtu,
@@ -35,9 +36,9 @@ def test_a_lab_is_read_as_it_was_written(tmp_path):
 
 def test_a_machine_finds_its_part(tmp_path):
     """It is the part that ``parts`` gives to all machines; a machine without a node has none."""
-    one = spec(tmp_path, nodes=3)
+    one = spec(tmp_path, nodes=3, encrypted=True)
     cluster = State.of_record(one.record).cluster
-    every = parts(cluster, ADDRESSES, 77, placed=one.placed)
+    every = parts(cluster, ADDRESSES, 77, placed=one.placed, encrypted=True)
 
     assert every == {name: one.part_of(name) for name in ADDRESSES}
     assert one.part_of("m3") is None
@@ -69,6 +70,7 @@ HEADS = {
     "placed as a list": lambda head: head | {"placed": ["node:n1"]},
     "a change that is no text": lambda head: head | {"change": 5},
     "an owner that is no text": lambda head: head | {"owner": {}},
+    "encryption that is no truth": lambda head: head | {"encrypted": "no"},
 }
 
 

@@ -238,7 +238,7 @@ class LabProcess:
 
     def _follow(self, spec: Spec) -> None:
         """Take the keys of machines that made new ones, as after a boot."""
-        part = self._part(spec)
+        part = spec.part_of(self._machine)
         if self._lab is not None and part is not None:
             try:
                 self._encryption.join(part, anew=False)

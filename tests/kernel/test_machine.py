@@ -18,7 +18,7 @@ ALLOWED = {"netlab.kernel.machine", "netlab.kernel.program", "netlab.kernel.stat
 # By file, the modules that it may import too, and why.
 MORE = {
     # The users of this host are not a machine's, as a lab in memory has none.
-    "lab.py": {"netlab.kernel.sudo_user"},
+    "at_endpoints.py": {"netlab.kernel.sudo_user"},
     # The echo program is a process of this host, which a kernel in memory cannot have.
     "listeners.py": {
         "netlab.kernel.libc",

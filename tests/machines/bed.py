@@ -60,7 +60,7 @@ class Machine:
         """Start a program in the machine, as root there."""
         inside = ["nsenter", "-t", str(self.pid), "-n", "-m", "-p", "--", *map(str, argv)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        environment = {**os.environ, **self.environment, "PYTHONPATH": str(REPOSITORY)}
+        environment = {**os.environ, **self.environment, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"}
         return subprocess.Popen(inside, cwd=REPOSITORY, env=environment, text=True, **{**pipes, **more})
 
     def run(self, *argv: object, text: str = "") -> subprocess.CompletedProcess[str]:

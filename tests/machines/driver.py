@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import json
-import resource
 import select
 import socket
 import struct
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+
+from machines import measuring
 
 from netlab import load
 from netlab.cluster import Cluster, resolve
@@ -30,6 +28,8 @@ from netlab.dataplane.part import Part, parts
 from netlab.kernel.machine import this_host
 from netlab.kernel.state import ForwardingEntry, Link
 from netlab.lab.lab import Lab
+from netlab.objects import apply
+from netlab.objects.system_objects import system_document
 from netlab.store.etcd_client import EtcdClient, below, plain
 from netlab.store.etcd_settings import settings
 
@@ -66,11 +66,10 @@ def edit(lab: str, file: str, own: str, machines: dict[str, str], placed: dict[s
 def programs(lab: str, pod: str) -> Any:
     """Give the lab its system objects and names; return the folders of the programs that run here."""
     from netlab.lab import dns
-    from netlab.objects.system_objects import system_document
 
     with Lab.open(lab) as opened:
-        # Commands change all machines through etcd; here each machine does so by itself.
-        opened.edit(lambda now: [*now, system_document()], part=opened.part)
+        # What ``add_system`` does, which a part alone refuses.
+        opened.edit(lambda now: apply(now, [system_document()]), part=opened.part)
         dns.prepare(opened, pod)
         files = opened.records.store.folder(lab).glob("programs/*/")
         return sorted(file.name for file in files)
@@ -174,138 +173,14 @@ def reaches(url: str) -> Any:
     return sorted(member["name"] for member in found["members"])
 
 
-def participate(lab: str, url: str, machine: str, runs: int) -> Any:
-    """Take part in some runs of a lab, one after the other, as the agent of a machine has a process do."""
-    from netlab.machines import probing
-
-    client = EtcdClient(settings([url], lease=2))
-    prefix = client.key("probes", lab, "")
-    known: set[str] = set()
-    while len(known) < runs:
-        kvs = client.call("kv/range", {**below(prefix), "keys_only": True}).get("kvs", ())
-        keys = [plain(kv["key"]).decode().removeprefix(prefix) for kv in kvs]
-        for run in {key.partition("/")[0] for key in keys if key.endswith("/open")} - known:
-            known.add(run)
-            with Lab.open(lab) as opened:
-                opened.cluster  # noqa: B018
-                began = _cpu()
-                probing.participate(client, opened, machine, run)
-        time.sleep(0.01)
-    return {"cpu": _cpu() - began}
-
-
-def measured(
-    lab: str, files: Sequence[str], url: str, placed: dict[str, str], away: Sequence[str] = (), **more: Any
-) -> Any:
-    """Measure flows of a lab whose parts other machines have; return a row for each, and what went through etcd."""
-    from netlab.cluster.flows import FlowSelection
-    from netlab.machines import probing
-
-    objects, _ = load(files)
-    cluster = replace(resolve(objects), name=lab)
-    flows = FlowSelection(ports=tuple((p, n) for p, n in more.pop("ports", ())), **more).flows(cluster)
-    began = time.monotonic()
-    client = EtcdClient(settings([url], lease=2))
-    there = probing.measure(client, lab, cluster, placed, flows, alive=lambda name: name not in away)
-    found = [_row(one) for one in there]
-    return {"rows": found, "seconds": time.monotonic() - began}
-
-
-def alone(lab: str, files: Sequence[str], **more: Any) -> Any:
-    """Build a whole lab on this machine; return the rows that ``measured`` would, and remove the lab."""
-    from netlab.cluster.flows import FlowSelection
-
-    objects, _ = load(files)
-    flows = FlowSelection(ports=tuple((p, n) for p, n in more.pop("ports", ())), **more)
-    with Lab.temporary(objects) as opened:
-        return [_row(one) for one in opened.probe(list(flows.flows(opened.cluster)))]
-
-
-def timed(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
-    """Measure all pairs of a lab on several machines; return counts, seconds and the bytes of values in etcd."""
-    from netlab.cluster.flows import FlowSelection
-    from netlab.machines import probe_channel, probing
-
-    objects, _ = load(files)
-    cluster = replace(resolve(objects), name=lab)
-    made: list[probe_channel.EtcdChannel] = []
-
-    class Counted(probe_channel.EtcdChannel):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
-            made.append(self)
-
-    setattr(probe_channel, "EtcdChannel", Counted)  # noqa: B010
-    began, cpu = time.monotonic(), _cpu()
-    counts = Counter[str](
-        one.verdict
-        for one in probing.measure(EtcdClient(settings([url])), lab, cluster, placed, FlowSelection().flows(cluster))
-    )
-    return _timed(counts, time.monotonic() - began, _cpu() - cpu) | {"bytes": sum(one.bytes for one in made)}
-
-
-def timed_alone(lab: str, files: Sequence[str]) -> Any:
-    """Build a whole lab on this machine; return what ``timed`` would, and remove the lab."""
-    from netlab.cluster.flows import FlowSelection
-
-    objects, _ = load(files)
-    with Lab.temporary(objects) as opened:
-        began, cpu = time.monotonic(), _cpu()
-        counts = Counter[str](one.verdict for one in opened.probe(FlowSelection().flows(opened.cluster)))
-        return _timed(counts, time.monotonic() - began, _cpu() - cpu)
-
-
-def _timed(counts: Counter[str], seconds: float, cpu: float) -> dict[str, Any]:
-    rate = counts.total() / seconds
-    return {"verdicts": dict(counts), "seconds": round(seconds, 3), "each second": round(rate), "cpu": round(cpu, 3)}
-
-
-def _cpu() -> float:
-    """Return the processor seconds of this process and its children."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def endless(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
-    """Measure the pairs of a lab again and again; say when the first is measured."""
-    for number, _ in enumerate(_again(lab, files, url, placed, itertools.repeat(None))):
-        if not number:
-            print("measured", flush=True)
-
-
-def slowly(lab: str, files: Sequence[str], url: str, placed: dict[str, str]) -> Any:
-    """Measure the pairs of a lab a thousand times, and say when the first is measured; return counts of verdicts."""
-    found = Counter[str]()
-    for one in _again(lab, files, url, placed, itertools.repeat(None, 1000)):
-        if not found:
-            print("measured", flush=True)
-            time.sleep(1)
-        found[one.verdict] += 1
-    return found
-
-
-def _again(lab: str, files: Sequence[str], url: str, placed: dict[str, str], times: Iterable[None]) -> Iterator[Any]:
-    from netlab.cluster.flows import every_pair
-    from netlab.machines import probing
-
-    objects, _ = load(files)
-    cluster = replace(resolve(objects), name=lab)
-    flows = (flow for _ in times for flow in every_pair(cluster))
-    return probing.measure(EtcdClient(settings([url], lease=2)), lab, cluster, placed, flows)
-
-
 def keys(url: str, prefix: str) -> Any:
     """Return the keys of etcd with a prefix."""
     found = EtcdClient(settings([url])).call("kv/range", {**below(prefix), "keys_only": True}).get("kvs", ())
     return [plain(kv["key"]).decode() for kv in found]
 
 
-def _row(one: Any) -> tuple[Any, ...]:
-    flow = one.flow
-    return flow.source.ref, flow.target, flow.family, flow.protocol, flow.port, one.verdict, one.reason
-
-
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **measuring.FUNCTIONS,
     "up": up,
     "drift": drift,
     "entries": entries,
@@ -315,14 +190,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "echo": echo,
     "frames": frames,
     "reaches": reaches,
-    "participate": participate,
-    "measured": measured,
-    "alone": alone,
-    "endless": endless,
-    "slowly": slowly,
     "keys": keys,
-    "timed": timed,
-    "timed_alone": timed_alone,
     "state": state,
     "inodes": inodes,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from etcd_members import member
+from etcd_members import Member, etcd, member
 
 from netlab.kernel.store import Store as Files
 from netlab.store.etcd import EtcdStore
@@ -44,3 +44,10 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]
 def store(open_store: Open) -> Store:
     """Return the store of the test, empty."""
     return open_store()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Member]:
+    """An etcd of one member for one test, which may end it."""
+    with etcd(tmp_path) as members:
+        yield members[0]

@@ -38,6 +38,8 @@ from netlab.store.values import Conflict
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
+# Seconds after which a proposal that is gone was dropped: a decision comes at the same moment by another watch.
+_SETTLE = 0.05
 # The order to read etcd, and the bytes of the largest order: that of an event whose value is a whole record.
 LOOK = b"look"
 MOST_OF_ORDER = INLINE + (1 << 12)
@@ -75,6 +77,8 @@ class LabProcess:
         self._view = View(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
+        # The report of the decided lab; one of a proposal takes its place.
+        self._decided: Report | None = None
         # Whether etcd did not take the report yet.
         self._unsaid = False
         self._lab: Lab | None = None
@@ -102,7 +106,8 @@ class LabProcess:
                 if reached:
                     say(f"lab {self._name}: {error}; it goes on running")
                 reached = False
-            found = _wait(orders, PERIOD if reached else _PAUSE)
+            seconds = (_SETTLE if self._dropped else PERIOD) if reached else _PAUSE
+            found = _wait(orders, seconds)
             if found is None:
                 return
             came = found
@@ -146,6 +151,8 @@ class LabProcess:
             self._bring(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
+        elif idle and self._dropped and self._decided is not None:
+            self._say(self._decided)
         elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
         if proposed is not None and idle and not self._etcd.command_runs(self._name):
@@ -199,7 +206,7 @@ class LabProcess:
             part = self._part(spec)
             if part is None:
                 self._take_down()
-                self._say(Report(self._machine, spec.change, "ready"))
+                self._say_decided(Report(self._machine, spec.change, "ready"))
                 return
             if self._lab is None or ready is None or spec.repair:
                 if self._lab is not None:
@@ -210,14 +217,14 @@ class LabProcess:
                 self._lab.take(ready)
         except Exception as error:
             self._lab = None
-            self._say(reports.failed(self._machine, spec.change, _reason(error)))
+            self._say_decided(reports.failed(self._machine, spec.change, _reason(error)))
             return
         self._brought = True
         made = self._lab.changes
         self._stamp = self._lab.records.stamp(self._name)
         took = time.monotonic() - started
         numbers = len(made.steps), made.elements, made.replaced
-        self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
+        self._say_decided(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
         say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
 
     def _damaged(self) -> bool:
@@ -254,6 +261,15 @@ class LabProcess:
         return own_part.remove(self._name, self._view.id, brought=self._brought)
 
     # --- reports ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _dropped(self) -> bool:
+        """Whether the last report is about a proposal that was dropped."""
+        return self._decided is not None and self._report is not self._decided and self._view.proposed is None
+
+    def _say_decided(self, report: Report) -> None:
+        self._decided = report
+        self._say(report)
 
     def _say(self, report: Report) -> None:
         self._report, self._unsaid = report, True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from typing import Any
 
 from machines.agents import Agents, until
 from machines.labs import allowing, documents, written
+from sizes import HANGS
 
 from netlab.store import etcd_values
 
@@ -65,6 +67,21 @@ def test_a_change_that_was_refused_leaves_no_doubt(agents, unique, tmp_path):
     assert {"allow"} == {found[0] for found in verdicts(on).values()}
     on.netlab("m1", "down", lab)
     on.nothing_left()
+
+
+def test_a_command_says_for_which_machines_it_waits(agents, unique, tmp_path):
+    """A machine whose agent runs, and that says nothing about a change, is named; the change goes on when it does."""
+    on, lab = agents("m1", "m2"), unique("waits")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2, families=(4,))))
+    on.signal("m2", signal.SIGSTOP, "lab")
+    process = on.on["m1"].start(sys.executable, "-m", "netlab", "label", "--lab", lab, "pod", "p1", "a=b")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    on.signal("m2", signal.SIGCONT, "lab")
+    process.communicate(timeout=HANGS)
+
+    assert ("waiting for m2\n", 0) == (line, process.returncode)
+    on.netlab("m1", "down", lab)
 
 
 def test_a_machine_that_cannot_have_its_part_proves_nothing(agents, unique, tmp_path):

@@ -39,6 +39,8 @@ from netlab.store.values import Conflict
 # Seconds between two looks at a lab about which no order came: at its record, its owner, and etcd.
 PERIOD = 5.0
 _PAUSE = 0.5
+# Seconds after which a proposal that is gone was dropped: a decision comes at the same moment by another watch.
+_SETTLE = 0.05
 # The order to read etcd, and the bytes of the largest order: an event with a whole record.
 LOOK = b"look"
 MOST_OF_ORDER = INLINE + (1 << 12)
@@ -76,6 +78,8 @@ class LabProcess:
         self._in_etcd = LabInEtcd(etcd, lab)
         self._lease: Lease | None = None
         self._report: Report | None = None
+        # The report of the decided lab; one of a proposal takes its place.
+        self._decided: Report | None = None
         # Whether etcd did not take the report yet.
         self._unsaid = False
         self._lab: Lab | None = None
@@ -104,7 +108,8 @@ class LabProcess:
                 if reached:
                     say(f"lab {self._name}: {error}; it goes on running")
                 reached = False
-            found = _wait(orders, PERIOD if reached else _PAUSE)
+            seconds = (_SETTLE if self._dropped else PERIOD) if reached else _PAUSE
+            found = _wait(orders, seconds)
             if found is None:
                 return
             came = found
@@ -150,9 +155,8 @@ class LabProcess:
             self._follow(decided.spec)
         if proposed is not None and proposed.spec.change not in (self._prepared[0], self._done):
             self._prepare(proposed.spec)
-        elif idle and decided is not None and proposed is None and self._reported_dropped(decided.spec):
-            # Without it, the report of a change that was refused would stay.
-            self._say(Report(self._machine, decided.spec.change, "ready"))
+        elif idle and self._dropped and self._decided is not None:
+            self._say(self._decided)
         elif self._report is not None and (self._unsaid or self._lease is None or not self._lease.alive):
             self._say(self._report)
         if proposed is not None and idle and not self._etcd.command_runs(self._name):
@@ -208,7 +212,7 @@ class LabProcess:
             part = self._part(spec)
             if part is None:
                 self._take_down()
-                self._say(Report(self._machine, spec.change, "ready"))
+                self._say_decided(Report(self._machine, spec.change, "ready"))
                 return
             if self._lab is None or ready is None or spec.repair:
                 if self._lab is not None:
@@ -221,20 +225,15 @@ class LabProcess:
                 self._encryption.join(part, anew=False)
         except Exception as error:
             self._lab = None
-            self._say(reports.failed(self._machine, spec.change, _reason(error)))
+            self._say_decided(reports.failed(self._machine, spec.change, _reason(error)))
             return
         self._brought = True
         made = self._lab.changes
         self._stamp = self._lab.records.stamp(self._name)
         took = time.monotonic() - started
         numbers = len(made.steps), made.elements, made.replaced
-        self._say(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
+        self._say_decided(Report(self._machine, spec.change, "ready", (), 0, "", *numbers))
         say(f"lab {self._name}: in force in {took * 1000:.0f} ms")
-
-    def _reported_dropped(self, decided: Spec) -> bool:
-        """Return whether the last report is about a proposal that was dropped, and what is decided is in force."""
-        there = self._lab is not None or decided.part_of(self._machine) is None
-        return there and self._report is not None and self._report.change != decided.change
 
     def _follow(self, spec: Spec) -> None:
         """Take the keys of machines that made new ones, as after a boot."""
@@ -280,6 +279,15 @@ class LabProcess:
         return own_part.remove(self._name, self._in_etcd.id, brought=self._brought)
 
     # --- reports ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _dropped(self) -> bool:
+        """Whether the last report is about a proposal that was dropped."""
+        return self._decided is not None and self._report is not self._decided and self._in_etcd.proposed is None
+
+    def _say_decided(self, report: Report) -> None:
+        self._decided = report
+        self._say(report)
 
     def _say(self, report: Report) -> None:
         report = replace(report, public=self._encryption.public)

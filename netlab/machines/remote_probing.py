@@ -109,7 +109,8 @@ def _behind(lab: SharedLab) -> dict[str, str]:
             return {}
         registered = registry.machines(client)
         behind |= {name: f"machine {name} is away" for name in behind if name not in registered}
-        waits = any(name in registered and (name not in said or said[name].phase != "failed") for name in behind)
+        failed = {name for name, one in said.items() if (one.change, one.phase) == (spec.change, "failed")}
+        waits = registered.keys() & behind.keys() - failed
         if not waits or time.monotonic() > until:
             return behind
         time.sleep(_LOOK)

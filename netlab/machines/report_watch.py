@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 
 from netlab.errors import HostError
+from netlab.lab import notices
 from netlab.machines import registry, reports
 from netlab.machines.reports import Report
 from netlab.store.etcd_client import EtcdClient, Unreachable, revision_of
@@ -16,6 +17,8 @@ from netlab.store.etcd_watch import Ended, Stream
 # Seconds between two looks whether the machines that did not report yet are still registered.
 _LOOK = 1.0
 _PAUSE = 0.1
+# Seconds after which the user is told which machines a command waits for.
+_SILENT = 10.0
 
 
 class ReportWatch:
@@ -53,8 +56,8 @@ class ReportWatch:
         Raises:
           HostError: if etcd is not reached.
         """
-        until = time.monotonic() + most
-        looked = time.monotonic()
+        looked = began = time.monotonic()
+        until, told = began + most, False
         while True:
             reported = {name: one for name in names if (one := self.found.get(name)) is not None and done(one)}
             if len(reported) == len(names) or any(one.phase == "failed" for one in reported.values()):
@@ -67,6 +70,9 @@ class ReportWatch:
                 if len(away) + len(reported) == len(names):
                     return reported, away
                 looked = now
+                if now - began > _SILENT and not told:
+                    told = True
+                    notices.notice(f"waiting for {', '.join(sorted(set(names) - reported.keys()))}")
             self._follow(min(_LOOK, max(until - now, 0)))
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ class BackendMeasurement:
 
 
 NOT_SENT, NO_PATH = "not sent", "no path"
+NEVER_ARRIVED = "never arrived; a control packet sent after it did"
 
 
 @frozen
@@ -100,7 +101,7 @@ def verdict(seen: Evidence) -> tuple[Measured, str]:
     if seen.arrived:
         return "inconclusive", f"arrived, but no answer came back{f', only {came}' if came else ''}"
     if seen.control:
-        return "deny", f"rejected on the way: {came}" if came else "never arrived; a control packet sent after it did"
+        return "deny", f"rejected on the way: {came}" if came else NEVER_ARRIVED
     if seen.no_path and seen.ends_alive:
         alone = f" (proven alive by the own kernel only: {seen.alone})" if seen.alone else ""
         return "deny", f"{NO_PATH}: {seen.no_path}{alone}"

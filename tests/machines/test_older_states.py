@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from typing import Any
 
 from machines.agents import Agents, until
 from machines.labs import allowing, documents, written
+from sizes import HANGS
 
 from netlab.store import etcd_values
 
 
-def decide(on: Agents, lab: str, value: bytes, **head: Any) -> None:
-    """Put a value of before as the decided lab once more, with other values in its first line."""
+def decide(on: Agents, lab: str, value: bytes, place: str = "", **head: Any) -> None:
+    """Put a value of before as the decided lab once more, or as the proposal, with other values in its first line."""
     of = etcd_values.head(value)
     line, _, text = etcd_values.unpacked(of, of.inline).partition(b"\n")
-    on.put(f"labs/{lab}", etcd_values.packed(json.dumps(json.loads(line) | head).encode() + b"\n" + text).head)
+    on.put(place or f"labs/{lab}", etcd_values.packed(json.dumps(json.loads(line) | head).encode() + b"\n" + text).head)
 
 
 def verdicts(on: Agents) -> dict[tuple[str, str], tuple[str, str]]:
@@ -47,6 +49,38 @@ def test_a_machine_that_is_behind_proves_nothing(agents, unique, tmp_path):
     assert {"allow"} == {found[0] for pair, found in behind.items() if "default/p3" not in pair}
     assert [("default/p1", "default/p3")] == [pair for pair, found in now.items() if found[0] == "deny"]
     assert "inconclusive" not in {found[0] for found in now.values()}
+    on.netlab("m1", "down", lab)
+
+
+def test_a_change_that_was_refused_leaves_no_doubt(agents, unique, tmp_path):
+    """Machines that could not prepare it have the lab of before in force, and say so again when it is dropped."""
+    on, lab = agents("m1", "m2"), unique("refused")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2, families=(4,))))
+    before = on.reported(lab, "m1")
+    decide(on, lab, on.value(f"labs/{lab}"), place=f"next/labs/{lab}", change="refused", number=0)
+    until(lambda: on.reported(lab, "m1") == on.reported(lab, "m2") == ("refused", "failed"), on.logs)
+    # No command runs that proposed it, so the agents drop it.
+    until(lambda: f"next/labs/{lab}" not in on.etcd_keys(), on.etcd_keys)
+    until(lambda: on.reported(lab, "m1") == on.reported(lab, "m2") == before, on.logs)
+
+    assert "Ready" in on.netlab("m1", "get", "labs")
+    assert {"allow"} == {found[0] for found in verdicts(on).values()}
+    on.netlab("m1", "down", lab)
+    on.nothing_left()
+
+
+def test_a_command_says_for_which_machines_it_waits(agents, unique, tmp_path):
+    """A machine whose agent runs, and that says nothing about a change, is named; the change goes on when it does."""
+    on, lab = agents("m1", "m2"), unique("waits")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2, families=(4,))))
+    on.signal("m2", signal.SIGSTOP, "lab")
+    process = on.on["m1"].start(sys.executable, "-m", "netlab", "label", "--lab", lab, "pod", "p1", "a=b")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    on.signal("m2", signal.SIGCONT, "lab")
+    process.communicate(timeout=HANGS)
+
+    assert ("waiting for m2\n", 0) == (line, process.returncode)
     on.netlab("m1", "down", lab)
 
 

@@ -13,6 +13,7 @@ from netlab.probe.attempt import WAITS
 from netlab.probe.facts import Question
 from netlab.probe.machines.collected import Collected
 from netlab.probe.machines.collecting import Collector, Requests
+from netlab.probe.machines.losses import Losses, may_be_loss
 from netlab.probe.machines.plan import Plan, Posted
 from netlab.probe.machines.recorded import Recorded
 from netlab.probe.machines.steps import CONTROL, ROWS
@@ -30,6 +31,7 @@ class Judge:
         self._shared = plan.shared
         self._confirmed: dict[Unsent, Unsent] = {}
         self._collector = Collector(plan)
+        self._losses = Losses(plan)
 
     # --- blocks -------------------------------------------------------------------------------------------------
 
@@ -67,7 +69,26 @@ class Judge:
                 yield from self._attempt(waiting[start : start + ROWS], number)
             waiting = self._present([probe for probe in waiting if probe.verdict == "inconclusive"])
             if not waiting:
+                break
+        yield from self._confirm_denials(probes)
+
+    def _confirm_denials(self, probes: Sequence[Probe]) -> Requests:
+        """Send probes again that the network between machines may have lost."""
+        losses = self._losses
+        waiting = self._present(losses.doubtful(probes))
+        missed = {id(probe): 1 for probe in waiting}
+        for number in range(1, losses.attempts):
+            for start in range(0, len(waiting), ROWS):
+                yield from self._attempt(waiting[start : start + ROWS], number)
+            for probe in waiting:
+                missed[id(probe)] += may_be_loss(probe)
+            again = (one for one in waiting if may_be_loss(one) or one.verdict == "inconclusive")
+            waiting = self._present([one for one in again if missed[id(one)] < losses.needed])
+            if not waiting:
                 return
+        for probe in waiting:
+            found = f"{probe.reason}; but the network between machines loses packets, and"
+            probe.verdict, probe.reason = "inconclusive", f"{found} {missed[id(probe)]} attempts are too few"
 
     def _measure_slowly(self, slow: SlowLinks, probes: Sequence[Probe]) -> Requests:
         from netlab.probe.slow_links import Repeats
@@ -115,6 +136,8 @@ class Judge:
             # Controls have arrived, and may have overtaken their probes.
             yield slow.settle
             seen = yield from self._collector.collect(number, len(probes), seconds, late, (probes, replied))
+        if attempt == 0 and slow is None:
+            self._losses.note(probes, seen, self._collector.missing_way)
         certain = seen.verdicts()
         alone = bool(seen.drops or seen.overflowed or slow is not None)
         rest: list[tuple[int, Probe]] = []

@@ -17,7 +17,7 @@ from netlab.patterns import pattern
 from netlab.probe import announcements, facts, schedule
 from netlab.probe.decode import Observation
 from netlab.probe.machines.batch import Batch
-from netlab.probe.machines.steps import ALWAYS, ARRIVED, CONTROL, IDS, ROWS, Action, codes, packed
+from netlab.probe.machines.steps import ALWAYS, ARRIVED, CONTROL, IDS, ROWS, TWICE, Action, codes, packed
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.observations import REPLIES, came_back, refusal
 from netlab.probe.probes import End
@@ -285,7 +285,7 @@ class Participant:
                 # A program echoes the probe's payload from the port that was probed.
                 batch.note(row, "answered", "UDP reply")
             elif sockets is destination:
-                batch.into[row] |= ARRIVED
+                batch.into[row] |= TWICE if batch.into[row] & ARRIVED else ARRIVED
                 if protocol in REPLIES:
                     batch.arrivals[row] = seen
             else:

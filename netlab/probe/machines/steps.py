@@ -25,8 +25,8 @@ Action = dict[str, Any]
 # The most rows of a batch, and the ids of one: a row has an id for its probe, and one for the control that follows it.
 ROWS = 1 << 13
 IDS = 2 * ROWS
-# Bits of a row in the column of destinations.
-ARRIVED, CONTROL = 1, 2
+# Bits of a row in the column of destinations: its probe arrived, its control did, and its probe did a second time.
+ARRIVED, CONTROL, TWICE = 1, 2, 4
 # The most ends that one action numbers: a reference has up to 320 bytes.
 ENDS = 1_500
 # Bytes of a step or answer. etcd takes 1.5 MB.

@@ -9,7 +9,7 @@ import pytest
 from builders import flow, pod, policy, topology
 from spread_probing import measure
 
-from netlab.probe.machines import batch, collected, participant, steps
+from netlab.probe.machines import batch, collected, losses, participant, steps
 
 NODES = topology(["n1", "n2"], mode="routed")
 PODS = [pod("x/a", node="n1"), pod("x/b", "app=b", node="n2"), pod("x/c", node="n2")]
@@ -125,7 +125,10 @@ def test_a_probe_that_is_lost_between_machines_is_sent_again(lab, monkeypatch, s
         right(self, of, new)
 
     monkeypatch.setattr(participant.Participant, "_send_rows", once)
+    (twice,) = measure(running.cluster, [asked])
+    monkeypatch.setattr(losses.Losses, "doubtful", lambda self, probes: [])
     (without,) = measure(running.cluster, [asked])
 
     assert "allow" == found.verdict, found.reason
+    assert "allow" == twice.verdict, "a second attempt finds it too"
     assert "deny" == without.verdict, without.reason

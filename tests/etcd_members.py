@@ -92,7 +92,9 @@ def etcd(
     ``more`` has further options. ``prefix`` is a command that runs the program elsewhere, as in another namespace; it
     becomes the program.
     """
-    ports, peers = free_ports(2 * members)[:members], free_ports(members)
+    # All at once, or a port could be chosen for a client and for a peer.
+    found_ports = free_ports(2 * members)
+    ports, peers = found_ports[:members], found_ports[members:]
     names = [f"member{number}" for number in range(members)]
     cluster = ",".join(f"{name}=http://{address}:{peer}" for name, peer in zip(names, peers, strict=True))
     with ExitStack() as stack:

@@ -23,8 +23,9 @@ from netlab.machines.reports import PublicKey
 from netlab.objects.types import Address
 from netlab.store.etcd_client import EtcdClient
 
-# Seconds: how long sessions are waited for, after which time one is begun anew, and between two looks.
-_MOST, _ATTEMPT, _PAUSE = 5.0, 0.5, 0.02
+# Seconds: how long sessions are waited for, after which time one is begun anew (then after twice the time, as a slow
+# answer is lost with the peer), and between two looks at first.
+_MOST, _ATTEMPT, _PAUSE = 8.0, 0.5, 0.02
 
 
 class Encryption:
@@ -111,9 +112,9 @@ class Encryption:
         The first packet is lost if the other machine has not its device yet, and the kernel waits long until the next
         one. So a peer without a session is added anew.
         """
-        until = time.monotonic() + seconds
+        until, attempt = time.monotonic() + seconds, _ATTEMPT
         while True:
-            again = min(time.monotonic() + _ATTEMPT, until)
+            again, pause = min(time.monotonic() + attempt, until), _PAUSE
             while True:
                 device = self._machine.read_wireguard(self._place, names.WIREGUARD)
                 lacking = [one for one in device.peers if one.begins and one.key in keys - device.sessions]
@@ -121,7 +122,9 @@ class Encryption:
                     return True
                 if time.monotonic() >= again:
                     break
-                time.sleep(_PAUSE)
+                time.sleep(pause)
+                pause = min(2 * pause, attempt / 4)
+            attempt *= 2
             change = Change(remove=tuple(one.key for one in lacking), add=tuple(lacking))
             self._machine.set_wireguard(self._place, names.WIREGUARD, change)
             if time.monotonic() >= until:

@@ -139,6 +139,9 @@ class LabProcess:
             else:
                 for message in events:
                     self._in_etcd.note(Event.from_bytes(message))
+                if self._in_etcd.decided is None and self._in_etcd.proposed is None:
+                    # A decision is two events of two watches, and the end of the proposal may come first.
+                    self._in_etcd.read()
         except DamagedRecord as error:
             self._say(reports.failed(self._machine, "", error))
             return True

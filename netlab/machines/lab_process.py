@@ -286,7 +286,10 @@ class LabProcess:
     @property
     def _dropped(self) -> bool:
         """Whether the last report is about a proposal that was dropped."""
-        return self._decided is not None and self._report is not self._decided and self._in_etcd.proposed is None
+        last, decided = self._report, self._decided
+        if last is None or decided is None or self._in_etcd.proposed is not None:
+            return False
+        return (last.change, last.phase) != (decided.change, decided.phase)
 
     def _say_decided(self, report: Report) -> None:
         self._decided = report

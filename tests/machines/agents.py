@@ -17,7 +17,7 @@ from etcd_members import Member
 from machines.bed import Machines, inside, programs_of
 from sizes import HANGS
 
-from netlab.store.etcd_client import EtcdClient, b64, below, plain
+from netlab.store.etcd_client import EtcdClient, b64, below, plain, revision_of
 from netlab.store.etcd_settings import settings
 
 # Seconds after which a machine that died counts as away: short, as tests wait for it. An emulated processor is slow.
@@ -145,6 +145,10 @@ class Agents:
         """Return all keys of etcd, without the prefix."""
         found = self.etcd("kv/range", **below("/netlab/"), keys_only=True).get("kvs", ())
         return sorted(plain(kv["key"]).decode().removeprefix("/netlab/") for kv in found)
+
+    def etcd_revision(self) -> int:
+        """Return the revision of etcd, which grows with each key that is put or removed."""
+        return revision_of(self.etcd("kv/range", **below("/netlab/"), count_only=True))
 
     def value(self, key: str) -> bytes:
         """Return the value of a key, empty where there is none."""

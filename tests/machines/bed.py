@@ -37,6 +37,8 @@ _FIRST = (
 # The bridge is a switch: it sends nothing of itself.
 _BRIDGE = "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 && echo ready && exec sleep infinity"
 _ETH_P_ALL = 3
+# Seconds that reading captured frames may take.
+_CAPTURED_SECONDS = 5.0
 _SO_RCVBUFFORCE = 33
 _UDP = 17
 # Where an etcd of the bed listens, and the number of the MAC there.
@@ -223,7 +225,9 @@ class Machines:
             # The frames wait in it until the end of the block.
             sniffer.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 2**26)
             yield frames
-            while select.select([sniffer], [], [], 0.05)[0]:
+            # Agents never rest for long, so the end is a time too.
+            until = time.monotonic() + _CAPTURED_SECONDS
+            while time.monotonic() < until and select.select([sniffer], [], [], 0.05)[0]:
                 frames.append(sniffer.recv(2**16))
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ A lab is built on three machines with agents, and on a fourth machine that is al
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 from machines.agents import Agents
@@ -93,6 +94,18 @@ def test_an_agent_that_ends_leaves_its_labs_running(agents, unique, tmp_path):
     assert "machines/m2" not in on.etcd_keys()
     assert before == on.inodes(lab)
     assert [True] == on.on["m1"].drive("ask", lab=lab, questions=[("default/p1", "10.244.1.2", 80)])
+
+
+def test_a_lab_at_rest_writes_nothing_to_etcd(agents, unique, tmp_path):
+    """Each process waits for orders after a change, also after one that was refused; only leases are kept alive."""
+    lab, on = unique("rest"), agents("m1", "m2")
+    on.netlab("m1", "up", "-f", written(tmp_path, documents(lab, "routed", 2, families=(4,))))
+    on.netlab("m1", "label", "--lab", lab, "pod", "p1", "app=other")
+    time.sleep(1)
+    before = on.etcd_revision()
+    time.sleep(2)
+
+    assert before == on.etcd_revision()
 
 
 def test_machines_may_have_ipv6_addresses(agents, unique, tmp_path):

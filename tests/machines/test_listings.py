@@ -77,7 +77,7 @@ def test_what_is_on_a_machine_that_is_away_is_not_ready(agents, unique, tmp_path
     done = on.on["m1"].netlab("get", "labs", "-o", "wide")
     assert f"Warning: lab {lab}: machine m3 is away\n" == done.stderr
     assert [[lab, "Degraded", "3", "3", "unknown"]] == [line.split()[:5] for line in done.stdout.splitlines()[1:]]
-    assert {"phase": "Degraded", "nodes": 3, "pods": 3, "machines": [*_KEEPS], "away": ["m3"]} == (
+    assert {"phase": "Degraded", "nodes": 3, "pods": 3, "machines": [*_KEEPS], "away": ["m3"], "encrypted": False} == (
         _items(on, "labs")[0]["status"]
     )
 

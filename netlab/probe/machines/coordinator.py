@@ -105,7 +105,7 @@ class Coordinator:
         self._channel, self._cluster, self._alive = channel, cluster, alive
         self._plan = Plan(cluster, lab, placed, first_ident, sources)
         self._plan.away.update(away)
-        self._judge = Judge(self._plan)
+        self._judge = Judge(self._plan, once=once)
         self._machines = sorted(set(placed.values()))
         self._steps: dict[int, _Step] = {}
         self._finished: list[int] = []

@@ -24,9 +24,10 @@ from netlab.probe.verdicts import Evidence, verdict
 
 
 class Judge:
-    """Gives probes their verdicts; several blocks of a run share it."""
+    """Gives probes their verdicts; several blocks of a run share it. With ``once`` a denial is measured once."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, once: bool = False) -> None:
+        self._once = once
         self._plan = plan
         self._shared = plan.shared
         self._confirmed: dict[Unsent, Unsent] = {}
@@ -70,7 +71,8 @@ class Judge:
             waiting = self._present([probe for probe in waiting if probe.verdict == "inconclusive"])
             if not waiting:
                 break
-        yield from self._confirm_denials(probes)
+        if not self._once:
+            yield from self._confirm_denials(probes)
 
     def _confirm_denials(self, probes: Sequence[Probe]) -> Requests:
         """Send probes again that the network between machines may have lost."""

@@ -45,9 +45,10 @@ if TYPE_CHECKING:
     )
     from netlab.kernel.captured import ProcessResult
     from netlab.lab.at_endpoints import Place
-    from netlab.lab.lab import Lab, temporary
+    from netlab.lab.lab import Lab
     from netlab.lab.outcome import Changes
     from netlab.lab.sniffing import Sniffer
+    from netlab.lab.temporary import temporary
     from netlab.lab.trace import Trace, TraceStep
     from netlab.objects.all_objects import Objects
     from netlab.objects.load import load
@@ -78,7 +79,8 @@ _WHERE = {
     ),
     "netlab.kernel.captured": ("ProcessResult",),
     "netlab.lab.at_endpoints": ("Place",),
-    "netlab.lab.lab": ("Lab", "temporary"),
+    "netlab.lab.lab": ("Lab",),
+    "netlab.lab.temporary": ("temporary",),
     "netlab.lab.outcome": ("Changes",),
     "netlab.lab.sniffing": ("Sniffer",),
     "netlab.lab.trace": ("Trace", "TraceStep"),

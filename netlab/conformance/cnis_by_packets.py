@@ -14,7 +14,8 @@ from netlab.conformance.judges import change, flow_of
 from netlab.dataplane import names
 from netlab.errors import InputError
 from netlab.kernel import netns
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.lab.temporary import temporary
 from netlab.objects import decode
 
 # Seconds that a packet may take on a busy machine, and that an answer about the size of a path may take.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,7 +24,6 @@ from netlab.lab.opening import check_whole, recorded
 from netlab.lab.outcome import Changes
 from netlab.lab.record import Record, Records, Stamp
 from netlab.lab.state import State, described, with_places
-from netlab.lab.temporary_labs import hold_owner_lock
 from netlab.objects import Document, Objects
 from netlab.objects import apply as apply_documents
 from netlab.objects import delete as delete_documents
@@ -219,6 +216,8 @@ class Lab(AtEndpoints):
         Raises:
           InputError, HostError, KernelError.
         """
+        from netlab.lab.temporary import temporary
+
         return temporary(objects, machine, cluster)
 
     @classmethod
@@ -480,25 +479,3 @@ class Lab(AtEndpoints):
     def close(self) -> None:
         """Close open files and sockets; the lab goes on running."""
         self._machine.close()
-
-
-# A process may have several temporary labs at once, and their topologies may share a name.
-_COUNT = itertools.count()
-
-
-@contextlib.contextmanager
-def temporary(objects: Objects, machine: Machine | None = None, cluster: Cluster | None = None) -> Iterator[Lab]:
-    """Build a lab for a ``with`` block, and remove it after the block, as ``Lab.temporary`` does."""
-    base = (objects.topology.name if objects.topology else "default")[:20]
-    name = LabName(f"{base}-{os.getpid():x}-{next(_COUNT)}")
-    machine = machine or this_host()
-    records = Records(machine)
-    with hold_owner_lock(records, name):
-        try:
-            with Lab.up(objects, name=name, machine=machine, cluster=cluster) as lab:
-                yield lab
-        finally:
-            # A signal may end the process between any two lines.
-            with machine.uninterrupted():
-                if records.exists(name):
-                    removal.remove(name, machine)

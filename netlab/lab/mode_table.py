@@ -13,7 +13,7 @@ from netlab.cluster.ranges import NETWORK_ANNOTATION
 from netlab.cluster.types import Cluster, address_of
 from netlab.errors import InputError
 from netlab.frozen import frozen
-from netlab.lab.lab import temporary
+from netlab.lab.temporary import temporary
 from netlab.objects.documents import parse
 from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.load import decode

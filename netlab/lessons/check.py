@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from netlab.errors import HostError, KernelError
 from netlab.frozen import frozen
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.lab.temporary import temporary
 from netlab.lab.trace import TraceStep
 from netlab.objects import Objects
 from netlab.objects.scenarios import Scenario

@@ -44,6 +44,8 @@ def own_address(text: str, settings: EtcdSettings) -> tuple[Address, int]:
             raise UsageError(f"--address: {error}") from None
     else:
         address = _towards(settings)
+    if address.is_loopback:
+        raise UsageError(f"--address: other machines do not reach {address}, a loopback address")
     mtu = interfaces.mtu_of(address)
     if mtu is None:
         raise UsageError(f"--address: no interface of this machine has {address}")

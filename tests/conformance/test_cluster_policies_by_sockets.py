@@ -11,7 +11,7 @@ from services.bench import Bench, bench
 from netlab.conformance.cluster_policies.clusters import cluster
 from netlab.conformance.cluster_policies.edge import ANYWHERE, DENY_ALL_IN, admin, baseline
 from netlab.conformance.cluster_policies.shorthand import Policy
-from netlab.lab.lab import temporary
+from netlab.lab.temporary import temporary
 from netlab.objects import decode
 
 pytestmark = pytest.mark.kernel

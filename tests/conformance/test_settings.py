@@ -16,7 +16,7 @@ from netlab.conformance.disagreements import disagreements
 from netlab.conformance.judges import Judge, cluster_of, flow_of
 from netlab.conformance.run import judges
 from netlab.conformance.shorthand import block, document, peer, policy, rule
-from netlab.lab.lab import temporary
+from netlab.lab.temporary import temporary
 from netlab.objects import decode
 from netlab.objects.types import Document
 from netlab.ruleset.compile import compile_rulesets

@@ -15,8 +15,9 @@ from host_records import record
 from netlab.errors import UsageError
 from netlab.kernel import netns, privilege
 from netlab.lab import removal
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
 from netlab.lab.record import Record
+from netlab.lab.temporary import temporary
 from netlab.objects.all_objects import Objects
 from netlab.objects.topology import Topology
 

@@ -166,7 +166,12 @@ def test_names_of_machines_are_checked(agents):
 def test_addresses_must_be_those_of_the_machine(agents):
     """Other machines could not reach it at another one."""
     on = agents("m1", start=False)
-    for address, words in (("192.0.2.77", "no interface of this machine has 192.0.2.77"), ("x", "--address")):
+    refused = (
+        ("192.0.2.77", "no interface of this machine has 192.0.2.77"),
+        ("127.0.0.1", "a loopback address"),
+        ("x", "--address"),
+    )
+    for address, words in refused:
         code, error = started(on, "m1", "--machine", "m1", "--address", address)
         assert 2 == code
         assert words in error

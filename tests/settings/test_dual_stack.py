@@ -14,7 +14,8 @@ from netlab.cluster.types import Endpoint
 from netlab.conformance.shorthand import block, document, peer, policy, rule
 from netlab.dataplane.names import endpoint_namespace
 from netlab.kernel import netns
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.lab.temporary import temporary
 from netlab.objects import Document, decode
 from netlab.policy.evaluate import evaluate
 

@@ -15,7 +15,8 @@ from netlab.conformance.judges import flow_of
 from netlab.conformance.shorthand import block, document, policy, rule
 from netlab.dataplane import names
 from netlab.kernel import netns
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.lab.temporary import temporary
 from netlab.objects import decode
 from netlab.policy import evaluate
 from netlab.probe.neighbours import Neighbours

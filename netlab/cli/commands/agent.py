@@ -35,7 +35,7 @@ from netlab.errors import HostError
     "cacert",
     metavar="FILE",
     default="",
-    help="The CA certificates by which etcd's is checked.",
+    help="The CA certificates that etcd's certificate must be signed by.",
 )
 @click.option("--cert", "cert", metavar="FILE", default="", help="The certificate of this client of etcd.")
 @click.option("--key", "key", metavar="FILE", default="", help="The key of the certificate.")
@@ -52,7 +52,7 @@ from netlab.errors import HostError
     type=click.Choice(("nobody", "any", "none")),
     default="nobody",
     show_default=True,
-    help="Which programs `netlab exec` of other machines may run here: as nobody, as the user that --user names, none.",
+    help="Whose programs run here for other machines: those of nobody, those of any user (exec --user), or none.",
 )
 @options.verbose
 def agent_command(

@@ -42,7 +42,7 @@ class _Cluster:
         with process:
             name = f"{PREFIX}{process.context}"
             reader.files.append(name)
-            reading = Reading(Api(process, reader.budget), name, process.namespace)
+            reading = Reading(Api(process, reader.budget, name), name, process.namespace)
             return reading.read()
 
 

@@ -19,7 +19,7 @@ from netlab.errors import HostError
 from netlab.kernel import kube_process, privilege
 from netlab.objects import bounds, read_input
 from netlab.sources import SOURCES, cluster_api
-from netlab.sources.cluster_api import _memory
+from netlab.sources.cluster_json import memory
 
 # The server has threads, and Python 3.12 warns of a fork beside them. The process that netlab forks needs none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -178,7 +178,7 @@ def test_an_answer_has_limits(server: ApiServer, netlab: Call, monkeypatch: pyte
     for _ in range(bounds.MAX_DEPTH + 1):
         nested = [nested]
     with pytest.raises(bounds.TooLargeError, match="nested more than 200 deep"):
-        _memory({"x": nested})
+        memory({"x": nested})
 
 
 def test_a_late_answer_is_not_waited_for(server: ApiServer, netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ root's rights. Under sudo the process becomes the user who called sudo, before i
 user's home, and no descriptor of netlab's but its two pipes.
 
 The process only transports: this side bounds the size and the time of each answer, as a user may control the process.
-A question and the head of an answer are one line of JSON each; a body follows.
+A question and the head of an answer are one line of JSON each; a body follows. Watches have a pipe of their own
+(``kube_streams``), so that an answer never waits for an event.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ import select
 import signal
 import time
 import warnings
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from netlab.errors import HostError, way_out
 from netlab.frozen import frozen
 from netlab.kernel import libc, privilege, signals, sudo_user
+
+if TYPE_CHECKING:
+    from netlab.kernel.kube_streams import Frame, Frames
 
 ANSWER_SECONDS = 60.0
 """How long an answer may take. The first one includes the credential plugin."""
@@ -57,13 +61,16 @@ class KubeProcess:
     - ``context``, ``namespace``: the name of the context, and the namespace that it states.
     - ``server``: the address of the API server, for messages.
 
+    With ``watches`` it can watch, and reads the credentials again when the server refuses them. Such a process is made
+    before this one enters the network namespace of a user's labs, and reaches the server afterwards too.
+
     Raises:
       KubeError: if there is no such context, or its kubeconfig cannot be used.
       HostError: if the ``kubernetes`` package is missing, a credential plugin fails, or this process has entered the
         network namespace of a user's labs.
     """
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, *, watches: bool = False) -> None:
         if privilege.rootless():
             raise HostError(
                 "without root, a command that opens a lab is in the lab's network and reaches no API server",
@@ -72,6 +79,9 @@ class KubeProcess:
         user = sudo_user.caller()
         questions, self._ask = os.pipe()
         self._answers, answers = os.pipe()
+        events, to = os.pipe() if watches else (-1, -1)
+        self._frames: Frames | None = None
+        self._events = events
         self._left = b""
         self._pid = 0
         self.server = ""
@@ -79,13 +89,13 @@ class KubeProcess:
             with signals.deferred():
                 self._pid = os.fork()
                 if self._pid == 0:
-                    _child(context, user, questions, answers)
+                    _child(context, user, questions, answers, to)
         except OSError as error:
             self.close()
             raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
         finally:
-            os.close(questions)
-            os.close(answers)
+            for fd in (questions, answers, *([to] if watches else ())):
+                os.close(fd)
         try:
             head = self._head("the kubeconfig")
         except BaseException:
@@ -118,6 +128,21 @@ class KubeProcess:
         body = b"".join(parts)
         self._left = body[size:]
         return Answer(head["status"], body[:size], _seconds(head.get("retry_after")))
+
+    def watch(self, number: int, path: str) -> None:
+        """Begin a watch, whose frames have the number; raises HostError if the process ended."""
+        try:
+            os.write(self._ask, json.dumps({"watch": number, "path": path}).encode() + b"\n")
+        except BrokenPipeError:
+            raise _ended() from None
+
+    def frames(self, seconds: float) -> list[Frame]:
+        """Return what came of the watches, or what comes first in some seconds; raises HostError."""
+        if self._frames is None:
+            from netlab.kernel.kube_streams import Frames
+
+            self._frames = Frames(self._events)
+        return self._frames.read(seconds)
 
     def _head(self, what: str) -> dict[str, Any]:
         """Return the first line of an answer; raise the error that it may be."""
@@ -169,7 +194,7 @@ class KubeProcess:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._pid, 0)
             self._pid = 0
-        for name in ("_ask", "_answers"):
+        for name in ("_ask", "_answers", "_events"):
             if (fd := getattr(self, name)) >= 0:
                 os.close(fd)
                 setattr(self, name, -1)
@@ -192,11 +217,11 @@ def _seconds(text: object) -> float:
 # --- the other process ----------------------------------------------------------------------------------------------
 
 
-def _child(context: str, user: sudo_user.User | None, questions: int, answers: int) -> NoReturn:
+def _child(context: str, user: sudo_user.User | None, questions: int, answers: int, events: int) -> NoReturn:
     try:
         os.setsid()
         signals.reset()
-        _keep(questions, answers)
+        _keep(questions, answers, events)
         # The package may be where only root reads. No file that the user names is read yet.
         try:
             from netlab.kernel.kube_library import Library, LibraryError
@@ -218,11 +243,20 @@ def _child(context: str, user: sudo_user.User | None, questions: int, answers: i
             _send(answers, {"error": error.kind, "message": str(error), "names": error.names})
             os._exit(0)
         _send(answers, {"context": library.context, "namespace": library.namespace, "server": library.server})
+        get, watch = library.get, None
+        if events >= 0:
+            from netlab.kernel.kube_streams import Connection, Streams
+
+            connection = Connection(library, lambda: Library(library.context))
+            get, watch = connection.get, Streams(connection, events).start
         with open(questions, "rb") as lines:
             for line in lines:
                 question = json.loads(line)
+                if watch is not None and "watch" in question:
+                    watch(question["watch"], question["path"])
+                    continue
                 try:
-                    status, retry_after, body = library.get(question["path"], question["accept"], question["most"])
+                    status, retry_after, body = get(question["path"], question["accept"], question["most"])
                 except LibraryError as error:
                     _send(answers, {"error": error.kind, "message": str(error)})
                     continue

@@ -151,8 +151,7 @@ class Reading:
     def _read_policies(self, resource: Resource) -> None:
         found, refused, _ = self._items(resource)
         self._keep(found)
-        name = resource.name if resource.kind != _POLICY or not resource.group.endswith("k8s.io") else ""
-        self._documents += [unlisted(namespace, self._source, name) for namespace in refused]
+        self._documents += [unlisted_policies(resource, namespace, self._source) for namespace in refused]
 
     def _read_secrets(self, resource: Resource) -> None:
         """Read the Secrets for TLS that an Ingress names."""
@@ -175,6 +174,12 @@ class Reading:
 
     def _warn(self, message: str) -> None:
         self._problems.append(Problem(self._source.file, 0, "", "", message, "warning", NOT_LISTED))
+
+
+def unlisted_policies(resource: Resource, namespace: str, source: Source) -> Document:
+    """Return the document for policies of a kind that are not read: of a namespace, or of the cluster ("")."""
+    own = resource.kind == _POLICY and resource.group.endswith("k8s.io")
+    return unlisted(namespace, source, "" if own else resource.name)
 
 
 def _place(one: Document) -> tuple[str, str]:

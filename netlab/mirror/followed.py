@@ -34,8 +34,8 @@ class Followed:
 
     - ``version``: the resourceVersion from which a watch goes on; "" if the list must be asked for first.
     - ``refused``: why the list is not told, None if it is.
-    - ``watch``: the number of the running watch, 0 if none runs. ``opened``: when the server began to answer it, 0.0
-      before.
+    - ``watch``: the number of the running watch, 0 if none runs. ``began``: when it was asked for. ``opened``: when the
+      server began to answer it, 0.0 before. ``worked``: whether a watch was answered since the last that was forbidden.
     - ``due``: the time at which the server is asked next, if no watch runs.
     - ``failures``: how many attempts failed since the last that did not.
     - ``forbidden_since``: since when a list that was told is not any more, 0.0 if it is.
@@ -47,7 +47,9 @@ class Followed:
         self.version = ""
         self.refused: NotListedError | None = None
         self.watch = 0
+        self.began = 0.0
         self.opened = 0.0
+        self.worked = False
         self.due = 0.0
         self.failures = 0
         self.forbidden_since = 0.0

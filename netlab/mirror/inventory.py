@@ -59,6 +59,7 @@ class Inventory:
         self._singles: dict[tuple[Resource, str, str], _Known] = {}
         self._needed: set[tuple[object, ...]] = set()
         self._down_since: float | None = None
+        self._up_since = 0.0
         self._retry = 0.0
 
     # --- what a reading asks ------------------------------------------------------------------------------------
@@ -120,6 +121,7 @@ class Inventory:
             return
         if frame.event == "open":
             found.opened = time.monotonic()
+            found.worked = True
             self._up()
         elif frame.event == "line":
             try:
@@ -198,7 +200,7 @@ class Inventory:
 
     def _watch(self, found: Followed) -> None:
         self._last_watch += 1
-        found.watch, found.opened = self._last_watch, 0.0
+        found.watch, found.began, found.opened = self._last_watch, time.monotonic(), 0.0
         self._watches[found.watch] = found
         query = {
             "watch": "1",
@@ -222,8 +224,9 @@ class Inventory:
         if frame.status == _GONE:
             found.version, found.due = "", 0.0
         elif frame.status in (_FORBIDDEN, _NOT_FOUND):
-            # It may be listed all the same.
-            found.version, found.due = "", time.monotonic() + POLL_SECONDS
+            # It may be listed all the same. After a watch that worked, what changed is asked for soon.
+            wait, found.worked = _FIRST_WAIT if found.worked else POLL_SECONDS, False
+            found.version, found.due = "", time.monotonic() + wait
         else:
             if frame.status == _UNAUTHORIZED:
                 self._down("the credentials are not accepted")
@@ -236,7 +239,9 @@ class Inventory:
         opened = found.opened
         self._stop(found)
         if not opened:
-            self._down(message or "it ends connections")
+            # An attempt of before the server was back says nothing about now.
+            if found.began > self._up_since:
+                self._down(message or "it ends connections")
             self._wait(found)
         elif time.monotonic() - opened < _WORKED:
             self._wait(found)
@@ -290,7 +295,7 @@ class Inventory:
     def _up(self) -> None:
         if self._down_since is not None:
             seconds = round(time.monotonic() - self._down_since)
-            self._down_since = None
+            self._down_since, self._up_since = None, time.monotonic()
             for found in self._lists.values():
                 found.due = min(found.due, time.monotonic() + _FIRST_WAIT)
             self._say(f"{self._name}: the API server answers again, after {quantity(seconds, 'second')}")

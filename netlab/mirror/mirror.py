@@ -10,13 +10,13 @@ again with every later change. Their cluster goes on without asking, so no error
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import is_
 from typing import TYPE_CHECKING, Protocol
 
 from netlab.cluster import Cluster, resolve_input
-from netlab.errors import HostError, InputError, KernelError, Problem
+from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 from netlab.frozen import frozen
 from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
@@ -216,13 +216,27 @@ class Mirror:
         def replaced(now: Sequence[Document]) -> list[Document]:
             return [*(one for one in now if key_of(one) not in ours), *found.documents]
 
-        unread = set(self.lab.cluster.unread)
+        unread = {(one.kind, one.meta.key) for one in self.lab.cluster.unread}
         with self.lab.machine.uninterrupted():
-            changes = self.lab.edit(replaced)
+            self._change(replaced)
         self._given = found.documents
-        self._output.changes(self.lab.name, changes)
+        self._output.changes(self.lab.name, self.lab.changes)
         self._say_unread(unread)
         self._say_moved()
+
+    def _change(self, edit: Callable[[Sequence[Document]], list[Document]]) -> None:
+        """Edit the lab; if an earlier change of it broke off, repair it with that. Raises what ``Lab.edit`` does."""
+        lab = self.lab
+        try:
+            lab.edit(edit)
+        except UsageError:
+            record = lab.records.load(lab.name)
+            if record is None or record.ready:
+                raise
+            given = input_of(edit(record.documents))
+            if given.wrong:
+                raise InputError(given.problems) from None
+            self._lab = Lab.up(given.objects, name=lab.name, machine=lab.machine)
 
     def _same(self, documents: Sequence[Document]) -> bool:
         given = self._given
@@ -274,8 +288,10 @@ class Mirror:
             self._output.line(f"Warning: {text}")
         self._said = now
 
-    def _say_unread(self, before: Iterable[object]) -> None:
-        if self.lab.cluster.unread and (new := [one for one in self.lab.cluster.unread if one not in {*before}]):
+    def _say_unread(self, before: Collection[tuple[str, str]]) -> None:
+        """Say which policies came that netlab does not read."""
+        new = [one for one in self.lab.cluster.unread if (one.kind, one.meta.key) not in before]
+        if new:
             from netlab.objects.unread import warning
 
             for policy in new[:_MOST_NAMED]:

@@ -29,6 +29,7 @@ from netlab.objects.unread import UNLISTED
 from netlab.quantity import few, quantity
 
 if TYPE_CHECKING:
+    from netlab.cluster import Pod as ClusterPod
     from netlab.kernel.kube_process import KubeProcess
     from netlab.kernel.machine import Machine
     from netlab.lab.outcome import Changes
@@ -79,6 +80,7 @@ class Mirror:
         self._hidden: dict[Key, Document] = {}
         self._said: set[str] = set()
         self._moved: tuple[str, ...] = ()
+        self._pods: tuple[ClusterPod, ...] = ()
         self._again = 0.0
 
     @property
@@ -116,7 +118,6 @@ class Mirror:
     def build(self, given: Input, cluster: Cluster, name: str, machine: Machine) -> Lab:
         """Build the lab of what ``read`` returned, or bring a running one to it; raises what ``Lab.up`` does."""
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
-        self._moved = ()
         self._say_moved()
         return self._lab
 
@@ -299,7 +300,10 @@ class Mirror:
 
     def _say_moved(self) -> None:
         """Say which pods have other addresses in the lab than in the cluster, if others have than before."""
-        moved = tuple(self.moved())
+        pods = self.lab.cluster.pods
+        if pods is self._pods:
+            return
+        self._pods, moved = pods, tuple(self.moved())
         if moved == self._moved:
             return
         before, self._moved = self._moved, moved

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from netlab.errors import HostError, Problem
 from netlab.objects.cluster_policies import ClusterPolicy
@@ -188,12 +188,17 @@ def _place(one: Document) -> tuple[str, str]:
     return _text(metadata.get("namespace")), _text(metadata.get("name"))
 
 
-def _owners(one: Document) -> Iterator[tuple[str, str, str]]:
-    """Yield kind, namespace and name of the controller that made an object."""
-    owners = one.data["metadata"].get("ownerReferences")
-    for owner in owners if isinstance(owners, list) else ():
-        if isinstance(owner, dict) and owner.get("controller") is True:
-            yield _text(owner.get("kind")), _place(one)[0], _text(owner.get("name"))
+def _owners(one: Document) -> tuple[tuple[str, str, str], ...]:
+    """Return kind, namespace and name of the controllers that made an object; kept, as a mirror reads it often."""
+    found: tuple[tuple[str, str, str], ...] | None = one.memo.get("owners")
+    if found is None:
+        owners = one.data["metadata"].get("ownerReferences")
+        found = one.memo["owners"] = tuple(
+            (_text(owner.get("kind")), _place(one)[0], _text(owner.get("name")))
+            for owner in (owners if isinstance(owners, list) else ())
+            if isinstance(owner, dict) and owner.get("controller") is True
+        )
+    return found
 
 
 def _text(value: object) -> str:

@@ -221,6 +221,8 @@ def _child(context: str, user: sudo_user.User | None, questions: int, answers: i
     try:
         os.setsid()
         signals.reset()
+        # OpenSSL writes to a connection that the server may have closed.
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         _keep(questions, answers, events)
         # The package may be where only root reads. No file that the user names is read yet.
         try:

@@ -94,9 +94,10 @@ class Running:
         cluster, _ = resolve_input(found)
         lab = self.mirror.lab.cluster
 
-        assert {p.ref: (p.node, p.addresses, p.labels) for p in cluster.pods} == {
-            p.ref: (p.node, p.addresses, p.labels) for p in lab.pods
-        }
+        fresh, mine = (
+            {(p.ref, p.node, p.addresses, *p.labels.items()) for p in of.pods if not p.system} for of in (cluster, lab)
+        )
+        assert fresh == mine, fresh ^ mine
         assert _policies(cluster.policies) == _policies(lab.policies)
         assert [n.name for n in cluster.nodes] == [n.name for n in lab.nodes]
         assert {s.meta.key: s.cluster_ips for s in cluster.services} == {

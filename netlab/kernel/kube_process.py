@@ -31,7 +31,7 @@ ANSWER_SECONDS = 60.0
 """How long an answer may take. The first one includes the credential plugin."""
 _MOST_HEAD = 1 << 18
 _CHUNK = 1 << 16
-_MISSING = HostError("-f cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
+_MISSING = HostError("cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
 
 
 class KubeError(Exception):

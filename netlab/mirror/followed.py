@@ -38,6 +38,7 @@ class Followed:
       server began to answer it, 0.0 before. ``worked``: whether a watch was answered since the last that was forbidden.
     - ``due``: the time at which the server is asked next, if no watch runs.
     - ``failures``: how many attempts failed since the last that did not.
+    - ``size``: how many bytes of memory the objects take at most.
     - ``forbidden_since``: since when a list that was told is not any more, 0.0 if it is.
     """
 
@@ -54,6 +55,7 @@ class Followed:
         self.failures = 0
         self.forbidden_since = 0.0
         self._source = source
+        self.size = 0
         self._documents: dict[_Name, Document] = {}
         # The resourceVersion of each object, as a list has it once more.
         self._versions: dict[_Name, str] = {}
@@ -119,6 +121,7 @@ class Followed:
             before = self._documents.get(name)
             if before is None or before.data != document.data:
                 self._documents[name] = document
+                self.size += memory(document.data) - (memory(before.data) if before is not None else 0)
                 changed = True
         if changed:
             self._sorted = None
@@ -126,8 +129,12 @@ class Followed:
 
     def _remove(self, name: _Name) -> bool:
         self._versions.pop(name, None)
+        gone = self._documents.pop(name, None)
+        if gone is None:
+            return False
         self._sorted = None
-        return self._documents.pop(name, None) is not None
+        self.size -= memory(gone.data)
+        return True
 
 
 def _name_of(item: dict[str, Any]) -> _Name:

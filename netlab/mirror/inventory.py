@@ -19,7 +19,7 @@ from netlab.errors import HostError
 from netlab.kernel.kube_process import KubeProcess
 from netlab.kernel.kube_streams import Frame
 from netlab.mirror.followed import BrokenWatchError, Followed
-from netlab.objects.bounds import Budget
+from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.types import Document, Source
 from netlab.quantity import quantity
 from netlab.sources.cluster_api import Api, NotListedError
@@ -30,6 +30,8 @@ POLL_SECONDS = 30.0
 FORGIVING_SECONDS = 60.0
 """How long a list may be forbidden before it counts. A server that starts forbids for a moment what it will allow."""
 MOST_WATCHES = 256
+MOST_MEMORY = 2_000_000_000
+"""How many bytes the objects of a cluster may take; 2,000 pods take some 20 million."""
 # The server ends a watch after that time; every watch is authorized again when it begins.
 _WATCH_SECONDS = 290
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
@@ -70,11 +72,13 @@ class Inventory:
         self.changed = None
 
     def finish(self) -> None:
-        """End a reading. What it did not need is dropped."""
+        """End a reading. What it did not need is dropped. Raises HostError if the rest takes too much memory."""
         self._lists = {key: one for key, one in self._lists.items() if key in self._needed}
         kept = {id(one) for one in self._lists.values()}
         self._watches = {number: one for number, one in self._watches.items() if id(one) in kept}
         self._singles = {key: one for key, one in self._singles.items() if key in self._needed}
+        if sum(one.size for one in self._lists.values()) > MOST_MEMORY:
+            raise HostError(f"{self._name}: its objects take too much memory", "mirror single namespaces with -n")
 
     def kinds(self) -> Sequence[Resource]:
         """Return the kinds that the server serves; raises HostError."""
@@ -175,6 +179,8 @@ class Inventory:
         """Ask for a list, and return whether it changed; raises HostError."""
         try:
             listing = self._api().listing(found.resource, found.namespace)
+        except TooLargeError as error:
+            return self._not_listed(found, NotListedError(str(error), forbidden=False))
         except NotListedError as error:
             return self._not_listed(found, error)
         self._up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, TooLargeError
@@ -40,7 +41,7 @@ def clean(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-def memory(item: dict[str, Any]) -> int:
+def memory(item: Mapping[str, Any]) -> int:
     """Return how many bytes an object takes at most; raises TooLargeError if it is nested too deep."""
     spent = 0
     level: list[Any] = [item]

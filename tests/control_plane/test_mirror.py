@@ -34,7 +34,7 @@ from netlab.sources.cluster_kinds import cluster_role
 from netlab.testing import FakeKernel
 
 REPOSITORY = Path(__file__).parents[2]
-SOAK_SECONDS = float(os.environ.get("NETLAB_SOAK_SECONDS", "60"))
+SOAK_SECONDS = float(os.environ.get("NETLAB_SOAK_SECONDS", "40"))
 SETTLED = 60.0
 Unique = Callable[..., str]
 Begin = Callable[[], Running]

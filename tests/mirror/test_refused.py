@@ -88,6 +88,34 @@ def test_a_change_that_the_host_fails_to_make_is_tried_again(running: Running, m
     running.assert_mirrors()
 
 
+def test_a_change_that_broke_off_is_repaired(running: Running) -> None:
+    """As after a command that was killed in the middle of a change of the lab."""
+    from dataclasses import replace
+
+    lab = running.mirror.lab
+    record = lab.records.load(lab.name)
+    assert record is not None
+    lab.records.save(replace(record, ready=False))
+    running.server.put(policy("one"))
+    running.until(lambda: "shop/one" in running.names())
+
+    assert [] == running.lines
+    running.assert_mirrors()
+
+
+def test_more_than_fits_is_not_taken(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab stays, a line says it, and what fits again is in force."""
+    from netlab.mirror import inventory
+
+    monkeypatch.setattr(mirror, "AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(inventory, "MOST_MEMORY", 10)
+    running.server.put(policy("one"))
+    running.until(lambda: running.said("its objects take too much memory; mirror single namespaces with -n"))
+    assert "shop/one" not in running.names()
+    monkeypatch.setattr(inventory, "MOST_MEMORY", 1 << 30)
+    running.until(lambda: "shop/one" in running.names())
+
+
 def test_a_lab_that_is_gone_ends_the_command(running: Running) -> None:
     """Another command removed it."""
     from netlab.errors import UsageError

@@ -125,7 +125,7 @@ def _mirror(
         if remove:
             running.down()
             terminal.say(f"lab {running.name}: removed")
-        elif not once:
+        elif not once and running.records.exists(running.name):
             terminal.say(f"lab {running.name} stays as it is; remove it with: netlab down {running.name}")
 
 

@@ -10,29 +10,26 @@ again with every later change. Their cluster goes on without asking, so no error
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import is_
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from netlab.cluster import Cluster, resolve_input
 from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 from netlab.frozen import frozen
 from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
+from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
 from netlab.mirror.reading import Read, read
-from netlab.objects.decoders import object_of
 from netlab.objects.input import Input, input_of
 from netlab.objects.meta import Key, key_of
-from netlab.objects.types import Pod
 from netlab.objects.unread import UNLISTED
 from netlab.quantity import few, quantity
 
 if TYPE_CHECKING:
-    from netlab.cluster import Pod as ClusterPod
     from netlab.kernel.kube_process import KubeProcess
     from netlab.kernel.machine import Machine
-    from netlab.lab.outcome import Changes
     from netlab.objects.types import Document
 
 BATCH_SECONDS = 0.05
@@ -40,17 +37,6 @@ BATCH_SECONDS = 0.05
 AGAIN_SECONDS = 5.0
 """When a change is tried again that this host failed to make."""
 _TRIES = 20
-_MOST_NAMED = 5
-
-
-class Output(Protocol):
-    """What a mirror tells its user."""
-
-    def line(self, text: str) -> None:
-        """Take a line about the cluster or the lab."""
-
-    def changes(self, lab: str, changes: Changes) -> None:
-        """Take a change that is in force."""
 
 
 @frozen
@@ -73,14 +59,12 @@ class Mirror:
         self._source = source
         self._extra = tuple(extra)
         self._output = output
+        self._say = Messages(output)
         self._inventory = Inventory(source.process, source.name, output.line)
         self._lab: Lab | None = None
         # What of the lab is the cluster's, as it was last brought in force.
         self._given: tuple[Document, ...] = ()
         self._hidden: dict[Key, Document] = {}
-        self._said: set[str] = set()
-        self._moved: tuple[str, ...] = ()
-        self._pods: tuple[ClusterPod, ...] = ()
         self._again = 0.0
 
     @property
@@ -108,17 +92,17 @@ class Mirror:
                 continue
             self._given = found.documents
             if found.waiting:
-                self._output.line(
+                self._say.line(
                     f"{quantity(found.waiting, 'pod')} without an address yet: in the lab when they have one"
                 )
-            self._said |= set(map(str, found.problems))
+            self._say.known(found.problems)
             return given, cluster, [*found.problems, *made]
         raise HostError(f"{self._source.name}: its objects do not go together", "see what netlab check says about it")
 
     def build(self, given: Input, cluster: Cluster, name: str, machine: Machine) -> Lab:
         """Build the lab of what ``read`` returned, or bring a running one to it; raises what ``Lab.up`` does."""
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
-        self._say_moved()
+        self._say.moved(self.lab.cluster, self._given)
         return self._lab
 
     # --- following ----------------------------------------------------------------------------------------------
@@ -156,9 +140,9 @@ class Mirror:
                 # What was refused may go together with what is in force now.
                 self._attempt_hidden()
         except InputError as error:
-            self._say_once(str(error.problems[-1]))
+            self._say.once(str(error.problems[-1]))
         except (KernelError, HostError) as error:
-            self._output.line(f"a change is not in force: {error}; netlab tries again")
+            self._say.line(f"a change is not in force: {error}; netlab tries again")
             self._again = time.monotonic() + AGAIN_SECONDS
             self._inventory.changed = time.monotonic()
 
@@ -190,8 +174,8 @@ class Mirror:
         except BaseException:
             self._hidden = before
             raise
-        names = few(sorted(map(str, refused)), _MOST_NAMED)
-        self._output.line(f"in the lab now: {names}")
+        names = few(sorted(map(str, refused)), MOST_NAMED)
+        self._say.line(f"in the lab now: {names}")
 
     def _read(self) -> Read:
         source = self._source
@@ -209,7 +193,7 @@ class Mirror:
 
     def _edit(self, found: Read) -> None:
         """Bring documents of the cluster in force; raises InputError if the lab refuses them."""
-        self._say_problems(found.problems)
+        self._say.problems(found.problems)
         if self._same(found.documents):
             return
         ours = {*map(key_of, self._given), *map(key_of, found.documents)}
@@ -222,8 +206,8 @@ class Mirror:
             self._change(replaced)
         self._given = found.documents
         self._output.changes(self.lab.name, self.lab.changes)
-        self._say_unread(unread)
-        self._say_moved()
+        self._say.unread(self.lab.cluster, unread)
+        self._say.moved(self.lab.cluster, self._given)
 
     def _change(self, edit: Callable[[Sequence[Document]], list[Document]]) -> None:
         """Edit the lab; if an earlier change of it broke off, repair it with that. Raises what ``Lab.edit`` does."""
@@ -262,12 +246,12 @@ class Mirror:
                 raise error
             new = self._changed(documents)
             if not new:
-                self._say_once(f"the lab refuses a change: {wrong[0] if wrong else error}")
+                self._say.once(f"the lab refuses a change: {wrong[0] if wrong else error}")
                 return False
-            self._output.line(f"left out, as the lab refuses the change: {_names(new)}: {wrong[0] if wrong else error}")
+            self._say.line(f"left out, as the lab refuses the change: {_names(new)}: {wrong[0] if wrong else error}")
         else:
-            for problem in _first_of_each(named.values()):
-                self._output.line(f"left out: {problem}")
+            for problem in first_of_each(named.values()):
+                self._say.line(f"left out: {problem}")
         self._hidden.update(new)
         return True
 
@@ -276,61 +260,6 @@ class Mirror:
         given = {id(one) for one in self._given}
         return {key_of(one): one for one in documents if id(one) not in given and key_of(one) not in self._hidden}
 
-    # --- what is said -------------------------------------------------------------------------------------------
-
-    def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            self._output.line(text)
-
-    def _say_problems(self, problems: Iterable[Problem]) -> None:
-        now = {str(one) for one in problems}
-        for text in sorted(now - self._said):
-            self._output.line(f"Warning: {text}")
-        self._said = now
-
-    def _say_unread(self, before: Collection[tuple[str, str]]) -> None:
-        """Say which policies came that netlab does not read."""
-        new = [one for one in self.lab.cluster.unread if (one.kind, one.meta.key) not in before]
-        if new:
-            from netlab.objects.unread import warning
-
-            for policy in new[:_MOST_NAMED]:
-                self._output.line(f"Warning: {warning(policy)}")
-
-    def _say_moved(self) -> None:
-        """Say which pods have other addresses in the lab than in the cluster, if others have than before."""
-        pods = self.lab.cluster.pods
-        if pods is self._pods:
-            return
-        self._pods, moved = pods, tuple(self.moved())
-        if moved == self._moved:
-            return
-        before, self._moved = self._moved, moved
-        if moved:
-            self._output.line(f"other addresses in the lab than in the cluster: {few(moved, _MOST_NAMED)}")
-        elif before:
-            self._output.line("all pods have the addresses of the cluster again")
-
-    def moved(self) -> Iterator[str]:
-        """Yield each pod whose addresses in the lab are not those of the cluster."""
-        pods = (object_of(one) for one in self._given if one.kind == "Pod")
-        stated = {pod.meta.key: pod.addresses for pod in pods if type(pod) is Pod and pod.addresses}
-        for pod in self.lab.cluster.pods:
-            old = stated.get(pod.ref, ())
-            if not pod.host_network and any(address not in pod.addresses for address in old):
-                texts = [" ".join(map(str, of)) for of in (old, pod.addresses)]
-                yield f"{pod.ref} ({texts[0]} is {texts[1]})"
-
 
 def _names(keys: Iterable[Key]) -> str:
-    return few([str(key) for key in keys], _MOST_NAMED)
-
-
-def _first_of_each(problems: Iterable[Problem]) -> Iterator[str]:
-    """Yield a line for each message, with the number of further objects that have it."""
-    found: dict[str, list[Problem]] = {}
-    for one in problems:
-        found.setdefault(one.message, []).append(one)
-    for first, *more in found.values():
-        yield f"{first}{f' (and {len(more)} more)' if more else ''}"
+    return few([str(key) for key in keys], MOST_NAMED)

@@ -369,6 +369,7 @@ class Changes:
 
 
 @pytest.mark.kernel
+@pytest.mark.timeout(SOAK_SECONDS + 240)
 def test_minutes_of_random_changes_end_as_a_fresh_reading(estate: ControlPlane, unique: Unique) -> None:
     """Objects, nodes and addresses are those of -f cluster:, and the kernel has all of the lab and nothing else."""
     seed = int(os.environ.get("NETLAB_SEED", "17"))

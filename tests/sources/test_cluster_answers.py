@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from netlab.errors import HostError
 from netlab.kernel import kube_process, privilege
 from netlab.objects import bounds, read_input
 from netlab.sources import SOURCES, cluster_api
+from netlab.sources.cluster import opened
 from netlab.sources.cluster_json import memory
 
 # The server has threads, and Python 3.12 warns of a fork beside them. The process that netlab forks needs none of them.
@@ -189,6 +192,23 @@ def test_a_late_answer_is_not_waited_for(server: ApiServer, netlab: Call, monkey
         failed(netlab, 3, f"{server.url}: no answer in 0.5 seconds")
     monkeypatch.setattr(cluster_api, "SECONDS", 0.0)
     failed(netlab, 3, f"{server.url}: reading took more than 0 seconds")
+
+
+def test_an_answer_that_comes_too_late_is_not_that_of_the_next_question(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its head nor the rest of its body."""
+    large = ok({"items": ["x" * (1 << 20)]})
+    monkeypatch.setattr(kube_process, "ANSWER_SECONDS", 0.3)
+    for late in (ok({"late": 1}), large):
+        server.before = lambda path, query, late=late: (slow(0.5), late)[1] if path == "/late" else ok({"path": path})  # type: ignore[misc]
+        with opened("cluster:") as process:
+            with pytest.raises(HostError, match=r"no answer in 0\.3 seconds"):
+                process.get("/late", "application/json", 1 << 22)
+            time.sleep(0.4)
+            found = [json.loads(process.get(f"/{n}", "application/json", 1 << 22).body) for n in range(3)]
+
+        assert [{"path": f"/{n}"} for n in range(3)] == found
 
 
 def test_credentials_that_are_not_accepted(server: ApiServer, netlab: Call) -> None:
@@ -412,12 +432,13 @@ def test_what_the_process_answers_is_bounded(monkeypatch: pytest.MonkeyPatch, tm
     """A user may control it."""
     for text in (b"x" * (1 << 19), b"[]\n", b"5\n", b"", b'{"error": "other", "message": "m"}\n'):
 
-        def child(*given: object, said: bytes = text) -> None:
-            os.write(int(str(given[-1])), said[: 1 << 16] if len(said) < 1 << 17 else b"")
-            view = memoryview(said)
-            while len(said) >= 1 << 17 and view:
-                view = view[os.write(int(str(given[-1])), view) :]
-            os._exit(0)
+        def child(context: str, user: object, questions: int, answers: int, *more: int, said: bytes = text) -> None:
+            try:
+                view = memoryview(said)
+                while view:
+                    view = view[os.write(answers, view) :]
+            finally:
+                os._exit(0)
 
         monkeypatch.setattr(kube_process, "_child", child)
         with pytest.raises(HostError):

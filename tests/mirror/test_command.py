@@ -130,6 +130,38 @@ def test_a_signal_ends_it(server: WatchedServer, unique: Callable[..., str], end
     assert (f"lab {name}: removed" if remove else f"remove it with: netlab down {name}") in lines[-1]
 
 
+@pytest.mark.kernel
+def test_after_a_kill_nothing_runs_on(server: WatchedServer, unique: Callable[..., str]) -> None:
+    """The process that asks the server ends with the command; the lab is there for the next one."""
+    name = unique("killed")
+    words = [sys.executable, "-u", "-m", "netlab", "mirror", "cluster:", "--lab", name]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY)
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if "follows" in line:
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+                process.kill()
+        process.wait(30)
+        again = subprocess.run([*words, "--once"], capture_output=True, text=True, cwd=REPOSITORY, check=False)
+
+        assert children
+        assert not [child for child in children if _runs(child)]
+        assert 0 == again.returncode, again.stderr
+        with Lab.open(name) as lab:
+            assert [] == lab.drift()
+    finally:
+        process.stdout.close()
+        Lab.open(name).down()
+
+
+def _runs(child: str) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{child}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
 def test_what_a_cluster_says_is_escaped(server: WatchedServer, netlab: Call) -> None:
     """A name with control characters does not reach the terminal."""
     server.put(one("NetworkPolicy", "x\x1b[31m\n", "shop", "networking.k8s.io/v1", spec={"podSelector": {}}))

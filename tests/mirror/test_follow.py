@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from mirror.mirrors import Begin, Running, node, one, pod, policy
 
@@ -124,6 +126,25 @@ def test_services_and_their_endpoints(running: Running) -> None:
     running.until(lambda: running.mirror.lab.cluster.services and running.mirror.lab.cluster.slices)
 
     running.assert_mirrors()
+
+
+def test_a_certificate_that_is_renewed(begin: Begin, running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Secret of an Ingress is asked for by its name, again and again; no Secret is listed or watched."""
+    from netlab.mirror import inventory
+
+    def secret(text: str) -> dict[str, object]:
+        data = {name: base64.b64encode(text.encode()).decode() for name in ("tls.crt", "tls.key")}
+        return one("Secret", "tls", "shop", type="kubernetes.io/tls", data=data)
+
+    backend = {"service": {"name": "web", "port": {"number": 80}}}
+    spec = {"tls": [{"secretName": "tls"}], "defaultBackend": backend}
+    running.server.put(secret("old"), one("Ingress", "web", "shop", "networking.k8s.io/v1", spec=spec))
+    monkeypatch.setattr(inventory, "POLL_SECONDS", 0.3)
+    running.until(lambda: [s.certificate for s in running.mirror.lab.cluster.tls_secrets] == ["old"])
+    running.server.put(secret("new"))
+    running.until(lambda: [s.certificate for s in running.mirror.lab.cluster.tls_secrets] == ["new"])
+
+    assert {"/api/v1/namespaces/shop/secrets/tls"} == {path for path in running.server.paths() if "secrets" in path}
 
 
 def test_another_address_than_the_clusters_is_said(begin: Begin) -> None:

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "modes": ("modes", "Show by packets what reaches what in each network mode."),
     "conformance": ("conformance", "Compare evaluator, ruleset and packets on cases of NetworkPolicy."),
     "up": ("up", "Build the lab, or bring a running one to exactly this input."),
+    "mirror": ("mirror", "Build the lab of a live cluster, and follow the cluster by watches."),
     "apply": ("apply", "Add or replace objects in the running lab."),
     "delete": ("apply", "Remove objects from the running lab."),
     "label": ("label", "Change labels of a pod or a namespace in the running lab."),

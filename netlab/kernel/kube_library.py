@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from urllib3.connection import HTTPConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
 from netlab.kernel.request_errors import MOST_MESSAGE, one_line, why
@@ -31,6 +33,15 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 45.0
 _CHUNK = 1 << 16
 _MOST_CONTEXTS = 1_000
 _AGENT = "netlab"
+WATCH_SECONDS = 150.0
+"""How long a watch may be silent. A server sends a bookmark about once a minute."""
+# A server that went without a word is noticed in some 30 seconds, as by client-go's pings.
+_ALIVE = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+]
 # What the package and ssl raise for a wrong kubeconfig or file.
 _WRONG = (ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError, ImportError)
 
@@ -99,6 +110,8 @@ class Library:
                     )
                 self._client = RESTClientObject(self._configuration)
                 _use(_tls(self._configuration), self._client.pool_manager)
+                alive = [*HTTPConnection.default_socket_options, *_ALIVE]
+                self._client.pool_manager.connection_pool_kw["socket_options"] = alive
             except _WRONG as error:
                 raise LibraryError("config", f"context {self.context}: {one_line(error)}") from error
         self.server = f"{server.scheme}://{server.netloc.rpartition('@')[2]}"
@@ -139,6 +152,31 @@ class Library:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise LibraryError("reach", why(error, CONNECT_SECONDS, READ_SECONDS)) from error
 
+    @contextlib.contextmanager
+    def stream(self, path: str) -> Iterator[Stream]:
+        """Make a GET request whose answer may go on for ever; the end of the block closes its connection.
+
+        Raises:
+          LibraryError: if the server does not answer, or the connection breaks in the block.
+        """
+        answer = None
+        try:
+            answer = self._client.pool_manager.request(
+                "GET",
+                f"{self._configuration.host}{path}",
+                headers=self._headers("application/json"),
+                preload_content=False,
+                redirect=False,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=WATCH_SECONDS),
+            )
+            yield Stream(answer)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise LibraryError("reach", why(error, CONNECT_SECONDS, WATCH_SECONDS)) from error
+        finally:
+            if answer is not None:
+                with contextlib.suppress(OSError):
+                    answer.close()
+
     def _headers(self, accept: str) -> urllib3.HTTPHeaderDict:
         found = urllib3.HTTPHeaderDict({"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": _AGENT})
         token = self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
@@ -147,6 +185,36 @@ class Library:
         for name, value in impersonation(self._user):
             found.add(name, value)
         return found
+
+
+class Stream:
+    """An answer that comes in lines."""
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
+        self.status = answer.status
+        self.retry_after = answer.headers.get("Retry-After", "")
+
+    def body(self, most: int) -> bytes:
+        """Return the whole answer; raises LibraryError if it is larger than ``most`` bytes."""
+        return _body(self._answer, most)
+
+    def lines(self, most: int) -> Iterator[bytes]:
+        """Yield each line as it comes; raises LibraryError for one of more than ``most`` bytes."""
+        parts: list[bytes] = []
+        size = 0
+        # A chunk as it comes: a server writes each event as one.
+        for chunk in self._answer.stream(_CHUNK, decode_content=True):
+            *whole, rest = chunk.split(b"\n")
+            for line in whole:
+                parts.append(line)
+                yield b"".join(parts)
+                parts, size = [], 0
+            if rest:
+                parts.append(rest)
+                size += len(rest)
+            if size > most:
+                raise LibraryError("large", "a line of the watch is too large")
 
 
 def impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,8 @@ root's rights. Under sudo the process becomes the user who called sudo, before i
 user's home, and no descriptor of netlab's but its two pipes.
 
 The process only transports: this side bounds the size and the time of each answer, as a user may control the process.
-A question and the head of an answer are one line of JSON each; a body follows.
+A question and the head of an answer are one line of JSON each; a body follows. Watches have a pipe of their own
+(``kube_streams``), so that an answer never waits for an event.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ import os
 import select
 import signal
 import time
-import warnings
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from netlab.errors import HostError, way_out
 from netlab.frozen import frozen
-from netlab.kernel import libc, privilege, signals, sudo_user
+from netlab.kernel import privilege, signals, sudo_user
+from netlab.kernel.kube_child import run as _child
+
+if TYPE_CHECKING:
+    from netlab.kernel.kube_streams import Frame, Frames
 
 ANSWER_SECONDS = 60.0
 """How long an answer may take. The first one includes the credential plugin."""
 _MOST_HEAD = 1 << 18
 _CHUNK = 1 << 16
-_MISSING = HostError("-f cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
+_MISSING = HostError("cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
 
 
 class KubeError(Exception):
@@ -57,13 +61,16 @@ class KubeProcess:
     - ``context``, ``namespace``: the name of the context, and the namespace that it states.
     - ``server``: the address of the API server, for messages.
 
+    With ``watches`` it can watch, and reads the credentials again when the server refuses them. Such a process is made
+    before this one enters the network namespace of a user's labs, and reaches the server afterwards too.
+
     Raises:
       KubeError: if there is no such context, or its kubeconfig cannot be used.
       HostError: if the ``kubernetes`` package is missing, a credential plugin fails, or this process has entered the
         network namespace of a user's labs.
     """
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, *, watches: bool = False) -> None:
         if privilege.rootless():
             raise HostError(
                 "without root, a command that opens a lab is in the lab's network and reaches no API server",
@@ -72,20 +79,26 @@ class KubeProcess:
         user = sudo_user.caller()
         questions, self._ask = os.pipe()
         self._answers, answers = os.pipe()
-        self._left = b""
+        events, to = os.pipe() if watches else (-1, -1)
+        self._frames: Frames | None = None
+        self._events = events
+        self._left = bytearray()
+        # The number of the last question; how many bytes of a body come first that nobody waits for any more.
+        self._number = 0
+        self._owed = 0
         self._pid = 0
         self.server = ""
         try:
             with signals.deferred():
                 self._pid = os.fork()
                 if self._pid == 0:
-                    _child(context, user, questions, answers)
+                    _child(context, user, questions, answers, to)
         except OSError as error:
             self.close()
             raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
         finally:
-            os.close(questions)
-            os.close(answers)
+            for fd in (questions, answers, *([to] if watches else ())):
+                os.close(fd)
         try:
             head = self._head("the kubeconfig")
         except BaseException:
@@ -102,37 +115,58 @@ class KubeProcess:
           HostError: if the server does not answer.
           TooLargeAnswerError: if the body is larger than ``most`` bytes.
         """
+        self._number += 1
+        question = {"number": self._number, "path": path, "accept": accept, "most": most}
         try:
-            os.write(self._ask, json.dumps({"path": path, "accept": accept, "most": most}).encode() + b"\n")
+            os.write(self._ask, json.dumps(question).encode() + b"\n")
         except BrokenPipeError:
             raise _ended() from None
         head = self._head(self.server)
         size = head.get("size")
         if not isinstance(size, int) or not 0 <= size <= most or not isinstance(head.get("status"), int):
             raise _ended()
+        return Answer(head["status"], self._body(size), _seconds(head.get("retry_after")))
+
+    def _body(self, size: int) -> bytes:
+        self._owed = size
         until = time.monotonic() + ANSWER_SECONDS
-        parts, have = [self._left], len(self._left)
-        while have < size:
-            parts.append(self._read(until, self.server))
-            have += len(parts[-1])
-        body = b"".join(parts)
-        self._left = body[size:]
-        return Answer(head["status"], body[:size], _seconds(head.get("retry_after")))
+        while len(self._left) < size:
+            self._left += self._read(until, self.server)
+        body = bytes(self._left[:size])
+        del self._left[:size]
+        self._owed = 0
+        return body
+
+    def watch(self, number: int, path: str) -> None:
+        """Begin a watch, whose frames have the number; raises HostError if the process ended."""
+        try:
+            os.write(self._ask, json.dumps({"watch": number, "path": path}).encode() + b"\n")
+        except BrokenPipeError:
+            raise _ended() from None
+
+    def frames(self, seconds: float) -> list[Frame]:
+        """Return what came of the watches, or what comes first in some seconds; raises HostError."""
+        if self._frames is None:
+            from netlab.kernel.kube_streams import Frames
+
+            self._frames = Frames(self._events)
+        return self._frames.read(seconds)
 
     def _head(self, what: str) -> dict[str, Any]:
-        """Return the first line of an answer; raise the error that it may be."""
-        until = time.monotonic() + ANSWER_SECONDS
-        while b"\n" not in self._left:
-            self._left += self._read(until, what)
-            if len(self._left) > _MOST_HEAD and b"\n" not in self._left[:_MOST_HEAD]:
+        """Return the first line of the answer to the last question; raise the error that it may be.
+
+        Answers to earlier questions, which came too late, are left out.
+        """
+        while True:
+            if self._owed:
+                self._body(self._owed)
+            head = self._line(what)
+            if head.get("number", self._number) == self._number:
+                break
+            size = head.get("size", 0)
+            if not isinstance(size, int) or size < 0:
                 raise _ended()
-        line, _, self._left = self._left.partition(b"\n")
-        try:
-            head = json.loads(line)
-        except ValueError:
-            raise _ended() from None
-        if not isinstance(head, dict):
-            raise _ended()
+            self._owed = size
         if "error" not in head:
             return head
         kind, message = head["error"], str(head.get("message", ""))
@@ -149,6 +183,21 @@ class KubeProcess:
                 message, "see that kubectl works with this context, as the same user and without a terminal"
             )
         raise HostError(message)
+
+    def _line(self, what: str) -> dict[str, Any]:
+        until = time.monotonic() + ANSWER_SECONDS
+        while b"\n" not in self._left[:_MOST_HEAD]:
+            if len(self._left) > _MOST_HEAD:
+                raise _ended()
+            self._left += self._read(until, what)
+        line, _, self._left = self._left.partition(b"\n")
+        try:
+            head = json.loads(line)
+        except ValueError:
+            raise _ended() from None
+        if not isinstance(head, dict):
+            raise _ended()
+        return head
 
     def _read(self, until: float, what: str) -> bytes:
         waiting = select.poll()
@@ -169,7 +218,7 @@ class KubeProcess:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._pid, 0)
             self._pid = 0
-        for name in ("_ask", "_answers"):
+        for name in ("_ask", "_answers", "_events"):
             if (fd := getattr(self, name)) >= 0:
                 os.close(fd)
                 setattr(self, name, -1)
@@ -187,65 +236,3 @@ def _ended() -> HostError:
 
 def _seconds(text: object) -> float:
     return float(text) if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) < 6 else 0.0
-
-
-# --- the other process ----------------------------------------------------------------------------------------------
-
-
-def _child(context: str, user: sudo_user.User | None, questions: int, answers: int) -> NoReturn:
-    try:
-        os.setsid()
-        signals.reset()
-        _keep(questions, answers)
-        # The package may be where only root reads. No file that the user names is read yet.
-        try:
-            from netlab.kernel.kube_library import Library, LibraryError
-        except ImportError:
-            _send(answers, {"error": "missing"})
-            os._exit(0)
-        if user is not None:
-            os.environ.update(user.environment)
-            os.chdir("/")
-            sudo_user.become(user)
-        # A connection that the kubeconfig wants unverified is its user's choice.
-        warnings.simplefilter("ignore")
-        # After the change of user, as that resets it.
-        libc.end_with_parent()
-        os.umask(0o077)
-        try:
-            library = Library(context or None)
-        except LibraryError as error:
-            _send(answers, {"error": error.kind, "message": str(error), "names": error.names})
-            os._exit(0)
-        _send(answers, {"context": library.context, "namespace": library.namespace, "server": library.server})
-        with open(questions, "rb") as lines:
-            for line in lines:
-                question = json.loads(line)
-                try:
-                    status, retry_after, body = library.get(question["path"], question["accept"], question["most"])
-                except LibraryError as error:
-                    _send(answers, {"error": error.kind, "message": str(error)})
-                    continue
-                _send(answers, {"status": status, "size": len(body), "retry_after": retry_after}, body)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            _send(answers, {"error": "process", "message": f"{type(error).__name__}: {error}"})
-    finally:
-        os._exit(0)
-
-
-def _send(to: int, head: dict[str, Any], body: bytes = b"") -> None:
-    text = memoryview(json.dumps(head).encode() + b"\n" + body)
-    while text:
-        text = text[os.write(to, text) :]
-
-
-def _keep(*kept: int) -> None:
-    """Close all descriptors but some. Standard input and both outputs are empty: a plugin has no terminal."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    for name in os.listdir("/proc/self/fd"):
-        if (fd := int(name)) > 2 and fd not in kept:
-            with contextlib.suppress(OSError):  # that of the list itself
-                os.close(fd)

@@ -73,11 +73,15 @@ def reduced(documents: Iterable[Document]) -> list[Document]:
     a lab.
     """
     given = without_skipped(documents)
-    new = [document for document in given if _REDUCED not in document.memo]
-    for start in range(0, len(new), _BATCH):
-        _reduce_batch(new[start : start + _BATCH])
+    _reduce([document for document in given if _REDUCED not in document.memo])
     pairs = ((document, document.memo[_REDUCED]) for document in given)
     return [document if one is True else one for document, one in pairs if one is not None]
+
+
+def each_reduced(documents: Sequence[Document]) -> list[Document]:
+    """Return each document as ``reduced`` does; one that netlab does not read, or that has errors, as it is."""
+    _reduce([document for document in documents if _REDUCED not in document.memo])
+    return [document if (one := document.memo[_REDUCED]) in (True, None) else one for document in documents]
 
 
 def reduced_for_record(documents: Sequence[Document]) -> Sequence[Document]:
@@ -91,7 +95,12 @@ def mark_reduced(document: Document) -> Document:
     return document
 
 
-def _reduce_batch(documents: list[Document]) -> None:
+def _reduce(documents: Sequence[Document]) -> None:
+    for start in range(0, len(documents), _BATCH):
+        _reduce_batch(documents[start : start + _BATCH])
+
+
+def _reduce_batch(documents: Sequence[Document]) -> None:
     copies = [
         (document, Document(_Recording(document.data), document.source))
         for document in documents

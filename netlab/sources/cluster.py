@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netlab.errors import Problem
+from netlab.errors import InputError, Problem
 from netlab.frozen import frozen
 
 if TYPE_CHECKING:
+    from netlab.kernel.kube_process import KubeProcess
     from netlab.objects.documents import Reader
     from netlab.objects.types import Document
 
@@ -29,24 +30,38 @@ class _Cluster:
 
     def read(self, text: str, reader: Reader) -> tuple[list[Document], list[Problem]]:
         """Return the documents; raises HostError if the API server cannot be asked, or refuses the credentials."""
-        from netlab.kernel.kube_process import KubeError, KubeProcess
         from netlab.sources.cluster_api import Api
         from netlab.sources.cluster_objects import Reading
 
-        context = text.removeprefix(PREFIX)
         try:
-            process = KubeProcess(context)
-        except KubeError as error:
+            process = opened(text)
+        except InputError as error:
             reader.files.append(text)
-            return [], [Problem(text, 0, "", "", f"{error}{_known(context, error.names)}")]
+            return [], list(error.problems)
         with process:
             name = f"{PREFIX}{process.context}"
             reader.files.append(name)
-            reading = Reading(Api(process, reader.budget), name, process.namespace)
+            reading = Reading(Api(process, reader.budget, name), name, process.namespace)
             return reading.read()
 
 
 SOURCE = _Cluster()
+
+
+def opened(text: str, *, watches: bool = False) -> KubeProcess:
+    """Return the process that asks the API server of ``cluster:CONTEXT``; ``watches`` is that of ``KubeProcess``.
+
+    Raises:
+      InputError: if there is no such context, or its kubeconfig cannot be used.
+      HostError: as ``KubeProcess`` does.
+    """
+    from netlab.kernel.kube_process import KubeError, KubeProcess
+
+    context = text.removeprefix(PREFIX)
+    try:
+        return KubeProcess(context, watches=watches)
+    except KubeError as error:
+        raise InputError([Problem(text, 0, "", "", f"{error}{_known(context, error.names)}")]) from error
 
 
 def _known(context: str, names: Sequence[str]) -> str:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode
 
 from netlab.errors import HostError
 from netlab.kernel.kube_process import Answer, KubeProcess, TooLargeAnswerError
-from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, Budget, TooLargeError
-from netlab.objects.scalars import number
-from netlab.patterns import pattern
+from netlab.objects.bounds import Budget
+from netlab.objects.types import Document, Source
+from netlab.sources.cluster_discovery import aggregated, resource, versions
+from netlab.sources.cluster_json import clean, memory, memory_of_text, value_of
 from netlab.sources.cluster_kinds import Resource
 
 PAGE = 500
@@ -34,9 +35,7 @@ _BEGINS = 3
 _TRIES, FIRST_WAIT, _LONGEST_WAIT = 4, 0.2, 10.0
 _UNAVAILABLE = frozenset({429, 500, 502, 503, 504})
 _OK, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _GONE = 200, 401, 403, 404, 410
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MOST_MESSAGE = 300
-_SURROGATE = pattern(r"\\u[dD][89a-fA-F]")
 
 
 class NotListedError(Exception):
@@ -47,12 +46,33 @@ class NotListedError(Exception):
         super().__init__(message)
 
 
-class Api:
-    """The API server of a context. What it answers counts against a budget."""
+class Listing(NamedTuple):
+    """The objects of a list, and its resourceVersion: a watch goes on from there. "" for a kind that is not there."""
 
-    def __init__(self, process: KubeProcess, budget: Budget) -> None:
+    items: list[dict[str, Any]]
+    version: str = ""
+
+
+class Lister(Protocol):
+    """What tells the objects of a cluster, as documents: the API server itself, or what keeps its objects."""
+
+    def kinds(self) -> Sequence[Resource]:
+        """Return the kinds that the server serves, the preferred version of a group first."""
+
+    def items(self, resource: Resource, namespace: str = "") -> Sequence[Document]:
+        """Return the objects of a kind, of one namespace or of all; raises NotListedError."""
+
+    def one(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        """Return an object, None if there is none; raises NotListedError."""
+
+
+class Api:
+    """The API server of a context. What it answers counts against a budget. ``name`` is the file of its documents."""
+
+    def __init__(self, process: KubeProcess, budget: Budget, name: str = "") -> None:
         self._process = process
         self._budget = budget
+        self._source = Source(name)
         self._until = time.monotonic() + SECONDS
 
     def kinds(self) -> list[Resource]:
@@ -63,15 +83,19 @@ class Api:
             value = self._value(root, _DISCOVERY)
             kind = value.get("kind")
             if kind == "APIGroupDiscoveryList":
-                found += _aggregated(value)
+                found += aggregated(value)
             else:
                 # Servers before 1.27.
-                for version in _versions(value):
+                for version in versions(value):
                     found += self._of_version(f"{root}/{version}", version)
         self._budget.memory = left
         return found
 
-    def items(self, resource: Resource, namespace: str = "") -> list[dict[str, Any]]:
+    def items(self, resource: Resource, namespace: str = "") -> list[Document]:
+        """Return the objects of a kind, of one namespace or of all; raises what ``listing`` does."""
+        return [Document(one, self._source) for one in self.listing(resource, namespace).items]
+
+    def listing(self, resource: Resource, namespace: str = "") -> Listing:
         """Return the objects of a kind, of one namespace or of all, with ``kind`` and ``apiVersion``.
 
         They are without what no reader wants: ``managedFields`` and the last applied configuration.
@@ -84,24 +108,27 @@ class Api:
         for restart in range(_BEGINS + 1):
             left = self._budget.memory
             found: list[dict[str, Any]] = []
+            version = ""
             try:
-                for page in self._pages(resource, namespace, PAGE if restart < _BEGINS else 0):
+                for page, version in self._pages(resource, namespace, PAGE if restart < _BEGINS else 0):  # noqa: B007
                     found += page
             except _GoneError:
                 self._budget.memory = left
                 continue
-            return found
+            return Listing(found, version)
         raise self._wrong(resource.path(namespace), "the list changes faster than it can be read")
 
-    def one(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        """Return an object, None if there is none; raises what ``items`` does."""
+    def one(self, resource: Resource, namespace: str, name: str) -> Document | None:
+        """Return an object, None if there is none; raises what ``listing`` does."""
         path = f"{resource.path(namespace)}/{quote(name, safe='')}"
         value = self._listed(path)
         if value is not None and not isinstance(value.get("metadata"), dict):
             raise self._wrong(path, "the answer is no object")
-        return None if value is None else _clean({"apiVersion": resource.version, "kind": resource.kind, **value})
+        if value is None:
+            return None
+        return Document(clean({"apiVersion": resource.version, "kind": resource.kind, **value}), self._source)
 
-    def _pages(self, resource: Resource, namespace: str, size: int) -> Iterator[list[dict[str, Any]]]:
+    def _pages(self, resource: Resource, namespace: str, size: int) -> Iterator[Listing]:
         more = ""
         while True:
             query = {"limit": str(size)} if size else {}
@@ -119,12 +146,13 @@ class Api:
                 raise self._wrong(path, "the answer is no list")
             if not all(isinstance(item, dict) and isinstance(item.get("metadata"), dict) for item in items):
                 raise self._wrong(path, "the list has an item that is no object")
-            page = [_clean({"apiVersion": resource.version, "kind": resource.kind, **item}) for item in items]
+            page = [clean({"apiVersion": resource.version, "kind": resource.kind, **item}) for item in items]
+            version = metadata.get("resourceVersion")
             del value, items
             # What is not kept takes no memory.
             self._budget.memory = left
-            self._budget.spend(sum(map(_memory, page)))
-            yield page
+            self._budget.spend(sum(map(memory, page)))
+            yield Listing(page, version if isinstance(version, str) else "")
             found = metadata.get("continue") or ""
             if not found:
                 return
@@ -142,7 +170,7 @@ class Api:
         if answer.status == _FORBIDDEN:
             raise NotListedError("forbidden", forbidden=True)
         if answer.status in _UNAVAILABLE:
-            raise NotListedError(_message(answer), forbidden=False)
+            raise NotListedError(message_of(answer), forbidden=False)
         return self._decoded(path, answer)
 
     def _value(self, path: str, accept: str) -> dict[str, Any]:
@@ -155,7 +183,7 @@ class Api:
             return
         for one in self._decoded(path, answer).get("resources") or ():
             if isinstance(one, dict):
-                yield from _resource(version, one.get("kind"), one.get("name"), one.get("namespaced"), one.get("verbs"))
+                yield from resource(version, one.get("kind"), one.get("name"), one.get("namespaced"), one.get("verbs"))
 
     def _answer(self, path: str, accept: str) -> Answer:
         """Return an answer; ask again while the server is busy."""
@@ -181,15 +209,11 @@ class Api:
 
     def _decoded(self, path: str, answer: Answer) -> dict[str, Any]:
         if answer.status != _OK:
-            raise self._wrong(path, f"status {answer.status}: {_message(answer)}")
+            raise self._wrong(path, f"status {answer.status}: {message_of(answer)}")
         try:
             text = answer.body.decode()
-            self._budget.spend(len(text) + MAPPING * text.count("{") + LIST * text.count("[") + FIELD * text.count(","))
-            if _SURROGATE.search(text):
-                # Half a surrogate pair cannot be printed. Go also replaces it with U+FFFD.
-                whole = json.dumps(json.loads(text), ensure_ascii=False)
-                text = whole.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            value = json.loads(text, parse_float=lambda one: number(float(one), one), parse_constant=_no_constant)
+            self._budget.spend(memory_of_text(text))
+            value = value_of(text)
         except (ValueError, RecursionError):
             raise self._wrong(path, "the answer is not JSON") from None
         if not isinstance(value, dict):
@@ -204,11 +228,7 @@ class _GoneError(Exception):
     """The rest of a list is not to be had any more."""
 
 
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
-
-
-def _message(answer: Answer) -> str:
+def message_of(answer: Answer) -> str:
     """Return the message of a Status, or the first line of another body."""
     try:
         value = json.loads(answer.body[: 1 << 20])
@@ -217,83 +237,3 @@ def _message(answer: Answer) -> str:
         text = answer.body[:_MOST_MESSAGE].decode(errors="replace")
     line = " ".join(str(text).split())
     return line[:_MOST_MESSAGE] or "no message"
-
-
-# --- discovery ------------------------------------------------------------------------------------------------------
-
-
-def _versions(value: dict[str, Any]) -> Iterator[str]:
-    """Yield the versions of an APIVersions or an APIGroupList, the preferred one of a group first."""
-    yield from (one for one in value.get("versions") or () if isinstance(one, str))
-    for group in value.get("groups") or ():
-        if isinstance(group, dict):
-            preferred = group.get("preferredVersion") or {}
-            versions = [preferred, *(group.get("versions") or ())]
-            names = (one.get("groupVersion") for one in versions if isinstance(one, dict))
-            yield from dict.fromkeys(name for name in names if isinstance(name, str))
-
-
-def _aggregated(value: dict[str, Any]) -> Iterator[Resource]:
-    for group in _dicts(value.get("items")):
-        name = _dict(group.get("metadata")).get("name") or ""
-        for version in _dicts(group.get("versions")):
-            full = f"{name}/{version.get('version')}" if name else str(version.get("version"))
-            for one in _dicts(version.get("resources")):
-                kind = _dict(one.get("responseKind")).get("kind")
-                yield from _resource(
-                    full, kind, one.get("resource"), one.get("scope") == "Namespaced", one.get("verbs")
-                )
-
-
-def _resource(version: str, kind: object, plural: object, namespaced: object, verbs: object) -> Iterator[Resource]:
-    """Yield a kind that the server states; the parts of a path come from it, so only words are taken."""
-    if not (isinstance(kind, str) and isinstance(plural, str) and _is_word(plural) and kind):
-        return
-    if all(map(_is_word, version.split("/"))) and version.count("/") <= 1:
-        listed = frozenset(map(str, verbs)) if isinstance(verbs, list) else frozenset()
-        yield Resource(version, kind, plural, bool(namespaced), listed)
-
-
-def _is_word(text: str) -> bool:
-    # A subresource has a slash: pods/log.
-    return text.isascii() and text.replace("-", "").replace(".", "").isalnum()
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
-    return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())
-
-
-# --- objects --------------------------------------------------------------------------------------------------------
-
-
-def _clean(item: dict[str, Any]) -> dict[str, Any]:
-    metadata = item["metadata"]
-    metadata.pop("managedFields", None)
-    if isinstance(annotations := metadata.get("annotations"), dict):
-        annotations.pop(_LAST_APPLIED, None)
-    return item
-
-
-def _memory(item: dict[str, Any]) -> int:
-    """Return how many bytes an object takes at most; raises TooLargeError if it is nested too deep."""
-    spent = 0
-    level: list[Any] = [item]
-    for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                spent += MAPPING + FIELD * len(value)
-                below += value.values()
-            elif isinstance(value, list):
-                spent += LIST + FIELD * len(value)
-                below += value
-            elif isinstance(value, str) and len(value) > FIELD:
-                spent += 4 * len(value)
-        if not below:
-            return spent
-        level = below
-    raise TooLargeError(f"an object is nested more than {MAX_DEPTH} deep")

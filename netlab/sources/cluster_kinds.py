@@ -83,8 +83,8 @@ def policies(kinds: Collection[Resource]) -> list[Resource]:
 # --- rights ---------------------------------------------------------------------------------------------------------
 
 
-def cluster_role() -> str:
-    """Return the least ClusterRole with which netlab reads a whole cluster, as YAML.
+def cluster_role(*, watches: bool = False) -> str:
+    """Return the least ClusterRole with which netlab reads a whole cluster, or follows it by watches, as YAML.
 
     A policy kind that the cluster does not have does no harm. Secrets are not in it.
     """
@@ -101,18 +101,18 @@ def cluster_role() -> str:
             "apiVersion: rbac.authorization.k8s.io/v1",
             "kind: ClusterRole",
             "metadata:",
-            "  name: netlab-read",
+            f"  name: {'netlab-mirror' if watches else 'netlab-read'}",
             "rules:",
-            *(line for group, names in needed.items() for line in _rule(group, names)),
+            *(line for group, names in needed.items() for line in _rule(group, names, watches=watches)),
             "",
         ]
     )
 
 
-def _rule(group: str, names: list[str]) -> Iterator[str]:
+def _rule(group: str, names: list[str], *, watches: bool) -> Iterator[str]:
     yield f'- apiGroups: ["{group}"]'
     yield f"  resources: [{', '.join(dict.fromkeys(names))}]"
-    yield "  verbs: [list]"
+    yield f"  verbs: [{'list, watch' if watches else 'list'}]"
 
 
 def _plural(kind: str) -> str:

@@ -8,8 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from netlab.errors import HostError, Problem
 from netlab.objects.cluster_policies import ClusterPolicy
@@ -20,7 +19,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.objects.tls_secrets import named_secrets
 from netlab.objects.types import Document, Source
 from netlab.objects.unlisted import unlisted
-from netlab.sources.cluster_api import Api, NotListedError
+from netlab.sources.cluster_api import Lister, NotListedError
 from netlab.sources.cluster_kinds import SECRET, Resource, policies, served
 
 NOT_LISTED = "not-listed"
@@ -33,10 +32,14 @@ _FEW = 5
 
 
 class Reading:
-    """One reading of a cluster. ``name`` is ``cluster:CONTEXT``, ``namespace`` that of the context."""
+    """One reading of a cluster. ``name`` is ``cluster:CONTEXT``, ``namespace`` that of the context.
 
-    def __init__(self, api: Api, name: str, namespace: str) -> None:
+    ``only``: the namespaces whose objects are read, none for all. What is in no namespace is read too.
+    """
+
+    def __init__(self, api: Lister, name: str, namespace: str, only: Collection[str] = ()) -> None:
         self._api = api
+        self._only = [*dict.fromkeys(only)]
         self._source = Source(name)
         self._own_namespace = namespace
         self._documents: list[Document] = []
@@ -79,20 +82,25 @@ class Reading:
         try:
             found = self._api.items(resource)
         except NotListedError:
-            own = self._own_namespace
-            self._warn(
-                f"namespaces may not be listed: only {own} is read, the context's namespace, and what is in none"
-            )
-            self._namespaces = [own]
-            try:
-                one = self._api.one(resource, "", own)
-            except NotListedError:
-                one = None
-            found = [one] if one is not None else []
+            if not self._only:
+                own = self._own_namespace
+                self._warn(
+                    f"namespaces may not be listed: only {own} is read, the context's namespace, and what is in none"
+                )
+            self._namespaces = self._only or [own]
+            found = [*filter(None, (self._namespace(resource, name) for name in self._namespaces))]
+        if self._only:
+            found = [one for one in found if _place(one)[1] in self._only]
         self._namespaces += filter(None, (_place(one)[1] for one in found))
         self._keep(found)
 
-    def _add(self, resources: dict[str, Resource], kind: str) -> list[dict[str, Any]]:
+    def _namespace(self, resource: Resource, name: str) -> Document | None:
+        try:
+            return self._api.one(resource, "", name)
+        except NotListedError:
+            return None
+
+    def _add(self, resources: dict[str, Resource], kind: str) -> Sequence[Document]:
         """Read the objects of a kind, and return them; warn of what may not be listed."""
         if kind not in resources:
             return []
@@ -103,19 +111,21 @@ class Reading:
         self._keep(found)
         return found
 
-    def _items(self, resource: Resource) -> tuple[list[dict[str, Any]], list[str], str]:
+    def _items(self, resource: Resource) -> tuple[Sequence[Document], list[str], str]:
         """Return the objects of a kind, the namespaces where they may not be listed ("" for the cluster), and why."""
+        why, forbidden = "", True
         try:
-            return self._api.items(resource), [], ""
+            if not (self._only and resource.namespaced):
+                return self._api.items(resource), [], ""
         except NotListedError as error:
             why, forbidden = str(error), error.forbidden
         if not forbidden and resource.kind not in self._tolerated:
             raise HostError(f"{self._source.file}: {resource.name} cannot be listed: {why}", "try again later")
         if not resource.namespaced or not forbidden:
             return [], [""], why
-        found: list[dict[str, Any]] = []
+        found: list[Document] = []
         refused = []
-        for namespace in self._namespaces:
+        for namespace in self._only or self._namespaces:
             try:
                 found += self._api.items(resource, namespace)
             except NotListedError as error:
@@ -123,7 +133,7 @@ class Reading:
                 why = str(error)
         return found, refused, why
 
-    def _read_owners(self, resources: dict[str, Resource], pods: list[dict[str, Any]]) -> None:
+    def _read_owners(self, resources: dict[str, Resource], pods: Sequence[Document]) -> None:
         """Read the workloads that own the pods, and those that own these."""
         read: set[str] = set()
         wanted = {owner for pod in pods for owner in _owners(pod)}
@@ -141,8 +151,7 @@ class Reading:
     def _read_policies(self, resource: Resource) -> None:
         found, refused, _ = self._items(resource)
         self._keep(found)
-        name = resource.name if resource.kind != _POLICY or not resource.group.endswith("k8s.io") else ""
-        self._documents += [unlisted(namespace, self._source, name) for namespace in refused]
+        self._documents += [unlisted_policies(resource, namespace, self._source) for namespace in refused]
 
     def _read_secrets(self, resource: Resource) -> None:
         """Read the Secrets for TLS that an Ingress names."""
@@ -154,31 +163,42 @@ class Reading:
             except NotListedError:
                 refused.append(f"{namespace}/{name}")
                 continue
-            if one is not None and one.get("type") == TYPE:
+            if one is not None and one.data.get("type") == TYPE:
                 self._keep([one])
         if refused:
             self._warn(f"Secrets of Ingresses may not be read: {_few(refused)}: a lab has no certificate for them")
 
-    def _keep(self, objects: list[dict[str, Any]]) -> None:
-        self._documents += [Document(one, self._source) for one in objects]
+    def _keep(self, objects: Sequence[Document]) -> None:
+        self._documents += objects
         self._listed = self._listed or bool(objects)
 
     def _warn(self, message: str) -> None:
         self._problems.append(Problem(self._source.file, 0, "", "", message, "warning", NOT_LISTED))
 
 
-def _place(one: dict[str, Any]) -> tuple[str, str]:
+def unlisted_policies(resource: Resource, namespace: str, source: Source) -> Document:
+    """Return the document for policies of a kind that are not read: of a namespace, or of the cluster ("")."""
+    own = resource.kind == _POLICY and resource.group.endswith("k8s.io")
+    return unlisted(namespace, source, "" if own else resource.name)
+
+
+def _place(one: Document) -> tuple[str, str]:
     """Return the namespace and the name of an object, "" where the server states none."""
-    metadata = one["metadata"]
+    metadata = one.data["metadata"]
     return _text(metadata.get("namespace")), _text(metadata.get("name"))
 
 
-def _owners(one: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield kind, namespace and name of the controller that made an object."""
-    owners = one["metadata"].get("ownerReferences")
-    for owner in owners if isinstance(owners, list) else ():
-        if isinstance(owner, dict) and owner.get("controller") is True:
-            yield _text(owner.get("kind")), _place(one)[0], _text(owner.get("name"))
+def _owners(one: Document) -> tuple[tuple[str, str, str], ...]:
+    """Return kind, namespace and name of the controllers that made an object; kept, as a mirror reads it often."""
+    found: tuple[tuple[str, str, str], ...] | None = one.memo.get("owners")
+    if found is None:
+        owners = one.data["metadata"].get("ownerReferences")
+        found = one.memo["owners"] = tuple(
+            (_text(owner.get("kind")), _place(one)[0], _text(owner.get("name")))
+            for owner in (owners if isinstance(owners, list) else ())
+            if isinstance(owner, dict) and owner.get("controller") is True
+        )
+    return found
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from netlab.cli.command_group import cli
 Call = Callable[..., Result]
 NAMES = {"with", "without", "label"}
 # These commands change a lab, or read files to write others.
-CHANGING = {"up", "apply", "delete", "init"}
+CHANGING = {"up", "apply", "delete", "init", "mirror"}
 PODS = """\
 apiVersion: v1
 kind: Namespace

@@ -38,12 +38,44 @@ stranger,stranger,4,""
 """
 
 
+class Server:
+    """The program kube-apiserver, which may be killed and started again."""
+
+    def __init__(self, log: Path, words: Iterable[str]) -> None:
+        self._log = log
+        self._words = list(words)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with open(self._log, "ab") as output:
+            self._process = subprocess.Popen(self._words, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+
 @dataclass
 class ControlPlane:
-    """A running API server: its files are in a folder."""
+    """A running API server: its files are in a folder. ``server`` is None for further connections to one."""
 
     folder: Path
     port: int
+    server: Server | None = None
     _connections: dict[str, http.client.HTTPSConnection] = field(default_factory=dict)
 
     @property
@@ -75,6 +107,22 @@ class ControlPlane:
     def _connect(self) -> http.client.HTTPSConnection:
         context = ssl.create_default_context(cafile=str(self.certificate))
         return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+
+    def wait(self) -> None:
+        """Wait until the server is ready."""
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            assert self.server is None or not self.server.ended(), self._log()
+            try:
+                if self.certificate.exists() and self.call("GET", "/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(self._log())
+
+    def _log(self) -> str:
+        return (self.folder / "apiserver.log").read_text()[-3000:]
 
     def close(self) -> None:
         """Close the connections."""
@@ -197,61 +245,33 @@ def running(folder: Path) -> Iterator[ControlPlane]:
     )
     with ExitStack() as stack:
         member = stack.enter_context(etcd(folder))[0]
-        server = stack.enter_context(
-            _process(
-                folder / "apiserver.log",
-                [
-                    "kube-apiserver",
-                    f"--etcd-servers={member.url}",
-                    "--bind-address=127.0.0.1",
-                    f"--secure-port={port}",
-                    f"--cert-dir={folder}",
-                    f"--service-account-key-file={folder / 'accounts.key'}",
-                    f"--service-account-signing-key-file={folder / 'accounts.key'}",
-                    "--service-account-issuer=https://kubernetes.default.svc",
-                    "--service-cluster-ip-range=10.96.0.0/16",
-                    "--authorization-mode=RBAC",
-                    # Without the controller manager, no namespace has an account.
-                    "--disable-admission-plugins=ServiceAccount",
-                    f"--client-ca-file={folder / 'clients.crt'}",
-                    f"--token-auth-file={folder / 'tokens.csv'}",
-                    f"--audit-policy-file={folder / 'audit.yaml'}",
-                    f"--audit-log-path={folder / 'audit.log'}",
-                ],
-            )
+        server = Server(
+            folder / "apiserver.log",
+            [
+                "kube-apiserver",
+                f"--etcd-servers={member.url}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={port}",
+                f"--cert-dir={folder}",
+                f"--service-account-key-file={folder / 'accounts.key'}",
+                f"--service-account-signing-key-file={folder / 'accounts.key'}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--authorization-mode=RBAC",
+                # Without the controller manager, no namespace has an account.
+                "--disable-admission-plugins=ServiceAccount",
+                f"--client-ca-file={folder / 'clients.crt'}",
+                f"--token-auth-file={folder / 'tokens.csv'}",
+                f"--audit-policy-file={folder / 'audit.yaml'}",
+                f"--audit-log-path={folder / 'audit.log'}",
+            ],
         )
-        found = ControlPlane(folder, port)
-        _await(found, server)
+        stack.callback(server.stop)
+        server.start()
+        found = ControlPlane(folder, port, server)
+        found.wait()
         yield found
         found.close()
-
-
-@contextmanager
-def _process(log: Path, words: Iterable[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with open(log, "wb") as output:
-        process = subprocess.Popen(list(words), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await(plane: ControlPlane, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until:
-        assert server.poll() is None, (plane.folder / "apiserver.log").read_text()[-3000:]
-        try:
-            if plane.certificate.exists() and plane.call("GET", "/readyz")[0] == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError((plane.folder / "apiserver.log").read_text()[-3000:])
 
 
 def missing() -> list[str]:

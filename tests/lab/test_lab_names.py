@@ -27,6 +27,7 @@ NAMES = pytest.mark.parametrize("name", HOSTILE, ids=[repr(name[:12]) for name i
 
 COMMANDS = (
     ("up", "-f", "examples/shop"),
+    ("mirror", "cluster:"),
     ("apply", "-f", "examples/shop"),
     ("delete", "pod", "a"),
     ("label", "pod", "a/b", "c=d"),

@@ -42,6 +42,14 @@ class ApiServer:
         self.headers: Mapping[str, str] = {}
         self.url = ""
 
+    def stream(self, path: str, query: Mapping[str, list[str]]) -> Iterator[bytes] | None:
+        """Return the parts of an answer that goes on, None for one that ``answer`` has whole."""
+        return None
+
+    def dead(self) -> bool:
+        """Say whether connections end without an answer."""
+        return False
+
     def paths(self) -> list[str]:
         """Return the paths of all requests but discovery."""
         return [path for _, path, _ in self.requests if path.count("/") > 2]
@@ -145,6 +153,12 @@ def serving(server: ApiServer, folder: Path) -> Iterator[Path]:
             parts = urlsplit(self.path)
             server.requests.append((self.command, parts.path, parse_qs(parts.query)))
             server.headers = dict(self.headers)
+            if server.dead():
+                self.close_connection = True
+                return
+            if (parts_of_stream := server.stream(parts.path, parse_qs(parts.query))) is not None:
+                self._stream(parts_of_stream)
+                return
             code, headers, body = server.answer(parts.path, parse_qs(parts.query))
             if "gzip" in self.headers.get("Accept-Encoding", "") and "Content-Encoding" not in headers:
                 headers, body = {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 1)
@@ -154,6 +168,16 @@ def serving(server: ApiServer, folder: Path) -> Iterator[Path]:
             with suppress(ConnectionError):  # of a client that waits no longer
                 self.end_headers()
                 self.wfile.write(body)
+
+        def _stream(self, found: Iterator[bytes]) -> None:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.close_connection = True
+            with suppress(ConnectionError):
+                self.end_headers()
+                for part in found:
+                    self.wfile.write(f"{len(part):x}\r\n".encode() + part + b"\r\n")
+                    self.wfile.flush()
 
         def log_message(self, *arguments: object) -> None:
             pass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from netlab.errors import HostError
 from netlab.kernel import kube_process, privilege
 from netlab.objects import bounds, read_input
 from netlab.sources import SOURCES, cluster_api
-from netlab.sources.cluster_api import _memory
+from netlab.sources.cluster import opened
+from netlab.sources.cluster_json import memory
 
 # The server has threads, and Python 3.12 warns of a fork beside them. The process that netlab forks needs none of them.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -178,7 +181,7 @@ def test_an_answer_has_limits(server: ApiServer, netlab: Call, monkeypatch: pyte
     for _ in range(bounds.MAX_DEPTH + 1):
         nested = [nested]
     with pytest.raises(bounds.TooLargeError, match="nested more than 200 deep"):
-        _memory({"x": nested})
+        memory({"x": nested})
 
 
 def test_a_late_answer_is_not_waited_for(server: ApiServer, netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +192,23 @@ def test_a_late_answer_is_not_waited_for(server: ApiServer, netlab: Call, monkey
         failed(netlab, 3, f"{server.url}: no answer in 0.5 seconds")
     monkeypatch.setattr(cluster_api, "SECONDS", 0.0)
     failed(netlab, 3, f"{server.url}: reading took more than 0 seconds")
+
+
+def test_an_answer_that_comes_too_late_is_not_that_of_the_next_question(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its head nor the rest of its body."""
+    large = ok({"items": ["x" * (1 << 20)]})
+    monkeypatch.setattr(kube_process, "ANSWER_SECONDS", 0.3)
+    for late in (ok({"late": 1}), large):
+        server.before = lambda path, query, late=late: (slow(0.5), late)[1] if path == "/late" else ok({"path": path})  # type: ignore[misc]
+        with opened("cluster:") as process:
+            with pytest.raises(HostError, match=r"no answer in 0\.3 seconds"):
+                process.get("/late", "application/json", 1 << 22)
+            time.sleep(0.4)
+            found = [json.loads(process.get(f"/{n}", "application/json", 1 << 22).body) for n in range(3)]
+
+        assert [{"path": f"/{n}"} for n in range(3)] == found
 
 
 def test_credentials_that_are_not_accepted(server: ApiServer, netlab: Call) -> None:
@@ -346,7 +366,7 @@ def test_a_credential_plugin_that_fails(
 def test_without_the_package_the_extra_is_named(netlab: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With exit code 3."""
     monkeypatch.setitem(sys.modules, "netlab.kernel.kube_library", None)
-    failed(netlab, 3, "-f cluster:… needs the kubernetes package; install it: pip install 'netlab[cluster]'")
+    failed(netlab, 3, "cluster:… needs the kubernetes package; install it: pip install 'netlab[cluster]'")
 
 
 IDENTITY = """
@@ -412,12 +432,13 @@ def test_what_the_process_answers_is_bounded(monkeypatch: pytest.MonkeyPatch, tm
     """A user may control it."""
     for text in (b"x" * (1 << 19), b"[]\n", b"5\n", b"", b'{"error": "other", "message": "m"}\n'):
 
-        def child(*given: object, said: bytes = text) -> None:
-            os.write(int(str(given[-1])), said[: 1 << 16] if len(said) < 1 << 17 else b"")
-            view = memoryview(said)
-            while len(said) >= 1 << 17 and view:
-                view = view[os.write(int(str(given[-1])), view) :]
-            os._exit(0)
+        def child(context: str, user: object, questions: int, answers: int, *more: int, said: bytes = text) -> None:
+            try:
+                view = memoryview(said)
+                while view:
+                    view = view[os.write(answers, view) :]
+            finally:
+                os._exit(0)
 
         monkeypatch.setattr(kube_process, "_child", child)
         with pytest.raises(HostError):

@@ -22,6 +22,8 @@ from netlab.policy import isolating
 from netlab.report.listings import Item, Listing
 
 NETNS_ANNOTATION = "netlab/netns"
+# The taints that the node lifecycle controller gives a node without a heartbeat.
+_UNREACHABLE = [{"key": "node.kubernetes.io/unreachable", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
 NetnsPath = Callable[[str], str]
 """Returns the path of a network namespace by its name."""
 
@@ -46,19 +48,22 @@ def nodes(cluster: Cluster, netns_path: NetnsPath) -> Listing:
         cidrs = [str(prefix) for prefixes in node.pod_cidrs.values() for prefix in prefixes]
         addresses = [{"type": "InternalIP", "address": str(a)} for a in node.addresses]
         netns = netns_path(names.node_namespace(cluster.name, node.name))
-        ready = {"type": "Ready", "status": "True"}
+        ready = {"type": "Ready", "status": "Unknown" if node.stopped else "True"}
         data = {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": node.name, "labels": dict(node.labels), "annotations": {NETNS_ANNOTATION: netns}},
-            "spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {},
+            "spec": {
+                **({"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {}),
+                **({"taints": [*_UNREACHABLE]} if node.stopped else {}),
+            },
             "status": {
                 "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
                 "conditions": [ready],
             },
         }
         pods = sum(1 for _ in cluster.pods_on(node.name))
-        cells = (node.name, "Ready", str(pods), ",".join(map(str, node.addresses)))
+        cells = (node.name, "NotReady" if node.stopped else "Ready", str(pods), ",".join(map(str, node.addresses)))
         return Item("", node.name, data, cells, (",".join(cidrs), netns))
 
     header = ("NAME", "STATUS", "PODS", "INTERNAL-IP")
@@ -115,6 +120,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str) -> dict[str, Any]:
             "hostIPs": [{"ip": ip} for ip in node_ips],
             **({"podIP": ips[0]} if ips else {}),
             "podIPs": [{"ip": ip} for ip in ips],
+            **({} if pod.ready else {"conditions": [{"type": "Ready", "status": "False"}]}),
         },
     }
 

@@ -43,6 +43,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("apply", "Add or replace objects in the running lab."),
     "delete": ("apply", "Remove objects from the running lab."),
     "label": ("label", "Change labels of a pod or a namespace in the running lab."),
+    "node": ("node", "Stop a node of the running lab, or start it again."),
+    "pod": ("pod", "Kill pods of the running lab; their controllers replace them."),
     "impair": ("impair", "Delay, lose or limit packets on links of the running lab."),
     "get": ("get", "List labs, or objects of one: nodes, pods, services, networkpolicies and others."),
     "probe": ("probe", "Send packets and print verdicts."),

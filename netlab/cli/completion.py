@@ -64,6 +64,12 @@ def endpoints(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     return _offered([*words, *(w.removeprefix(f"{namespace}/") for w in words)], incomplete)
 
 
+def nodes(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Return the nodes of the running lab."""
+    found = _endpoints_of_lab(ctx.params.get("lab") or "")
+    return _offered((ref.removeprefix("node:") for ref in found if ref.startswith("node:")), incomplete)
+
+
 def kinds(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
     """Return the kinds that `get` lists, by kubectl's names."""
     from netlab.cli import kind_names

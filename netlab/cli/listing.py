@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netlab.lab.lab import NodeMachine
 
 NETNS_ANNOTATION = "netlab/netns"
+# The taints that the node lifecycle controller gives a node without a heartbeat.
+_UNREACHABLE = [{"key": "node.kubernetes.io/unreachable", "effect": effect} for effect in ("NoSchedule", "NoExecute")]
 NetnsPath = Callable[[str], str]
 """Returns the path of a network namespace by its name."""
 
@@ -90,7 +92,7 @@ def nodes(cluster: Cluster, netns_path: NetnsPath, machines: MachinesOfNodes | N
 
     def item(node: Node) -> Item:
         where = (machines or {}).get(node.name)
-        status = "Ready" if where is None or where.ready else "NotReady"
+        status = "NotReady" if node.stopped or (where is not None and not where.ready) else "Ready"
         cidrs = [str(prefix) for prefixes in node.pod_cidrs.values() for prefix in prefixes]
         addresses = [{"type": "InternalIP", "address": str(a)} for a in node.addresses]
         netns = netns_path(names.node_namespace(cluster.name, node.name))
@@ -104,7 +106,10 @@ def nodes(cluster: Cluster, netns_path: NetnsPath, machines: MachinesOfNodes | N
                 "labels": dict(node.labels),
                 "annotations": {NETNS_ANNOTATION: netns, **machine},
             },
-            "spec": {"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {},
+            "spec": {
+                **({"podCIDR": cidrs[0], "podCIDRs": cidrs} if cidrs else {}),
+                **({"taints": [*_UNREACHABLE]} if node.stopped else {}),
+            },
             "status": {
                 "addresses": [*addresses, {"type": "Hostname", "address": node.name}],
                 "conditions": [ready],
@@ -177,6 +182,7 @@ def _pod_object(cluster: Cluster, pod: Pod, netns: str, phase: str) -> dict[str,
             "hostIPs": [{"ip": ip} for ip in node_ips],
             **({"podIP": ips[0]} if ips else {}),
             "podIPs": [{"ip": ip} for ip in ips],
+            **({} if pod.ready else {"conditions": [{"type": "Ready", "status": "False"}]}),
         },
     }
 

@@ -50,6 +50,8 @@ class Path:
 
 def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int) -> Path:
     """Return what the wiring does with packets from ``source`` to ``destination``'s address of a family."""
+    if cluster.stopped_nodes and (why := why_stopped(cluster, source, destination)):
+        return Path(False, why)
     own = address_of(source, family)
     # The fast case: nearly all pairs of a matrix are two pods with namespaces of their own.
     if (
@@ -80,8 +82,19 @@ def path(cluster: Cluster, source: Endpoint, destination: Endpoint, family: int)
     return _to_underlay(cluster, source, destination, own, to_node, family)
 
 
+def why_stopped(cluster: Cluster, *ends: Endpoint) -> str:
+    """Return that the node of one of some endpoints is stopped, "" if none is."""
+    for end in ends:
+        name = "" if isinstance(end, Host) else end.node if isinstance(end, Pod) else end.name
+        if name in cluster.stopped_nodes:
+            return f"node {name} is stopped"
+    return ""
+
+
 def path_to_address(cluster: Cluster, source: Endpoint, address: Address) -> Path:
     """Return the path to an address that no machine of the lab has: it is never connected."""
+    if why := why_stopped(cluster, source):
+        return Path(False, why)
     if isinstance(source, Pod) and source.loopback_only:
         return Path(False, f"{source.ref} has a loopback interface only")
     if address_of(source, address.version) is None:

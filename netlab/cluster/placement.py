@@ -18,14 +18,16 @@ def place(
     nodes: Sequence[NodeDraft],
     keep: Mapping[str, Placement],
     others: Mapping[str, int] | None = None,
+    stopped: Collection[str] = (),
 ) -> tuple[dict[str, str], list[Problem]]:
     """Return the node of every pod by its reference, and a problem for each pod that fits on no node.
 
     A pod with a nodeName is on that node. A pod in ``keep`` stays on its node if the node still admits it. Every other
     pod gets the node that admits it and has the fewest pods, and of equal ones the first. Nodes with a free hostPort
-    have precedence. ``others`` has the number of further pods by node.
+    have precedence. ``others`` has the number of further pods by node. ``stopped`` has the names of stopped nodes: a
+    new pod gets one only if no other node admits it, and pods that move leave it.
     """
-    admitting = _AdmittingNodes(nodes)
+    admitting = AdmittingNodes(nodes)
     host_ports = HostPorts()
     by_name = {node.name: node for node in nodes}
     load = {**dict.fromkeys(by_name, 0), **(others or {})}
@@ -51,13 +53,16 @@ def place(
     new: list[PodDraft] = []
     for pod in rest:
         before = keep.get(pod.ref)
-        if before is not None and before.node in admitting.of(pod) and host_ports.free(before.node, pod):
+        leaves = pod.moves and before is not None and before.node in stopped
+        if before is not None and not leaves and before.node in admitting.of(pod) and host_ports.free(before.node, pod):
             assign(pod, before.node)
         else:
             new.append(pod)
 
     for pod in new:
         admissible = admitting.of(pod)
+        if stopped:
+            admissible = [name for name in admissible if name not in stopped] or admissible
         if admissible:
             free = [name for name in admissible if host_ports.free(name, pod)] if pod.publishes else ()
             assign(pod, min(free or admissible, key=load.__getitem__))
@@ -67,7 +72,7 @@ def place(
     return placed, problems
 
 
-class _AdmittingNodes:
+class AdmittingNodes:
     """The nodes that admit a pod, by its nodeSelector."""
 
     def __init__(self, nodes: Sequence[NodeDraft]) -> None:

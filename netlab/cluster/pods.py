@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import partial
 from itertools import chain
@@ -30,7 +30,7 @@ class PodDraft:
     ``object`` (``KIND NAMESPACE/NAME``), ``meta_path`` and ``spec_path`` are its place in the input, for messages.
     ``order`` sorts pods by namespace, then owner, then ordinal. ``phase`` and ``addresses`` are those of an exported
     pod. ``renamed`` says that the pod's name does not begin with its workload's name. ``ready``, ``terminating`` and
-    ``system`` are those of ``cluster.Pod``.
+    ``system`` are those of ``cluster.Pod``. ``moves`` says that the pod leaves a stopped node and keeps its name.
     """
 
     meta: Meta
@@ -47,6 +47,7 @@ class PodDraft:
     ready: bool = True
     terminating: bool = False
     system: bool = False
+    moves: bool = False
 
     @property
     def ref(self) -> str:
@@ -78,7 +79,8 @@ def pod_drafts(objects: Objects, nodes: Sequence[NodeDraft]) -> tuple[list[PodDr
     drafts: dict[str, PodDraft] = {}
     finished: dict[str, PodDraft] = {}
     problems: list[Problem] = []
-    made = (d for made in pod_names(objects, owners, partial(_nodes_of, nodes)) for d in _of_workload(*made))
+    unready = {one.workload: one.unready for one in objects.workload_pods}
+    made = (d for made in pod_names(objects, owners, partial(nodes_of, nodes)) for d in _of_workload(*made, unready))
     for count, draft in enumerate(chain(_bare(objects, owners), made)):
         if count == MOST_PODS:
             # One problem is enough, though earlier objects have too many pods as well.
@@ -115,7 +117,7 @@ def _bare(objects: Objects, owners: Owners) -> Iterator[PodDraft]:
         )
 
 
-def _nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
+def nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
     """Return the nodes that a DaemonSet has pods on.
 
     A nodeName in the template is returned even if there is no such node. Placement reports it.
@@ -124,8 +126,13 @@ def _nodes_of(nodes: Sequence[NodeDraft], daemons: Workload) -> list[str]:
     return [pinned] if pinned else [n.name for n in nodes if n.may_satisfy(daemons.template.node_selector)]
 
 
-def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator[PodDraft]:
-    """Yield the pods of a workload, named ``STEM-END`` for each of ``ends``."""
+def _of_workload(
+    workload: Workload, stem: str, ends: Sequence[str], unready: Mapping[str, Collection[str]]
+) -> Iterator[PodDraft]:
+    """Yield the pods of a workload, named ``STEM-END`` for each of ``ends``.
+
+    ``unready`` has, by workload, the ends of the names of pods that are not ready.
+    """
     owner, template = workload.meta, workload.template_meta
     shared = replace(template, namespace=owner.namespace, labels=controllers.shared_labels(workload))
     base = PodDraft(
@@ -138,9 +145,11 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
         spec_path=f"{workload.template_path}.spec",
         source=workload.source,
         renamed=stem != owner.name,
+        moves=workload.indexed,
     )
     alike = not template_of(workload.kind).stable_names and not workload.indexed
     on_nodes = workload.replicas is None
+    not_ready = unready.get(base.workload, ()) if unready else ()
     for place, end in enumerate(ends):
         name = f"{stem}-{end}"
         meta = replace(shared, name=name) if alike else _with_own_labels(shared, workload, name)
@@ -150,7 +159,8 @@ def _of_workload(workload: Workload, stem: str, ends: Sequence[str]) -> Iterator
         elif not alike:
             # The controllers of StatefulSets and of indexed Jobs set the hostname.
             spec = replace(spec, hostname=f"{owner.name}-{end}")
-        yield replace(base, meta=meta, spec=spec, order=(owner.namespace, owner.name, 0 if on_nodes else place, end))
+        order = (owner.namespace, owner.name, 0 if on_nodes else place, end)
+        yield replace(base, meta=meta, spec=spec, order=order, ready=end not in not_ready)
 
 
 def _with_own_labels(shared: Meta, workload: Workload, name: str) -> Meta:

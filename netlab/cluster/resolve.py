@@ -93,7 +93,8 @@ def try_resolve(
     drafts, finished, unnamed = pod_drafts(objects, nodes)
     system_pods, system_services, system_classes = _system_parts(objects, drafts)
     # System pods come last, so that no other pod moves because of them.
-    placed, unplaced = place([*drafts, *system_pods], nodes, keep)
+    stopped = objects.stopped_nodes
+    placed, unplaced = place([*drafts, *system_pods], nodes, keep, stopped=stopped)
     known = stated_addresses(written, nodes, drafts, placed)
     drafts += system_pods
     topology, of_nodes = with_defaults(written, nodes, known, written_ranges(written, objects.services))
@@ -149,7 +150,12 @@ def try_resolve(
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits, n.conflist) for n in topology.networks),
-        nodes=tuple(sorted((Node(n.name, n.labels, underlay[n.name], prefixes[n.name]) for n in nodes), key=_by_name)),
+        nodes=tuple(
+            sorted(
+                (Node(n.name, n.labels, underlay[n.name], prefixes[n.name], n.name in stopped) for n in nodes),
+                key=_by_name,
+            )
+        ),
         hosts=tuple(sorted((Host(h.name, h.addresses, h.hostnames) for h in topology.hosts), key=_by_name)),
         namespaces=spaces,
         pods=tuple(
@@ -161,6 +167,7 @@ def try_resolve(
                         attached,
                         pod_ips,
                         underlay,
+                        stopped | objects.starting_nodes,
                     )
                     for d in drafts
                 ),
@@ -243,8 +250,9 @@ def pod_from(
     attached: Mapping[str, TopologyNetwork | None],
     pod_ips: Mapping[str, tuple[Address, ...]],
     underlay: Mapping[str, tuple[Address, ...]],
+    failed: Collection[str] = (),
 ) -> Pod:
-    """Return the pod of a draft, its node, its network and its addresses."""
+    """Return the pod of a draft, its node, its network and its addresses; a pod on a ``failed`` node is not ready."""
     network = attached.get(draft.ref)
     traits = modes.HOST if draft.spec.host_network else network.traits if network else modes.NONE
     return Pod(
@@ -259,7 +267,7 @@ def pod_from(
         ports=draft.spec.ports,
         workload=draft.workload,
         source=draft.source,
-        ready=draft.ready,
+        ready=draft.ready and node not in failed,
         terminating=draft.terminating,
         system=draft.system,
         hostname=draft.spec.hostname,

@@ -52,6 +52,10 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     before = cluster
     if not _same_topology(old, new) or old.nodes != new.nodes:
         return None
+    if old.stopped_nodes != new.stopped_nodes or old.starting_nodes or new.starting_nodes:
+        return None
+    if not _same(old.workload_pods, new.workload_pods):
+        return None
     removed = Objects(pods=_without(old.pods, new.pods), workloads=_without(old.workloads, new.workloads))
     added = Objects(
         pods=_without(new.pods, old.pods),
@@ -73,6 +77,8 @@ def resolve_change(cluster: Cluster, old: Objects, new: Objects) -> Cluster | No
     if allocated is None or refused:
         return None
     if removed.pods or removed.workloads or added.pods or added.workloads:
+        if new.workload_pods:
+            return None
         changed = _replace_pods(cluster, removed, added, new)
         if changed is None:
             return None
@@ -205,7 +211,8 @@ def _new_pods(
     Pods in ``before`` keep their node and addresses. ``others`` are the pods that do not change.
     """
     keep = {ref: Placement(pod.node, pod.addresses) for ref, pod in before.items()}
-    node_of, unplaced = place(drafts, nodes, keep, Counter(map(attrgetter("node"), others)))
+    stopped = cluster.stopped_nodes
+    node_of, unplaced = place(drafts, nodes, keep, Counter(map(attrgetter("node"), others)), stopped)
     attached, unattached = attach(topology, list(drafts))
     if unplaced or unattached:
         return None
@@ -221,7 +228,7 @@ def _new_pods(
     pod_ips, unserved = pod_addresses(topology, own, node_of, prefixes, keep, machines, taken)
     if unserved:
         return None
-    return [pod_from(draft, node_of[draft.ref], attached, pod_ips, underlay) for draft in drafts]
+    return [pod_from(draft, node_of[draft.ref], attached, pod_ips, underlay, stopped) for draft in drafts]
 
 
 def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...] | None:
@@ -233,7 +240,7 @@ def _relabelled(cluster: Cluster, old: Objects, new: Objects) -> tuple[Pod, ...]
     ]
     if not changed:
         return cluster.pods
-    if _any_owned(new):
+    if _any_owned(new) or new.workload_pods:
         return None
     pods = list(cluster.pods)
     for ref in changed:

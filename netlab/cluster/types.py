@@ -52,12 +52,14 @@ class Node:
 
     If the transport has no ranges of nodes, the prefix is the network's whole podCIDR, the same on every node. If it
     has routes to single pods, an exported pod may have an address that is in no node's prefix.
+    ``stopped``: ``netlab node stop`` cut the node and its pods off, and nothing reaches them.
     """
 
     name: str
     labels: Mapping[str, str]
     addresses: tuple[Address, ...]
     pod_cidrs: Mapping[str, tuple[Prefix, ...]]
+    stopped: bool = False
     ref: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -241,6 +243,11 @@ class Cluster:
     @cached_property
     def _pods_of_input(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods if not pod.system)
+
+    @cached_property
+    def stopped_nodes(self) -> frozenset[str]:
+        """The names of the nodes that are stopped."""
+        return frozenset(node.name for node in self.nodes if node.stopped)
 
     @cached_property
     def by_ref(self) -> Mapping[str, Endpoint]:

@@ -82,7 +82,12 @@ def wanted(cluster: Cluster, part: Part | None = None) -> dict[str, Namespace]:
         from netlab.dataplane.queues import add_queues
 
         add_queues(cluster, build)
-    return build.namespaces()
+    found = build.namespaces()
+    if cluster.stopped_nodes:
+        from netlab.dataplane.stopped import cut_off
+
+        found = cut_off(cluster, found)
+    return found
 
 
 def check_part(cluster: Cluster, part: Part) -> None:

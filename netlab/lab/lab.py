@@ -67,7 +67,9 @@ class Lab(AtEndpoints):
         self._machine = machine
         self._records = Records(machine)
         self.changes = Changes() if made is None else made
-        """The outcome of this value's last ``up``, ``apply``, ``delete`` or ``label``; empty for an opened lab."""
+        """The outcome of this value's last change; empty for an opened lab."""
+        self.after_step: Callable[[], None] | None = None
+        """Is called when a step of a change is in force, while the lab's lock is held."""
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +89,11 @@ class Lab(AtEndpoints):
     def documents(self) -> tuple[Document, ...]:
         """The lab's objects, with the fields that netlab reads."""
         return self._now.record.documents
+
+    @property
+    def objects(self) -> Objects:
+        """The lab's objects as values."""
+        return self._now.state.objects
 
     @property
     def part(self) -> Part | None:
@@ -288,6 +295,51 @@ class Lab(AtEndpoints):
 
         return impairments.clear(self)
 
+    def stop_node(self, node: str) -> Changes:
+        """Cut a node and its pods off, and replace its pods on other nodes; in force on return.
+
+        First the links are cut and endpoints leave their Services, then pods are replaced as their controllers would.
+
+        Raises:
+          UsageError: for a node that does not exist.
+        """
+        from netlab.lab import failures
+
+        return failures.stop_node(self, node)
+
+    def start_node(self, node: str) -> Changes:
+        """Bring a stopped node back; in force on return. Pods that were replaced do not move back.
+
+        Raises:
+          UsageError: for a node that does not exist.
+        """
+        from netlab.lab import failures
+
+        return failures.start_node(self, node)
+
+    def kill(self, refs: Sequence[str]) -> Changes:
+        """End pods, by names as for ``find``, and then replace them as their controllers would; in force on return.
+
+        Raises:
+          UsageError: for a pod that does not exist, or that netlab added.
+        """
+        from netlab.lab import failures
+
+        return failures.kill(self, refs)
+
+    def rollout(self, documents: Sequence[Document]) -> Changes:
+        """Add or replace objects; pods of workloads with another template are replaced step by step.
+
+        Each step is in force before the next one begins. If one fails, it is undone, and the steps before it stay. A
+        second call goes on.
+
+        Raises:
+          InputError: before the first step, if the objects do not go together.
+        """
+        from netlab.lab import failures
+
+        return failures.rollout(self, documents)
+
     def add_system(self) -> None:
         """Give the lab its system objects if it has none, as the first program of a lab does; in force on return."""
         from netlab.objects.system_objects import system_document
@@ -328,16 +380,20 @@ class Lab(AtEndpoints):
 
         ``part`` replaces the part of a lab on several machines that this machine has.
         """
-
-        def step(now: Current) -> tuple[Current, Changes]:
-            started = time.monotonic()
-            if now.record.part is not None and part is None:
+        with self.held():
+            if self._now.record.part is not None and part is None:
                 raise UsageError(f"lab {self.name} is on several machines; change it with --etcd")
-            state = now.state.after(edit(now.record.documents), part)
-            return convergence.converge(self._machine, now, state, started, read=False)
-
-        self.change(step)
+            self.step(edit(self._now.record.documents), part)
         return self.changes
+
+    def step(self, documents: Sequence[Document], part: Part | None = None) -> None:
+        """Change the lab's documents to others, as a step of a change; the caller holds the lab (``held``)."""
+
+        def converged(now: Current) -> tuple[Current, Changes]:
+            started = time.monotonic()
+            return convergence.converge(self._machine, now, now.state.after(documents, part), started, read=False)
+
+        self._step(converged)
 
     def prepared(self, record: Record) -> State:
         """Return the state that another record describes, compiled and checked; the lab stays as it is.
@@ -360,13 +416,18 @@ class Lab(AtEndpoints):
         ``step`` gets the lab's present state, and returns the state that it brought in force, with the changes.
         """
         with self.held():
-            done = step(self._now)
-            if done is None:
-                return False
-            self._now, self.changes = done
-            self._stamp = self._records.stamp(self.name)
-            self._refresh_programs()
-            return True
+            return self._step(step)
+
+    def _step(self, step: Callable[[Current], tuple[Current, Changes] | None]) -> bool:
+        done = step(self._now)
+        if done is None:
+            return False
+        self._now, self.changes = done
+        self._stamp = self._records.stamp(self.name)
+        self._refresh_programs()
+        if self.after_step is not None:
+            self.after_step()
+        return True
 
     def _refresh_programs(self) -> None:
         """Bring the lab's programs to its present state; the caller holds the lab's lock."""

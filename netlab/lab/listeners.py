@@ -45,6 +45,40 @@ def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None
             child.end()
 
 
+class Listening:
+    """Programs that accept connections on ports of endpoints, as further endpoints are added, until ``end``."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._children: list[Child] = []
+        self._known: dict[tuple[str, int], object] = {}
+
+    def also(self, places: Iterable[tuple[Endpoint, int]]) -> None:
+        """Listen on further ports. A pod that ended and began again under its name is another pod.
+
+        Raises:
+          HostError, NotFound: when it cannot listen.
+        """
+        now = {(endpoint.ref, port): endpoint for endpoint, port in places}
+        new = [(endpoint, port) for (ref, port), endpoint in now.items() if (ref, port) not in self._known]
+        # What is not asked any more, as its pod is gone, is new when it comes again.
+        self._known = dict(now)
+        if not new:
+            return
+        with contextlib.ExitStack() as stack:
+            found: list[echo.Listener] = []
+            for endpoint, port in new:
+                with self._lab.machine.inside(names.endpoint_namespace(self._lab.name, endpoint)):
+                    found += _listener(endpoint, port, stack)
+            if found:
+                self._children.append(Child(partial(_serve, found)))
+
+    def end(self) -> None:
+        """End all programs."""
+        for child in self._children:
+            child.end()
+
+
 def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> list[echo.Listener]:
     """Listen on a port in the present namespace; return nothing if the port is in use."""
     try:

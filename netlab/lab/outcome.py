@@ -7,7 +7,7 @@ from typing import Literal
 
 from netlab.frozen import frozen_with_cache
 from netlab.objects import Document
-from netlab.objects.document_changes import POD_LABELS
+from netlab.objects.document_changes import POD_LABELS, STOPPED_NODE, WORKLOAD_PODS
 from netlab.objects.meta import IGNORED_KIND, key_of
 
 Verb = Literal["created", "configured", "unchanged", "deleted"]
@@ -48,13 +48,17 @@ def label_of(document: Document) -> str:
     return label
 
 
+_LEFT_OUT = (IGNORED_KIND, WORKLOAD_PODS, STOPPED_NODE)
+
+
 def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str, Verb], ...]:
     """Return the verb of every object between two inputs, in the order of the new input.
 
-    A changed label of a workload's pod is a change of that pod. ``IgnoredKind`` documents are left out.
+    A changed label of a workload's pod is a change of that pod, and a node that stopped or started is a change of that
+    node. Documents of netlab's own that are about no single object are left out.
     """
-    before = {label_of(d): d for d in old if d.kind != IGNORED_KIND}
-    after = {label_of(d): d for d in new if d.kind != IGNORED_KIND}
+    before = {label_of(d): d for d in old if d.kind not in _LEFT_OUT}
+    after = {label_of(d): d for d in new if d.kind not in _LEFT_OUT}
     verbs: list[tuple[str, Verb]] = []
     for label, document in after.items():
         if label in before:
@@ -66,4 +70,7 @@ def compare(old: Sequence[Document], new: Sequence[Document]) -> tuple[tuple[str
     for label, document in before.items():
         if label not in after:
             verbs.append((label, "configured" if document.kind == POD_LABELS else "deleted"))
-    return tuple(verbs)
+    stopped, stops = ({key_of(d).name for d in some if d.kind == STOPPED_NODE} for some in (old, new))
+    changed = {f"node/{name}" for name in stopped ^ stops}
+    found = [(label, "configured" if label in changed else verb) for label, verb in verbs]
+    return (*found, *((label, "configured") for label in sorted(changed - {label for label, _ in found})))

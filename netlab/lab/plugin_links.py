@@ -62,7 +62,7 @@ class PluginLinks:
         """
         found = {}
         for pod in cluster.pods:
-            if not pod.traits.attachment.by_plugins:
+            if not pod.traits.attachment.by_plugins or pod.node in cluster.stopped_nodes:
                 continue
             network = cluster.network(pod.network)
             if network.conflist is None:

@@ -18,7 +18,7 @@ def _wiring(pod: Pod) -> tuple[object, ...]:
 
 
 def _frame(cluster: Cluster) -> tuple[object, ...]:
-    nodes = [(n.name, n.addresses, n.pod_cidrs) for n in cluster.nodes]
+    nodes = [(n.name, n.addresses, n.pod_cidrs, n.stopped) for n in cluster.nodes]
     underlay = cluster.underlay_cidrs, cluster.links
     return cluster.name, cluster.networks, nodes, cluster.hosts, underlay, _services(cluster)
 

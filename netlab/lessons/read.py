@@ -86,7 +86,10 @@ class LessonFolder:
     def check_of(self, edited: Mapping[str, Sequence[Document]]) -> Scenario:
         """Return the check with other documents in place of those of edited files, by the files' names."""
         own = {os.path.join(self.folder, FILES, name): documents for name, documents in edited.items()}
-        steps = tuple(replace(step, apply=_replaced(step.apply, own)) for step in self.check.steps)
+        steps = tuple(
+            replace(step, apply=_replaced(step.apply, own), rollout=_replaced(step.rollout, own))
+            for step in self.check.steps
+        )
         return replace(self.check, resources=_replaced(self.check.resources, own), steps=steps)
 
 
@@ -257,7 +260,7 @@ def _together(found: LessonFolder) -> list[Problem]:
     solution, problems = solution_of(found)
     if problems:
         return problems
-    applied = [one for step in found.check.steps for one in step.apply]
+    applied = [one for step in found.check.steps for one in (*step.apply, *step.rollout)]
     problems += filter(None, map(with_plugins, applied))
     if problems:
         return problems
@@ -294,7 +297,5 @@ def documents_of(files: Mapping[str, str]) -> tuple[dict[str, list[Document]], l
 def question_of(found: LessonFolder) -> Scenario:
     """Return the question as a Scenario of the unedited files: its one expectation is what packets show."""
     (step, *_) = found.check.steps
-    asked = replace(
-        step, name="question", apply=(), label=(), delete=(), expect=(found.lesson.question.expect,), path=""
-    )
+    asked = replace(step.without_changes(), name="question", expect=(found.lesson.question.expect,), path="")
     return replace(found.check, steps=(asked,), source=found.lesson.source, meta=found.lesson.meta)

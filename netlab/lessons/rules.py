@@ -41,10 +41,11 @@ def other_files(document: Document) -> list[Problem]:
         named.append(("spec.resources", resources))
     steps = spec.get("steps")
     for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        applied = step.get("apply") if isinstance(step, dict) else None
-        for at, item in enumerate(applied if isinstance(applied, list) else ()):
-            if not isinstance(item, dict):
-                named.append((f"spec.steps[{index}].apply[{at}]", item))
+        for field in ("apply", "rollout"):
+            applied = step.get(field) if isinstance(step, dict) else None
+            for at, item in enumerate(applied if isinstance(applied, list) else ()):
+                if not isinstance(item, dict):
+                    named.append((f"spec.steps[{index}].{field}[{at}]", item))
     return [
         _problem(document, path, f"the check of a lesson has `resources: [{FILES}]`, and names no other file")
         for path, _ in named

@@ -105,6 +105,21 @@ class Objects:
         return self._named("ClusterPolicy")
 
     @property
+    def stopped_nodes(self) -> frozenset[str]:
+        """The names of the nodes that are stopped."""
+        return frozenset(one.meta.name for one in self._named("StoppedNode") if not one.starting)
+
+    @property
+    def starting_nodes(self) -> frozenset[str]:
+        """The names of the nodes that have their links again, and whose pods are not ready yet."""
+        return frozenset(one.meta.name for one in self._named("StoppedNode") if one.starting)
+
+    @property
+    def workload_pods(self) -> tuple[Any, ...]:
+        """The WorkloadPods: which pods single workloads have."""
+        return self._named("WorkloadPods")
+
+    @property
     def invariants(self) -> tuple[Any, ...]:
         """The Invariants."""
         return self._named("Invariants")

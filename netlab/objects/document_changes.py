@@ -13,6 +13,8 @@ from netlab.objects.scenarios import LabelChange, ObjectRef
 from netlab.objects.types import Document, Source
 
 POD_LABELS = "PodLabels"
+STOPPED_NODE = "StoppedNode"
+WORKLOAD_PODS = "WorkloadPods"
 PodOf = Callable[[str], tuple[str, str] | None]
 """Takes ``NAMESPACE/NAME`` of a pod or a workload. Returns that pod, or the workload's first pod, as ``NAMESPACE/POD``,
 and its workload as ``KIND NAMESPACE/NAME`` ("" without one); None if there is no such pod."""
@@ -33,9 +35,13 @@ def apply(documents: Iterable[Document], changes: Iterable[Document]) -> list[Do
 
 
 def applied(documents: Iterable[Document], changes: Iterable[Document]) -> tuple[list[Document], list[Problem]]:
-    """Return what ``apply`` returns, with the problems that it raises."""
+    """Return what ``apply`` returns, with the problems that it raises.
+
+    A rolling update of a changed workload ends at once.
+    """
     merged = {key_of(d): d for d in with_generated_names(documents)}
     problems: list[Problem] = []
+    workloads: list[Key] = []
     for document in with_generated_names(changes):
         key = key_of(document)
         before = merged.get(key)
@@ -43,7 +49,14 @@ def applied(documents: Iterable[Document], changes: Iterable[Document]) -> tuple
             document, more = _updated(before, document)
             problems += more
         merged[key] = document
-    return list(merged.values()), problems
+        if (known := get(document.kind)) is not None and known.template is not None:
+            workloads.append(key)
+    found = list(merged.values())
+    if workloads and any(key.kind == WORKLOAD_PODS for key in merged):
+        from netlab.objects.workload_pods import settled
+
+        found = settled(found, workloads)
+    return found, problems
 
 
 def _updated(before: Document, after: Document) -> tuple[Document, list[Problem]]:
@@ -65,7 +78,8 @@ def _updated(before: Document, after: Document) -> tuple[Document, list[Problem]
 def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Document]:
     """Return the documents without those of the given objects.
 
-    A Namespace is removed with all objects in it, a workload with the changed labels of its pods.
+    A Namespace is removed with all objects in it, a workload with what netlab stores about its pods, a Node with its
+    being stopped.
 
     Raises:
       UsageError: if an object does not exist. It has a message for each.
@@ -77,7 +91,7 @@ def delete(documents: Iterable[Document], refs: Iterable[ObjectRef]) -> list[Doc
         if not removed:
             missing.append(f"{ref.kind} {_full_name(ref)} does not exist")
             continue
-        orphans = {key for d in removed for key in _pod_labels_of(left, d)}
+        orphans = {key for d in removed for key in _owned_by(left, d)}
         dropped = {id(d) for d in removed}
         left = [d for d in left if id(d) not in dropped and key_of(d) not in orphans]
     if missing:
@@ -188,13 +202,15 @@ def _labelled(document: Document, changes: Mapping[str, str | None]) -> Document
     return Document({**document.data, "metadata": metadata}, document.source, document.duplicates)
 
 
-def _pod_labels_of(documents: Sequence[Document], workload: Document) -> set[Key]:
-    """Return the keys of the PodLabels documents that a removed workload owns."""
-    key = key_of(workload)
+def _owned_by(documents: Sequence[Document], removed: Document) -> set[Key]:
+    """Return the keys of the documents that netlab stores about a removed object: a workload or a Node."""
+    key = key_of(removed)
+    if key.kind == "Node":
+        return {Key(NETLAB_VERSION, STOPPED_NODE, "", key.name)}
     return {
         key_of(d)
         for d in documents
-        if d.kind == POD_LABELS
+        if d.kind in (POD_LABELS, WORKLOAD_PODS)
         and key_of(d).namespace == key.namespace
         and any(
             (owner.get("kind"), owner.get("name")) == (key.kind, key.name)

@@ -108,10 +108,10 @@ def _verdict(fields: Fields) -> Expectation:
     return Expectation(
         of.source.read(fields),
         of.destination.read(fields),
-        _port(fields),
+        port_of(fields),
         protocol,
         "allow" if of.verdict.missing(fields) else of.verdict.read(fields),
-        _family(fields),
+        family_of(fields),
         path=fields.path,
         line=_line(fields),
     )
@@ -136,7 +136,7 @@ def _http(fields: Fields) -> HttpExpectation:
         of.status.error(fields, required("a URL needs `status`, `body` or `verdict`"))
     answered = _answered(fields, (of.status, of.body))
     body = of.body.read(fields) if of.body.has(fields) else None
-    status, family = of.status.read(fields), _family(fields)
+    status, family = of.status.read(fields), family_of(fields)
     source, timeout = of.source.read(fields), _timeout(fields)
     return HttpExpectation(source, url, status, body, answered, family, timeout, fields.path, _line(fields))
 
@@ -160,7 +160,7 @@ def _lookup(fields: Fields) -> LookupExpectation:
             fields.report.error(path, invalid(text, "must be an IP address"))
         else:
             found.append(address)
-    family, source, timeout = _family(fields), of.source.read(fields), _timeout(fields)
+    family, source, timeout = family_of(fields), of.source.read(fields), _timeout(fields)
     addresses = tuple(dict.fromkeys(found)) if answered else None
     return LookupExpectation(source, name, addresses, family, timeout, fields.path, _line(fields))
 
@@ -202,7 +202,7 @@ def _forbid_others(fields: Fields, allowed: Iterable[Field[Any]], what: str) -> 
             field.error(fields, forbidden(f"may not be specified for {what}"))
             # Reading checks the type, as the schema does.
             if isinstance(field, Raw):
-                _port(fields)
+                port_of(fields)
             else:
                 field.read(fields)
 
@@ -213,8 +213,8 @@ def _require(fields: Fields, *needed: Field[Any]) -> None:
             field.error(fields, required())
 
 
-def _port(fields: Fields) -> int | str | None:
-    port = _Expectation.port
+def port_of(fields: Fields, port: Raw = _Expectation.port) -> int | str | None:
+    """Return the number or the name of a port, None if none is written; report another value."""
     value = port.read(fields)
     if value is None or (isinstance(value, str) and value):
         return value
@@ -227,10 +227,11 @@ def _port(fields: Fields) -> int | str | None:
     return value
 
 
-def _family(fields: Fields) -> int | None:
-    family = _Expectation.family.read(fields)
-    if family not in (None, *_Expectation.family.values):
-        _Expectation.family.error(fields, unsupported(family, [str(one) for one in _Expectation.family.values]))
+def family_of(fields: Fields, field: Whole = _Expectation.family) -> int | None:
+    """Return an IP family, None if none is written; report another value."""
+    family = field.read(fields)
+    if family not in (None, *field.values):
+        field.error(fields, unsupported(family, [str(one) for one in field.values]))
     return family
 
 

@@ -16,7 +16,7 @@ from netlab.errors import Problem
 if TYPE_CHECKING:
     from netlab.objects.fields import Fields
     from netlab.objects.shapes import Shape
-    from netlab.objects.types import Document, Meta, Workload
+    from netlab.objects.types import Document, Meta, RolloutStrategy, Workload
 
     _Shape = type[Shape]
 
@@ -63,8 +63,10 @@ class Template(NamedTuple):
     - ``path``: the path of the spec that holds the template.
     - ``labels``: returns the labels that all pods have: the template's, and those that the controller adds.
     - ``stable_names``: the pods have the names NAME-ORDINAL on a cluster too.
+    - ``stays``: the pods of a stopped node are not replaced on other nodes.
     - ``job``: the pods belong to a Job.
     - ``check``: reports labels of the template that the API server refuses.
+    - ``rollout``: takes the spec; returns how pods are replaced after a change of the template. None: they are not.
     """
 
     rank: int
@@ -74,6 +76,8 @@ class Template(NamedTuple):
     stable_names: bool = False
     job: bool = False
     check: Callable[[Fields, Mapping[str, str], Meta], None] = _no_check
+    rollout: Callable[[Fields], RolloutStrategy] | None = None
+    stays: bool = False
 
 
 class Kind(NamedTuple):
@@ -123,11 +127,12 @@ class Kind(NamedTuple):
 
 
 class Later(NamedTuple):
-    """A kind that users write, and whose file is not loaded yet: what its ``KIND`` says, and its module."""
+    """A kind whose file is not loaded yet: what its ``KIND`` says, and its module."""
 
     name: str
     api_version: str
     module: str
+    written: bool = True
 
 
 _KINDS: dict[str, Kind | Later] = {}
@@ -173,7 +178,7 @@ def get(name: str) -> Kind | None:
 
 def _load(later: Later) -> Kind:
     kind: Kind = import_module(later.module).KIND
-    if (kind.name, kind.api_version, kind.written) != (later.name, later.api_version, True):
+    if (kind.name, kind.api_version, kind.written) != (later.name, later.api_version, later.written):
         raise ValueError(f"{later.module} has the kind {kind.name} of {kind.api_version}")
     _KINDS[kind.name] = kind
     return kind
@@ -196,7 +201,7 @@ def written() -> tuple[Kind, ...]:
 def written_names() -> tuple[tuple[str, str], ...]:
     """Return the name and the API group ("": core) of each kind that users write, without loading the kinds."""
     _fill()
-    found = (kind for kind in _KINDS.values() if isinstance(kind, Later) or kind.written)
+    found = (kind for kind in _KINDS.values() if kind.written)
     return tuple((kind.name, kind.api_version.rpartition("/")[0]) for kind in found)
 
 

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 
 from netlab.objects.all_objects import Objects
 from netlab.objects.kind import template_of
 from netlab.objects.types import Meta, Workload
+
+if TYPE_CHECKING:
+    from netlab.objects.workload_pods import WorkloadPods
 
 
 class Owners:
@@ -48,10 +52,13 @@ def pod_names(
     The names are ``STEM-END``. They do not depend on the order of the objects. ``nodes_of`` returns the nodes of a
     DaemonSet's pods.
     """
+    about = {one.workload: one for one in objects.workload_pods}
     taken = {(pod.meta.namespace, pod.meta.name) for pod in objects.pods}
     stems: set[tuple[str, str]] = set()
     for workload in sorted(filter(owners.makes_pods, objects.workloads), key=_order):
-        where, ends = workload.meta.namespace, _ends(workload, nodes_of)
+        where = workload.meta.namespace
+        own = about.get(f"{workload.kind} {workload.meta.key}") if about else None
+        ends = _ends(workload, nodes_of) if own is None else ends_of(workload, own, nodes_of)
         for stem in _candidates(workload):
             names = [(where, f"{stem}-{end}") for end in ends]
             # Compare stems too, so that the names do not depend on the number of pods of the other workload.
@@ -62,6 +69,10 @@ def pod_names(
         if workload.replicas is not None:
             stems.add((where, stem))
         yield workload, stem, ends
+        if own is not None and own.previous is not None:
+            previous = ends_of_previous(workload, own, nodes_of)
+            taken.update((where, f"{stem}-{end}") for end in previous)
+            yield own.previous, stem, previous
 
 
 def _order(workload: Workload) -> tuple[int, str, str]:
@@ -72,6 +83,33 @@ def _ends(workload: Workload, nodes_of: Callable[[Workload], Sequence[str]]) -> 
     if workload.replicas is None:
         return nodes_of(workload)
     return [str(ordinal) for ordinal in range(workload.first, workload.first + workload.replicas)]
+
+
+def keeps_names(workload: Workload) -> bool:
+    """Say whether a replaced pod of a workload has the name of the pod before it.
+
+    On a cluster only pods of StatefulSets have the same name. netlab names a pod of a DaemonSet by its node, and one of
+    an indexed Job by its index.
+    """
+    return template_of(workload.kind).stable_names or workload.indexed or workload.replicas is None
+
+
+def ends_of(workload: Workload, own: WorkloadPods, nodes_of: Callable[[Workload], Sequence[str]]) -> list[str]:
+    """Return the ends of the names of a workload's pods after kills and in a rolling update.
+
+    In a rolling update, those of the pods that have its new template.
+    """
+    if not keeps_names(workload):
+        ends = own.numbers(workload.replicas or 0) if own.pods is None else list(own.pods)
+    else:
+        ends = [end for end in _ends(workload, nodes_of) if own.pods is None or end in own.pods]
+    return [end for end in ends if end not in own.missing]
+
+
+def ends_of_previous(workload: Workload, own: WorkloadPods, nodes_of: Callable[[Workload], Sequence[str]]) -> list[str]:
+    """Return the ends of the names of the pods that still have the template from before a rolling update."""
+    known = set(_ends(workload, nodes_of)) if keeps_names(workload) else None
+    return [end for end in own.previous_pods if end not in own.missing and (known is None or end in known)]
 
 
 def _candidates(workload: Workload) -> Iterator[str]:

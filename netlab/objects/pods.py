@@ -26,6 +26,7 @@ class _Port(Shape):
 class _Container(Shape):
     """A container."""
 
+    image = Text("image", "The image. netlab runs none; another image is another template for a rolling update.")
     ports = Parts("ports", "The ports that the container declares.", shape=_Port)
 
 
@@ -61,10 +62,12 @@ def pod_spec(fields: Fields) -> PodSpec:
     inits = PodSpecShape.init_containers.read(fields)
     sidecars = [c for c in inits if _InitContainer.restart_policy.read(c) == "Always"]
     ports: list[ContainerPort] = []
-    for container in (*PodSpecShape.containers.read(fields), *sidecars):
+    containers = PodSpecShape.containers.read(fields)
+    images = tuple(_Container.image.read(container) for container in (*inits, *containers))
+    for container in (*containers, *sidecars):
         taken: set[str] = set()
         ports += [_container_port(item, host_network, taken) for item in _Container.ports.read(container)]
-    return PodSpec(node_name, node_selector, host_network, tuple(ports), *pod_dns(fields))
+    return PodSpec(node_name, node_selector, host_network, tuple(ports), *pod_dns(fields), images)
 
 
 def _container_port(fields: Fields, host_network: bool, taken: set[str]) -> ContainerPort:

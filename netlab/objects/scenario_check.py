@@ -32,10 +32,11 @@ def check_scenario(scenario: Scenario, name: str, decode: Decode) -> list[Proble
     names_known = not _hide_names(problems)
     for index, step in enumerate(scenario.steps):
         # The Secret that an Ingress of a step names may be among the resources.
-        found = [problem for problem in decode([*ignored, *step.apply])[1] if problem.rule != WITHOUT_CERTIFICATE]
+        applied = (*step.apply, *step.rollout)
+        found = [problem for problem in decode([*ignored, *applied])[1] if problem.rule != WITHOUT_CERTIFICATE]
         problems += found
         try:
-            documents = document_changes.apply(documents, step.apply)
+            documents = document_changes.apply(documents, applied)
         except InputError as error:
             problems += error.problems
         names_known = names_known and scenario.read_until(index) and not _hide_names(found)

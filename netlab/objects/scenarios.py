@@ -115,8 +115,38 @@ class ObjectRef:
 
 
 @frozen
+class Name:
+    """The name of a pod or a node that a step kills, stops or starts."""
+
+    name: str
+    path: str = ""
+
+
+@frozen
+class Meanwhile:
+    """A client that asks a Service or a pod again and again while a step makes its changes.
+
+    ``at_least`` and ``at_most`` are bounds for the number of requests without an answer; None stands for no bound. The
+    other fields are those of ``Expectation``.
+    """
+
+    source: str
+    destination: str
+    port: int | str | None = None
+    family: int | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+    path: str = ""
+    line: int = 0
+
+    def expectation(self) -> Expectation:
+        """Return what matches the same pairs."""
+        return Expectation(self.source, self.destination, self.port, family=self.family, path=self.path, line=self.line)
+
+
+@frozen
 class Step:
-    """One step of a scenario: first ``apply``, then ``label``, then ``delete``, then ``expect``."""
+    """One step of a scenario: the changes in the order of the fields, ``meanwhile`` beside them, then ``expect``."""
 
     name: str
     apply: tuple[Document, ...] = ()
@@ -124,11 +154,22 @@ class Step:
     delete: tuple[ObjectRef, ...] = ()
     expect: tuple[Expectation | ProgramExpectation, ...] = ()
     path: str = ""
+    rollout: tuple[Document, ...] = ()
+    kill: tuple[Name, ...] = ()
+    stop: tuple[Name, ...] = ()
+    start: tuple[Name, ...] = ()
+    meanwhile: tuple[Meanwhile, ...] = ()
+
+    def without_changes(self) -> Step:
+        """Return the step with its expectations only."""
+        return Step(self.name, expect=self.expect, path=self.path)
 
 
-_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation | ProgramExpectation)
+_Item = TypeVar("_Item", LabelChange, ObjectRef, Expectation | ProgramExpectation, Name, Meanwhile)
 _NOT_OF_THE_LAB = pattern(r"(metadata|spec\.description)\b")
-_OF_A_STEP = pattern(r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect)(?![^.\[]))?")
+_OF_A_STEP = pattern(
+    r"spec\.steps\[(?P<step>[0-9]+)\](?P<item>\.(name|label|delete|expect|kill|stop|start|meanwhile)(?![^.\[]))?"
+)
 
 
 @frozen

@@ -130,7 +130,10 @@ class HostAlias:
 
 @frozen
 class PodSpec:
-    """The fields of a pod's spec that the network depends on; ``ports`` are those of all containers, in order."""
+    """The fields of a pod's spec that the network depends on; ``ports`` are those of all containers, in order.
+
+    ``images`` says whether two templates differ; nothing else depends on it.
+    """
 
     node_name: str = ""
     node_selector: Mapping[str, str] = field(default_factory=dict)
@@ -141,6 +144,7 @@ class PodSpec:
     dns_policy: DnsPolicy = "ClusterFirst"
     dns_config: DnsConfig | None = None
     host_aliases: tuple[HostAlias, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @frozen
@@ -161,6 +165,20 @@ class Pod:
 
 
 @frozen
+class RolloutStrategy:
+    """How a workload replaces its pods after a change of their template.
+
+    ``surge`` and ``unavailable`` are numbers of pods, or percentages of the wanted number of pods (``25%``).
+    ``partition``: pods of a StatefulSet with a smaller number keep the old template.
+    """
+
+    type: str = "RollingUpdate"
+    surge: int | str = 0
+    unavailable: int | str = 1
+    partition: int = 0
+
+
+@frozen
 class Workload:
     """A Deployment, ReplicaSet, StatefulSet, DaemonSet, Job or the like: ``replicas`` pods of one template.
 
@@ -169,6 +187,7 @@ class Workload:
     - ``first``: the ordinal of the first pod (``ordinals.start``).
     - ``indexed``: the pods of a Job have a completion index.
     - ``manual_selector``: the Job controller does not add its labels to the pods.
+    - ``rollout``: None for kinds whose controllers do not replace pods after a change of the template.
     """
 
     kind: str
@@ -181,6 +200,7 @@ class Workload:
     first: int = 0
     indexed: bool = False
     manual_selector: bool = False
+    rollout: RolloutStrategy | None = None
 
 
 @frozen

@@ -12,6 +12,11 @@ from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Kind, Template, template_of
 from netlab.objects.meta import METADATA, TemplateMeta, object_meta, open_document, read_annotations
 from netlab.objects.pods import PodTemplate, pod_spec
+from netlab.objects.rollouts import (
+    DaemonSetStrategy,
+    DeploymentStrategy,
+    StatefulSetStrategy,
+)
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta, Workload
 
@@ -31,6 +36,18 @@ class Replicated(Templated):
     replicas = Whole("replicas", "The number of pods.", default=1)
 
 
+class DeploymentSpec(Replicated):
+    """The spec of a Deployment."""
+
+    strategy = Part("strategy", "How pods are replaced after a change of the template.", shape=DeploymentStrategy)
+
+
+class DaemonSetSpec(Templated):
+    """The spec of a DaemonSet."""
+
+    strategy = Part("updateStrategy", "How pods are replaced after a change.", shape=DaemonSetStrategy)
+
+
 class _Ordinals(Shape):
     """How the pods of a StatefulSet are numbered."""
 
@@ -43,6 +60,7 @@ class StatefulSetSpec(Replicated):
     # A cluster makes no pod with another name in its field subdomain.
     service = Text("serviceName", "The Service below which DNS has the pods' names.", check=names.dns_label)
     ordinals = Part("ordinals", "How the pods are numbered.", shape=_Ordinals)
+    strategy = Part("updateStrategy", "How pods are replaced after a change.", shape=StatefulSetStrategy)
 
 
 class JobSpec(Templated):
@@ -118,6 +136,7 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
         first=_first(spec) if made.stable_names else 0,
         indexed=made.job and spec.data.get(JobSpec.mode.name) == _INDEXED,
         manual_selector=manual,
+        rollout=made.rollout(spec) if made.rollout is not None else None,
     )
     return found, root.report.problems
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
-from netlab.cluster.paths import Path, path, path_to_address
+from netlab.cluster.paths import Path, path, path_to_address, why_stopped
 from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
@@ -41,6 +41,9 @@ def evaluate(cluster: Cluster, flow: Flow) -> Decision:
       ValueError: if the flow has neither a destination nor an address.
     """
     end = flow.destination
+    if cluster.stopped_nodes and (why := why_stopped(cluster, flow.source, *(() if end is None else (end,)))):
+        # A stopped node translates nothing.
+        return Decision(flow, "deny", Path(False, why))
     # Nodes do not translate the addresses of pods, and pods are the destinations of nearly all pairs.
     if not isinstance(end, Pod) or end.host_network:
         translated = translate(cluster, flow)

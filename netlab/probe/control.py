@@ -15,9 +15,10 @@ counts, whatever the plan says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
-from netlab.cluster.paths import path
+from netlab.cluster.paths import path, why_stopped
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod
 from netlab.probe import forwarding
 from netlab.probe.facts import Question
@@ -46,8 +47,13 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
     other under every policy. The partner of a machine on the underlay is another machine there. A pod on the underlay
     has such a partner too, as its own node does not reach it. Else its partner is another pod of its network, where no
     policy is enforced. A pod that has routes to its network only has a pod of that as partner. The partner of a node
-    that is alone on the underlay is a pod of its own whose partner it is.
+    that is alone on the underlay is a pod of its own whose partner it is. Nothing on a stopped node is or
+    has a partner.
     """
+    if cluster.stopped_nodes:
+        if why_stopped(cluster, endpoint):
+            return None
+        cluster = _without_stopped(cluster)
     on_underlay = isinstance(endpoint, Pod) and endpoint.traits.attachment.on_underlay
     if isinstance(endpoint, Pod) and endpoint.traits.attachment.reaches == "network":
         near = (p for p in cluster.pods if p.network == endpoint.network and (on_underlay or p.node == endpoint.node))
@@ -66,6 +72,16 @@ def partner(cluster: Cluster, endpoint: Endpoint, family: int) -> Endpoint | Non
         local = (p for p in cluster.pods if p.node == machine.name and not isinstance(machine, Host))
         pods = (p for p in local if p.selectable and _meets_node(p))
     return next((p for p in pods if p.ref != endpoint.ref and _has(p, family)), None)
+
+
+def _without_stopped(cluster: Cluster) -> Cluster:
+    """Return the cluster without its stopped nodes and their pods."""
+    found: Cluster | None = cluster.memo.get("probe.without_stopped")
+    if found is None:
+        pods = tuple(pod for pod in cluster.pods if pod.node not in cluster.stopped_nodes)
+        found = replace(cluster, nodes=tuple(node for node in cluster.nodes if not node.stopped), pods=pods)
+        cluster.memo["probe.without_stopped"] = found
+    return found
 
 
 def _meets_node(pod: Pod) -> bool:
@@ -162,7 +178,8 @@ class Controls:
     def prove_ends(self, probes: Iterable[Probe]) -> Iterator[None]:
         """Send controls from each source to its partner, and to each destination from its partner.
 
-        An end without a partner sends one to itself. Its kernel must also show its address on a link that is up.
+        An end without a partner sends one to itself. Its kernel must also show its address on a link that is up. An end
+        on a stopped node sends none: its kernel must show that no link that is up has its address.
         Yields after each part, so that the caller reads what arrived. ``judge_ends`` then notes the result.
         """
         self._outward: dict[End, Evidence] = {}
@@ -174,6 +191,10 @@ class Controls:
                 if end in proofs:
                     continue
                 proof = proofs[end] = Evidence()
+                if why_stopped(self._shared.cluster, end.endpoint):
+                    with self._shared.inside(end.sockets.namespace):
+                        proof.control = not interfaces.carries(end.address)
+                    continue
                 other = partner_end(self._shared, end)
                 if other is None:
                     if not self._shared.fact(Question("carries", end.sockets.namespace, str(end.address))):

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
+from netlab.dataplane.stopped import namespaces_off
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
 from netlab.kernel import neighbours, rtnl
@@ -65,6 +66,8 @@ class Neighbours:
         self._sites: dict[End, object] = {}
         self._needs: dict[tuple[object, End], tuple[Key, bytes] | None] = {}
         self.failures: dict[str, str] = {}
+        # Namespaces without links.
+        self._off = namespaces_off(cluster, lab)
 
     def add(self, pairs: Iterable[tuple[End, End]]) -> None:
         """Add the entries that packets between the ends of each pair need, in both directions."""
@@ -141,7 +144,7 @@ class Neighbours:
         return (pod.node, pod.network) if isinstance(pod, Pod) and pod.selectable else end
 
     def _entry(self, namespace: str, key: Key, packed: bytes) -> None:
-        if key not in self._added[namespace]:
+        if key not in self._added[namespace] and namespace not in self._off:
             self._new[namespace][key] = packed
 
     def _decide(self, here: End, there: End) -> tuple[Key, bytes] | None:

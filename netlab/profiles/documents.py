@@ -61,10 +61,11 @@ def scenario_with_profile(scenario: Scenario, chosen: str) -> Scenario:
     """
     resources = with_profile(scenario.resources, chosen)
     name = _name(read(chosen)) if is_file(chosen) else chosen
-    steps = (
-        replace(step, apply=tuple(_naming(one, name) if one.kind == _TOPOLOGY else one for one in step.apply))
-        for step in scenario.steps
-    )
+
+    def named(documents: Sequence[Document]) -> tuple[Document, ...]:
+        return tuple(_naming(one, name) if one.kind == _TOPOLOGY else one for one in documents)
+
+    steps = (replace(step, apply=named(step.apply), rollout=named(step.rollout)) for step in scenario.steps)
     return replace(scenario, resources=tuple(resources), steps=tuple(steps))
 
 

@@ -120,7 +120,7 @@ def _verdict(first: Failure, outcome: CheckResult) -> str:
 
 
 def _program(first: ProgramFailure) -> str:
-    verb = {"http": "GET", "lookup": "the look-up of", "run": "run"}[first.question]
+    verb = {"http": "GET", "lookup": "the look-up of", "run": "run", "meanwhile": "asking"}[first.question]
     return f"from {first.source}, {verb} {first.destination}: asked {first.expected}, found {first.measured}."
 
 

@@ -51,7 +51,7 @@ def question_of(failure: Failure | ProgramFailure, family: str = " IPv{}") -> st
     if _is_rule(failure):
         over = family.format(failure.family) if failure.family else ""
         return f"{failure.source} -> {failure.destination} {failure.port_text}".rstrip() + over
-    verb = {"http": "GET ", "lookup": "lookup ", "run": "run "}[failure.question]
+    verb = {"http": "GET ", "lookup": "lookup ", "run": "run ", "meanwhile": "asking "}[failure.question]
     return f"{failure.source} -> {verb}{failure.destination}"
 
 

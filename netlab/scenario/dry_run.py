@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from netlab.cluster import Cluster, Placement, try_resolve
 from netlab.cluster.find import is_service, pod_of
@@ -12,9 +14,15 @@ from netlab.frozen import frozen
 from netlab.objects import Document, Objects, apply, delete, input_of, relabel
 from netlab.objects.input import ALL_FACTS
 from netlab.objects.kind import Fact
-from netlab.objects.scenarios import Expectation, HttpExpectation, Scenario, Step
+from netlab.objects.scenarios import Expectation, HttpExpectation, Meanwhile, Scenario, Step
 from netlab.objects.system_objects import system_document
 from netlab.scenario.pairs import flows_of, unknown_names
+
+if TYPE_CHECKING:
+    from netlab.cluster.replacement import LabState
+
+Change = Callable[["LabState"], Iterable[Sequence[Document]]]
+"""Takes the state of a lab; returns its documents after each step of a change."""
 
 _OF_SYSTEM = ("service:kube-system/kube-dns", "service:default/kubernetes")
 
@@ -62,9 +70,15 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
     """Yield every error of the steps, but none that an earlier error may have caused."""
     for index, step in enumerate(scenario.steps):
         read = scenario.read_until(index)
+        if step.meanwhile:
+            yield from _meanwhile_problems(scenario, scenario.without_errors(step.meanwhile), lab)
         if step.apply or not read:
             lab.documents = apply(lab.documents, step.apply)
             yield from lab.work_out(read=read)
+        if step.rollout:
+            from netlab.cluster.rollout import rollout
+
+            yield from lab.go(partial(rollout, changes=step.rollout), read=read)
         for change in scenario.without_errors(step.label):
             try:
                 lab.documents = relabel(lab.documents, change, lambda ref: pod_of(lab.cluster, ref))
@@ -81,7 +95,50 @@ def _problems(scenario: Scenario, lab: _State) -> Iterator[Problem]:
                     yield _problem(scenario, ref.path, error)
         if step.delete:
             yield from lab.work_out(read=read)
+        yield from _failure_problems(scenario, step, lab, read=read)
         yield from _expectation_problems(scenario, step, lab)
+
+
+def _failure_problems(scenario: Scenario, step: Step, lab: _State, *, read: bool) -> Iterator[Problem]:
+    """Kill pods, stop and start nodes, and yield the errors."""
+    kills = scenario.without_errors(step.kill)
+    if not (kills or step.stop or step.start):
+        return
+    # Late, as few scenarios have failures.
+    from netlab.cluster import replacement
+
+    changes: list[tuple[str, Change]] = []
+    if kills:
+        changes.append((kills[0].path, partial(replacement.kill, refs=[one.name for one in kills])))
+    changes += [(one.path, partial(replacement.stop, node=one.name)) for one in scenario.without_errors(step.stop)]
+    changes += [(one.path, partial(replacement.start, node=one.name)) for one in scenario.without_errors(step.start)]
+    for path, change in changes:
+        if not lab.whole:
+            return
+        try:
+            yield from lab.go(change, read=read)
+        except UsageError as error:
+            yield _problem(scenario, path, error)
+
+
+def _meanwhile_problems(scenario: Scenario, asked: Iterable[Meanwhile], lab: _State) -> Iterator[Problem]:
+    """Yield the errors of clients that ask meanwhile: they begin before the changes."""
+    if not lab.whole:
+        return
+    from netlab.scenario.meanwhile import MOST_CLIENTS, flows
+
+    clients = 0
+    for one in asked:
+        try:
+            clients += len(flows(lab.cluster, one))
+        except UsageError as error:
+            yield _problem(scenario, one.path, error)
+        if clients > MOST_CLIENTS:
+            few = "name one source, or a family"
+            yield _problem(
+                scenario, one.path, UsageError(f"{clients} clients: a step has at most {MOST_CLIENTS}; {few}")
+            )
+            return
 
 
 class _State:
@@ -123,6 +180,20 @@ class _State:
         self.most = max(self.most, len(self.cluster.pods))
         self.whole = read and not problems
         return problems
+
+    def go(self, change: Change, *, read: bool) -> list[Problem]:
+        """Go through the states of a change; return the errors. Raises UsageError as ``change`` does."""
+        if not self.whole:
+            return []
+        from netlab.cluster.replacement import LabState
+
+        found: list[Problem] = []
+        for documents in change(LabState(self.documents, self.objects, self.cluster)):
+            self.documents = documents
+            found += self.work_out(read=read)
+            if not self.whole:
+                break
+        return found
 
     def may_have(self, name: str) -> bool:
         """Say whether the endpoint of a name may exist once the errors are fixed."""

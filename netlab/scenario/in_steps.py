@@ -10,7 +10,7 @@ from netlab.lab.lab import Lab
 from netlab.machines.labs import temporary
 from netlab.objects.scenarios import Expectation, ProgramExpectation
 from netlab.scenario.dry_run import DryRun
-from netlab.scenario.results import StepResult
+from netlab.scenario.results import ProgramFailure, StepResult
 from netlab.scenario.run import StepRunner
 
 
@@ -26,6 +26,8 @@ class InSteps:
         # The number of steps whose changes the lab has; and the step whose changes failed, with the error.
         self._done = 0
         self._broken: tuple[int, NetlabError] | None = None
+        # By step: what was wrong with the clients that asked meanwhile. It is reported with the first expectation.
+        self._of_clients: dict[int, list[ProgramFailure]] = {}
 
     @property
     def lab(self) -> Lab:
@@ -55,7 +57,10 @@ class InSteps:
         """
         runner = self._at(number)
         expect = () if asked is None else (asked,)
-        return runner.step(replace(self._steps[number], apply=(), label=(), delete=(), expect=expect))
+        result = runner.step(replace(self._steps[number].without_changes(), expect=expect))
+        first = asked is None or asked is self._steps[number].expect[0]
+        of_clients = (self._of_clients.get(number) if first else None) or ()
+        return replace(result, failures=(*of_clients, *result.failures))
 
     def _at(self, number: int) -> StepRunner:
         """Bring the lab to the step with this number."""
@@ -66,7 +71,7 @@ class InSteps:
             raise RuntimeError("the scenario's lab is not built")
         while self._done <= number and self._broken is None:
             try:
-                self._runner.change(self._steps[self._done])
+                self._of_clients[self._done] = self._runner.change(self._steps[self._done])
                 self._done += 1
             except NetlabError as error:
                 self._broken = (self._done, error)

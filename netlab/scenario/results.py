@@ -32,7 +32,7 @@ class ProgramFailure:
     ``measured`` are texts. ``line`` is that of the expectation.
     """
 
-    question: Literal["http", "lookup", "run", "rule"]
+    question: Literal["http", "lookup", "run", "rule", "meanwhile"]
     source: str
     destination: str
     expected: str

@@ -33,14 +33,32 @@ class StepRunner:
         self._scenario = scenario
         self._lab = lab
 
-    def change(self, step: Step) -> None:
-        """Make the changes of a step, and send no packet."""
+    def change(self, step: Step) -> list[ProgramFailure]:
+        """Make the changes of a step; return what is wrong with the clients that ask meanwhile."""
+        if not step.meanwhile:
+            self._change(step)
+            return []
+        from netlab.scenario.meanwhile import Clients
+
+        with Clients(self._lab, self._scenario, step.meanwhile) as clients:
+            self._change(step)
+        return clients.failures
+
+    def _change(self, step: Step) -> None:
         if step.apply:
             self._lab.apply(step.apply)
+        if step.rollout:
+            self._lab.rollout(step.rollout)
         if step.label:
             self._lab.label(step.label)
         if step.delete:
             self._lab.delete(step.delete)
+        if step.kill:
+            self._lab.kill([one.name for one in step.kill])
+        for one in step.stop:
+            self._lab.stop_node(one.name)
+        for one in step.start:
+            self._lab.start_node(one.name)
 
     def step(self, step: Step) -> StepResult:
         """Make the changes of a step, then measure the pairs of its expectations, then run its programs.
@@ -49,21 +67,22 @@ class StepRunner:
           NetlabError: when the lab cannot be changed or probed.
         """
         started = time.monotonic()
-        self.change(step)
+        of_clients = self.change(step)
         programs = [one for one in step.expect if not isinstance(one, Expectation)]
         asked = list(self._asked(step))
         measured = self._measure([flow for flow, _, _ in asked])
         wrong = list(self._failures(asked, measured))
         failures: list[Failure | ProgramFailure] = [failure for failure in wrong if failure.expected != "unknown"]
-        unknown, pairs = len(wrong) - len(failures), len(asked)
+        unknown, pairs = len(wrong) - len(failures), len(asked) + len(step.meanwhile)
+        failures += of_clients
         if programs:
             from netlab.scenario import programs as running
 
             failures += running.failures(self._lab, self._scenario, programs)
-            failures.sort(key=lambda failure: failure.line)
             pairs += running.count(self._lab, programs)
+        failures.sort(key=lambda failure: failure.line)
         seconds = time.monotonic() - started
-        return StepResult(step.name, len(step.expect), pairs, tuple(failures), seconds, unknown)
+        return StepResult(step.name, len(step.expect) + len(step.meanwhile), pairs, tuple(failures), seconds, unknown)
 
     def _asked(self, step: Step) -> Iterator[tuple[Flow, str | None, int]]:
         """Yield every flow with its expected verdict (None: the evaluator's) and the line of the expectation."""

@@ -46,9 +46,9 @@ def test_the_page_of_settings_is_what_the_declarations_state() -> None:
 
 def test_the_examples_are_valid() -> None:
     """A Topology, a Profile and a Scenario with their fields, which fit together."""
-    topology, profile, scenario = (decode(parse(text, "reference.md")[0]) for text in EXAMPLES)
+    topology, profile, scenario, failures = (decode(parse(text, "reference.md")[0]) for text in EXAMPLES)
 
-    assert ([], [], []) == (topology[1], profile[1], scenario[1])
+    assert ([], [], [], []) == (topology[1], profile[1], scenario[1], failures[1])
     assert dry_run(scenario[0].scenarios[0]).objects.topology is None
 
 

@@ -117,7 +117,8 @@ WRONG = [
     (
         "empty step",
         "steps: [{name: a}]",
-        "spec.steps[0]: Required value: a step has at least one of apply, label, delete and expect",
+        "spec.steps[0]: Required value: a step has at least one of"
+        " apply, rollout, label, delete, kill, stop, start and expect",
     ),
     (
         "unknown field",

@@ -148,7 +148,9 @@ def example(field: Field[Any], kind: Kind, to: Sequence[Any] = ()) -> Any:
         case TextMap():
             return {"a": "b"}
         case Raw():
-            return {"labels": {"a": None}, "apply": [], "conflist": {}, "ports": [80]}.get(field.name, 80)
+            return {"labels": {"a": None}, "apply": [], "rollout": [], "conflist": {}, "ports": [80]}.get(
+                field.name, 80
+            )
         case Unread():
             return None
     return False

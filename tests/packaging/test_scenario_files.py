@@ -22,7 +22,10 @@ def load(path: Path) -> dict[str, Any]:
 def used_files(path: Path) -> set[Path]:
     """Return the files that a scenario names, as resources or in a step."""
     spec = load(path)["spec"]
-    named = [*spec.get("resources", []), *(item for step in spec["steps"] for item in step.get("apply", []))]
+    named = [
+        *spec.get("resources", []),
+        *(item for step in spec["steps"] for field in ("apply", "rollout") for item in step.get(field, [])),
+    ]
     return {(path.parent / name).resolve() for name in named if isinstance(name, str)}
 
 

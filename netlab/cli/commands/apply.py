@@ -24,10 +24,19 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab
 @options.yes
+@click.option(
+    "--rollout",
+    is_flag=True,
+    help="Replace the pods of a workload with another template step by step, as its update strategy says.",
+)
 @options.verbose
-def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool) -> None:
+def apply_command(
+    files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, yes: bool, rollout: bool
+) -> None:
     """Add objects to the running lab, or replace those of the same name: all or none.
 
+    Pods of a workload with another template are changed at once and keep their names. With --rollout they are replaced
+    as by a rolling update, with maxSurge and maxUnavailable, and each step is in force before the next one.
     The change is in force when the command returns.
     """
     from netlab.lab.outcome import label_of
@@ -49,14 +58,21 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     documents = _documents(found, files)
     more = _most_pods(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
+    before = running.cluster
     try:
-        changes = running.apply(documents)
+        changes = running.rollout(documents) if rollout else running.apply(documents)
     except InputError as error:
         # What may not change, and what does not fit together, are found one after the other.
         raise InputError([*dict.fromkeys((*error.problems, *_errors_in_lab(found, running)))]) from error
     inputs.print_unenforced(running.cluster)
     given = {label_of(document) for document in documents}
-    print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if name in given])
+    lines = [(name, verb) for name, verb in changes.objects if name in given]
+    if rollout:
+        from netlab.cli.pod_moves import print_moves
+
+        print_moves(running.name, changes, lines, before, running.cluster)
+    else:
+        print_changes(running.name, changes, lines)
 
 
 @click.command("delete")

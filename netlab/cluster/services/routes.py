@@ -85,6 +85,7 @@ def balancer_node(cluster: Cluster, address: Address) -> Node | None:
       a ready endpoint. If there is no ready endpoint, one that still serves counts.
     - Else it is any node.
 
+    A stopped node is it only if it has the address, or if all nodes are stopped.
     The address alone chooses among several nodes. None if no node has an address of the family.
     """
     known: dict[Address, Node | None] = cluster.memo.setdefault("services.balancer_node", {})
@@ -98,6 +99,7 @@ def _balancer_node(cluster: Cluster, address: Address) -> Node | None:
     for node in nodes:
         if address in node.addresses:
             return node
+    nodes = [node for node in nodes if not node.stopped] or nodes
     services = services_by_outer_address(cluster).get(address, ())
     local = [service for service in services if service.external_traffic_policy == "Local"]
     of_ports = [endpoints(cluster, service, port, address.version) for service in local for port in service.ports]

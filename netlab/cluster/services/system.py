@@ -168,7 +168,7 @@ def _server(
     meta = Meta(name, namespace, selector)
     spec = PodSpec(ports=tuple(ContainerPort(port, protocol, text) for text, protocol, port in ports))
     source = Source(_FILE)
-    return [PodDraft(meta, spec, f"Pod {meta.key}", (namespace, name, 0, ""), source=source, system=True)]
+    return [PodDraft(meta, spec, f"Pod {meta.key}", (namespace, name, 0, ""), source=source, system=True, moves=True)]
 
 
 def _service(key: str, selector: Mapping[str, str], ports: Iterable[tuple[str, Protocol, int]]) -> Service:

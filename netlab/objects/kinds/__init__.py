@@ -34,10 +34,13 @@ _FILES = (
     "podlabels",
     "ignoredkind",
     "systemobjects",
+    "stoppednode",
+    "workloadpods",
 )
 
-# Kinds that many inputs do not have: name and version. Their files are loaded when an input or a command names them.
-_LATER = {
+# Kinds that many inputs do not have: name, version, and False if users do not write them. Their files are loaded when
+# an input or a command names them.
+_LATER: dict[str, tuple[str, str] | tuple[str, str, bool]] = {
     "service": ("Service", "v1"),
     "endpointslice": ("EndpointSlice", "discovery.k8s.io/v1"),
     "endpoints": ("Endpoints", "v1"),
@@ -50,11 +53,14 @@ _LATER = {
     "profile": ("Profile", "netlab/v1alpha1"),
     "invariants": ("Invariants", "netlab/v1alpha1"),
     "lesson": ("Lesson", "netlab/v1alpha1"),
+    "stoppednode": ("StoppedNode", "netlab/v1alpha1", False),
+    "workloadpods": ("WorkloadPods", "netlab/v1alpha1", False),
 }
 
 for _file in _FILES:
     _module = f"{__name__}.{_file}"
     if _file in _LATER:
-        register_later(Later(*_LATER[_file], _module))
+        _name, _version, *_rest = _LATER[_file]
+        register_later(Later(_name, _version, _module, *_rest))
     else:
         register(import_module(_module).KIND)

@@ -8,14 +8,15 @@ from netlab.errors import Problem
 from netlab.objects.documents import Reader
 from netlab.objects.expectations import EXPECTATION, expectation
 from netlab.objects.field_types import Part, Parts, Raw, Root, Text, Texts
-from netlab.objects.fields import Fields, invalid, required, unsupported
+from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.included import Access, included, reader_of, without_tests
 from netlab.objects.kind import NETLAB_VERSION, Kind, deletable
 from netlab.objects.label_selectors import CHANGES, changed_labels
 from netlab.objects.lists import object_at, unpack
+from netlab.objects.meanwhile import MEANWHILE, meanwhile
 from netlab.objects.meta import DEFAULT_NAMESPACE, STRICT_CLUSTER_METADATA, object_meta, open_document
-from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario, Step
+from netlab.objects.scenarios import LabelChange, Name, ObjectRef, Scenario, Step
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document
 from netlab.objects.usable import whole
@@ -45,13 +46,25 @@ class _ObjectRef(Shape, strict=True):
     name = Text("name", "The object's name.", required=True)
 
 
-class _Step(Shape, strict=True, any_of=[("apply",), ("label",), ("delete",), ("expect",)]):
+_CHANGES = ("apply", "rollout", "label", "delete", "kill", "stop", "start")
+
+
+class _Step(Shape, strict=True, any_of=[*((name,) for name in _CHANGES), ("expect",)]):
     """A change, and the verdicts after it."""
 
     name = Text("name", "The step's name in reports; by default `step 1`, `step 2` and so on.")
     apply = Raw("apply", "Files, relative to this one, or objects to apply first.", type=_files_or_objects)
+    rollout = Raw(
+        "rollout",
+        "As `apply`, after it; pods of workloads with another template are replaced step by step.",
+        type=_files_or_objects,
+    )
     label = Parts("label", "Labels to change after that.", shape=_LabelChange)
     delete = Parts("delete", "Objects to delete after that.", shape=_ObjectRef)
+    kill = Texts("kill", "Pods to end after that, as `NAMESPACE/NAME`; their controllers replace them.")
+    stop = Texts("stop", "Nodes to stop after that; controllers replace their pods on other nodes.")
+    start = Texts("start", "Stopped nodes to start after that.")
+    meanwhile = Parts("meanwhile", "Clients that ask while the changes are made, every 10 ms by TCP.", shape=MEANWHILE)
     expect = Parts("expect", "What must hold then.", shape=EXPECTATION)
 
 
@@ -100,29 +113,40 @@ def _scenario(document: Document, reader: Reader) -> tuple[Scenario, list[Proble
 def _step(fields: Fields, index: int, document: Document, reader: Reader) -> Step:
     _Step.only(fields)
     expect = tuple(expectation(item) for item in _Step.expect.read(fields))
-    if all(field.empty(fields) for field in (_Step.apply, _Step.label, _Step.delete, _Step.expect)):
-        fields.report.error(fields.path, required("a step has at least one of apply, label, delete and expect"))
+    changes = any(not _Step.fields[name].empty(fields) for name in _CHANGES)
+    if not changes and _Step.expect.empty(fields):
+        names = ", ".join(_CHANGES)
+        fields.report.error(fields.path, required(f"a step has at least one of {names} and expect"))
+    if not changes and not _Step.meanwhile.empty(fields):
+        _Step.meanwhile.error(fields, forbidden(f"may not be specified without one of {', '.join(_CHANGES)}"))
     return Step(
         _Step.name.read(fields, f"step {index + 1}"),
-        tuple(with_generated_names(_applied(fields, document, reader))),
+        tuple(with_generated_names(_applied(_Step.apply, fields, document, reader))),
         tuple(_label_change(item) for item in _Step.label.read(fields)),
         tuple(_object_ref(item) for item in _Step.delete.read(fields)),
         expect,
         fields.path,
+        tuple(with_generated_names(_applied(_Step.rollout, fields, document, reader))),
+        tuple(
+            Name(name if "/" in name else f"{DEFAULT_NAMESPACE}/{name}", path) for path, name in _Step.kill.read(fields)
+        ),
+        tuple(Name(name.removeprefix("node:"), path) for path, name in _Step.stop.read(fields)),
+        tuple(Name(name.removeprefix("node:"), path) for path, name in _Step.start.read(fields)),
+        tuple(meanwhile(item) for item in _Step.meanwhile.read(fields)),
     )
 
 
-def _applied(fields: Fields, document: Document, reader: Reader) -> list[Document]:
-    """Return the documents of ``apply``: those of files, and inline objects."""
-    items = _Step.apply.read(fields)
+def _applied(field: Raw, fields: Fields, document: Document, reader: Reader) -> list[Document]:
+    """Return the documents of ``apply`` or ``rollout``: those of files, and inline objects."""
+    items = field.read(fields)
     if items is None:
         return []
     if not isinstance(items, list):
-        _Step.apply.error(fields, invalid(items, "must be a list of files or objects"))
+        field.error(fields, invalid(items, "must be a list of files or objects"))
         return []
     found: list[Document] = []
     for index, item in enumerate(items):
-        path = f"{_Step.apply.at(fields)}[{index}]"
+        path = f"{field.at(fields)}[{index}]"
         if isinstance(item, str):
             found += included(fields, document, path, item, reader)
         elif isinstance(item, dict):

@@ -1,0 +1,55 @@
+"""``netlab node``: stop and start nodes of the running lab."""
+
+from __future__ import annotations
+
+import click
+
+from netlab.cli import inputs, options
+from netlab.cli.pod_moves import print_moves
+
+
+@click.group("node")
+def node_command() -> None:
+    """Stop a node of the running lab, or start it again."""
+
+
+@node_command.command("stop")
+@click.argument("node", metavar="NODE", shell_complete=options.completed("nodes"))
+@options.lab
+@options.verbose
+def stop_command(node: str, lab: str) -> None:
+    """Cut a node of the running lab off, with its pods. Controllers replace the pods on other nodes.
+
+    Nothing reaches the node any more, and its endpoints leave their Services. Pods of Deployments, ReplicaSets and Jobs
+    are replaced at once. Those of StatefulSets and DaemonSets stay on the node, and so do pods without a controller.
+    The change is in force when the command returns. `netlab node start` brings the node back, and so does `netlab up`.
+    """
+    from netlab.lab.lab import Lab
+
+    running = Lab.open(lab)
+    name = node.removeprefix("node:")
+    before = running.cluster
+    changes = running.stop_node(name)
+    inputs.print_unenforced(running.cluster)
+    verb = "unchanged" if name in before.stopped_nodes else "stopped"
+    print_moves(running.name, changes, [(f"node/{name}", verb)], before, running.cluster)
+
+
+@node_command.command("start")
+@click.argument("node", metavar="NODE", shell_complete=options.completed("nodes"))
+@options.lab
+@options.verbose
+def start_command(node: str, lab: str) -> None:
+    """Bring a stopped node of the running lab back. Pods that were replaced stay where they are.
+
+    The change is in force when the command returns.
+    """
+    from netlab.lab.lab import Lab
+
+    running = Lab.open(lab)
+    name = node.removeprefix("node:")
+    before = running.cluster
+    changes = running.start_node(name)
+    inputs.print_unenforced(running.cluster)
+    verb = "started" if name in before.stopped_nodes else "unchanged"
+    print_moves(running.name, changes, [(f"node/{name}", verb)], before, running.cluster)

@@ -210,7 +210,8 @@ class FakeKernel:
         return len(ended)
 
     def start(self, program: Program, folder: Path) -> None:
-        self._space(program.namespace)
+        if program.namespace:
+            self._space(program.namespace)
         folder.mkdir(parents=True, exist_ok=True)
         self.programs[folder] = program
 

@@ -29,7 +29,7 @@ class Program:
     - ``logs``: files of its folder that it writes; netlab makes them.
     - ``folders``: directories of its folder in which it writes; netlab makes them.
     - ``largest_file``: the most bytes of a file that it may write.
-    - ``privileged``: a module of netlab that changes labs: it keeps the user, the mounts and the processes of its caller.
+    - ``privileged``: a module of netlab that changes labs: it keeps the user and the mounts of its caller.
     """
 
     namespace: str

@@ -37,13 +37,14 @@ def down_command(name: str, lab: str, everything: bool) -> None:
         if name:
             raise UsageError("name a lab or say --all, not both")
         for removed, left in removal.remove_all():
-            _print_removed(removed, left)
+            print_removed(removed, left)
         return
     chosen = name or lab or _only(removal.names())
-    _print_removed(chosen, removal.remove(chosen))
+    print_removed(chosen, removal.remove(chosen))
 
 
-def _print_removed(removed: str, left: Sequence[str]) -> None:
+def print_removed(removed: str, left: Sequence[str]) -> None:
+    """Print that a lab is removed, and the namespaces that stayed."""
     terminal.emit([f"lab/{removed} deleted"])
     if left:
         what = f"{len(left)} network namespace{'' if len(left) == 1 else 's'}"

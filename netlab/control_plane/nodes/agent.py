@@ -1,0 +1,176 @@
+"""The program that is all nodes of a lab: it follows the API server, changes the lab, and says what has become of it.
+
+One thread follows each kind. This thread alone changes the lab: it takes all changes that have come, and brings them in
+force together. So a burst of a thousand pods is a few changes of the lab, and a single policy is in force at once. A
+pod's status says Running after its namespace, its addresses and its policies are there.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from netlab.control_plane import settings
+from netlab.control_plane.api import Client, Object
+from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.kubelet import Kubelet
+from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
+from netlab.control_plane.nodes.objects import POD, Known, followed, is_alive, key_of
+from netlab.control_plane.nodes.registration import Registration
+from netlab.control_plane.nodes.statuses import Statuses
+from netlab.control_plane.watch import ApiWatch, Change
+from netlab.errors import HostError, NetlabError, UsageError
+from netlab.lab.lab import Lab
+
+# Seconds: how long to wait for a change, and after a change that failed.
+_LOOK, _PAUSE = 1.0, 1.0
+_BOUND = "spec.nodeName!="
+
+
+class Agent:
+    """All nodes of a lab."""
+
+    def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
+        self._lab, self._client = lab, client
+        self._changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._known = Known()
+        self._objects = LabObjects(lab)
+        self._nodes = frozenset(node.name for node in lab.cluster.nodes)
+        self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
+        self._statuses = Statuses(client, say, self._forget)
+        self._refused: Mapping[Ref, str] = {}
+        # What was last written of each pod, by its uid, until the watch says the same.
+        self._written: dict[str, Any] = {}
+
+    def stop(self) -> None:
+        """End ``run`` after the change that is under way."""
+        self._stopped.set()
+        self._changes.put(None)
+
+    def run(self) -> None:
+        """Be the nodes until ``stop``."""
+        self._registration.register()
+        self._start(self._registration.beat_forever, self._stopped)
+        for kind, resources in followed().items():
+            fields = _BOUND if kind == POD else ""
+            watch = ApiWatch(self._client, resources, fields, failed=say, stopped=self._stopped.is_set)
+            self._start(self._follow, watch)
+        while not self._stopped.is_set():
+            self._take()
+            if self._known.complete and not self._stopped.is_set():
+                try:
+                    self._work()
+                except UsageError as error:
+                    # The lab is gone, or somebody else broke a change off.
+                    say(str(error))
+                    time.sleep(_PAUSE)
+                except NetlabError as error:
+                    say(str(error))
+                    time.sleep(_PAUSE)
+        self._statuses.close()
+
+    def _start(self, work: Any, argument: object) -> None:
+        threading.Thread(target=work, args=(argument,), daemon=True).start()
+
+    def _follow(self, watch: ApiWatch) -> None:
+        for change in watch.changes():
+            self._changes.put(change)
+
+    def _take(self) -> None:
+        """Wait for a change, and take all that have come."""
+        try:
+            one = self._changes.get(timeout=_LOOK)
+            while True:
+                if one is not None:
+                    self._known.take(one)
+                one = self._changes.get_nowait()
+        except queue.Empty:
+            return
+
+    def _work(self) -> None:
+        """Bring the lab to the objects, and write the status of its pods."""
+        outcome = self._objects.bring(self._known.documents())
+        if outcome is not None:
+            self._report(outcome)
+        for pod in list(self._known.pods()):
+            if pod["spec"].get("nodeName") in self._nodes:
+                self._say_status(pod)
+
+    def _report(self, outcome: Outcome) -> None:
+        """Create an Event for each object that the lab refuses now, and did not refuse before."""
+        for (kind, key), why in outcome.refused.items():
+            if self._refused.get((kind, key)) != why:
+                say(f"{kind} {'/'.join(filter(None, key))}: {why}")
+                about = self._known.find(kind, key)
+                if about is not None:
+                    self._statuses.event(about, "Refused", f"netlab cannot have it in the lab: {why}")
+        self._refused = outcome.refused
+
+    def _say_status(self, pod: Object) -> None:
+        metadata, uid = pod["metadata"], pod["metadata"]["uid"]
+        if "deletionTimestamp" in metadata:
+            if self._written.get(uid) != "removed":
+                self._written[uid] = "removed"
+                self._statuses.remove(pod)
+            return
+        if not is_alive(pod):
+            return
+        wanted = self._status_of(pod)
+        if wanted is None:
+            return
+        if not pod_status.differs(pod.get("status", {}), wanted):
+            self._written.pop(uid, None)
+        elif pod_status.differs(self._written.get(uid) or {}, wanted):
+            self._written[uid] = wanted
+            self._statuses.write(pod, wanted)
+
+    def _status_of(self, pod: Object) -> dict[str, Any] | None:
+        """Return the status that a pod should have, None for one that the lab does not have yet."""
+        key = key_of(pod)
+        if why := self._refused.get((POD, key)):
+            return pod_status.failed("Refused", why)
+        cluster = self._lab.cluster
+        endpoint = cluster.by_ref.get("/".join(key))
+        if endpoint is None:
+            return None
+        node = cluster.node(pod["spec"]["nodeName"])
+        addresses = [str(one) for one in endpoint.addresses]
+        return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now())
+
+    def _forget(self, uid: str) -> None:
+        self._written.pop(uid, None)
+
+
+def say(text: str) -> None:
+    """Print a line with the time to the program's output."""
+    sys.stderr.write(f"{now()} {text}\n")
+    sys.stderr.flush()
+
+
+def main() -> None:
+    """Be the nodes of the lab that the command line names, until SIGTERM."""
+    name = sys.argv[1]
+    lab = Lab.open(name)
+    found = settings.read(lab.machine, name)
+    if found is None:
+        raise HostError(f"lab {name} has no control plane")
+    pki = settings.folder(lab.machine, name) / "pki"
+    agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
+    signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
+    kubelet = Kubelet(lab, pki, found.ports.kubelet)
+    kubelet.start()
+    try:
+        agent.run()
+    except NetlabError as error:
+        say(str(error))
+        os._exit(error.exit_code)
+    # Threads that wait for the API server do not hold up the end.
+    os._exit(0)

@@ -1,0 +1,134 @@
+"""The objects of the API server that netlab, as the nodes, follows; and the documents of the lab that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netlab.control_plane.api import Object
+from netlab.control_plane.watch import Change
+from netlab.objects.kind import Kind
+from netlab.objects.types import Document, Source
+from netlab.sources.cluster_kinds import SECRET, Resource, read_kinds
+
+POD = "Pod"
+READY = "netlab/ready"
+"""The annotation of a pod that is not ready: ``"false"``."""
+_SOURCE = Source("control-plane")
+_NODE, _SLICE, _ENDPOINTS = "Node", "EndpointSlice", "Endpoints"
+_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+_OF_SELECTORS = "endpointslice-controller.k8s.io"
+_FINISHED = ("Succeeded", "Failed")
+_KEPT = ("name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
+Key = tuple[str, str]
+
+
+def followed() -> Mapping[str, tuple[Resource, ...]]:
+    """Return the kinds that make a lab, each in the versions in which a server may have it.
+
+    Workloads are not among them: the controllers make their pods. The nodes are those of the Topology.
+    """
+    return {
+        kind.name: _resources(kind)
+        for kind in read_kinds()
+        if kind.template is None and kind.name not in (SECRET, _NODE, _ENDPOINTS)
+    }
+
+
+def _resources(kind: Kind) -> tuple[Resource, ...]:
+    versions = dict.fromkeys((kind.api_version, *kind.served))
+    return tuple(Resource(version, kind.name, kind.plural, kind.namespaced) for version in versions)
+
+
+def key_of(one: Mapping[str, Any]) -> Key:
+    """Return the namespace and the name of an object."""
+    metadata = one["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+class Known:
+    """The objects of all followed kinds, brought up to date by changes, and their documents."""
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, dict[Key, Object]] = {kind: {} for kind in followed()}
+        self._documents: dict[tuple[str, Key], Document] = {}
+        self._awaited = set(self._by_kind)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all objects of every kind are known."""
+        return not self._awaited
+
+    def take(self, change: Change) -> None:
+        """Bring the objects up to date."""
+        of = self._by_kind[change.kind]
+        if change.verb == "all":
+            self._awaited.discard(change.kind)
+            of.clear()
+        for one in change.objects:
+            if change.verb == "gone":
+                of.pop(key_of(one), None)
+            else:
+                of[key_of(one)] = one
+
+    def pods(self) -> Iterable[Object]:
+        """Return the pods that are bound to a node."""
+        return self._by_kind[POD].values()
+
+    def find(self, kind: str, key: Key) -> Object | None:
+        """Return an object, None where there is none."""
+        return self._by_kind[kind].get(key)
+
+    def documents(self) -> list[Document]:
+        """Return the documents of the lab, by kind and then by name; one that did not change is the same value."""
+        found: dict[tuple[str, Key], Document] = {}
+        for kind, of in self._by_kind.items():
+            for key in sorted(of):
+                data = document(of[key])
+                if data is None:
+                    continue
+                before = self._documents.get((kind, key))
+                same = before is not None and before.data == data
+                found[kind, key] = before if same and before is not None else Document(data, _SOURCE)
+        self._documents = found
+        return list(found.values())
+
+
+def document(one: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what the lab has of an object, None for one that it does not have.
+
+    A pod that has finished, or has to end, is not in the lab. Its addresses are those that netlab gives it.
+    """
+    metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
+    found = {**one, "metadata": metadata}
+    if one["kind"] == POD:
+        if not is_alive(one):
+            return None
+        ready = "True" if is_ready(one) else "False"
+        return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
+    if one["kind"] == _SLICE and metadata.get("labels", {}).get(_MANAGED_BY) == _OF_SELECTORS:
+        # netlab computes them itself: it knows of a pod's end before the controller does.
+        return None
+    found.pop("status", None)
+    return found
+
+
+def is_alive(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod is bound to a node and has neither finished nor to end."""
+    return (
+        bool(pod["spec"].get("nodeName"))
+        and "deletionTimestamp" not in pod["metadata"]
+        and pod.get("status", {}).get("phase") not in _FINISHED
+    )
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod that runs is ready: its containers are, and so say all of its readiness gates."""
+    states = {one["type"]: one["status"] for one in pod.get("status", {}).get("conditions") or ()}
+    gates = [one["conditionType"] for one in pod["spec"].get("readinessGates") or ()]
+    return containers_ready(pod) and all(states.get(gate) == "True" for gate in gates)
+
+
+def containers_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether the containers of a pod are ready: always, unless its annotation says that they are not."""
+    return (pod["metadata"].get("annotations") or {}).get(READY) != "false"

@@ -114,7 +114,9 @@ def status(lab: str) -> tuple[str, list[ProgramState]]:
     Raises:
       UsageError: when there is no such lab, or it has no control plane.
     """
-    running = Lab.open(lab)
+    from netlab.kernel.machine import this_host
+
+    running = Lab.open(_named(this_host(), lab))
     machine, name = running.machine, running.name
     found = _settings(machine, name)
     pki = settings.folder(machine, name) / "pki"

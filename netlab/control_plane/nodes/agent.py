@@ -22,7 +22,7 @@ from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.kubelet import Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
-from netlab.control_plane.nodes.objects import POD, Known, followed, is_alive, key_of
+from netlab.control_plane.nodes.objects import POD, Key, Known, followed, is_alive, key_of
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
@@ -39,13 +39,14 @@ class Agent:
 
     def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
         self._lab, self._client = lab, client
-        self._changes: queue.SimpleQueue[Change | None] = queue.SimpleQueue()
+        # None ends the wait; a key is a pod whose status is to be written once more.
+        self._changes: queue.SimpleQueue[Change | Key | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
         self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
-        self._statuses = Statuses(client, say, self._forget)
+        self._statuses = Statuses(client, say, self._changes.put)
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
@@ -89,8 +90,10 @@ class Agent:
         try:
             one = self._changes.get(timeout=_LOOK)
             while True:
-                if one is not None:
+                if isinstance(one, Change):
                     self._known.take(one)
+                elif one is not None:
+                    self._again(one)
                 one = self._changes.get_nowait()
         except queue.Empty:
             return
@@ -100,7 +103,7 @@ class Agent:
         outcome = self._objects.bring(self._known.documents())
         if outcome is not None:
             self._report(outcome)
-        for pod in list(self._known.pods()):
+        for pod in self._known.touched():
             if pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
 
@@ -112,6 +115,8 @@ class Agent:
                 about = self._known.find(kind, key)
                 if about is not None:
                     self._statuses.event(about, "Refused", f"netlab cannot have it in the lab: {why}")
+        changed = {*outcome.refused, *self._refused}
+        self._known.touch(key for kind, key in changed if kind == POD)
         self._refused = outcome.refused
 
     def _say_status(self, pod: Object) -> None:
@@ -145,8 +150,11 @@ class Agent:
         addresses = [str(one) for one in endpoint.addresses]
         return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now())
 
-    def _forget(self, uid: str) -> None:
-        self._written.pop(uid, None)
+    def _again(self, key: Key) -> None:
+        pod = self._known.find(POD, key)
+        if pod is not None:
+            self._written.pop(pod["metadata"]["uid"], None)
+            self._known.touch([key])
 
 
 def say(text: str) -> None:

@@ -47,12 +47,16 @@ def key_of(one: Mapping[str, Any]) -> Key:
 
 
 class Known:
-    """The objects of all followed kinds, brought up to date by changes, and their documents."""
+    """The objects of all followed kinds, brought up to date by changes, and their documents.
+
+    The cost of a change does not depend on how many objects there are.
+    """
 
     def __init__(self) -> None:
         self._by_kind: dict[str, dict[Key, Object]] = {kind: {} for kind in followed()}
         self._documents: dict[tuple[str, Key], Document] = {}
         self._awaited = set(self._by_kind)
+        self._touched: dict[Key, None] = {}
 
     @property
     def complete(self) -> bool:
@@ -64,34 +68,47 @@ class Known:
         of = self._by_kind[change.kind]
         if change.verb == "all":
             self._awaited.discard(change.kind)
-            of.clear()
+            given = {key_of(one) for one in change.objects}
+            for key in [key for key in of if key not in given]:
+                self._drop(change.kind, key)
         for one in change.objects:
             if change.verb == "gone":
-                of.pop(key_of(one), None)
+                self._drop(change.kind, key_of(one))
             else:
-                of[key_of(one)] = one
-
-    def pods(self) -> Iterable[Object]:
-        """Return the pods that are bound to a node."""
-        return self._by_kind[POD].values()
+                self._set(change.kind, key_of(one), one)
 
     def find(self, kind: str, key: Key) -> Object | None:
         """Return an object, None where there is none."""
         return self._by_kind[kind].get(key)
 
+    def touch(self, pods: Iterable[Key]) -> None:
+        """Let ``touched`` return these pods too."""
+        self._touched |= dict.fromkeys(pods)
+
+    def touched(self) -> list[Object]:
+        """Return the pods that changed since the last call and still exist."""
+        keys, self._touched = self._touched, {}
+        of = self._by_kind[POD]
+        return [of[key] for key in keys if key in of]
+
     def documents(self) -> list[Document]:
-        """Return the documents of the lab, by kind and then by name; one that did not change is the same value."""
-        found: dict[tuple[str, Key], Document] = {}
-        for kind, of in self._by_kind.items():
-            for key in sorted(of):
-                data = document(of[key])
-                if data is None:
-                    continue
-                before = self._documents.get((kind, key))
-                same = before is not None and before.data == data
-                found[kind, key] = before if same and before is not None else Document(data, _SOURCE)
-        self._documents = found
-        return list(found.values())
+        """Return the documents of the lab; one that did not change is the same value, at the same place."""
+        return list(self._documents.values())
+
+    def _set(self, kind: str, key: Key, one: Object) -> None:
+        self._by_kind[kind][key] = one
+        if kind == POD:
+            self._touched[key] = None
+        data = document(one)
+        before = self._documents.get((kind, key))
+        if data is None:
+            self._documents.pop((kind, key), None)
+        elif before is None or before.data != data:
+            self._documents[kind, key] = Document(data, _SOURCE)
+
+    def _drop(self, kind: str, key: Key) -> None:
+        self._by_kind[kind].pop(key, None)
+        self._documents.pop((kind, key), None)
 
 
 def document(one: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,35 +10,39 @@ from urllib.parse import quote
 
 from netlab.control_plane.api import ApiError, Client
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.objects import Key, key_of
 from netlab.control_plane.nodes.registration import STRATEGIC
 from netlab.errors import NetlabError
 
 # Requests at a time: the API server answers each in some milliseconds.
 _WORKERS = 4
-_NOT_FOUND, _CONFLICT, _INVALID = 404, 409, 422
+_PAUSE = 1.0
+_NOT_FOUND, _CONFLICT = 404, 409
 
 
 class Statuses:
     """Writes to the API server, several at a time.
 
-    A write that fails is told, and ``forget`` is called with the pod's uid, so that the caller may write it again.
+    A write that fails is told, and after a moment ``again`` is called with the pod's key, to write it once more.
     """
 
-    def __init__(self, client: Client, failed: Callable[[str], None], forget: Callable[[str], None]) -> None:
-        self._client, self._failed, self._forget = client, failed, forget
+    def __init__(self, client: Client, failed: Callable[[str], None], again: Callable[[Key], None]) -> None:
+        self._client, self._failed, self._again = client, failed, again
         self._pool = ThreadPoolExecutor(_WORKERS, "statuses")
 
     def write(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         """Bring a pod's status to this one; that of another pod with the name stays."""
-        uid = pod["metadata"]["uid"]
-        body = {"metadata": {"uid": uid}, "status": {**status, "observedGeneration": _generation(pod)}}
-        self._pool.submit(self._do, uid, "PATCH", f"{path_of(pod)}/status", body)
+        body = {
+            "metadata": {"uid": pod["metadata"]["uid"]},
+            "status": {**status, "observedGeneration": _generation(pod)},
+        }
+        self._pool.submit(self._do, key_of(pod), "PATCH", f"{path_of(pod)}/status", body)
 
     def remove(self, pod: Mapping[str, Any]) -> None:
         """Remove a pod that has ended and whose namespace is gone."""
         uid = pod["metadata"]["uid"]
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
-        self._pool.submit(self._do, uid, "DELETE", path_of(pod), body)
+        self._pool.submit(self._do, key_of(pod), "DELETE", path_of(pod), body)
 
     def event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
         """Create an Event of type Warning about an object."""
@@ -46,19 +51,20 @@ class Statuses:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _do(self, uid: str, method: str, path: str, body: dict[str, Any]) -> None:
+    def _do(self, key: Key, method: str, path: str, body: dict[str, Any]) -> None:
         try:
             self._client.request(method, path, body, STRATEGIC if method == "PATCH" else "application/json")
         except ApiError as error:
             # The pod is gone, or another one has its name.
             if error.status not in (_NOT_FOUND, _CONFLICT):
-                self._tell(uid, f"{method} {path}: {error}")
+                self._tell(key, f"{method} {path}: {error}")
         except (NetlabError, OSError) as error:
-            self._tell(uid, f"{method} {path}: {error}")
+            self._tell(key, f"{method} {path}: {error}")
 
-    def _tell(self, uid: str, text: str) -> None:
+    def _tell(self, key: Key, text: str) -> None:
         self._failed(text)
-        self._forget(uid)
+        time.sleep(_PAUSE)
+        self._again(key)
 
     def _event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
         metadata = one["metadata"]

@@ -43,7 +43,7 @@ def up_command(
     from netlab.control_plane import abac as policy_file
     from netlab.control_plane import plane
 
-    objects, _ = inputs.read_objects(files, strict)
+    objects, _ = inputs.read_objects(files, strict, also_read=None)
     plugins = tuple(filter(None, (name.strip() for name in admission_plugins.split(","))))
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")

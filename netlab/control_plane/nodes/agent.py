@@ -20,7 +20,7 @@ from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
-from netlab.control_plane.nodes.kubelet import Kubelet
+from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, is_alive, key_of
 from netlab.control_plane.nodes.registration import Registration
@@ -32,6 +32,7 @@ from netlab.lab.lab import Lab
 # Seconds: how long to wait for a change, and after a change that failed.
 _LOOK, _PAUSE = 1.0, 1.0
 _BOUND = "spec.nodeName!="
+_METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
 class Agent:
@@ -50,6 +51,15 @@ class Agent:
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
+        self._metrics = dict.fromkeys(_METRICS, 0.0)
+
+    @property
+    def inside(self) -> Inside:
+        """What the kubelets ask."""
+        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+
+    def _has(self, ref: str) -> bool:
+        return ref in self._lab.cluster.by_ref
 
     def stop(self) -> None:
         """End ``run`` after the change that is under way."""
@@ -102,10 +112,16 @@ class Agent:
         """Bring the lab to the objects, and write the status of its pods."""
         outcome = self._objects.bring(self._known.documents())
         if outcome is not None:
+            self._count(outcome)
             self._report(outcome)
         for pod in self._known.touched():
             if pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
+
+    def _count(self, outcome: Outcome) -> None:
+        self._metrics["netlab_changes_total"] += 1
+        self._metrics["netlab_change_seconds_sum"] += outcome.seconds
+        self._metrics["netlab_refused_objects"] = len(outcome.refused)
 
     def _report(self, outcome: Outcome) -> None:
         """Create an Event for each object that the lab refuses now, and did not refuse before."""
@@ -173,10 +189,12 @@ def main() -> None:
     pki = settings.folder(lab.machine, name) / "pki"
     agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
-    kubelet = Kubelet(lab, pki, found.ports.kubelet)
-    kubelet.start()
     try:
+        Kubelet(name, agent.inside, pki, found.ports.kubelet).start()
         agent.run()
+    except OSError as error:
+        say(f"cannot listen: {error}")
+        os._exit(1)
     except NetlabError as error:
         say(str(error))
         os._exit(error.exit_code)

@@ -56,6 +56,8 @@ def node_status(node: Node, version: str, kubelet_port: int, now: str) -> dict[s
             _condition("Ready", "True", "KubeletReady", now),
         ],
         "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet_port}},
+        # So the API server passes the WebSocket of `kubectl exec` on; before 1.36 it speaks SPDY.
+        "declaredFeatures": ["ExtendWebSocketsToKubelet"],
         "nodeInfo": {
             "architecture": _architecture(),
             "bootID": "",

@@ -81,6 +81,10 @@ class Known:
         """Return an object, None where there is none."""
         return self._by_kind[kind].get(key)
 
+    def all(self, kind: str) -> list[Object]:
+        """Return all objects of a kind."""
+        return list(self._by_kind[kind].values())
+
     def touch(self, pods: Iterable[Key]) -> None:
         """Let ``touched`` return these pods too."""
         self._touched |= dict.fromkeys(pods)

@@ -7,6 +7,7 @@ pod's status says Running after its namespace, its addresses and its policies ar
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import signal
@@ -26,12 +27,13 @@ from netlab.control_plane.nodes.objects import POD, Key, Known, followed, is_ali
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
-from netlab.errors import HostError, NetlabError, UsageError
+from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
 _LOOK, _PAUSE = 1.0, 1.0
 _BOUND = "spec.nodeName!="
+_LOG = logging.getLogger(__name__)
 _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
@@ -174,14 +176,14 @@ class Agent:
 
 
 def say(text: str) -> None:
-    """Print a line with the time to the program's output."""
-    sys.stderr.write(f"{now()} {text}\n")
-    sys.stderr.flush()
+    """Write a line with the time to the program's output. Names and messages in it are of strangers."""
+    _LOG.warning("%s", printable(text))
 
 
 def main() -> None:
     """Be the nodes of the lab that the command line names, until SIGTERM."""
     name = sys.argv[1]
+    logging.basicConfig(format="%(asctime)s %(message)s")
     lab = Lab.open(name)
     found = settings.read(lab.machine, name)
     if found is None:

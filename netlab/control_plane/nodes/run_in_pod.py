@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from netlab.errors import NetlabError, UsageError
+from netlab.errors import NetlabError, UsageError, printable
 from netlab.kernel import attached, sudo_user
 from netlab.lab.lab import Lab
 
@@ -24,8 +24,7 @@ def main() -> None:
         running = Lab.open(lab)
         running.execute(running.locate(ref), argv, sudo_user.confined())
     except NetlabError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.stderr.flush()
+        os.write(2, f"{printable(str(error))}\n".encode())
         os._exit(_MISSING if isinstance(error, UsageError) and "no such program" in str(error) else _CANNOT_RUN)
 
 

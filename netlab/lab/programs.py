@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.errors import HostError
+from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel.machine import Machine
 from netlab.objects.names import LabName
@@ -65,6 +65,12 @@ def end_on_host(machine: Machine, lab: str) -> None:
     places = directory(machine, lab).glob(f"*.{_ON_HOST}")
     for place in sorted(places, key=lambda one: (one.stem != AGENT, one.name)):
         machine.stop(place)
+
+
+def check_no_agent(machine: Machine, lab: str) -> None:
+    """Raise UsageError for a lab with a control plane: its API server has the objects, and undoes other changes."""
+    if (directory(machine, lab) / f"{AGENT}.{_ON_HOST}").is_dir():
+        raise UsageError(f"lab {lab} has a control plane, so change its objects with kubectl")
 
 
 def all_run(machine: Machine, lab: str, kind: str, programs: Sequence[Program]) -> bool:

@@ -30,6 +30,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
 
     The change is in force when the command returns.
     """
+    from netlab.lab import programs
     from netlab.lab.lab import Lab
     from netlab.lab.outcome import label_of
     from netlab.objects.ignored import ignored_names
@@ -50,6 +51,7 @@ def apply_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab
     more = _most_pods(found, len(running.cluster.nodes))
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     try:
+        programs.check_no_agent(running.machine, running.name)
         changes = running.apply(documents)
     except InputError as error:
         # What may not change, and what does not fit together, are found one after the other.
@@ -74,12 +76,14 @@ def delete_command(
 
     Everything in a Namespace goes with it. The change is in force when the command returns.
     """
+    from netlab.lab import programs
     from netlab.lab.lab import Lab
 
     if bool(names) == bool(files):
         raise UsageError("name the objects: with -f FILE, or by KIND NAME")
     refs = _refs_of(_documents_of(files, strict, ignore)) if files else _refs(names, namespace)
     running = Lab.open(lab)
+    programs.check_no_agent(running.machine, running.name)
     changes = running.delete(refs)
     inputs.print_unenforced(running.cluster)
     print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])

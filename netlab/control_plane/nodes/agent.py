@@ -34,6 +34,7 @@ from netlab.lab.lab import Lab
 _LOOK, _PAUSE = 1.0, 1.0
 _BOUND = "spec.nodeName!="
 _LOG = logging.getLogger(__name__)
+_FEW = 1000
 _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
@@ -116,6 +117,9 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
+        if len(self._written) > 2 * self._known.count(POD) + _FEW:
+            uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
+            self._written = {uid: status for uid, status in self._written.items() if uid in uids}
         for pod in self._known.touched():
             if pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
@@ -132,7 +136,7 @@ class Agent:
                 say(f"{kind} {'/'.join(filter(None, key))}: {why}")
                 about = self._known.find(kind, key)
                 if about is not None:
-                    self._statuses.event(about, "Refused", f"netlab cannot have it in the lab: {why}")
+                    self._statuses.event(about, pod_status.REFUSED, f"netlab cannot have it in the lab: {why}")
         changed = {*outcome.refused, *self._refused}
         self._known.touch(key for kind, key in changed if kind == POD)
         self._refused = outcome.refused
@@ -159,7 +163,7 @@ class Agent:
         """Return the status that a pod should have, None for one that the lab does not have yet."""
         key = key_of(pod)
         if why := self._refused.get((POD, key)):
-            return pod_status.failed("Refused", why)
+            return pod_status.refused(pod, why, now())
         cluster = self._lab.cluster
         endpoint = cluster.by_ref.get("/".join(key))
         if endpoint is None:

@@ -81,6 +81,9 @@ class Known:
         """Return an object, None where there is none."""
         return self._by_kind[kind].get(key)
 
+    def count(self, kind: str) -> int:
+        return len(self._by_kind[kind])
+
     def all(self, kind: str) -> list[Object]:
         """Return all objects of a kind."""
         return list(self._by_kind[kind].values())

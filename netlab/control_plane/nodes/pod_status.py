@@ -11,6 +11,7 @@ from typing import Any
 from netlab.control_plane.nodes.objects import containers_ready, is_ready
 
 _SCHEME = "netlab"
+REFUSED = "Refused"
 
 
 def running(
@@ -40,9 +41,19 @@ def running(
     }
 
 
-def failed(reason: str, message: str) -> dict[str, Any]:
-    """Return the status of a pod that netlab refuses."""
-    return {"phase": "Failed", "reason": reason, "message": message[:1000]}
+def refused(pod: Mapping[str, Any], message: str, now: str) -> dict[str, Any]:
+    """Return the status of a pod that the lab cannot have: it waits, as the reason may go.
+
+    It does not fail: the controller of a failed pod makes another one at once, and that one would fail too.
+    """
+    before = pod.get("status", {})
+    waits = {"waiting": {"reason": REFUSED, "message": message[:1000]}}
+    containers = pod["spec"].get("containers") or ()
+    return {
+        "phase": "Pending",
+        "conditions": [_condition(before, kind, False, now) for kind in ("ContainersReady", "Ready")],
+        "containerStatuses": [_status(pod["metadata"].get("uid", ""), one, False, waits) for one in containers],
+    }
 
 
 def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
@@ -95,7 +106,7 @@ def _status(uid: str, container: Mapping[str, Any], ready: bool, state: Mapping[
         "name": name,
         "image": image,
         "imageID": "",
-        "containerID": f"{_SCHEME}://{uid}/{name}",
+        "containerID": "" if "waiting" in state else f"{_SCHEME}://{uid}/{name}",
         "ready": ready,
         "started": "running" in state,
         "restartCount": 0,

@@ -16,7 +16,7 @@ from netlab.control_plane.api import Client
 from netlab.control_plane.components import Component, agent, components
 from netlab.control_plane.rest import Sender
 from netlab.control_plane.settings import Ports, Settings
-from netlab.errors import HostError, UsageError
+from netlab.errors import DamagedRecord, HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
 from netlab.kernel.loopback import free_ports
@@ -72,7 +72,7 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
 
     Raises:
       HostError: without root, when a program is missing, or when one does not start.
-      UsageError: when the lab runs without a control plane.
+      UsageError: when the lab runs, with objects that did not come from a control plane.
       Refused: for objects that the API server refuses.
       InputError, KernelError.
     """
@@ -141,21 +141,31 @@ def down(lab: str) -> tuple[str, list[str]]:
     """Remove a lab with its control plane and its kubeconfig; return its name, and the namespaces that stay.
 
     Raises:
-      UsageError: when there is no such lab, or it has no control plane.
+      UsageError: when there is no such lab, or none with a control plane and none is named.
     """
     from netlab.kernel.machine import this_host
 
     machine = this_host()
     name = _named(machine, lab)
-    found = _settings(machine, name)
-    pki = settings.folder(machine, name) / "pki"
-    text = ""
-    if (pki / "done").exists():
-        text = kubeconfig.text(certificates.read(pki), "admin", name, found.ports.apiserver)
+    written = _kubeconfig(machine, name)
     left = removal.remove(name, machine)
-    if text:
-        output.remove(found.kubeconfig, text)
+    if written is not None:
+        output.remove(*written)
     return name, left
+
+
+def _kubeconfig(machine: Machine, lab: str) -> tuple[str, str] | None:
+    """Return path and text of a lab's kubeconfig, None where a killed command has written none."""
+    pki = settings.folder(machine, lab) / "pki"
+    try:
+        found = settings.read(machine, lab)
+        files = certificates.read(pki) if (pki / "done").exists() else None
+    except (HostError, DamagedRecord):
+        # What cannot be read does not stop the removal.
+        return None
+    if found is None or files is None:
+        return None
+    return found.kubeconfig, kubeconfig.text(files, "admin", lab, found.ports.apiserver)
 
 
 # --- the lab ----------------------------------------------------------------------------------------------------------
@@ -167,7 +177,10 @@ def _makes_lab(document: Document) -> bool:
 
 
 def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes) -> Lab:
-    """Return the running lab of a control plane; build it, and write the settings, if there is none."""
+    """Return the running lab of a control plane; build it, and write the settings, if there is none.
+
+    A missing program is an error before anything is made.
+    """
     from netlab.cluster import resolve
     from netlab.objects import decode
 
@@ -175,17 +188,17 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
     if name in Lab.names():
         running = Lab.open(name)
         known = settings.read(running.machine, name)
-        if known is None:
-            raise UsageError(f"lab {name} runs without a control plane; remove it first: netlab down {name}")
-        changed = _chosen(known, wishes)
-        if changed != known:
-            settings.write(running.machine, name, changed)
-        return running
+        if known is not None:
+            settings.write(running.machine, name, _chosen(known, wishes))
+            return running
+        # A command that was killed before it wrote the settings leaves such a lab.
+        if not all(_makes_lab(one) for one in running.documents):
+            raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
     paths = dict(kubernetes_programs.find(wishes.assets))
-    base, _ = decode(of_lab)
-    running = Lab.up(base, name=name, cluster=replace(resolve(base), name=name))
     target = str(Path(wishes.kubeconfig or f"{name}.kubeconfig").absolute())
     output.check(target, "--kubeconfig")
+    base, _ = decode(of_lab)
+    running = Lab.up(base, name=name, cluster=replace(resolve(base), name=name))
     found = Settings(Ports(*free_ports(len(Ports._fields))), paths, target)
     settings.write(running.machine, name, _chosen(found, wishes))
     return running

@@ -59,6 +59,16 @@ class Plane:
         return done
 
     def up(self, *objects: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        return self.netlab(*self._up(*objects))
+
+    def starting(self) -> subprocess.Popen[bytes]:
+        """Return a command that starts the control plane, and is not waited for."""
+        words = [sys.executable, "-m", "netlab", *self._up()]
+        null = subprocess.DEVNULL
+        return subprocess.Popen(words, cwd=self.folder, stdin=null, stdout=null, stderr=null)
+
+    def _up(self, *objects: dict[str, Any]) -> tuple[str, ...]:
+        """Write the input; return the words of the command."""
         nodes = [{"name": "n1", "labels": LABELS}, {"name": "n2"}, {"name": "n3"}]
         topology = {
             "apiVersion": "netlab/v1alpha1",
@@ -69,7 +79,7 @@ class Plane:
         (self.folder / "lab.yaml").write_text(yaml.safe_dump_all([topology, *objects]))
         (self.folder / "abac.jsonl").write_text(f"{json.dumps(ABAC)}\n")
         chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages")
-        return self.netlab("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
+        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
 
     def kubectl(self, *words: str, given: Any = None, check: bool = True) -> str:
         done = subprocess.run(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import random
 import signal
 import stat
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from control_plane.lab_plane import PROGRAMS, WEB, Plane, eventually, gone, lacking, running
 
+# How many commands are killed: NETLAB_ROUNDS=20 make test-control-plane
+ROUNDS = int(os.environ.get("NETLAB_ROUNDS", "4"))
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 
 
@@ -65,6 +70,35 @@ def test_up_starts_again_what_was_killed_and_pods_keep_their_addresses(of_lab):
     kept = {one["metadata"]["name"]: one["status"]["podIP"] for one in after if one["metadata"]["name"] in before}
     assert len(kept) == 2
     assert kept.items() <= before.items()
+
+
+def test_a_command_that_is_killed_can_be_repeated_or_undone(tmp_path):
+    """At any moment: the next `up` completes it, and `down` leaves nothing, also of a half-started one."""
+    if missing := lacking():
+        pytest.skip(f"needs {', '.join(missing)}")
+    draw = random.Random(17)  # noqa: S311
+    found = Plane(tmp_path, f"killed-{os.getpid():x}")
+    for turn in range(ROUNDS):
+        pids = []
+        try:
+            with found.starting() as command:
+                time.sleep(draw.uniform(0.2, 5.0))
+                command.kill()
+            if turn % 2:
+                found.up()
+                assert 0 == found.netlab("control-plane", "status", "--lab", found.name).returncode
+            pids = [found.process(p) for p in (*PROGRAMS[:-1], "agent") if (found.log(p) / "process").exists()]
+        finally:
+            found.netlab("control-plane", "down", "--lab", found.name, check=False)
+
+        assert eventually(functools.partial(_all_gone, pids), 5)
+        assert not Path(f"/run/netlab/{found.name}").exists()
+        assert not found.kubeconfig.exists()
+        assert found.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
+
+
+def _all_gone(pids: list[int]) -> bool:
+    return all(map(gone, pids))
 
 
 def test_down_leaves_nothing(tmp_path):

@@ -22,6 +22,8 @@ from netlab.kernel import kubernetes_programs, output, privilege
 from netlab.kernel.loopback import free_ports
 from netlab.lab import programs, removal
 from netlab.lab.lab import Lab
+from netlab.lab.record import Records
+from netlab.lab.state import described
 from netlab.objects.kind import NETLAB_VERSION
 
 if TYPE_CHECKING:
@@ -186,7 +188,7 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
 
     name = lab or (objects.topology.name if objects.topology else "default")
     if name in Lab.names():
-        running = Lab.open(name)
+        running = _opened(name)
         known = settings.read(running.machine, name)
         if known is not None:
             settings.write(running.machine, name, _chosen(known, wishes))
@@ -202,6 +204,23 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
     found = Settings(Ports(*free_ports(len(Ports._fields))), paths, target)
     settings.write(running.machine, name, _chosen(found, wishes))
     return running
+
+
+def _opened(name: str) -> Lab:
+    """Return a running lab, repaired where a change of it broke off."""
+    from netlab.kernel.machine import this_host
+
+    records = Records(this_host())
+    record = records.load(name)
+    if record is None or record.ready:
+        return Lab.open(name)
+    with records.locked(name):
+        # A change that is under way holds the lock until the record is ready.
+        record = records.load(name)
+    if record is None or record.ready:
+        return Lab.open(name)
+    objects, cluster = described(record)
+    return Lab.up(objects, name=name, cluster=cluster)
 
 
 def _chosen(before: Settings, wishes: Wishes) -> Settings:

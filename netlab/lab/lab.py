@@ -154,7 +154,6 @@ class Lab:
             old = records.load(cluster.name)
             try:
                 if old is not None:
-                    programs.check_no_agent(machine, cluster.name)
                     if part is None and old.part is not None:
                         raise UsageError(f"lab {cluster.name} is on several machines, and this is its part on one")
                     cluster = with_places(objects, cluster, old.placement)

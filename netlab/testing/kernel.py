@@ -209,6 +209,9 @@ class FakeKernel:
             del self.programs[folder]
         return len(ended)
 
+    def occupied_by_programs(self, names: Sequence[str], signal: int = 0) -> set[str]:
+        return {program.namespace for program in self.programs.values()} & {*names}
+
     def start(self, program: Program, folder: Path) -> None:
         if program.namespace:
             self._space(program.namespace)

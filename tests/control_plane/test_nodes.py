@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import LABELS, eventually, running
+from control_plane.lab_plane import LABELS, Plane, eventually, running
 
 from netlab.lab.lab import Lab
 
@@ -104,6 +105,26 @@ def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
     with Lab.open(of_lab.name) as lab:
         assert name not in {pod.name for pod in lab.cluster.pods}
         assert not lab.machine.exists(f"netlab.{of_lab.name}.pod.shop.{name}")
+
+
+def test_programs_of_a_deleted_pod_have_its_grace_period(of_lab):
+    """They get SIGTERM; until they end, the pod is a terminating endpoint of the lab."""
+    name = running(of_lab.pods())[0]["metadata"]["name"]
+    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop", name, "--", "sh", "-c"]
+    script = "trap 'echo term; sleep 3; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+    with subprocess.Popen([*ask, script], stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert "up\n" == program.stdout.readline()
+        of_lab.kubectl("delete", "pod", name, "-n", "shop", "--wait=false")
+        assert "term\n" == program.stdout.readline()
+        assert eventually(lambda: _terminating(of_lab) == [name], 3)
+        assert "done\n" == program.stdout.readline()
+    assert eventually(lambda: name not in {one["metadata"]["name"] for one in of_lab.pods()}, 10)
+
+
+def _terminating(plane: Plane) -> list[str]:
+    with Lab.open(plane.name) as lab:
+        return [pod.name for pod in lab.cluster.pods if pod.terminating]
 
 
 def test_a_rollout_and_a_scale_come_to_their_end(of_lab):

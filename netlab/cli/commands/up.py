@@ -25,6 +25,7 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
     The command returns when everything is in force. The lab runs by itself until `netlab down`.
     """
     from netlab.kernel.machine import this_host
+    from netlab.lab import programs
     from netlab.lab.lab import Lab
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
@@ -35,5 +36,6 @@ def up_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: s
         from netlab.lab import ingress
 
         ingress.check(machine, cluster)
+    programs.check_no_agent(machine, lab or cluster.name)
     running = Lab.up(objects, name=lab, machine=machine, cluster=cluster)
     print_changes(running.name, running.changes, running.changes.objects)

@@ -14,24 +14,28 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
-from netlab.control_plane.nodes.objects import POD, Key, Known, followed, is_alive, key_of
+from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
+from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
 _LOOK, _PAUSE = 1.0, 1.0
+# Seconds between two looks at programs that have to end.
+_SOON = 0.1
 _BOUND = "spec.nodeName!="
 _LOG = logging.getLogger(__name__)
 _FEW = 1000
@@ -55,6 +59,7 @@ class Agent:
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
+        self._ending = Ending(self._programs_of)
 
     @property
     def inside(self) -> Inside:
@@ -101,7 +106,7 @@ class Agent:
     def _take(self) -> None:
         """Wait for a change, and take all that have come."""
         try:
-            one = self._changes.get(timeout=_LOOK)
+            one = self._changes.get(timeout=_SOON if self._ending else _LOOK)
             while True:
                 if isinstance(one, Change):
                     self._known.take(one)
@@ -113,16 +118,39 @@ class Agent:
 
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
-        outcome = self._objects.bring(self._known.documents())
+        touched = self._known.touched()
+        try:
+            self._end_programs(touched)
+            outcome = self._objects.bring(self._known.documents())
+        except BaseException:
+            self._known.touch(map(key_of, touched))
+            raise
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}
-        for pod in self._known.touched():
+        for pod in (*touched, *self._known.touched()):
             if pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
+
+    def _end_programs(self, touched: Sequence[Object]) -> None:
+        """Let the programs of deleted pods end, and keep these pods in the lab until they have."""
+        for key in self._ending.pods():
+            pod = self._known.find(POD, key)
+            if pod is None or not has_to_end(pod):
+                self._ending.forget(key)
+        deleted = [pod for pod in touched if has_to_end(pod) and self._has("/".join(key_of(pod)))]
+        for key in self._ending.begin(deleted) if deleted else ():
+            self._known.linger(key, on=True)
+        for key in self._ending.ended():
+            self._known.linger(key, on=False)
+
+    def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
+        """Return which pods have programs; send these a signal unless it is 0."""
+        by_space = {own_namespace(self._lab.name, *key): key for key in keys}
+        return {by_space[one] for one in self._lab.machine.occupied_by_programs(list(by_space), number)}
 
     def _count(self, outcome: Outcome) -> None:
         self._metrics["netlab_changes_total"] += 1
@@ -143,6 +171,8 @@ class Agent:
 
     def _say_status(self, pod: Object) -> None:
         metadata, uid = pod["metadata"], pod["metadata"]["uid"]
+        if key_of(pod) in self._ending:
+            return
         if "deletionTimestamp" in metadata:
             if self._written.get(uid) != "removed":
                 self._written[uid] = "removed"

@@ -19,7 +19,8 @@ _NODE, _SLICE, _ENDPOINTS = "Node", "EndpointSlice", "Endpoints"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _OF_SELECTORS = "endpointslice-controller.k8s.io"
 _FINISHED = ("Succeeded", "Failed")
-_KEPT = ("name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
+_DELETED = "deletionTimestamp"
+_KEPT = (_DELETED, "name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
 Key = tuple[str, str]
 
 
@@ -57,6 +58,7 @@ class Known:
         self._documents: dict[tuple[str, Key], Document] = {}
         self._awaited = set(self._by_kind)
         self._touched: dict[Key, None] = {}
+        self._lingering: set[Key] = set()
 
     @property
     def complete(self) -> bool:
@@ -98,6 +100,15 @@ class Known:
         of = self._by_kind[POD]
         return [of[key] for key in keys if key in of]
 
+    def linger(self, key: Key, *, on: bool) -> None:
+        """Keep a pod in the lab that has to end, or do so no longer."""
+        pod = self._by_kind[POD].get(key)
+        if on == (key in self._lingering) or (pod is None and on):
+            return
+        (self._lingering.add if on else self._lingering.discard)(key)
+        if pod is not None:
+            self._set(POD, key, pod)
+
     def documents(self) -> list[Document]:
         """Return the documents of the lab; one that did not change is the same value, at the same place."""
         return list(self._documents.values())
@@ -106,7 +117,7 @@ class Known:
         self._by_kind[kind][key] = one
         if kind == POD:
             self._touched[key] = None
-        data = document(one)
+        data = document(one, lingering=kind == POD and key in self._lingering)
         before = self._documents.get((kind, key))
         if data is None:
             self._documents.pop((kind, key), None)
@@ -116,17 +127,20 @@ class Known:
     def _drop(self, kind: str, key: Key) -> None:
         self._by_kind[kind].pop(key, None)
         self._documents.pop((kind, key), None)
+        if kind == POD:
+            self._lingering.discard(key)
 
 
-def document(one: Mapping[str, Any]) -> dict[str, Any] | None:
+def document(one: Mapping[str, Any], *, lingering: bool = False) -> dict[str, Any] | None:
     """Return what the lab has of an object, None for one that it does not have.
 
-    A pod that has finished, or has to end, is not in the lab. Its addresses are those that netlab gives it.
+    A pod that has finished is not in the lab, nor is one that has to end, unless it is ``lingering``: then it is
+    terminating. Its addresses are those that netlab gives it.
     """
     metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
     found = {**one, "metadata": metadata}
     if one["kind"] == POD:
-        if not is_alive(one):
+        if not is_alive(one) and not (lingering and has_to_end(one)):
             return None
         ready = "True" if is_ready(one) else "False"
         return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
@@ -144,6 +158,11 @@ def is_alive(pod: Mapping[str, Any]) -> bool:
         and "deletionTimestamp" not in pod["metadata"]
         and pod.get("status", {}).get("phase") not in _FINISHED
     )
+
+
+def has_to_end(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod was deleted, and may still run."""
+    return _DELETED in pod["metadata"] and pod.get("status", {}).get("phase") not in _FINISHED
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:

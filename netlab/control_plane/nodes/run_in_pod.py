@@ -7,6 +7,7 @@ sockets. Exit codes are those of shells: 126 and 127 for a program that cannot b
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from netlab.errors import NetlabError, UsageError, printable
@@ -20,6 +21,9 @@ def main() -> None:
     """Replace this process by the program: the arguments are the lab, the pod and the program's own."""
     lab, ref, *argv = sys.argv[1:]
     attached.take_terminal()
+    # The program has processes above it, which keep it apart. All get the SIGTERM of a pod that ends, and they wait for
+    # the program. It has no such handler, as execve(2) resets them.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
     try:
         running = Lab.open(lab)
         running.execute(running.locate(ref), argv, sudo_user.confined())

@@ -209,8 +209,11 @@ class FakeKernel:
             del self.programs[folder]
         return len(ended)
 
-    def occupied_by_programs(self, names: Sequence[str], signal: int = 0) -> set[str]:
-        return {program.namespace for program in self.programs.values()} & {*names}
+    def occupied_by_programs(self, names: Sequence[str], number: int = 0) -> set[str]:
+        found = {program.namespace for program in self.programs.values()} & {*names}
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            self.end(list(found))
+        return found
 
     def start(self, program: Program, folder: Path) -> None:
         if program.namespace:

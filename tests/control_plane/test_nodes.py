@@ -96,6 +96,28 @@ def test_a_pod_that_is_not_ready_is_no_endpoint(of_lab):
     assert eventually(lambda: name in ready())
 
 
+def test_a_readiness_probe_counts_where_something_listens(of_lab):
+    """A closed port passes; a server that answers 503 does not, and its end makes the pod ready again."""
+    probe = {"httpGet": {"port": 8080, "path": "/ready"}, "periodSeconds": 1, "failureThreshold": 1}
+    containers = [{"name": "c", "image": "x", "readinessProbe": probe}]
+    metadata = {"name": "probed", "namespace": "shop"}
+    of_lab.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
+    ask = ("wait", "pod/probed", "-n", "shop", "--timeout=30s")
+    of_lab.kubectl(*ask, "--for=condition=Ready")
+    code = (
+        "from http.server import *\n"
+        "class H(BaseHTTPRequestHandler):\n"
+        "    def do_GET(self): self.send_error(503)\n"
+        "HTTPServer(('', 8080), H).serve_forever()"
+    )
+    kubectl = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop", "probed", "--"]
+    with subprocess.Popen([*kubectl, "/usr/bin/python3", "-c", code], stdin=subprocess.DEVNULL) as server:
+        of_lab.kubectl(*ask, "--for=condition=Ready=false")
+        server.kill()
+    of_lab.kubectl(*ask, "--for=condition=Ready")
+    of_lab.kubectl("delete", "pod", "probed", "-n", "shop", "--timeout=30s")
+
+
 def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
     """kubectl waits until it is gone."""
     name = running(of_lab.pods())[0]["metadata"]["name"]

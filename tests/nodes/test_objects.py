@@ -133,3 +133,21 @@ def test_each_change_of_a_pod_is_told_once():
     known.take(Change("Pod", "gone", (pod("a"),)))
 
     assert ["b"] == [one["metadata"]["name"] for one in known.touched()]
+
+
+def test_a_pod_whose_probes_fail_is_not_ready_until_they_pass():
+    """Its own new states change nothing about it; the next pod of the name is ready."""
+    known = complete(pod("a"))
+    known.fail_probes("uid-a", ("shop", "a"), on=True)
+    known.take(Change("Pod", "set", (pod("a", status={"phase": "Running"}),)))
+    states = []
+    for change in (None, False, True):
+        if change is not None:
+            known.fail_probes("uid-a", ("shop", "a"), on=change)
+        states.append(known.documents()[0].data["status"]["conditions"][0]["status"])
+    known.take(Change("Pod", "gone", (pod("a"),)))
+    known.take(Change("Pod", "set", (pod("a"),)))
+
+    assert ["False", "True", "False"] == states
+    assert "True" == known.documents()[0].data["status"]["conditions"][0]["status"]
+    assert {"apiVersion", "kind", "metadata", "spec", "status"} == known.documents()[0].data.keys()

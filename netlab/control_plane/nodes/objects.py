@@ -19,6 +19,8 @@ _NODE, _SLICE, _ENDPOINTS = "Node", "EndpointSlice", "Endpoints"
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _OF_SELECTORS = "endpointslice-controller.k8s.io"
 _FINISHED = ("Succeeded", "Failed")
+# A key that is no field of a pod, as netlab adds it.
+_PROBES_FAIL = "netlab probes fail"
 _DELETED = "deletionTimestamp"
 _KEPT = (_DELETED, "name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
 Key = tuple[str, str]
@@ -59,6 +61,7 @@ class Known:
         self._awaited = set(self._by_kind)
         self._touched: dict[Key, None] = {}
         self._lingering: set[Key] = set()
+        self._failing: set[str] = set()
 
     @property
     def complete(self) -> bool:
@@ -109,14 +112,23 @@ class Known:
         if pod is not None:
             self._set(POD, key, pod)
 
+    def fail_probes(self, uid: str, key: Key, *, on: bool) -> None:
+        """Note that the probes of a pod fail, or pass again."""
+        (self._failing.add if on else self._failing.discard)(uid)
+        pod = self._by_kind[POD].get(key)
+        if pod is not None and pod["metadata"]["uid"] == uid:
+            self._set(POD, key, {name: value for name, value in pod.items() if name != _PROBES_FAIL})
+
     def documents(self) -> list[Document]:
         """Return the documents of the lab; one that did not change is the same value, at the same place."""
         return list(self._documents.values())
 
     def _set(self, kind: str, key: Key, one: Object) -> None:
-        self._by_kind[kind][key] = one
         if kind == POD:
             self._touched[key] = None
+            if one["metadata"]["uid"] in self._failing:
+                one = {**one, _PROBES_FAIL: True}
+        self._by_kind[kind][key] = one
         data = document(one, lingering=kind == POD and key in self._lingering)
         before = self._documents.get((kind, key))
         if data is None:
@@ -125,7 +137,9 @@ class Known:
             self._documents[kind, key] = Document(data, _SOURCE)
 
     def _drop(self, kind: str, key: Key) -> None:
-        self._by_kind[kind].pop(key, None)
+        gone = self._by_kind[kind].pop(key, None)
+        if gone is not None:
+            self._failing.discard(gone["metadata"].get("uid", ""))
         self._documents.pop((kind, key), None)
         if kind == POD:
             self._lingering.discard(key)
@@ -139,6 +153,7 @@ def document(one: Mapping[str, Any], *, lingering: bool = False) -> dict[str, An
     """
     metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
     found = {**one, "metadata": metadata}
+    found.pop(_PROBES_FAIL, None)
     if one["kind"] == POD:
         if not is_alive(one) and not (lingering and has_to_end(one)):
             return None
@@ -173,5 +188,5 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def containers_ready(pod: Mapping[str, Any]) -> bool:
-    """Return whether the containers of a pod are ready: always, unless its annotation says that they are not."""
-    return (pod["metadata"].get("annotations") or {}).get(READY) != "false"
+    """Return whether the containers of a pod are ready: unless its annotation or its probes say that they are not."""
+    return _PROBES_FAIL not in pod and (pod["metadata"].get("annotations") or {}).get(READY) != "false"

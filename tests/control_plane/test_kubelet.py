@@ -33,6 +33,26 @@ def test_kubectl_runs_programs_of_the_host_in_a_pod(of_lab):
     assert failed.stderr.startswith("err\n")
 
 
+def test_a_program_listens_on_a_low_port_and_names_are_found(of_lab):
+    """As in a container; another pod reaches it by the name of a Service, whose only endpoint it is."""
+    names = [one["metadata"]["name"] for one in running(of_lab.pods())]
+    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop"]
+    of_lab.kubectl("label", "pod", names[0], "-n", "shop", "serves=yes")
+    of_lab.kubectl("create", "service", "clusterip", "one", "-n", "shop", "--tcp=80")
+    of_lab.kubectl("set", "selector", "service", "one", "serves=yes", "-n", "shop")
+    server = ["/usr/bin/python3", "-m", "http.server", "80"]
+    with subprocess.Popen(
+        [*ask, names[0], "--", *server], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as program:
+        try:
+            curl = [*ask, names[1], "--", "curl", "-sf", "-o", "/dev/null", "-m", "3", "http://one"]
+            assert eventually(lambda: subprocess.run(curl, stderr=null).returncode == 0, 30)
+        finally:
+            program.kill()
+    of_lab.kubectl("delete", "service", "one", "-n", "shop")
+    of_lab.kubectl("label", "pod", names[0], "-n", "shop", "serves-")
+
+
 def test_much_goes_in_and_out_of_a_program(of_lab):
     """Ten megabytes come back as they were sent, and thirty programs run at a time."""
     name = running(of_lab.pods())[0]["metadata"]["name"]

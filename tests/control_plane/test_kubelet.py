@@ -41,9 +41,8 @@ def test_a_program_listens_on_a_low_port_and_names_are_found(of_lab):
     of_lab.kubectl("create", "service", "clusterip", "one", "-n", "shop", "--tcp=80")
     of_lab.kubectl("set", "selector", "service", "one", "serves=yes", "-n", "shop")
     server = ["/usr/bin/python3", "-m", "http.server", "80"]
-    with subprocess.Popen(
-        [*ask, names[0], "--", *server], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    ) as program:
+    null = subprocess.DEVNULL
+    with subprocess.Popen([*ask, names[0], "--", *server], stdin=null, stdout=null) as program:
         try:
             curl = [*ask, names[1], "--", "curl", "-sf", "-o", "/dev/null", "-m", "3", "http://one"]
             assert eventually(lambda: subprocess.run(curl, stderr=null).returncode == 0, 30)

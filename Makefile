@@ -76,7 +76,7 @@ test-browser:  ## the tests of HTML reports in Chromium; network at first
 # Other options for its pytest: make test-control-plane CONTROL_PLANE_ARGS='-k forbidden'
 CONTROL_PLANE_ARGS ?=
 
-test-control-plane:  ## the tests of live clusters and mirrors with a real kube-apiserver, built once in 15 minutes; network at first
+test-control-plane:  ## the tests with a real control plane, built once in half an hour; as root, network at first
 	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
 
 # Other options for its pytest: make test-machines MACHINES_ARGS='-k watch'

@@ -28,6 +28,7 @@ BENCHMARKS = {
     "lint": ("benchmarks.linting", False),
     "compare": ("benchmarks.comparing", False),
     "diff": ("benchmarks.diffing", False),
+    "control-plane": ("benchmarks.control_plane", True),
 }
 
 

@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "shell": ("execute", "Open a shell inside a pod's network namespace."),
     "down": ("down", "Remove a lab with everything that netlab made for it."),
     "agent": ("agent", "Give this machine to labs on many machines, through etcd."),
+    "control-plane": ("control_plane", "Put a real Kubernetes control plane in front of a lab."),
     "init": ("init", "Write a first scenario, a workflow and a hook for a repository."),
     "completion": ("completion", "Print the script that completes commands, pods and options in a shell."),
     "schema": ("schema", "Print the JSON Schema of the kinds that netlab reads."),
@@ -83,7 +84,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"netlab.cli.commands.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:

@@ -203,12 +203,12 @@ def read_objects(
     ignore: Sequence[str] = (),
     *,
     system: bool = False,
-    also_read: Collection[str] = (),
+    also_read: Collection[str] | None = (),
 ) -> tuple[Objects, Cluster]:
     """Return the objects of files and the cluster that they describe; print warnings.
 
     With ``system`` the cluster has system objects, also without a Service or an Ingress. ``also_read`` are kinds that
-    are no part of a lab and that the command reads all the same.
+    are no part of a lab and that the command reads all the same; None: it reads all.
 
     Raises:
       InputError: with every problem of the files.
@@ -221,7 +221,8 @@ def read_objects(
     found = examined(files, strict, ignore, system=system)
     objects = found.objects
     cluster, made = resolve_input(found)
-    print_skipped({kind: number for kind, number in objects.skipped.items() if kind not in also_read})
+    if also_read is not None:
+        print_skipped({kind: number for kind, number in objects.skipped.items() if kind not in also_read})
     for one in (*objects.scenarios, *objects.invariants):
         name, file = f"{type(one).__name__} {one.meta.name}", one.source.file
         terminal.say(f"Warning: {file}: {name} is not part of a lab; run it with: netlab test {file}")

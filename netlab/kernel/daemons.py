@@ -74,6 +74,8 @@ def runs(program: Program, folder: Path) -> bool:
     found = _process(folder)
     if found is None or found[1] != program.digest:
         return False
+    if not program.namespace:
+        return True
     try:
         return os.stat(f"/proc/{found[0]}/ns/net").st_ino == netns.inode(program.namespace)
     except OSError:
@@ -136,7 +138,7 @@ def start(program: Program, folder: Path) -> None:
         with signals.deferred():
             stop(folder)
             _prepare(folder)
-            _make_logs(program, folder)
+            _make_files(program, folder)
             printed = _open_output(folder)
             try:
                 pid = _fork(program, folder, printed)
@@ -152,7 +154,7 @@ def _named(program: Program) -> Iterator[None]:
         yield
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        what = f"cannot run {_name(program)} in {program.namespace}: {place}{error.strerror}"
+        what = f"cannot run {_name(program)}{_place(program)}: {place}{error.strerror}"
         raise HostError(what, way_out(error.errno)) from error
 
 
@@ -169,9 +171,16 @@ def _prepare(folder: Path) -> None:
     folder.chmod(0o755)
 
 
-def _make_logs(program: Program, folder: Path) -> None:
+def _make_files(program: Program, folder: Path) -> None:
+    """Make the files and directories that a program writes."""
     for name in program.logs:
         os.close(_open_output(folder, name))
+    for name in program.folders:
+        path = folder / name
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        if not privilege.rootless():
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
 def _open_output(folder: Path, name: str = _OUTPUT) -> int:
@@ -208,11 +217,12 @@ def _fork(program: Program, folder: Path, printed: int) -> int:
     reports, report = os.pipe()
     permission, permit = os.pipe()
     with os.fdopen(reports, "rb") as answer, os.fdopen(permit, "wb", buffering=0) as permits:
+        become = _become_privileged if program.privileged else _become
         try:
             between = os.fork()
             if between == 0:
                 os.close(permit)
-                _become(program, command, folder, printed, report, permission)
+                become(program, command, folder, printed, report, permission)
         finally:
             os.close(report)
             os.close(permission)
@@ -244,9 +254,10 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
             os._exit(0)
         # Its id in its own process namespace is 1.
         pid = int(os.read(told, 20))
-        program_process.detach(printed, (report, permission))
+        program_process.detach(printed, (report, permission), program.largest_file)
         path = program_process.open_path(program, command)
-        netns.enter(program.namespace)
+        if program.namespace:
+            netns.enter(program.namespace)
         program_process.own_mounts(program, folder)
         # A user namespace may not be allowed to mount it.
         with contextlib.suppress(KernelError) if privilege.rootless() else contextlib.nullcontext():
@@ -254,6 +265,24 @@ def _become(program: Program, command: list[str], folder: Path, printed: int, re
         os.write(report, f"{_STARTED}{pid}\n".encode())
         if os.read(permission, 1):
             program_process.execute(program, command, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(report, str(error).encode() or b"unknown")
+    os._exit(1)
+
+
+def _become_privileged(
+    program: Program, command: list[str], folder: Path, printed: int, report: int, permission: int
+) -> NoReturn:
+    """Become a program that changes labs, in a child of the forked child. It sees what its caller sees."""
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        program_process.detach(printed, (report, permission), program.largest_file)
+        os.write(report, f"{_STARTED}{os.getpid()}\n".encode())
+        if os.read(permission, 1):
+            program_process.execute(program, command, None)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.write(report, str(error).encode() or b"unknown")
@@ -272,7 +301,7 @@ def run(program: Program, folder: Path) -> tuple[int, str]:
     """
     with _named(program), signals.deferred():
         _prepare(folder)
-        _make_logs(program, folder)
+        _make_files(program, folder)
         reports, report = os.pipe()
         refusals, refusal = os.pipe()
         pid = os.fork()
@@ -323,16 +352,20 @@ def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
     for _ in _pauses(_READY):
         if running(folder) is None:
             said = output(folder).splitlines()[-1:]
-            raise HostError(f"{name} ended at once in {program.namespace}: {said[0] if said else 'without output'}")
+            raise HostError(f"{name} ended at once{_place(program)}: {said[0] if said else 'without output'}")
         if _listens(pid, program.listens):
             return
     stop(folder)
     ports = ", ".join(f"{port}/{protocol}" for protocol, port in program.listens)
-    raise HostError(f"{name} in {program.namespace} does not listen on {ports} after {_READY:g} s")
+    raise HostError(f"{name}{_place(program)} does not listen on {ports} after {_READY:g} s")
 
 
 def _name(program: Program) -> str:
     return program.module or os.path.basename(program.argv[0])
+
+
+def _place(program: Program) -> str:
+    return f" in {program.namespace}" if program.namespace else ""
 
 
 def _listens(pid: int, wanted: Sequence[tuple[str, int]]) -> bool:

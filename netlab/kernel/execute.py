@@ -15,6 +15,9 @@ from netlab.kernel.sudo_user import User, become
 # Container runtimes allow every group of a pod to send echo requests; a new namespace allows none.
 _PING = Path("/proc/sys/net/ipv4/ping_group_range")
 _EVERY_GROUP = "0 2147483647"
+# They also allow every program to listen on every port, where a new namespace keeps those below 1024 for root.
+_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+_EVERY_PORT = "0"
 # The variables of a confined program. All others are the caller's, and may be secrets.
 _CONFINED = frozenset({"HOME", "LANG", "LC_ALL", "PATH", "TERM", "TZ"})
 
@@ -73,6 +76,9 @@ def execute(
     if user is not None and dropped:
         with contextlib.suppress(OSError):
             _PING.write_text(_EVERY_GROUP)
+        if strange:
+            with contextlib.suppress(OSError):
+                _PORTS.write_text(_EVERY_PORT)
         become(user)
         environment |= user.environment
     if user is not None and user.confined:

@@ -190,6 +190,10 @@ class Host:
         own = {inode for name, inode in inodes.items() if not netns.owner(name)}
         return processes.end(processes.ProcessFilter(own, marks)) if inodes else 0
 
+    def occupied_by_programs(self, names: Sequence[str], number: int = 0) -> set[str]:
+        inodes = {inode: name for name in names if (inode := netns.inode(name)) is not None and not netns.owner(name)}
+        return {inodes[one] for one in processes.inside(inodes.keys(), number)} if inodes else set()
+
     def start(self, program: Program, folder: Path) -> None:
         from netlab.kernel import daemons
 

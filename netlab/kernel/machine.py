@@ -205,6 +205,12 @@ class Programs(Protocol):
     def end(self, names: Sequence[str]) -> int:
         """End the processes in the namespaces, except the caller; return their number."""
 
+    def occupied_by_programs(self, names: Sequence[str], number: int = 0) -> set[str]:
+        """Return which of the namespaces have processes; send these a signal, unless its number is 0.
+
+        They are not waited for. Namespaces that netlab did not make have none.
+        """
+
     def start(self, program: Program, folder: Path) -> None:
         """Start a program that outlives this process, without privilege; return when it is ready.
 

@@ -49,11 +49,12 @@ def check(path: str, option: str = "") -> None:
         _old_mode(path, directory)
 
 
-def write(path: str, lines: Iterable[str]) -> None:
+def write(path: str, lines: Iterable[str], *, private: bool = False) -> None:
     """Write a file whole or not at all; a failure leaves the old file unchanged.
 
-    A symbolic link under the name is replaced and not followed. Under sudo the file belongs to the caller of sudo if
-    the directory does. ``/dev/null``, ``/dev/stdout``, ``/dev/stderr`` and ``/dev/fd/N`` are opened and written.
+    A ``private`` file has mode 0600. A symbolic link under the name is replaced and not followed. Under sudo the file
+    belongs to the caller of sudo if the directory does. ``/dev/null``, ``/dev/stdout``, ``/dev/stderr`` and
+    ``/dev/fd/N`` are opened and written.
 
     Raises:
       UsageError: where the path is a directory, a device or a FIFO.
@@ -63,8 +64,28 @@ def write(path: str, lines: Iterable[str]) -> None:
         if _is_open(path):
             _write_open(path, lines)
             return
-        with _draft(path) as file:
+        with _draft(path, private=private) as file:
             file.writelines(line.encode(errors="replace") for line in lines)
+
+
+def remove(path: str, text: str) -> bool:
+    """Remove a file that has exactly this text; return whether it was removed. Whatever else has the name stays.
+
+    Raises:
+      UsageError: where the path leads through a link of another user.
+      HostError: when it cannot be read or removed.
+    """
+    name = os.path.basename(path)
+    with _host_errors(path), contextlib.suppress(FileNotFoundError), _directory(path) as directory:
+        if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
+            return False
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+        with os.fdopen(fd, "rb") as file:
+            same = file.read(len(text) + 1) == text.encode()
+        if same:
+            os.unlink(name, dir_fd=directory)
+        return same
+    return False
 
 
 def create(path: str, lines: Iterable[str]) -> bool:
@@ -252,10 +273,10 @@ def _host_errors(path: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _draft(path: str) -> Iterator[IO[bytes]]:
+def _draft(path: str, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Yield a new file that replaces the one at ``path`` when the block ends, and is removed if the block raises."""
     with _directory(path) as directory:
-        mode = _MODE & _old_mode(path, directory)
+        mode = (0o600 if private else _MODE) & _old_mode(path, directory)
         with aside(os.path.basename(path), f".netlab-{os.urandom(8).hex()}", mode, directory) as file:
             _own(file.fileno(), directory)
             yield file

@@ -123,6 +123,34 @@ def _opened(of: ProcessFilter) -> Iterator[int]:
                     os.close(fd)
 
 
+def inside(networks: Collection[int], number: int = 0) -> set[int]:
+    """Return which network namespaces, by inode number, have processes; send these a signal, unless it is 0.
+
+    The caller is not among them.
+    """
+    found: set[int] = set()
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            place = os.stat(f"/proc/{entry.name}/ns/net").st_ino
+            if place in networks:
+                if number:
+                    _send_to(int(entry.name), place, number)
+                found.add(place)
+    return found
+
+
+def _send_to(pid: int, network: int, number: int) -> None:
+    """Send a signal to a process that is in a network namespace; another one may have its id by now."""
+    fd = os.pidfd_open(pid)
+    try:
+        if os.stat(f"/proc/{pid}/ns/net").st_ino == network:
+            _send(fd, signal.Signals(number))
+    finally:
+        os.close(fd)
+
+
 def started(pid: int) -> str:
     """Return when a process started, "" for a dead one; so a later process with the same id differs.
 

@@ -10,13 +10,15 @@ from netlab.frozen import frozen
 
 OWN_FOLDER = "/run/netlab"
 """Where a program sees its own folder."""
+LARGEST_FILE = 64 << 20
+"""Bytes: the largest file that a program may write by default."""
 
 
 @frozen
 class Program:
     """A program to run inside a namespace.
 
-    - ``namespace``: the name of the network namespace.
+    - ``namespace``: the name of the network namespace, "" for the host's own.
     - ``argv``: the program, or its path, and its arguments; for a ``module``, the arguments alone.
     - ``module``: a module of netlab whose function ``main`` is the program, in place of a program of the host. It is
       imported while the process is still root, as the interpreter may be in root's home directory.
@@ -25,6 +27,9 @@ class Program:
     - ``needs``: modules of other packages that the module imports.
     - ``environment``: further variables.
     - ``logs``: files of its folder that it writes; netlab makes them.
+    - ``folders``: directories of its folder in which it writes; netlab makes them.
+    - ``largest_file``: the most bytes of a file that it may write.
+    - ``privileged``: a module of netlab that changes labs: it keeps the user and the mounts of its caller.
     """
 
     namespace: str
@@ -35,6 +40,9 @@ class Program:
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     logs: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    largest_file: int = LARGEST_FILE
+    privileged: bool = False
 
     @property
     def digest(self) -> str:

@@ -19,20 +19,18 @@ from typing import NoReturn
 
 from netlab.errors import KernelError
 from netlab.kernel import libc, netns, privilege, signals
-from netlab.kernel.program import OWN_FOLDER, Program
+from netlab.kernel.program import LARGEST_FILE, OWN_FOLDER, Program
 from netlab.kernel.sudo_user import NOBODY, User, become
 
-# Bytes: the largest file that a program may write.
-_LARGEST_FILE = 64 << 20
 # containerd sets it for each pod too.
 _UNPRIVILEGED_PORTS = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 _ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-# What the interpreter of a module runs. The first argument has a line for "root" or "user", the module, and each folder
-# to import from.
+# What the interpreter of a module runs. The first argument has a line for "root", "user" or "privileged", the module,
+# and each folder to import from.
 _RUN_MODULE = (
     "import sys; owner, module, *paths = sys.argv[1].split('\\n'); sys.path += paths; del sys.argv[1];"
     "from importlib import import_module; main = import_module(module).main;"
-    "from netlab.kernel import program_process; program_process.begin(owner == 'root'); main()"
+    "from netlab.kernel import program_process; owner == 'privileged' or program_process.begin(owner == 'root'); main()"
 )
 
 
@@ -44,7 +42,7 @@ def command(program: Program) -> list[str]:
 
     specs = [find_spec(name) for name in ("netlab", *program.needs)]
     paths = dict.fromkeys(str(Path(spec.origin).parents[1]) for spec in specs if spec and spec.origin)
-    owner = "user" if privilege.rootless() else "root"
+    owner = "privileged" if program.privileged else "user" if privilege.rootless() else "root"
     # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
     return [sys.executable, "-I", "-S", "-c", _RUN_MODULE, "\n".join((owner, program.module, *paths)), *program.argv]
 
@@ -69,7 +67,7 @@ def begin(root: bool) -> None:
     give_up_privilege(root)
 
 
-def detach(output: int, kept: Sequence[int]) -> None:
+def detach(output: int, kept: Sequence[int], largest_file: int = LARGEST_FILE) -> None:
     """Keep nothing of the command in this process: no signal handler, no descriptor but ``kept``, no directory.
 
     Standard output and error go to the descriptor ``output``.
@@ -85,7 +83,7 @@ def detach(output: int, kept: Sequence[int]) -> None:
     os.closerange(low, 1 << 16)
     os.umask(0o077)
     os.chdir("/")
-    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)):
+    for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, largest_file)):
         _, hard = resource.getrlimit(limit)
         fits = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (fits, fits))
@@ -99,16 +97,18 @@ def open_path(program: Program, command: list[str]) -> int | None:
 
 
 def own_mounts(program: Program, folder: Path) -> None:
-    """Give this process its own mounts and hostname, and let it listen on every port."""
-    with contextlib.suppress(OSError):
-        _UNPRIVILEGED_PORTS.write_text("0")
+    """Give this process its own mounts and hostname, and in a namespace of a lab let it listen on every port."""
+    if program.namespace:
+        with contextlib.suppress(OSError):
+            _UNPRIVILEGED_PORTS.write_text("0")
     libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS)
     libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
     if program.hostname:
         libc.sethostname(program.hostname[:63].rstrip("-."))
-    # A user namespace may not be allowed to mount sysfs.
-    with contextlib.suppress(KernelError):
-        libc.mount(netns.mark_of_own(program.namespace), "/sys", "sysfs")
+    if program.namespace:
+        # A user namespace may not be allowed to mount sysfs.
+        with contextlib.suppress(KernelError):
+            libc.mount(netns.mark_of_own(program.namespace), "/sys", "sysfs")
     libc.mount(str(folder), OWN_FOLDER, flags=libc.MS_BIND)
     if not program.module:
         # A module of netlab writes nothing there, and netlab itself may be installed below it.

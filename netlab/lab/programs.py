@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.errors import HostError
+from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel.machine import Machine
 from netlab.objects.names import LabName
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 # Longer names are cut, so that the folder's name fits a file system.
 _LONGEST = 200
+# Kinds of programs in the host's network namespace: ``etcd.host``.
+_ON_HOST = "host"
+
+
+AGENT = "agent"
+"""The kind of the program that changes a lab as the nodes of a control plane."""
 
 
 @frozen
@@ -44,11 +50,27 @@ def directory(machine: Machine, lab: str) -> Path:
 
 
 def folder(machine: Machine, lab: str, kind: str, namespace: str) -> Path:
-    """Return the folder of the program of a kind (``dns``) in a namespace."""
-    place = namespace.removeprefix(f"netlab.{LabName(lab)}.")
+    """Return the folder of the program of a kind (``dns``) in a namespace, "" for the host's network namespace."""
+    place = namespace.removeprefix(f"netlab.{LabName(lab)}.") or _ON_HOST
     if len(place) > _LONGEST:
         place = f"{place[:_LONGEST]}-{blake2b(namespace.encode(), digest_size=16).hexdigest()}"
     return directory(machine, lab) / f"{kind}.{place}"
+
+
+def end_on_host(machine: Machine, lab: str) -> None:
+    """End the lab's programs in the host's network namespace, those that change labs first.
+
+    They are not found by a namespace of the lab. The caller holds the lab's lock.
+    """
+    places = directory(machine, lab).glob(f"*.{_ON_HOST}")
+    for place in sorted(places, key=lambda one: (one.stem != AGENT, one.name)):
+        machine.stop(place)
+
+
+def check_no_agent(machine: Machine, lab: str) -> None:
+    """Raise UsageError for a lab with a control plane: its API server has the objects, and undoes other changes."""
+    if (directory(machine, lab) / f"{AGENT}.{_ON_HOST}").is_dir():
+        raise UsageError(f"lab {lab} has a control plane, so change its objects with kubectl")
 
 
 def all_run(machine: Machine, lab: str, kind: str, programs: Sequence[Program]) -> bool:

@@ -99,12 +99,21 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
     spaces = records.namespaces_of(name)
     with records.machine.uninterrupted():
         if not records.stale(name):
+            _end_on_host(records, name)
             _detach(records, name)
             delete_interfaces(records.machine, spaces.names)
             _delete_tunnel(records.machine, name)
             records.machine.remove(spaces.names)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))
+
+
+def _end_on_host(records: Records, name: str) -> None:
+    """End the lab's programs in the host's network namespace: a control plane."""
+    if (records.store.folder(name) / "programs").is_dir():
+        from netlab.lab import programs
+
+        programs.end_on_host(records.machine, name)
 
 
 def _delete_tunnel(machine: Machine, name: str) -> None:

@@ -192,8 +192,8 @@ class Controls:
                     continue
                 proof = proofs[end] = Evidence()
                 if why_stopped(self._shared.cluster, end.endpoint):
-                    with self._shared.inside(end.sockets.namespace):
-                        proof.control = not interfaces.carries(end.address)
+                    carries = Question("carries", end.sockets.namespace, str(end.address))
+                    proof.control = not self._shared.fact(carries)
                     continue
                 other = partner_end(self._shared, end)
                 if other is None:

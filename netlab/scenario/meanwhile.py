@@ -27,7 +27,7 @@ from netlab.kernel.program_process import give_up_privilege
 from netlab.lab.lab import Lab
 from netlab.objects.scenarios import Meanwhile, Scenario
 from netlab.programs.asking import Asking
-from netlab.scenario.listeners import Listening
+from netlab.lab.listeners import Listening
 from netlab.scenario.pairs import flows_of
 from netlab.scenario.results import ProgramFailure
 

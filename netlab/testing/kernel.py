@@ -235,8 +235,15 @@ class FakeKernel:
             del self.programs[folder]
         return len(ended)
 
+    def occupied_by_programs(self, names: Sequence[str], number: int = 0) -> set[str]:
+        found = {program.namespace for program in self.programs.values()} & {*names}
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            self.end(list(found))
+        return found
+
     def start(self, program: Program, folder: Path) -> None:
-        self._space(program.namespace)
+        if program.namespace:
+            self._space(program.namespace)
         folder.mkdir(parents=True, exist_ok=True)
         self.programs[folder] = program
 

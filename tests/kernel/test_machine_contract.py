@@ -375,6 +375,21 @@ def test_a_program_ends_by_a_signal(machine: Machine, spaces: Spaces, folder: Pa
     assert eventually(lambda: not machine.runs(program, folder))
 
 
+def test_namespaces_with_programs_are_told_and_these_get_a_signal(
+    machine: Machine, spaces: Spaces, folder: Path
+) -> None:
+    """They are not waited for; a name that netlab made no namespace of has none."""
+    one, two = spaces("a", "b")
+    before = machine.occupied_by_programs([one, two, f"{one}-missing"])
+    machine.start(Program(one, ("sleep", "60")), folder)
+    after = machine.occupied_by_programs([one, two])
+    none = machine.occupied_by_programs([two], signal.SIGKILL)
+
+    assert (set(), {one}, set()) == (before, after, none)
+    assert {one} == machine.occupied_by_programs([one], signal.SIGKILL)
+    assert eventually(lambda: not machine.occupied_by_programs([one]))
+
+
 def test_a_program_ends_with_its_namespace(machine: Machine, spaces: Spaces, folder: Path) -> None:
     """And is counted where the processes of the namespace are ended."""
     (name,) = spaces("a")

@@ -382,3 +382,37 @@ def test_a_directory_is_made_through_no_link(tmp_path: Path) -> None:
             output.make_directory(str(tmp_path / name))
 
     assert [] == os.listdir(elsewhere)
+
+
+def test_a_private_file_has_mode_0600(tmp_path: Path, umask: int) -> None:
+    """It holds a key; no umask opens it."""
+    output.write(str(tmp_path / "f"), ["secret\n"], private=True)
+
+    assert 0o600 & ~umask == mode(tmp_path / "f") & ~umask
+    assert not mode(tmp_path / "f") & 0o077
+
+
+def test_a_file_is_removed_only_with_the_text_that_was_written(tmp_path: Path) -> None:
+    """A user may have changed it, or put something else in its place."""
+    own, changed, link, missing = (tmp_path / name for name in ("own", "changed", "link", "missing"))
+    own.write_text("text")
+    changed.write_text("text and more")
+    link.symlink_to(changed)
+    found = [output.remove(str(path), "text") for path in (own, changed, link, tmp_path, missing)]
+
+    assert [True, False, False, False, False] == found
+    assert ["changed", "link"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_a_removal_follows_no_link_of_another_user(tmp_path: Path) -> None:
+    """Root would remove what the link names."""
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "f").write_text("text")
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    os.lchown(link, OTHER, OTHER)
+
+    with pytest.raises(UsageError, match="symbolic link of user"):
+        output.remove(str(link / "f"), "text")
+    assert (target / "f").exists()

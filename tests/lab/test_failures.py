@@ -15,7 +15,8 @@ from failing import Data, document, pod, service, topology, workload
 from netlab.cluster.flows import FlowSelection
 from netlab.dataplane import names
 from netlab.errors import InputError
-from netlab.lab.lab import Lab, temporary
+from netlab.lab.lab import Lab
+from netlab.lab.temporary import temporary
 from netlab.objects import decode
 from netlab.policy import evaluate
 from netlab.report.yaml_text import lines as yaml_lines

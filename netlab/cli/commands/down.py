@@ -40,13 +40,14 @@ def down_command(name: str, lab: str, everything: bool) -> None:
         if name:
             raise UsageError("name a lab or say --all, not both")
         for removed, outcome in labs().remove_all():
-            _print_removed(removed, outcome)
+            print_removed(removed, outcome)
         return
     chosen = name or lab or _only(labs().names())
-    _print_removed(chosen, labs().remove(chosen))
+    print_removed(chosen, labs().remove(chosen))
 
 
-def _print_removed(removed: str, outcome: Removed) -> None:
+def print_removed(removed: str, outcome: Removed) -> None:
+    """Print that a lab is removed, and what stayed or is away."""
     terminal.emit([f"lab/{removed} deleted"])
     if away := outcome.away:
         what = "machines" if len(away) > 1 else "machine"

@@ -1,0 +1,91 @@
+"""``netlab control-plane``: a real control plane in front of a lab, with netlab as its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from netlab.cli import inputs, options, terminal
+from netlab.errors import UsageError
+
+
+@click.group("control-plane")
+def control_plane_command() -> None:
+    """Put a real Kubernetes control plane in front of a lab, so that kubectl and controllers work with it.
+
+    etcd, kube-apiserver, kube-controller-manager and kube-scheduler run on this host's loopback address, without
+    privilege. netlab is the nodes: pods that the scheduler places get namespaces, addresses and policies.
+    """
+
+
+@control_plane_command.command("up")
+@options.files
+@options.profile
+@options.strict
+@options.lab_option("The lab's name.  [default: the Topology's]")
+@click.option("--kubeconfig", metavar="FILE", default="", help="Where to write it.  [default: LAB.kubeconfig]")
+@click.option("--assets", metavar="DIR", default="", help="The folder of the programs.  [default: KUBEBUILDER_ASSETS]")
+@click.option("--abac", metavar="FILE", default="", help="A policy file of ABAC, in addition to RBAC.")
+@click.option("--admission-plugins", metavar="NAMES", default="", help="Enable these plugins too: A,B.")
+@options.verbose
+def up_command(
+    files: Sequence[str], strict: bool, lab: str, kubeconfig: str, assets: str, abac: str, admission_plugins: str
+) -> None:
+    """Start the control plane and its lab, and create the objects of the input through the API.
+
+    The Topology makes the lab, and its nodes are the cluster's. The command returns when the API server has all
+    objects; the controllers and netlab go on by themselves. It can be repeated: what runs stays, and what ended is
+    started again.
+
+    Exit code 3 means that this host lacks root or a program; the message says how to get it.
+    """
+    from netlab.control_plane import abac as policy_file
+    from netlab.control_plane import plane
+
+    objects, _ = inputs.read_objects(files, strict, also_read=None)
+    plugins = tuple(filter(None, (name.strip() for name in admission_plugins.split(","))))
+    if wrong := [name for name in plugins if not name.isalnum()]:
+        raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
+    rules = policy_file.read(abac) if abac else ""
+    wishes = plane.Wishes(assets, kubeconfig, plugins, rules)
+    started = plane.up(objects, lab, wishes, terminal.say)
+    terminal.emit(f"{name} {verb}" for name, verb in started.objects)
+    terminal.say(f"lab {started.lab}: the control plane runs ({started.seconds:.1f} s)")
+    terminal.say(f"type: export KUBECONFIG={started.kubeconfig}")
+
+
+@control_plane_command.command("status")
+@options.lab
+@options.verbose
+def status_command(lab: str) -> None:
+    """Print which programs of the control plane run, and where each listens and logs.
+
+    Exit code 1 means that one does not run or is not ready; `netlab control-plane up` starts it again.
+    """
+    from netlab.control_plane import plane
+
+    _, states = plane.status(lab)
+    rows = [("PROGRAM", "STATE", "PORT", "LOG")]
+    for one in states:
+        state = "Ready" if one.ready else "NotReady" if one.runs else "Ended"
+        rows.append((one.name, state, str(one.port), one.log))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    terminal.emit(
+        "   ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+    if not all(one.ready for one in states):
+        click.get_current_context().exit(1)
+
+
+@control_plane_command.command("down")
+@options.lab
+@options.verbose
+def down_command(lab: str) -> None:
+    """Remove the lab with its control plane: the programs, their data and logs, the keys and the kubeconfig."""
+    from netlab.cli.commands.down import print_removed
+    from netlab.control_plane import plane
+    from netlab.machines.labs import Removed
+
+    name, left = plane.down(lab)
+    print_removed(name, Removed(left))

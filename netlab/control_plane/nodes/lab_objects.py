@@ -1,0 +1,101 @@
+"""Brings a lab to the objects of the API server; what the lab refuses is left out, and named."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from netlab.control_plane.nodes.objects import Key, followed
+from netlab.errors import InputError, Problem, UsageError
+from netlab.lab.lab import Lab
+from netlab.objects import Document
+
+# ``KIND NAMESPACE/NAME`` of a problem.
+_NAMED = re.compile(r"(?P<kind>\w+) (?:(?P<namespace>[^/ ]+)/)?(?P<name>[^ ]+)")
+# How often refused objects are left out of one change, and the seconds after which they are tried again.
+_ROUNDS = 20
+_AGAIN = 10.0
+
+Ref = tuple[str, Key]
+
+
+class Outcome(NamedTuple):
+    """What a change left out, each with the reason, and the seconds that it took."""
+
+    refused: Mapping[Ref, str]
+    seconds: float
+
+
+class LabObjects:
+    """The objects of a lab that come from the API server. All others, such as its Topology, stay."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._kinds = frozenset(followed())
+        self._last: list[int] = []
+        self._refused: dict[Ref, tuple[Document, str]] = {}
+        self._tried = 0.0
+
+    @property
+    def lab(self) -> Lab:
+        return self._lab
+
+    def bring(self, documents: Sequence[Document]) -> Outcome | None:
+        """Bring the lab to these documents, in force on return; None where nothing changed.
+
+        A document that the lab refuses is left out, and tried again when it has changed, and from time to time.
+
+        Raises:
+          HostError, KernelError: the change is undone.
+          UsageError: when the lab is gone.
+        """
+        again = bool(self._refused) and time.monotonic() - self._tried > _AGAIN
+        identities = [id(one) for one in documents]
+        if identities == self._last and not again:
+            return None
+        started = time.monotonic()
+        if again:
+            self._refused, self._tried = {}, started
+        refused = {ref: known for ref, known in self._refused.items() if any(known[0] is one for one in documents)}
+        left = [one for one in documents if not any(one is known for known, _ in refused.values())]
+        for _ in range(_ROUNDS):
+            try:
+                self._edit(left)
+                break
+            except InputError as error:
+                found = _named(error.problems, left)
+                if not found:
+                    raise UsageError(f"the lab refuses its objects: {error.problems[0]}") from error
+                refused |= found
+                left = [one for one in left if not any(one is known for known, _ in found.values())]
+                self._tried = started
+        else:
+            raise UsageError("the lab refuses too many of its objects")
+        self._refused, self._last = refused, identities
+        return Outcome({ref: why for ref, (_, why) in refused.items()}, time.monotonic() - started)
+
+    def _edit(self, documents: Sequence[Document]) -> None:
+        self._lab.edit(lambda now: [*(one for one in now if one.kind not in self._kinds), *documents])
+
+
+def _named(problems: Sequence[Problem], documents: Sequence[Document]) -> dict[Ref, tuple[Document, str]]:
+    """Return the documents that errors name, each with the first error about it."""
+    by_ref = {ref_of(one): one for one in documents}
+    found: dict[Ref, tuple[Document, str]] = {}
+    for one in problems:
+        match = _NAMED.fullmatch(one.object)
+        if one.severity != "error" or match is None:
+            continue
+        ref = match["kind"], (match["namespace"] or "", match["name"])
+        if ref in by_ref:
+            why = f"{one.path}: {one.message}" if one.path else one.message
+            found.setdefault(ref, (by_ref[ref], why))
+    return found
+
+
+def ref_of(document: Document) -> Ref:
+    """Return the kind, the namespace and the name of a document."""
+    metadata = document.data["metadata"]
+    return document.kind, (metadata.get("namespace", ""), metadata["name"])

@@ -1,0 +1,192 @@
+"""The objects of the API server that netlab, as the nodes, follows; and the documents of the lab that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from netlab.control_plane.api import Object
+from netlab.control_plane.watch import Change
+from netlab.objects.kind import Kind
+from netlab.objects.types import Document, Source
+from netlab.sources.cluster_kinds import SECRET, Resource, read_kinds
+
+POD = "Pod"
+READY = "netlab/ready"
+"""The annotation of a pod that is not ready: ``"false"``."""
+_SOURCE = Source("control-plane")
+_NODE, _SLICE, _ENDPOINTS = "Node", "EndpointSlice", "Endpoints"
+_MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+_OF_SELECTORS = "endpointslice-controller.k8s.io"
+_FINISHED = ("Succeeded", "Failed")
+# A key that is no field of a pod, as netlab adds it.
+_PROBES_FAIL = "netlab probes fail"
+_DELETED = "deletionTimestamp"
+_KEPT = (_DELETED, "name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
+Key = tuple[str, str]
+
+
+def followed() -> Mapping[str, tuple[Resource, ...]]:
+    """Return the kinds that make a lab, each in the versions in which a server may have it.
+
+    Workloads are not among them: the controllers make their pods. The nodes are those of the Topology.
+    """
+    return {
+        kind.name: _resources(kind)
+        for kind in read_kinds()
+        if kind.template is None and kind.name not in (SECRET, _NODE, _ENDPOINTS)
+    }
+
+
+def _resources(kind: Kind) -> tuple[Resource, ...]:
+    versions = dict.fromkeys((kind.api_version, *kind.served))
+    return tuple(Resource(version, kind.name, kind.plural, kind.namespaced) for version in versions)
+
+
+def key_of(one: Mapping[str, Any]) -> Key:
+    """Return the namespace and the name of an object."""
+    metadata = one["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+class Known:
+    """The objects of all followed kinds, brought up to date by changes, and their documents.
+
+    The cost of a change does not depend on how many objects there are.
+    """
+
+    def __init__(self) -> None:
+        self._by_kind: dict[str, dict[Key, Object]] = {kind: {} for kind in followed()}
+        self._documents: dict[tuple[str, Key], Document] = {}
+        self._awaited = set(self._by_kind)
+        self._touched: dict[Key, None] = {}
+        self._lingering: set[Key] = set()
+        self._failing: set[str] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether all objects of every kind are known."""
+        return not self._awaited
+
+    def take(self, change: Change) -> None:
+        """Bring the objects up to date."""
+        of = self._by_kind[change.kind]
+        if change.verb == "all":
+            self._awaited.discard(change.kind)
+            given = {key_of(one) for one in change.objects}
+            for key in [key for key in of if key not in given]:
+                self._drop(change.kind, key)
+        for one in change.objects:
+            if change.verb == "gone":
+                self._drop(change.kind, key_of(one))
+            else:
+                self._set(change.kind, key_of(one), one)
+
+    def find(self, kind: str, key: Key) -> Object | None:
+        """Return an object, None where there is none."""
+        return self._by_kind[kind].get(key)
+
+    def count(self, kind: str) -> int:
+        return len(self._by_kind[kind])
+
+    def all(self, kind: str) -> list[Object]:
+        """Return all objects of a kind."""
+        return list(self._by_kind[kind].values())
+
+    def touch(self, pods: Iterable[Key]) -> None:
+        """Let ``touched`` return these pods too."""
+        self._touched |= dict.fromkeys(pods)
+
+    def touched(self) -> list[Object]:
+        """Return the pods that changed since the last call and still exist."""
+        keys, self._touched = self._touched, {}
+        of = self._by_kind[POD]
+        return [of[key] for key in keys if key in of]
+
+    def linger(self, key: Key, *, on: bool) -> None:
+        """Keep a pod in the lab that has to end, or do so no longer."""
+        pod = self._by_kind[POD].get(key)
+        if on == (key in self._lingering) or (pod is None and on):
+            return
+        (self._lingering.add if on else self._lingering.discard)(key)
+        if pod is not None:
+            self._set(POD, key, pod)
+
+    def fail_probes(self, uid: str, key: Key, *, on: bool) -> None:
+        """Note that the probes of a pod fail, or pass again."""
+        (self._failing.add if on else self._failing.discard)(uid)
+        pod = self._by_kind[POD].get(key)
+        if pod is not None and pod["metadata"]["uid"] == uid:
+            self._set(POD, key, {name: value for name, value in pod.items() if name != _PROBES_FAIL})
+
+    def documents(self) -> list[Document]:
+        """Return the documents of the lab; one that did not change is the same value, at the same place."""
+        return list(self._documents.values())
+
+    def _set(self, kind: str, key: Key, one: Object) -> None:
+        if kind == POD:
+            self._touched[key] = None
+            if one["metadata"]["uid"] in self._failing:
+                one = {**one, _PROBES_FAIL: True}
+        self._by_kind[kind][key] = one
+        data = document(one, lingering=kind == POD and key in self._lingering)
+        before = self._documents.get((kind, key))
+        if data is None:
+            self._documents.pop((kind, key), None)
+        elif before is None or before.data != data:
+            self._documents[kind, key] = Document(data, _SOURCE)
+
+    def _drop(self, kind: str, key: Key) -> None:
+        gone = self._by_kind[kind].pop(key, None)
+        if gone is not None:
+            self._failing.discard(gone["metadata"].get("uid", ""))
+        self._documents.pop((kind, key), None)
+        if kind == POD:
+            self._lingering.discard(key)
+
+
+def document(one: Mapping[str, Any], *, lingering: bool = False) -> dict[str, Any] | None:
+    """Return what the lab has of an object, None for one that it does not have.
+
+    A pod that has finished is not in the lab, nor is one that has to end, unless it is ``lingering``: then it is
+    terminating. Its addresses are those that netlab gives it.
+    """
+    metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
+    found = {**one, "metadata": metadata}
+    found.pop(_PROBES_FAIL, None)
+    if one["kind"] == POD:
+        if not is_alive(one) and not (lingering and has_to_end(one)):
+            return None
+        ready = "True" if is_ready(one) else "False"
+        return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
+    if one["kind"] == _SLICE and metadata.get("labels", {}).get(_MANAGED_BY) == _OF_SELECTORS:
+        # netlab computes them itself: it knows of a pod's end before the controller does.
+        return None
+    found.pop("status", None)
+    return found
+
+
+def is_alive(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod is bound to a node and has neither finished nor to end."""
+    return (
+        bool(pod["spec"].get("nodeName"))
+        and "deletionTimestamp" not in pod["metadata"]
+        and pod.get("status", {}).get("phase") not in _FINISHED
+    )
+
+
+def has_to_end(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod was deleted, and may still run."""
+    return _DELETED in pod["metadata"] and pod.get("status", {}).get("phase") not in _FINISHED
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod that runs is ready: its containers are, and so say all of its readiness gates."""
+    states = {one["type"]: one["status"] for one in pod.get("status", {}).get("conditions") or ()}
+    gates = [one["conditionType"] for one in pod["spec"].get("readinessGates") or ()]
+    return containers_ready(pod) and all(states.get(gate) == "True" for gate in gates)
+
+
+def containers_ready(pod: Mapping[str, Any]) -> bool:
+    """Return whether the containers of a pod are ready: unless its annotation or its probes say that they are not."""
+    return _PROBES_FAIL not in pod and (pod["metadata"].get("annotations") or {}).get(READY) != "false"

@@ -1,0 +1,115 @@
+"""The status of a pod, as a kubelet writes it.
+
+A pod has no programs: each container is a pause that runs until the pod ends. Source: core/v1 PodStatus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netlab.control_plane.nodes.objects import containers_ready, is_ready
+
+_SCHEME = "netlab"
+REFUSED = "Refused"
+
+
+def running(
+    pod: Mapping[str, Any], addresses: Sequence[str], node_addresses: Sequence[str], now: str
+) -> dict[str, Any]:
+    """Return the status of a pod that has its namespace and addresses; ``now`` is a time as the API writes it.
+
+    Times that the pod's status has already stay, so the status of an unchanged pod is the same again.
+    """
+    before = pod.get("status", {})
+    started = before.get("startTime") or now
+    ready, of_containers = is_ready(pod), containers_ready(pod)
+    return {
+        "phase": "Running",
+        "startTime": started,
+        "hostIP": node_addresses[0] if node_addresses else None,
+        "hostIPs": [{"ip": one} for one in node_addresses],
+        "podIP": addresses[0] if addresses else None,
+        "podIPs": [{"ip": one} for one in addresses],
+        "conditions": [
+            _condition(before, "PodReadyToStartContainers", True, now),
+            _condition(before, "Initialized", True, now),
+            _condition(before, "ContainersReady", of_containers, now),
+            _condition(before, "Ready", ready, now),
+        ],
+        **_containers(pod, of_containers, started),
+    }
+
+
+def refused(pod: Mapping[str, Any], message: str, now: str) -> dict[str, Any]:
+    """Return the status of a pod that the lab cannot have: it waits, as the reason may go.
+
+    It does not fail: the controller of a failed pod makes another one at once, and that one would fail too.
+    """
+    before = pod.get("status", {})
+    waits = {"waiting": {"reason": REFUSED, "message": message[:1000]}}
+    containers = pod["spec"].get("containers") or ()
+    return {
+        "phase": "Pending",
+        "conditions": [_condition(before, kind, False, now) for kind in ("ContainersReady", "Ready")],
+        "containerStatuses": [_status(pod["metadata"].get("uid", ""), one, False, waits) for one in containers],
+    }
+
+
+def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether a status lacks something of another one; what it has besides does not count."""
+    for name, value in wanted.items():
+        have = before.get(name)
+        if name == "conditions":
+            states = {one["type"]: one["status"] for one in have or ()}
+            if any(states.get(one["type"]) != one["status"] for one in value):
+                return True
+        elif name.endswith("ontainerStatuses"):
+            if _states(have or ()) != _states(value):
+                return True
+        elif have != value and (have or value):
+            return True
+    return False
+
+
+def _states(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return sorted((one["name"], one.get("ready"), next(iter(one.get("state") or {"": 0}))) for one in statuses)
+
+
+def _condition(before: Mapping[str, Any], kind: str, holds: bool, now: str) -> dict[str, Any]:
+    state = "True" if holds else "False"
+    known: Mapping[str, Any] = next((one for one in before.get("conditions") or () if one["type"] == kind), {})
+    since = known.get("lastTransitionTime") if known.get("status") == state else None
+    found = {"type": kind, "status": state, "lastTransitionTime": since or now, "reason": None, "message": None}
+    if not holds:
+        found |= {"reason": "ContainersNotReady" if kind == "ContainersReady" else "ReadinessGatesNotReady"}
+    return found
+
+
+def _containers(pod: Mapping[str, Any], ready: bool, started: str) -> dict[str, Any]:
+    uid, spec = pod["metadata"].get("uid", ""), pod["spec"]
+    running = {"running": {"startedAt": started}}
+    found = {"containerStatuses": [_status(uid, one, ready, running) for one in spec.get("containers") or ()]}
+    if first := spec.get("initContainers"):
+        done = {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": started, "finishedAt": started}}
+        found["initContainerStatuses"] = [
+            # One that restarts always runs beside the others.
+            _status(uid, one, True, running if one.get("restartPolicy") == "Always" else done)
+            for one in first
+        ]
+    return found
+
+
+def _status(uid: str, container: Mapping[str, Any], ready: bool, state: Mapping[str, Any]) -> dict[str, Any]:
+    name, image = container["name"], container.get("image") or "none"
+    return {
+        "name": name,
+        "image": image,
+        "imageID": "",
+        "containerID": "" if "waiting" in state else f"{_SCHEME}://{uid}/{name}",
+        "ready": ready,
+        "started": "running" in state,
+        "restartCount": 0,
+        "state": state,
+        "lastState": {},
+    }

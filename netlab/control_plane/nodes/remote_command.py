@@ -1,0 +1,180 @@
+"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a WebSocket.
+
+Source: Kubernetes, the subprotocol v5.channel.k8s.io (k8s.io/apimachinery, remotecommand): each message begins with the
+byte of its channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket
+from netlab.errors import NetlabError
+from netlab.kernel.attached import Attached
+
+PROTOCOLS = ("v5.channel.k8s.io",)
+_STDIN, _STDOUT, _STDERR, _STATUS, _RESIZE, _CLOSED = 0, 1, 2, 3, 4, 255
+_CHUNK = 1 << 15
+_VARIABLES = ("PATH", "LANG")
+_PAUSE = 1.0
+
+
+def argv_of(lab: str, ref: str, command: Sequence[str]) -> list[str]:
+    """Return the arguments of the program that runs a command in a pod."""
+    return [sys.executable, "-I", "-m", "netlab.control_plane.nodes.run_in_pod", lab, ref, *command]
+
+
+async def execute(socket: WebSocket, argv: Sequence[str], *, terminal: bool) -> None:
+    """Run a program, with the WebSocket as its input and output, and then send how it ended.
+
+    If the client leaves, the program is killed.
+    """
+    environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    try:
+        program = Attached(argv, environment | ({"TERM": "xterm"} if terminal else {}), terminal=terminal)
+    except NetlabError as error:
+        await _finish(socket, failure(str(error)))
+        return
+    outputs = [asyncio.create_task(_send_output(socket, program.stdout, _STDOUT))]
+    if program.stderr >= 0:
+        outputs.append(asyncio.create_task(_send_output(socket, program.stderr, _STDERR)))
+    inputs = asyncio.create_task(_take_input(socket, program))
+    ended = asyncio.create_task(_readable(program.ended))
+    try:
+        done, _ = await asyncio.wait({inputs, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if ended in done:
+            # What the program started may hold its output open. What it wrote itself is in the pipes already.
+            await asyncio.wait(outputs, timeout=_PAUSE)
+    finally:
+        for task in (*outputs, inputs, ended):
+            task.cancel()
+        await asyncio.gather(*outputs, inputs, ended, return_exceptions=True)
+        status = await asyncio.to_thread(program.end)
+    if ended in done:
+        await _finish(socket, success() if status == 0 else exited(status))
+
+
+async def attach(socket: WebSocket, exists: Callable[[], bool]) -> None:
+    """Keep a WebSocket open until the pod or the client is gone: a pause prints nothing and reads nothing."""
+    reading = asyncio.create_task(_drain(socket))
+    try:
+        while exists() and not reading.done():
+            await asyncio.wait({reading}, timeout=_PAUSE)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    if not exists():
+        await _finish(socket, success())
+
+
+async def _finish(socket: WebSocket, status: Mapping[str, Any]) -> None:
+    with contextlib.suppress(ConnectionError):
+        await socket.send(bytes((_STATUS,)) + json.dumps(status).encode())
+        await socket.close()
+
+
+async def _drain(socket: WebSocket) -> None:
+    with contextlib.suppress(ProtocolError):
+        while await socket.receive() is not None:
+            pass
+
+
+async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
+    """Send what a program prints, until it closes its output."""
+    try:
+        while True:
+            try:
+                data = os.read(fd, _CHUNK)
+            except BlockingIOError:
+                await _readable(fd)
+                continue
+            except OSError:
+                # A terminal that nobody has open any more.
+                return
+            if not data:
+                return
+            await socket.send(bytes((channel,)) + data)
+    finally:
+        os.close(fd)
+
+
+async def _take_input(socket: WebSocket, program: Attached) -> None:
+    """Give a program what the client sends; return when the client is gone."""
+    stdin = program.stdin
+    try:
+        with contextlib.suppress(ProtocolError):
+            while (message := await socket.receive()) is not None:
+                if not message:
+                    continue
+                channel, data = message[0], message[1:]
+                if channel == _STDIN and stdin >= 0:
+                    stdin = stdin if await _write_all(stdin, data) else _closed(stdin)
+                elif channel == _RESIZE:
+                    _resize(program, data)
+                elif channel == _CLOSED and data[:1] == bytes((_STDIN,)) and stdin >= 0:
+                    stdin = _closed(stdin)
+    finally:
+        if stdin >= 0:
+            os.close(stdin)
+
+
+def _closed(fd: int) -> int:
+    os.close(fd)
+    return -1
+
+
+async def _write_all(fd: int, data: bytes) -> bool:
+    """Write all bytes; return False if nobody reads them."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            await _ready(fd, asyncio.get_running_loop().add_writer, asyncio.get_running_loop().remove_writer)
+        except OSError:
+            return False
+    return True
+
+
+def _resize(program: Attached, data: bytes) -> None:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        size = json.loads(data)
+        program.resize(int(size["Width"]), int(size["Height"]))
+
+
+async def _readable(fd: int) -> None:
+    loop = asyncio.get_running_loop()
+    await _ready(fd, loop.add_reader, loop.remove_reader)
+
+
+async def _ready(fd: int, add: Callable[..., None], remove: Callable[[int], bool]) -> None:
+    ready = asyncio.Event()
+    add(fd, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(fd)
+
+
+# --- how a program ended (metav1.Status) ------------------------------------------------------------------------------
+
+
+def success() -> dict[str, Any]:
+    return {"metadata": {}, "status": "Success"}
+
+
+def failure(message: str) -> dict[str, Any]:
+    return {"metadata": {}, "status": "Failure", "reason": "InternalError", "message": message}
+
+
+def exited(code: int) -> dict[str, Any]:
+    """Return the status of a program that ended with an exit code other than 0."""
+    causes = [{"reason": "ExitCode", "message": str(code)}]
+    message = f"command terminated with non-zero exit code: {code}"
+    return {**failure(message), "reason": "NonZeroExitCode", "details": {"causes": causes}}

@@ -1,0 +1,124 @@
+"""Objects sent to the API server: where each belongs, and in which order.
+
+Source: Kubernetes API concepts, resource URIs and discovery.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from netlab.control_plane.api import ApiError, Client, Object
+from netlab.errors import NetlabError
+
+# Seconds: a new CustomResourceDefinition is served, or a new namespace has its account, after a moment.
+_PATIENCE, _PAUSE = 20.0, 0.1
+_FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "ServiceAccount")
+# The controller manager makes the account of a namespace. The API server refuses a pod before it is there.
+_ACCOUNT = "serviceaccount"
+_NOT_FOUND, _FORBIDDEN, _CONFLICT = 404, 403, 409
+
+
+class Refused(NetlabError):
+    """The API server refuses objects; each message is one line."""
+
+    exit_code = 2
+
+
+class Sender:
+    """Sends objects to an API server, each to the path of its kind."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def send(self, objects: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+        """Create the objects, or bring them to this form; return each name with "created" or "configured".
+
+        Namespaces that objects name and nobody has made are made too.
+
+        Raises:
+          Refused: with a line for each object that the server refuses, after all others were sent.
+          HostError: when the server does not answer.
+        """
+        done: list[tuple[str, str]] = []
+        refused: list[str] = []
+        for one in in_order([*_missing_namespaces(objects), *objects]):
+            label = _label(one)
+            try:
+                done.append((label, self._send(one)))
+            except ApiError as error:
+                refused.append(f"{label}: {error}")
+        if refused:
+            raise Refused("\n".join(refused))
+        return done
+
+    def path(self, one: Mapping[str, Any]) -> str:
+        """Return the path of an object; raises ApiError where the server does not serve its kind."""
+        version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
+        if (version, kind) not in self._resources:
+            self._read(version)
+        found = self._resources.get((version, kind))
+        if found is None:
+            raise ApiError(_NOT_FOUND, "NotFound", f"the server has no kind {kind} of {version}")
+        plural, namespaced = found
+        place = f"/namespaces/{quote(_namespace(one), safe='')}" if namespaced else ""
+        return f"{_root(version)}{place}/{plural}/{quote(str(metadata['name']), safe='')}"
+
+    def _send(self, one: Mapping[str, Any]) -> str:
+        body = {key: value for key, value in one.items() if key != "status"}
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                path = self.path(one)
+                answer = self._client.apply(path, body)
+                generation = answer.get("metadata", {}).get("generation", 1)
+                return "configured" if generation != 1 else "created"
+            except ApiError as error:
+                early = error.status == _NOT_FOUND or (error.status == _FORBIDDEN and _ACCOUNT in str(error))
+                if not (early or error.temporary or error.status == _CONFLICT) or time.monotonic() > until:
+                    raise
+            time.sleep(_PAUSE)
+
+    def _read(self, version: str) -> None:
+        try:
+            answer = self._client.get(_root(version))
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return
+        for one in answer.get("resources", ()):
+            if "/" not in one["name"]:
+                self._resources[version, one["kind"]] = one["name"], bool(one["namespaced"])
+
+
+def in_order(objects: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return objects in the order in which they are created: first those that others need, then as they are given."""
+    rank = {kind: at for at, kind in enumerate(_FIRST)}
+    return sorted(objects, key=lambda one: rank.get(one["kind"], len(rank)))
+
+
+def _missing_namespaces(objects: Iterable[Mapping[str, Any]]) -> list[Object]:
+    used: dict[str, None] = {}
+    made = set()
+    for one in objects:
+        if one["kind"] == "Namespace":
+            made.add(one["metadata"]["name"])
+        elif namespace := one["metadata"].get("namespace"):
+            used[namespace] = None
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in used if name not in made]
+
+
+def _namespace(one: Mapping[str, Any]) -> str:
+    return str(one["metadata"].get("namespace") or "default")
+
+
+def _root(version: str) -> str:
+    return f"/apis/{version}" if "/" in version else f"/api/{version}"
+
+
+def _label(one: Mapping[str, Any]) -> str:
+    metadata = one["metadata"]
+    return "/".join(filter(None, (one["kind"].lower(), metadata.get("namespace"), metadata.get("name"))))

@@ -1,0 +1,82 @@
+"""What a lab's control plane was started with, as a value and as the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from netlab.errors import DamagedRecord, HostError
+from netlab.frozen import frozen
+from netlab.kernel.machine import Machine, Unsafe
+
+_FILE = "settings.json"
+_MOST = 4 << 20
+
+
+class Ports(NamedTuple):
+    """The ports on the host's loopback address."""
+
+    etcd: int
+    peer: int
+    apiserver: int
+    controller_manager: int
+    scheduler: int
+    kubelet: int
+
+
+@frozen
+class Settings:
+    """The settings of a control plane.
+
+    - ``ports``: where its programs listen.
+    - ``programs``: the path of each program of Kubernetes and etcd.
+    - ``kubeconfig``: the path of the user's kubeconfig.
+    - ``plugins``: further admission plugins to enable.
+    - ``abac``: the text of the policy file of ABAC, "" for none.
+    """
+
+    ports: Ports
+    programs: dict[str, str]
+    kubeconfig: str
+    plugins: tuple[str, ...] = ()
+    abac: str = ""
+
+
+def folder(machine: Machine, lab: str) -> Path:
+    """Return the folder of a lab's control plane, which may not exist: the settings, keys and certificates."""
+    return machine.store.folder(lab) / "control-plane"
+
+
+def read(machine: Machine, lab: str) -> Settings | None:
+    """Return the settings of a lab's control plane, None where it has none; raises DamagedRecord."""
+    file = folder(machine, lab) / _FILE
+    try:
+        data = json.loads(machine.store.read(file, _MOST))
+        return Settings(
+            Ports(**data["ports"]),
+            dict(data["programs"]),
+            str(data["kubeconfig"]),
+            tuple(data["plugins"]),
+            str(data["abac"]),
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, Unsafe, ValueError, KeyError, TypeError) as error:
+        raise DamagedRecord(lab, f"{file}: {error}") from error
+
+
+def write(machine: Machine, lab: str, settings: Settings) -> None:
+    """Keep the settings; raises HostError."""
+    file = folder(machine, lab) / _FILE
+    data = {
+        "ports": settings.ports._asdict(),
+        "programs": settings.programs,
+        "kubeconfig": settings.kubeconfig,
+        "plugins": settings.plugins,
+        "abac": settings.abac,
+    }
+    try:
+        machine.store.write(file, json.dumps(data).encode())
+    except OSError as error:
+        raise HostError(f"cannot write {file}: {error.strerror}") from error

@@ -1,0 +1,141 @@
+"""A control plane that ``netlab control-plane`` starts, with the commands that tests give it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from netlab.cluster.flows import Flow
+from netlab.lab.lab import Lab
+
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+LABELS = {"topology.kubernetes.io/zone": "a", "disk": "fast"}
+WEB = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "replicas": 3,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "c", "image": "nginx", "ports": [{"containerPort": 80}]}]},
+        },
+    },
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+}
+ABAC = {
+    "apiVersion": "abac.authorization.kubernetes.io/v1beta1",
+    "kind": "Policy",
+    "spec": {"user": "alice", "namespace": "shop", "resource": "pods", "readonly": True},
+}
+
+
+class Plane:
+    """A control plane of a lab: netlab's commands, kubectl, and the lab itself."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.kubeconfig = folder / "kubeconfig"
+
+    def netlab(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "netlab", *words], cwd=self.folder, capture_output=True, text=True, timeout=120
+        )
+        assert not check or done.returncode == 0, (words, done.stdout, done.stderr)
+        return done
+
+    def up(self, *objects: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        return self.netlab(*self._up(*objects))
+
+    def starting(self) -> subprocess.Popen[bytes]:
+        """Return a command that starts the control plane, and is not waited for."""
+        words = [sys.executable, "-m", "netlab", *self._up()]
+        null = subprocess.DEVNULL
+        return subprocess.Popen(words, cwd=self.folder, stdin=null, stdout=null, stderr=null)
+
+    def _up(self, *objects: dict[str, Any]) -> tuple[str, ...]:
+        """Write the input; return the words of the command."""
+        nodes = [{"name": "n1", "labels": LABELS}, {"name": "n2"}, {"name": "n3"}]
+        topology = {
+            "apiVersion": "netlab/v1alpha1",
+            "kind": "Topology",
+            "metadata": {"name": self.name},
+            "spec": {"networks": [{"name": "default", "mode": "overlay"}], "nodes": nodes},
+        }
+        (self.folder / "lab.yaml").write_text(yaml.safe_dump_all([topology, *objects]))
+        (self.folder / "abac.jsonl").write_text(f"{json.dumps(ABAC)}\n")
+        chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages")
+        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
+
+    def kubectl(self, *words: str, given: Any = None, check: bool = True) -> str:
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", str(self.kubeconfig), *words],
+            input=None if given is None else json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert not check or done.returncode == 0, (words, done.stderr)
+        return done.stdout if check else done.stdout + done.stderr
+
+    def apply(self, one: dict[str, Any]) -> None:
+        self.kubectl("apply", "-f", "-", given=one)
+
+    def get(self, *words: str) -> dict[str, Any]:
+        return dict(json.loads(self.kubectl("get", *words, "-o", "json")))
+
+    def pods(self, namespace: str = "shop") -> list[dict[str, Any]]:
+        return list(self.get("pods", "-n", namespace)["items"])
+
+    def verdict(self, source: str, target: str, port: int = 80) -> str:
+        """Return what packets say about a connection in the lab."""
+        with Lab.open(self.name) as lab:
+            to = lab.find(target)
+            flow = Flow(lab.find(source), to, 4, "TCP", port, to.addresses[0])
+            return next(iter(lab.probe([flow]))).verdict
+
+    def log(self, program: str) -> Path:
+        return Path(f"/run/netlab/{self.name}/programs/{program}.host")
+
+    def process(self, program: str) -> int:
+        return int((self.log(program) / "process").read_text().split()[0])
+
+
+def eventually(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """Return what a function returns once it is true; it is asked again until the time is over."""
+    until = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < until, "it never held"
+        time.sleep(0.05)
+    return found
+
+
+def running(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in pods if one["status"]["phase"] == "Running" and "deletionTimestamp" not in one["metadata"]]
+
+
+def gone(pid: int) -> bool:
+    """Return whether a process has ended; nobody may have waited for it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def lacking() -> list[str]:
+    """Return the programs that are not here."""
+    return [name for name in PROGRAMS if shutil.which(name) is None]

@@ -1,0 +1,97 @@
+"""A lab is brought to the objects of an API server; what it refuses is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nodes.test_objects import complete, pod
+
+from netlab.cluster import resolve
+from netlab.control_plane.nodes import lab_objects
+from netlab.control_plane.nodes.lab_objects import LabObjects
+from netlab.control_plane.watch import Change
+from netlab.lab.lab import Lab
+from netlab.objects import decode
+from netlab.objects.documents import parse
+from netlab.testing import FakeKernel
+
+TOPOLOGY = "{apiVersion: netlab/v1alpha1, kind: Topology, metadata: {name: fake}, spec: {nodes: [{name: n1}]}}"
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> LabObjects:
+    """Return the objects of a lab in memory that has one node."""
+    documents, _ = parse(TOPOLOGY, "topology.yaml")
+    base, _ = decode(documents)
+    return LabObjects(Lab.up(base, machine=FakeKernel(tmp_path), cluster=resolve(base)))
+
+
+def host_port(name: str, number: int = 8080) -> dict[str, Any]:
+    """Return a pod that publishes a port on its node."""
+    container = {"name": "c", "image": "x", "ports": [{"containerPort": 80, "hostPort": number}]}
+    return pod(name, spec={"nodeName": "n1", "containers": [container]})
+
+
+def names(objects: LabObjects) -> list[str]:
+    return [one.name for one in objects.lab.cluster.pods]
+
+
+def test_the_lab_gets_the_pods_and_keeps_its_topology(objects):
+    """Its own objects are not those of the API server."""
+    known = complete(pod("a"), pod("b"))
+
+    assert {} == objects.bring(known.documents()).refused
+    assert ["a", "b"] == names(objects)
+    assert "Topology" in {one.kind for one in objects.lab.documents}
+
+
+def test_nothing_is_done_where_nothing_changed(objects):
+    """So heartbeats and statuses cost the lab nothing."""
+    known = complete(pod("a"))
+    objects.bring(known.documents())
+
+    assert objects.bring(known.documents()) is None
+
+
+def test_an_object_that_the_lab_refuses_is_left_out_with_the_reason(objects):
+    """All others are in force; of two pods with one host port the second one is refused."""
+    outcome = objects.bring(complete(host_port("a"), host_port("b"), pod("c")).documents())
+
+    assert [("Pod", ("shop", "b"))] == list(outcome.refused)
+    assert "8080" in next(iter(outcome.refused.values()))
+    assert ["a", "c"] == names(objects)
+
+
+def test_a_refused_object_that_changes_is_tried_again(objects):
+    """Its user has corrected it."""
+    known = complete(host_port("a"), host_port("b"))
+    objects.bring(known.documents())
+    known.take(Change("Pod", "set", (host_port("b", 9090),)))
+
+    assert {} == objects.bring(known.documents()).refused
+    assert ["a", "b"] == names(objects)
+
+
+def test_a_refused_object_is_tried_again_after_a_while(objects, monkeypatch):
+    """What it conflicted with may be gone."""
+    known = complete(host_port("a"), host_port("b"))
+    objects.bring(known.documents())
+    known.take(Change("Pod", "gone", (host_port("a"),)))
+    assert ["b"] != names(objects)
+    monkeypatch.setattr(lab_objects, "_AGAIN", -1.0)
+
+    assert {} == objects.bring(known.documents()).refused
+    assert ["b"] == names(objects)
+
+
+def test_pods_keep_their_addresses_when_others_come_and_go(objects):
+    """Their namespaces stay."""
+    known = complete(pod("a"), pod("b"))
+    objects.bring(known.documents())
+    before = objects.lab.cluster.by_ref["shop/b"].addresses
+    known.take(Change("Pod", "gone", (pod("a"),)))
+    objects.bring(known.documents())
+
+    assert before == objects.lab.cluster.by_ref["shop/b"].addresses

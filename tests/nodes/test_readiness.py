@@ -1,0 +1,140 @@
+"""Readiness probes: what is asked, what counts as an answer, and when a pod is not ready."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from nodes.test_objects import pod
+
+from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
+from netlab.kernel.ask_port import Answer, ask
+
+
+def probed(**probe: Any) -> dict[str, Any]:
+    """Return a pod whose container has a readiness probe and a port with a name."""
+    ports = [{"name": "web", "containerPort": 8080}]
+    return pod("a", spec={"nodeName": "n1", "containers": [{"name": "c", "ports": ports, "readinessProbe": probe}]})
+
+
+@pytest.mark.parametrize(
+    ("written", "port", "path"),
+    [
+        ({"tcpSocket": {"port": 80}}, 80, ""),
+        ({"tcpSocket": {"port": "web"}}, 8080, ""),
+        ({"httpGet": {"port": "web", "path": "/ready"}}, 8080, "/ready"),
+        ({"httpGet": {"port": 80}}, 80, "/"),
+        ({"httpGet": {"port": 80, "path": "a b"}}, 80, "/a%20b"),
+    ],
+    ids=["tcp", "name", "http", "no-path", "space"],
+)
+def test_a_probe_asks_a_port_by_number_or_by_name(written, port, path):
+    """A path without a slash gets one."""
+    (found,) = probes_of(probed(**written))
+
+    assert (port, path) == (found.port, found.path)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {},
+        {"exec": {"command": ["true"]}},
+        {"grpc": {"port": 80}},
+        {"tcpSocket": {"port": "none"}},
+        {"httpGet": {"port": 80, "scheme": "HTTPS"}},
+        {"httpGet": {"port": 80, "host": "example.com"}},
+        {"httpGet": {"port": 80, "path": "/a\r\nX: y"}},
+    ],
+    ids=["none", "exec", "grpc", "unknown-name", "tls", "host", "line-break"],
+)
+def test_other_probes_are_not_asked(written):
+    """They pass, as a pause has no program that could answer."""
+    assert [] == probes_of(probed(**written))
+
+
+@pytest.mark.parametrize(
+    ("answer", "tcp", "http"),
+    [
+        ("nobody", True, True),
+        ("silence", False, False),
+        (b"", True, False),
+        (b"HTTP/1.1 200 OK\r\n", True, True),
+        (b"HTTP/1.1 302 Found\r\n", True, True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n", True, False),
+        (b"SSH-2.0-x 200", True, False),
+    ],
+)
+def test_a_closed_port_passes_and_an_open_one_has_to_answer(answer, tcp, http):
+    """Of HTTP every status from 200 to 399 is a success."""
+    assert (tcp, http) == (Probe(80).passes(answer), Probe(80, "/").passes(answer))
+
+
+class Pods:
+    """Answers by port, and what was told."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = "nobody"
+        self.told: list[tuple[str, bool]] = []
+        self.asked = 0
+        self.prober = Prober(self.ask, lambda uid, failing: self.told.append((uid, failing)))
+
+    def ask(self, uid: str, probe: Probe) -> Answer:
+        self.asked += 1
+        return self.answer
+
+
+def test_a_pod_is_not_ready_after_its_last_failure_and_ready_after_one_success():
+    """failureThreshold failures in a row; each is a period after the one before."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, periodSeconds=5, failureThreshold=2)], 0.0)
+    pods.answer = "silence"
+    for now in (0.0, 1.0, 4.9):
+        pods.prober.turn(now)
+    assert (1, []) == (pods.asked, pods.told)
+    pods.prober.turn(5.0)
+    assert [("uid-a", True)] == pods.told
+    pods.prober.turn(10.0)
+    pods.answer = b""
+    pods.prober.turn(15.0)
+
+    assert [("uid-a", True), ("uid-a", False)] == pods.told
+
+
+def test_a_pod_that_is_forgotten_is_asked_no_more():
+    """It is gone."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80})], 0.0)
+    assert ["uid-a"] == pods.prober.probed()
+    pods.prober.forget(["uid-a"])
+    pods.prober.turn(100.0)
+
+    assert 0 == pods.asked
+
+
+@pytest.fixture
+def server() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        yield found
+
+
+def test_a_port_is_asked_over_tcp(server):
+    """The beginning of the answer counts; a port that nobody has open is told apart from silence."""
+    port = server.getsockname()[1]
+
+    def serve() -> None:
+        with server.accept()[0] as one:
+            one.recv(100)
+            one.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert b"HTTP/1.1 200 OK\r\n\r\n" == ask("127.0.0.1", port, 5, Probe(port, "/").question)
+    thread.join()
+    assert "silence" == ask("127.0.0.1", port, 0.1, b"x")
+    assert b"" == ask("127.0.0.1", port, 5)
+    server.close()
+    assert "nobody" == ask("127.0.0.1", port, 5)

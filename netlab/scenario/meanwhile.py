@@ -25,9 +25,9 @@ from netlab.kernel import privilege
 from netlab.kernel.child import Child
 from netlab.kernel.program_process import give_up_privilege
 from netlab.lab.lab import Lab
+from netlab.lab.listeners import Listening
 from netlab.objects.scenarios import Meanwhile, Scenario
 from netlab.programs.asking import Asking
-from netlab.lab.listeners import Listening
 from netlab.scenario.pairs import flows_of
 from netlab.scenario.results import ProgramFailure
 

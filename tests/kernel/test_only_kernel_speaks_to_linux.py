@@ -50,9 +50,13 @@ EXCEPTIONS = {
     ("probe/decode.py", "struct"): "reads packets, whose formats are of RFCs and not of Linux",
     ("probe/templates.py", "struct"): "writes packets",
     ("probe/scapy_packets.py", "struct"): "writes packets",
+    ("programs/asking.py", "select"): "is a program inside an endpoint",
+    ("programs/asking.py", "socket"): "is a program inside an endpoint",
+    ("programs/asking.py", "struct"): "is a program inside an endpoint",
     ("programs/client.py", "socket"): "asks the resolver, and servers, inside an endpoint",
     ("programs/echo.py", "selectors"): "is a program of its own",
     ("programs/echo.py", "socket"): "is a program of its own",
+    ("scenario/meanwhile.py", "select"): "waits for the first answer of a program inside an endpoint",
     ("store/etcd_lock.py", "socket"): "names this host in the lock",
     ("store/local.py", "fcntl"): "holds the lock of a folder of records",
 }

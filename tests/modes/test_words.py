@@ -16,6 +16,9 @@ _DEFINE = ("modes/", "kernel/", "cni/")
 _OF_PICTURES = ("bridge", "host", "none")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
+    ("control_plane/nodes/pod_status.py", "none"): 1,  # no image
+    ("control_plane/nodes/readiness.py", "host"): 1,  # of a URL
+    ("lab/programs.py", "host"): 1,  # the host's network namespace
     ("cli/flow_arguments.py", "host"): 1,  # a parameter's name
     ("cluster/cluster_policies_read.py", "none"): 1,  # no kind is read
     ("cluster/node_sources.py", "bridge"): 1,  # a node's bridge has an address of it

@@ -8,6 +8,7 @@ from typing import Any
 from netlab.control_plane.api import Object
 from netlab.control_plane.watch import Change
 from netlab.objects.kind import Kind
+from netlab.objects.kinds import endpoints, endpointslice, node
 from netlab.objects.types import Document, Source
 from netlab.sources.cluster_kinds import SECRET, Resource, read_kinds
 
@@ -15,7 +16,7 @@ POD = "Pod"
 READY = "netlab/ready"
 """The annotation of a pod that is not ready: ``"false"``."""
 _SOURCE = Source("control-plane")
-_NODE, _SLICE, _ENDPOINTS = "Node", "EndpointSlice", "Endpoints"
+_NODE, _SLICE, _ENDPOINTS = node.KIND.name, endpointslice.KIND.name, endpoints.KIND.name
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _OF_SELECTORS = "endpointslice-controller.k8s.io"
 _FINISHED = ("Succeeded", "Failed")

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import functools
 import json
-import ssl
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from control_plane.lab_plane import Plane, eventually, running
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 # An HTTPS server that answers as a webhook that denies, and as an aggregated API server.
 SERVER = r"""
-import http.server, json, ssl, sys
+import http.server, json, ssl, sys, tempfile
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def log_message(self, *words): pass
@@ -40,11 +39,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         said = {"uid": asked["request"]["uid"], "allowed": False, "status": {"message": "a pod of the lab says no"}}
         self.answer({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": said})
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-parts = sys.stdin.read().split("---\n")
-for name, text in zip(("crt", "key", "ca"), parts):
-    open("/tmp/" + name, "w").write(text)
-context.load_cert_chain("/tmp/crt", "/tmp/key")
-context.load_verify_locations("/tmp/ca")
+own, front = json.load(sys.stdin)
+with tempfile.NamedTemporaryFile("w") as file:
+    file.write(own)
+    file.flush()
+    context.load_cert_chain(file.name)
+context.load_verify_locations(cadata=front)
 context.verify_mode = ssl.CERT_OPTIONAL
 server = http.server.ThreadingHTTPServer(("", 8443), Handler)
 server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -158,7 +158,7 @@ def test_a_pod_of_the_lab_is_a_webhook_and_an_api_server(of_lab, tmp_path):
     of_lab.kubectl("label", "pod", pod, "-n", "shop", "serves=api")
     of_lab.kubectl("create", "service", "clusterip", "api", "-n", "shop", "--tcp=443:8443")
     of_lab.kubectl("set", "selector", "service", "api", "serves=api", "-n", "shop")
-    given = "---\n".join((text, front["requestheader-client-ca-file"]))
+    given = json.dumps([text, front["requestheader-client-ca-file"]])
     try:
         with serving(of_lab, pod, "/usr/bin/python3", "-c", SERVER, given=given):
             of_lab.apply(_webhook(ca))
@@ -187,14 +187,13 @@ def _aggregated(plane: Plane) -> dict[str, Any]:
 
 
 def _server_files(folder: Path) -> tuple[str, str]:
-    """Return a certificate and its key for the Service ``shop/api``, and the bundle that proves it."""
+    """Return a certificate with its key for the Service ``shop/api``, and the bundle that proves it."""
     key, certificate = folder / "key", folder / "crt"
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=api", "-addext", "subjectAltName=DNS:api.shop.svc"]
     subprocess.run([*words, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    ssl.create_default_context(cafile=str(certificate))
     text = certificate.read_text()
-    return f"{text}---\n{key.read_text()}", base64.b64encode(text.encode()).decode()
+    return text + key.read_text(), base64.b64encode(text.encode()).decode()
 
 
 def _webhook(ca: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from netlab.control_plane.api import Client, Object
 from netlab.control_plane.components import API_SERVER
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.connecting import connect
 from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
@@ -81,11 +83,23 @@ class Agent:
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._connect)
 
     def place_of(self, host: str, port: int) -> Place:
         """Return where an address of the API server is in the lab; raises Unreachable."""
         return place_of(self._lab.cluster, host, port, self._kubelet_port)
+
+    async def _connect(self, ref: str, port: int) -> socket.socket:
+        """Return a connection to a port of a pod's loopback address, of IPv4 or else of IPv6."""
+        namespace, inside = self._lab.locate(ref).namespace, self._lab.machine.inside
+        try:
+            return await connect(inside, Place(namespace, "127.0.0.1", port))
+        except ConnectionRefusedError as refused:
+            try:
+                return await connect(inside, Place(namespace, "::1", port))
+            except OSError:
+                # A pod without IPv6 has no such address.
+                raise refused from None
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref

@@ -16,11 +16,11 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 
+from netlab.control_plane.nodes.connecting import connect
 from netlab.control_plane.nodes.reachable import Place, Unreachable
-from netlab.errors import NetlabError, NotFound
+from netlab.errors import NetlabError
 from netlab.kernel.machine import Inside
 from netlab.kernel.program import OWN_FOLDER
 from netlab.kernel.sudo_user import NOBODY
@@ -93,7 +93,7 @@ class Egress:
             return
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                opened = await self._connect(*asked)
+                opened = await connect(self._inside, self._find(*asked))
         except Unreachable as error:
             await _say(writer, _FORBIDDEN, str(error))
         except TimeoutError:
@@ -105,28 +105,6 @@ class Egress:
             await _say(writer, _REFUSED, str(error))
         else:
             await self._pass_on(reader, writer, opened)
-
-    async def _connect(self, host: str, port: int) -> socket.socket:
-        """Return a connection; raises Unreachable, NetlabError, OSError."""
-        place = self._find(host, port)
-        opened = await asyncio.to_thread(self._open_socket, place)
-        try:
-            await asyncio.get_running_loop().sock_connect(opened, (place.address, place.port))
-        except BaseException:
-            opened.close()
-            raise
-        return opened
-
-    def _open_socket(self, place: Place) -> socket.socket:
-        """Return a socket of a namespace, in which it stays."""
-        family = socket.AF_INET6 if ip_address(place.address).version == 6 else socket.AF_INET
-        try:
-            with self._inside(place.namespace) if place.namespace else contextlib.nullcontext():
-                opened = socket.socket(family, socket.SOCK_STREAM)
-        except NotFound as error:
-            raise Unreachable(str(error)) from error
-        opened.setblocking(False)
-        return opened
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, opened: socket.socket) -> None:
         inner, outer = await asyncio.open_connection(sock=opened)

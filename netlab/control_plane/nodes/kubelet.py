@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
-from netlab.control_plane.nodes import remote_command
-from netlab.control_plane.nodes.websocket import WebSocket, accept
+from netlab.control_plane.nodes import port_forward, remote_command
+from netlab.control_plane.nodes.spdy_frames import SpdyError
+from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket, accept
 from netlab.kernel.loopback import ADDRESS
 
 _SECONDS = 30.0
@@ -36,11 +38,13 @@ class Inside(NamedTuple):
     """What the server asks about the lab; each may be called in another thread.
 
     ``exists``: whether the lab has a pod of a reference. ``pods``: the Pod objects. ``metrics``: numbers by their name.
+    ``connect``: a connection to a port of a pod's loopback address; raises OSError, NetlabError.
     """
 
     exists: Callable[[str], bool]
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
+    connect: Callable[[str, int], Awaitable[socket.socket]]
 
 
 class Kubelet:
@@ -91,12 +95,14 @@ class Kubelet:
             case ["pods"]:
                 pods = {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": self._inside.pods()}
                 await _send(writer, 200, json.dumps(pods), "application/json")
-            case ["containerLogs" | "exec" | "attach" as what, namespace, name, *_]:
+            case ["containerLogs" | "exec" | "attach" | "portForward" as what, namespace, name, *_]:
                 ref = f"{namespace}/{name}"
                 if not self._inside.exists(ref):
                     await _send(writer, 404, f"pod {ref} is not on this node\n")
                 elif what == "containerLogs":
                     await self._logs(request, ref, writer)
+                elif what == "portForward":
+                    await self._forward(request, ref, reader, writer)
                 else:
                     await self._attached(request, what, ref, reader, writer)
             case _:
@@ -111,6 +117,21 @@ class Kubelet:
         await writer.drain()
         while self._inside.exists(ref) and not writer.is_closing():
             await asyncio.sleep(_PAUSE)
+
+    async def _forward(
+        self, request: Request, ref: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        forwarding = port_forward.Forwarding(ref, lambda port: self._inside.connect(ref, port))
+        # What a client sends that is no SPDY ends its connection.
+        with contextlib.suppress(SpdyError, ProtocolError):
+            if opened := accept(request.headers, port_forward.TUNNELLED):
+                writer.write(opened[1])
+                await forwarding.over_websocket(WebSocket(reader, writer))
+            elif request.headers.get("upgrade", "").lower() == "spdy/3.1":
+                writer.write(port_forward.UPGRADED)
+                await forwarding.over_stream(reader, writer)
+            else:
+                await _send(writer, 400, "ask for a WebSocket, or for SPDY/3.1\n")
 
     async def _attached(
         self, request: Request, what: str, ref: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

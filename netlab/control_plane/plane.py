@@ -16,11 +16,11 @@ from netlab.control_plane.api import Client
 from netlab.control_plane.components import Component, agent, components
 from netlab.control_plane.rest import Sender
 from netlab.control_plane.settings import Ports, Settings
-from netlab.errors import DamagedRecord, HostError, UsageError
+from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
 from netlab.kernel.loopback import free_ports
-from netlab.lab import programs, removal
+from netlab.lab import outside_files, programs, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import described
@@ -103,7 +103,8 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
     sender.send(first_objects.rights())
     with running.held():
         programs.ensure(machine, name, programs.AGENT, [programs.Wanted(agent(name, found))])
-    output.write(found.kubeconfig, [kubeconfig.text(files, "admin", name, found.ports.apiserver)], private=True)
+        text = kubeconfig.text(files, "admin", name, found.ports.apiserver)
+        outside_files.write(machine, name, found.kubeconfig, text)
     running.close()
     say("creating objects")
     given = [_plain(one.data) for one in objects.documents if not _makes_lab(one)]
@@ -141,7 +142,7 @@ def status(lab: str) -> tuple[str, list[ProgramState]]:
 
 
 def down(lab: str) -> tuple[str, list[str]]:
-    """Remove a lab with its control plane and its kubeconfig; return its name, and the namespaces that stay.
+    """Remove a lab with its control plane; return its name, and the namespaces that stay.
 
     Raises:
       UsageError: when there is no such lab, or none with a control plane and none is named.
@@ -150,25 +151,7 @@ def down(lab: str) -> tuple[str, list[str]]:
 
     machine = this_host()
     name = _named(machine, lab)
-    written = _kubeconfig(machine, name)
-    left = removal.remove(name, machine)
-    if written is not None:
-        output.remove(*written)
-    return name, left
-
-
-def _kubeconfig(machine: Machine, lab: str) -> tuple[str, str] | None:
-    """Return path and text of a lab's kubeconfig, None where a killed command has written none."""
-    pki = settings.folder(machine, lab) / "pki"
-    try:
-        found = settings.read(machine, lab)
-        files = certificates.read(pki) if (pki / "done").exists() else None
-    except (HostError, DamagedRecord):
-        # What cannot be read does not stop the removal.
-        return None
-    if found is None or files is None:
-        return None
-    return found.kubeconfig, kubeconfig.text(files, "admin", lab, found.ports.apiserver)
+    return name, removal.remove(name, machine)
 
 
 # --- the lab ----------------------------------------------------------------------------------------------------------

@@ -12,20 +12,21 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from netlab.control_plane.nodes.spdy import Connection, Stream
-from netlab.control_plane.nodes.websocket import WebSocket
+from netlab.control_plane.nodes.spdy_frames import SpdyError
+from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket, accept
 from netlab.errors import NetlabError
 
-PROTOCOL = "portforward.k8s.io"
-TUNNELLED = (f"SPDY/3.1+{PROTOCOL}",)
-"""The subprotocols of a WebSocket that carries SPDY."""
-UPGRADED = (
+_PROTOCOL = "portforward.k8s.io"
+# The subprotocol of a WebSocket that carries SPDY.
+_TUNNELLED = (f"SPDY/3.1+{_PROTOCOL}",)
+# The answer to a client that asks for SPDY without a WebSocket.
+_UPGRADED = (
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
-    f"X-Stream-Protocol-Version: {PROTOCOL}\r\n\r\n"
+    f"X-Stream-Protocol-Version: {_PROTOCOL}\r\n\r\n"
 ).encode()
-"""The answer to a client that asks for SPDY without a WebSocket."""
 _DATA, _ERROR = "data", "error"
 _CHUNK = 1 << 15
 # Seconds: how long one stream waits for the other, and a connection to the pod for its answer.
@@ -34,6 +35,36 @@ _MOST_PAIRS = 256
 
 Connect = Callable[[int], Awaitable[socket.socket]]
 """Takes a port of the pod, and returns a connection; raises OSError, NetlabError."""
+
+
+async def serve(
+    ref: str,
+    connect: Connect,
+    headers: Mapping[str, str],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> bool:
+    """Serve a request for ``port-forward`` to a pod; return whether it was one.
+
+    Args:
+      ref: the pod, for messages.
+      connect: connects to a port of it.
+      headers: those of the request, by lower-case names.
+      reader: what the client sends after the request.
+      writer: the client.
+    """
+    forwarding = Forwarding(ref, connect)
+    # What a client sends that is no SPDY ends its connection.
+    with contextlib.suppress(SpdyError, ProtocolError):
+        if (opened := accept(headers, _TUNNELLED)) and opened[0]:
+            writer.write(opened[1])
+            await forwarding.over_websocket(WebSocket(reader, writer))
+        elif headers.get("upgrade", "").lower() == "spdy/3.1":
+            writer.write(_UPGRADED)
+            await forwarding.over_stream(reader, writer)
+        else:
+            return False
+    return True
 
 
 class Forwarding:

@@ -8,6 +8,8 @@ certificate of its authority may be any user at an aggregated API server.
 from __future__ import annotations
 
 import shutil
+import ssl
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from netlab.kernel import openssl
 from netlab.kernel.files import make_private
 
 CLUSTER, ETCD, FRONT_PROXY = "ca", "etcd-ca", "front-proxy-ca"
+AUTHORITIES = (CLUSTER, ETCD, FRONT_PROXY)
 ACCOUNTS = "accounts"
+_DONE = "done"
 _LOCAL = ("DNS:localhost", "IP:127.0.0.1")
 _SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 NODES_USER = "netlab:nodes"
@@ -54,21 +58,21 @@ CERTIFICATES = (
 
 
 def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str]) -> None:
-    """Make all keys and certificates in a private folder, unless it has them.
+    """Make all keys and certificates in a private folder, unless it has them and they are valid.
 
     ``addresses`` are further addresses of the API server, and ``nodes`` those of the nodes. A folder that a killed
-    command left half done is made anew.
+    command left half done, or that lacks a file, is made anew.
 
     Raises:
       HostError: when openssl is missing or fails, or the folder cannot be written.
     """
-    done = folder / "done"
-    if done.exists():
+    done = folder / _DONE
+    if _is_whole(folder):
         return
     try:
         shutil.rmtree(folder, ignore_errors=True)
         make_private(folder)
-        for authority in (CLUSTER, ETCD, FRONT_PROXY):
+        for authority in AUTHORITIES:
             openssl.make_authority(folder, authority, f"netlab {lab} {authority}"[:64])
         openssl.make_key_pair(folder, ACCOUNTS)
         more = {
@@ -81,6 +85,22 @@ def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str])
         done.touch(mode=0o600)
     except OSError as error:
         raise HostError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder has all files, and its certificates are valid. All have the time of the authority."""
+    names = [f"{one.name}.{end}" for one in CERTIFICATES for end in ("crt", "key")]
+    names += [f"{one}.{end}" for one in AUTHORITIES for end in ("crt", "key")]
+    if not all((folder / name).is_file() for name in (_DONE, f"{ACCOUNTS}.key", f"{ACCOUNTS}.pub", *names)):
+        return False
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(folder / f"{CLUSTER}.crt")
+        one = context.get_ca_certs()[0]
+        begin, end = (ssl.cert_time_to_seconds(str(one[name])) for name in ("notBefore", "notAfter"))
+    except (OSError, IndexError, ValueError):
+        return False
+    return begin <= time.time() < end
 
 
 def read(folder: Path) -> Mapping[str, bytes]:

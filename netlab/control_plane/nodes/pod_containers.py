@@ -18,6 +18,7 @@ from netlab.control_plane.nodes.runtime import Program
 from netlab.errors import UsageError
 from netlab.lab.lab import Lab
 
+_GRACE = 30.0
 _STATUSES = ("initContainerStatuses", "containerStatuses")
 
 
@@ -28,6 +29,13 @@ class ProgramEnded(NamedTuple):
     name: str
     code: int
     error: str
+
+
+class ProbeFailed(NamedTuple):
+    """A probe says that the program of a container has to start anew."""
+
+    uid: str
+    name: str
 
 
 class PodContainers:
@@ -79,6 +87,17 @@ class PodContainers:
     def kill(self, uid: str) -> None:
         """Kill the programs of a pod whose time is over."""
         self._states.kill(uid)
+
+    def restart(self, failed: ProbeFailed) -> None:
+        """Let a container start anew, as its probe says."""
+        pod = self._known.find(POD, self._keys[failed.uid]) if failed.uid in self._states else None
+        if pod is not None:
+            grace = pod["spec"].get("terminationGracePeriodSeconds")
+            self._states.restart(failed.uid, failed.name, _GRACE if grace is None else float(grace))
+
+    def with_programs(self, uid: str) -> list[str]:
+        """Return the containers of a pod that run programs."""
+        return self._states.running(uid)
 
     @property
     def waiting(self) -> bool:

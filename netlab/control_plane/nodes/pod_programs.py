@@ -6,6 +6,8 @@ What a program is, and in which containers it may run, ``container_spec`` says; 
 from __future__ import annotations
 
 import os
+import select
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,9 +15,12 @@ from typing import Any
 
 from netlab.control_plane.nodes.container_spec import Container, containers_of
 from netlab.control_plane.nodes.logs import Log, Logs
+from netlab.control_plane.nodes.objects import key_of
 from netlab.control_plane.nodes.polling import Poller
+from netlab.control_plane.nodes.readiness import Probe
 from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
-from netlab.errors import UsageError
+from netlab.errors import NetlabError, UsageError
+from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_process import PodProgram
 from netlab.lab import dns
 from netlab.lab.lab import Lab
@@ -110,6 +115,27 @@ class PodPrograms:
         program = self._program(lab, ref, found, argv, terminal=terminal)
         group = f"{pod['metadata']['uid']}/{found.name}"
         return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
+
+    def ask(self, pod: Mapping[str, Any] | None, probe: Probe) -> Answer:
+        """Run the command of a probe beside a container's program; b"" says that it has succeeded."""
+        if pod is None:
+            return "silence"
+        ref = "/".join(key_of(pod))
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            container = self.container(ref, pod, probe.container)
+            program = self._program(Lab.open(self._lab), ref, container, probe.command, terminal=False)
+            group = f"{pod['metadata']['uid']}/{container.name}"
+            started = self._runtime.start(program, group, [null, null, null], beside=True)
+        except NetlabError:
+            return "silence"
+        finally:
+            os.close(null)
+        if not select.select([started.fileno()], [], [], probe.timeout)[0]:
+            started.send(signal.SIGKILL)
+            started.result()
+            return "silence"
+        return b"" if started.result()[0] == 0 else "silence"
 
     def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
         """Return a container of a pod; raises UsageError."""

@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,6 +208,41 @@ def test_logs_are_followed_until_the_end(here):
     assert "line 5\nline 6\n" == logs(here, "talks", "--tail=2")
     when, _, text = logs(here, "talks", "--timestamps", "--tail=1").partition(" ")
     assert ("T", "line 6\n") == (when[10], text)
+
+
+def test_containers_share_a_volume_and_read_a_config_map(here):
+    """At paths that the host has, and at others; nothing of it is left on the host. A Secret stops the container."""
+    here.kubectl("create", "configmap", "settings", "-n", SPACE, "--from-literal=a.conf=one")
+    volumes = [
+        {"name": "shared", "emptyDir": {}},
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "secret", "secret": {"secretName": "none", "optional": True}},
+    ]
+    mounts = [
+        {"name": "shared", "mountPath": "/data"},
+        {"name": "settings", "mountPath": "/etc/of/pod"},
+        {"name": "settings", "mountPath": "/usr/lib/of.conf", "subPath": "a.conf"},
+    ]
+    write = container("write", "sh", "-c", "cp /etc/of/pod/a.conf /data/copy; sleep 600", volumeMounts=mounts)
+    read = container(
+        "read", "sh", "-c", "sleep 600", volumeMounts=[{"name": "shared", "mountPath": "/usr/share/of/pod"}]
+    )
+    make(here, "volumes", write, read, host=True, volumes=volumes)
+    secret = container("c", "sleep", "600", volumeMounts=[{"name": "secret", "mountPath": "/s"}])
+    make(here, "secretive", secret, host=True, volumes=volumes)
+    ready(here, "volumes")
+    of = ("-c", "read", "--", "cat", "/usr/share/of/pod/copy")
+
+    assert "one" == eventually(
+        lambda: here.kubectl("exec", "-n", SPACE, "volumes", *of, check=False) == "one" and "one"
+    )
+    assert "one" == run(here, "volumes", "cat", "/usr/lib/of.conf").stdout
+    assert 0 != run(here, "volumes", "sh", "-c", "echo x > /etc/of/pod/a.conf").returncode
+    assert not Path("/data/copy").exists()
+    assert not Path("/etc/of").exists()
+    assert not Path("/usr/share/of").exists()
+    last = eventually(lambda: state(here, "secretive")["lastState"].get("terminated"), 20)
+    assert ("StartError", "volume secret: netlab keeps no Secrets") == (last["reason"], last["message"])
 
 
 # --- probes -----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
@@ -256,11 +257,12 @@ def main() -> None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
     pki, runtime = folder / "pki", Runtime()
+    client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(
         lab,
-        Client(pki, "nodes", found.ports.apiserver),
+        client,
         found.ports.kubelet,
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ended),
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

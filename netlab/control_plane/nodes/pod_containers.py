@@ -61,7 +61,7 @@ class PodContainers:
         self._states.forget(gone)
         for uid in gone:
             del self._keys[uid]
-            self._programs.logs.forget(uid)
+            self._programs.forget(uid)
         for pod in touched:
             uid, key = pod["metadata"]["uid"], key_of(pod)
             if uid in self._states or not is_alive(pod) or "/".join(key) not in self._lab.cluster.by_ref:
@@ -137,6 +137,9 @@ class PodContainers:
 
     def _start(self, uid: str, container: Container) -> Program:
         ref = "/".join(self._keys[uid])
-        if ref not in self._lab.cluster.by_ref:
+        pod = self._known.find(POD, self._keys[uid])
+        if pod is None or ref not in self._lab.cluster.by_ref:
             raise UsageError(f"pod {ref} is gone")
-        return self._programs.start(self._lab, ref, uid, container)
+        # Read anew: a ConfigMap may be there by now.
+        now = next((one for one in self._containers(pod) if one.name == container.name), container)
+        return self._programs.start(self._lab, ref, uid, now)

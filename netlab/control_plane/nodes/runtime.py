@@ -103,6 +103,11 @@ class Runtime:
                 raise HostError(f"cannot start a program: {error.strerror}") from error
         return Program(near)
 
+    def forget(self, pod: str) -> None:
+        """Drop the volumes of a pod that is gone."""
+        with contextlib.suppress(OSError):
+            self._orders.send(pod_runtime.forgets(pod))
+
     def close(self) -> None:
         """Kill all programs."""
         self._orders.close()

@@ -19,16 +19,14 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
-from netlab.control_plane.nodes import remote_command
+from netlab.control_plane.nodes import remote_command, spdy_channels
 from netlab.control_plane.nodes.websocket import WebSocket, accept
 from netlab.kernel.loopback import ADDRESS
 
 _SECONDS = 30.0
 _MOST_HEAD = 64 << 10
 _PAUSE = 1.0
-_ONLY_WEBSOCKET = (
-    "netlab answers over WebSocket (v5.channel.k8s.io) only: the API server and kubectl must be 1.36 or newer\n"
-)
+_UNKNOWN = "netlab answers over WebSocket (v5.channel.k8s.io) and SPDY (v4.channel.k8s.io) only\n"
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 501: "Not Implemented"}
 
 
@@ -115,17 +113,30 @@ class Kubelet:
     async def _attached(
         self, request: Request, what: str, ref: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        opened = accept(request.headers, remote_command.PROTOCOLS)
-        if opened is None or not opened[0]:
-            await _send(writer, 400, _ONLY_WEBSOCKET)
+        socket = await _channels(request, reader, writer)
+        if socket is None:
             return
-        writer.write(opened[1])
-        socket = WebSocket(reader, writer)
         if what == "attach":
             await remote_command.attach(socket, lambda: self._inside.exists(ref))
             return
         argv = remote_command.argv_of(self._lab, ref, request.query.get("command", []))
         await remote_command.execute(socket, argv, terminal=request.query.get("tty") in (["1"], ["true"]))
+
+
+async def _channels(
+    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> remote_command.Channels | None:
+    """Upgrade a connection, and return it when its channels are open; None for a client that cannot be answered."""
+    if answer := spdy_channels.accept(request.headers):
+        writer.write(answer)
+        streams = spdy_channels.Channels(reader, writer)
+        return streams if await streams.open(spdy_channels.wanted(request.query)) else None
+    opened = accept(request.headers, remote_command.PROTOCOLS)
+    if opened is None or not opened[0]:
+        await _send(writer, 400, _UNKNOWN)
+        return None
+    writer.write(opened[1])
+    return WebSocket(reader, writer)
 
 
 class Request(NamedTuple):

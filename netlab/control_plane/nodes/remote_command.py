@@ -1,4 +1,4 @@
-"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a WebSocket.
+"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a connection.
 
 Source: Kubernetes, the subprotocol v5.channel.k8s.io (k8s.io/apimachinery, remotecommand): each message begins with the
 byte of its channel.
@@ -12,9 +12,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket
+from netlab.control_plane.nodes.websocket import ProtocolError
 from netlab.errors import NetlabError
 from netlab.kernel.attached import Attached
 
@@ -25,13 +25,26 @@ _VARIABLES = ("PATH", "LANG")
 _PAUSE = 1.0
 
 
+class Channels(Protocol):
+    """A connection with messages that begin with the byte of their channel: a WebSocket, or streams of SPDY."""
+
+    async def receive(self) -> bytes | None:
+        """Return the next message, None at the end; raises ProtocolError."""
+
+    async def send(self, data: bytes) -> None:
+        """Send a message; wait while the other side is slow."""
+
+    async def close(self) -> None:
+        """Say that this is the end."""
+
+
 def argv_of(lab: str, ref: str, command: Sequence[str]) -> list[str]:
     """Return the arguments of the program that runs a command in a pod."""
     return [sys.executable, "-I", "-m", "netlab.control_plane.nodes.run_in_pod", lab, ref, *command]
 
 
-async def execute(socket: WebSocket, argv: Sequence[str], *, terminal: bool) -> None:
-    """Run a program, with the WebSocket as its input and output, and then send how it ended.
+async def execute(socket: Channels, argv: Sequence[str], *, terminal: bool) -> None:
+    """Run a program, with the connection as its input and output, and then send how it ended.
 
     If the client leaves, the program is killed.
     """
@@ -60,8 +73,8 @@ async def execute(socket: WebSocket, argv: Sequence[str], *, terminal: bool) -> 
         await _finish(socket, success() if status == 0 else exited(status))
 
 
-async def attach(socket: WebSocket, exists: Callable[[], bool]) -> None:
-    """Keep a WebSocket open until the pod or the client is gone: a pause prints nothing and reads nothing."""
+async def attach(socket: Channels, exists: Callable[[], bool]) -> None:
+    """Keep a connection open until the pod or the client is gone: a pause prints nothing and reads nothing."""
     reading = asyncio.create_task(_drain(socket))
     try:
         while exists() and not reading.done():
@@ -73,19 +86,19 @@ async def attach(socket: WebSocket, exists: Callable[[], bool]) -> None:
         await _finish(socket, success())
 
 
-async def _finish(socket: WebSocket, status: Mapping[str, Any]) -> None:
+async def _finish(socket: Channels, status: Mapping[str, Any]) -> None:
     with contextlib.suppress(ConnectionError):
         await socket.send(bytes((_STATUS,)) + json.dumps(status).encode())
         await socket.close()
 
 
-async def _drain(socket: WebSocket) -> None:
+async def _drain(socket: Channels) -> None:
     with contextlib.suppress(ProtocolError):
         while await socket.receive() is not None:
             pass
 
 
-async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
+async def _send_output(socket: Channels, fd: int, channel: int) -> None:
     """Send what a program prints, until it closes its output."""
     try:
         while True:
@@ -104,7 +117,7 @@ async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
         os.close(fd)
 
 
-async def _take_input(socket: WebSocket, program: Attached) -> None:
+async def _take_input(socket: Channels, program: Attached) -> None:
     """Give a program what the client sends; return when the client is gone."""
     stdin = program.stdin
     try:

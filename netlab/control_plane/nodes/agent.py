@@ -20,12 +20,15 @@ from typing import Any, NamedTuple
 from netlab.cluster import Pod
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
+from netlab.control_plane.components import API_SERVER
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
+from netlab.control_plane.nodes.reachable import Place, place_of
 from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
@@ -33,6 +36,7 @@ from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import node_namespace, own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.kernel.ask_port import Answer, ask
+from netlab.lab import programs
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -56,7 +60,7 @@ class Agent:
     """All nodes of a lab."""
 
     def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
-        self._lab, self._client = lab, client
+        self._lab, self._client, self._kubelet_port = lab, client, kubelet_port
         # None ends the wait; a key is a pod whose status is to be written once more.
         self._changes: queue.SimpleQueue[Change | _Probed | Key | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -78,6 +82,10 @@ class Agent:
     def inside(self) -> Inside:
         """What the kubelets ask."""
         return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+
+    def place_of(self, host: str, port: int) -> Place:
+        """Return where an address of the API server is in the lab; raises Unreachable."""
+        return place_of(self._lab.cluster, host, port, self._kubelet_port)
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -269,6 +277,7 @@ def main() -> None:
     agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
+        Egress(agent.place_of, lab.machine.inside).start(programs.folder(lab.machine, name, API_SERVER, ""))
         Kubelet(name, agent.inside, pki, found.ports.kubelet).start()
         agent.run()
     except OSError as error:

@@ -1,3 +1,4 @@
+// The conformance suite of cluster-wide policies, for `make judges`; go.sum pins all that it is built of.
 module netlab.example/judge-cluster-policies
 
 go 1.26.6

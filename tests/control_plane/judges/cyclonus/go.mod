@@ -1,3 +1,4 @@
+// cyclonus, for `make judges`; go.sum pins all that it is built of.
 module netlab.example/judge-cyclonus
 
 go 1.26.0

@@ -1,5 +1,5 @@
-// The programs of a real control plane, for the tests of `make test-control-plane`. They are tools of this module, so that
-// go.sum pins all that they are built of.
+// The end-to-end suite of Kubernetes, k8s.io/kubernetes/test/e2e, for `make judges`. A module of its own, so that another
+// judge does not build it anew; go.sum pins all that it is built of.
 module netlab.example/judge-e2e
 
 go 1.26.0

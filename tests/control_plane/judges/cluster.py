@@ -34,7 +34,7 @@ def cluster(folder: Path, objects: Path | None = None) -> Iterator[Path]:
         log = Path(f"/run/netlab/{name}/programs/agent.host")
         if (log / "output").exists():
             (folder / "nodes.log").write_bytes((log / "output").read_bytes()[-1_000_000:])
-        _netlab(folder, "control-plane", "down", name)
+        _netlab(folder, "control-plane", "down", "--lab", name)
 
 
 def _netlab(folder: Path, *words: str) -> None:

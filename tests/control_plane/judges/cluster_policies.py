@@ -13,7 +13,7 @@ from pathlib import Path
 from control_plane.judges.verdicts import FAILED, PASSED, SKIPPED, Case
 
 _SECONDS = 1800
-_ENDED = re.compile(r"^ +--- (PASS|FAIL|SKIP): TestConformance/(\S+)", re.MULTILINE)
+_ENDED = re.compile(r"^    --- (PASS|FAIL|SKIP): TestConformance/(\S+)", re.MULTILINE)
 _OUTCOMES = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
 
 

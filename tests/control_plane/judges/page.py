@@ -18,7 +18,7 @@ _HEAD = """\
 # What unmodified judges say
 
 Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
-cluster has three nodes in two zones and both IP families. `make judges` builds and runs them, and writes this page. A
+cluster has three nodes in three zones and both IP families. `make judges` builds and runs them, and writes this page. A
 case that does not pass has a reason, and a reason that no longer applies is an error.
 """
 

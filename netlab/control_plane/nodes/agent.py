@@ -22,6 +22,7 @@ from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.components import API_SERVER
 from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
@@ -69,6 +70,9 @@ class Agent:
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
         self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
         self._statuses = Statuses(client, say, self._changes.put)
+        self._balancers = Balancers(
+            lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)
+        )
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
@@ -153,6 +157,7 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
+            self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}

@@ -205,7 +205,7 @@ def agent(lab: str, settings: Settings) -> Program:
     """Return the program that is the nodes of a lab; it changes the lab, so it keeps privilege."""
     return Program(
         "",
-        (lab,),
+        (lab, settings.host_programs),
         "netlab.control_plane.nodes.agent",
         listens=(("tcp", settings.ports.kubelet),),
         needs=("yaml", "networkx"),

@@ -37,12 +37,17 @@ _NODE = "Node"
 
 @frozen
 class Wishes:
-    """What a user chooses: the folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules."""
+    """What a user chooses; what is empty stays as it was.
+
+    The folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules, and which pods may run
+    programs of this host.
+    """
 
     assets: str = ""
     kubeconfig: str = ""
     plugins: tuple[str, ...] = ()
     abac: str = ""
+    host_programs: str = ""
 
 
 @frozen
@@ -226,7 +231,13 @@ def _opened(name: str) -> Lab:
 
 def _chosen(before: Settings, wishes: Wishes) -> Settings:
     target = str(Path(wishes.kubeconfig).absolute()) if wishes.kubeconfig else before.kubeconfig
-    return replace(before, kubeconfig=target, plugins=wishes.plugins or before.plugins, abac=wishes.abac or before.abac)
+    return replace(
+        before,
+        kubeconfig=target,
+        plugins=wishes.plugins or before.plugins,
+        abac=wishes.abac or before.abac,
+        host_programs=wishes.host_programs or before.host_programs,
+    )
 
 
 def _named(machine: Machine, lab: str) -> str:

@@ -8,8 +8,9 @@ import zlib
 from typing import Any
 
 import pytest
+from nodes.test_remote_command import execute
 
-from netlab.control_plane.nodes import remote_command, spdy, spdy_channels
+from netlab.control_plane.nodes import spdy, spdy_channels
 from netlab.control_plane.nodes.websocket import ProtocolError
 
 HEADERS = {"streamtype": "stdin", "requestid": "0"}
@@ -95,7 +96,7 @@ def talk(argv: list[str], channels: dict[str, int], given: bytes = b"", after: b
             streams = spdy_channels.Channels(reader, writer)
             kinds = {"error": 3, "stdin": 0, "stdout": 1, "stderr": 2, "resize": 4}
             if await streams.open({kinds[name.lower()] for name in channels}):
-                await remote_command.execute(streams, argv, terminal=False)
+                await execute(streams, argv)
         except BaseException as error:
             failures.append(error)
         finally:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netlab.cluster import Pod
@@ -28,10 +28,13 @@ from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
-from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
+from netlab.control_plane.nodes.objects import POD, PROBES, Key, Known, followed, has_to_end, is_alive, key_of
+from netlab.control_plane.nodes.pod_containers import PodContainers, ProgramEnded
+from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
 from netlab.control_plane.nodes.reachable import Place, place_of
 from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
 from netlab.control_plane.nodes.registration import Registration
+from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import node_namespace, own_namespace
@@ -60,10 +63,10 @@ class _Probed(NamedTuple):
 class Agent:
     """All nodes of a lab."""
 
-    def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
+    def __init__(self, lab: Lab, client: Client, kubelet_port: int, programs: Callable[[Ended], PodPrograms]) -> None:
         self._lab, self._client, self._kubelet_port = lab, client, kubelet_port
         # None ends the wait; a key is a pod whose status is to be written once more.
-        self._changes: queue.SimpleQueue[Change | _Probed | Key | None] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[Change | _Probed | ProgramEnded | Key | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._known = Known()
         self._objects = LabObjects(lab)
@@ -77,6 +80,8 @@ class Agent:
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
+        self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
+        self._containers = PodContainers(lab, self._known, self.programs)
         self._ending = Ending(self._programs_of)
         self._prober = Prober(self._ask, lambda uid, failing: self._changes.put(_Probed(uid, failing)))
         # The pods that are probed, by their uids.
@@ -85,7 +90,11 @@ class Agent:
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+        return Inside(self._pod, self._has, lambda: self._known.all(POD), lambda: self._metrics, self._containers.runs)
+
+    def _pod(self, ref: str) -> Object | None:
+        namespace, _, name = ref.partition("/")
+        return self._known.find(POD, (namespace, name))
 
     def place_of(self, host: str, port: int) -> Place:
         """Return where an address of the API server is in the lab; raises Unreachable."""
@@ -132,13 +141,16 @@ class Agent:
     def _take(self) -> None:
         """Wait for a change, and take all that have come."""
         try:
-            one = self._changes.get(timeout=_SOON if self._ending else _LOOK)
+            soon = self._ending or self._containers.waiting
+            one = self._changes.get(timeout=0.0 if self._known.any_touched else _SOON if soon else _LOOK)
             while True:
                 if isinstance(one, Change):
                     self._known.take(one)
                 elif isinstance(one, _Probed):
                     if one.uid in self._probed:
-                        self._known.fail_probes(one.uid, self._probed[one.uid], on=one.failing)
+                        self._known.hold(one.uid, self._probed[one.uid], PROBES, on=one.failing)
+                elif isinstance(one, ProgramEnded):
+                    self._containers.take(one)
                 elif one is not None:
                     self._again(one)
                 one = self._changes.get_nowait()
@@ -147,8 +159,10 @@ class Agent:
 
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
+        self._containers.turn()
         touched = self._known.touched()
         try:
+            self._containers.expect(touched)
             self._end_programs(touched)
             outcome = self._objects.bring(self._known.documents())
         except BaseException:
@@ -158,10 +172,12 @@ class Agent:
             self._count(outcome)
             self._report(outcome)
             self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
+        self._containers.follow(touched)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}
-        for pod in (*touched, *self._known.touched()):
+        # Pods whose programs were started are touched again, and ready with the next change.
+        for pod in touched:
             if pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
         self._probe(touched)
@@ -202,6 +218,9 @@ class Agent:
             self._known.linger(key, on=True)
         for key in self._ending.ended():
             self._known.linger(key, on=False)
+        for pod in touched:
+            if has_to_end(pod) and key_of(pod) not in self._ending:
+                self._containers.kill(pod["metadata"]["uid"])
 
     def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
         """Return which pods have programs; send these a signal unless it is 0."""
@@ -256,7 +275,8 @@ class Agent:
             return None
         node = cluster.node(pod["spec"]["nodeName"])
         addresses = [str(one) for one in endpoint.addresses]
-        return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now())
+        programs = self._containers.programs(pod["metadata"]["uid"])
+        return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now(), programs)
 
     def _again(self, key: Key) -> None:
         pod = self._known.find(POD, key)
@@ -272,18 +292,24 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Be the nodes of the lab that the command line names, until SIGTERM."""
-    name = sys.argv[1]
+    name, allowed = sys.argv[1:]
     logging.basicConfig(format="%(asctime)s %(message)s")
     lab = Lab.open(name)
     found = settings.read(lab.machine, name)
     if found is None:
         raise HostError(f"lab {name} has no control plane")
-    pki = settings.folder(lab.machine, name) / "pki"
-    agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
+    folder = settings.folder(lab.machine, name)
+    pki, runtime = folder / "pki", Runtime()
+    agent = Agent(
+        lab,
+        Client(pki, "nodes", found.ports.apiserver),
+        found.ports.kubelet,
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ended),
+    )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
         Egress(agent.place_of, lab.machine.inside).start(programs.folder(lab.machine, name, API_SERVER, ""))
-        Kubelet(name, agent.inside, pki, found.ports.kubelet).start()
+        Kubelet(agent.programs, agent.inside, pki, found.ports.kubelet).start()
         agent.run()
     except OSError as error:
         say(f"cannot listen: {error}")

@@ -10,19 +10,17 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from netlab.control_plane.nodes.runtime import Attached
 from netlab.control_plane.nodes.websocket import ProtocolError
 from netlab.errors import NetlabError
-from netlab.kernel.attached import Attached
 
 PROTOCOLS = ("v5.channel.k8s.io",)
 _STDIN, _STDOUT, _STDERR, _STATUS, _RESIZE, _CLOSED = 0, 1, 2, 3, 4, 255
 _CHUNK = 1 << 15
-_VARIABLES = ("PATH", "LANG")
-_PAUSE = 1.0
+_PAUSE, _LOOK = 1.0, 0.2
 
 
 class Channels(Protocol):
@@ -38,19 +36,13 @@ class Channels(Protocol):
         """Say that this is the end."""
 
 
-def argv_of(lab: str, ref: str, command: Sequence[str]) -> list[str]:
-    """Return the arguments of the program that runs a command in a pod."""
-    return [sys.executable, "-I", "-m", "netlab.control_plane.nodes.run_in_pod", lab, ref, *command]
+async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) -> None:
+    """Start a program, with the connection as its input and output, and then send how it ended.
 
-
-async def execute(socket: Channels, argv: Sequence[str], *, terminal: bool) -> None:
-    """Run a program, with the connection as its input and output, and then send how it ended.
-
-    If the client leaves, the program is killed.
+    If the client leaves, the program is killed. ``start`` may raise NetlabError.
     """
-    environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:
-        program = Attached(argv, environment | ({"TERM": "xterm"} if terminal else {}), terminal=terminal)
+        program = await start()
     except NetlabError as error:
         await _finish(socket, failure(str(error)))
         return
@@ -68,21 +60,37 @@ async def execute(socket: Channels, argv: Sequence[str], *, terminal: bool) -> N
         for task in (*outputs, inputs, ended):
             task.cancel()
         await asyncio.gather(*outputs, inputs, ended, return_exceptions=True)
-        status = await asyncio.to_thread(program.end)
+        status, why = await asyncio.to_thread(program.end)
     if ended in done:
+        if why:
+            with contextlib.suppress(ConnectionError):
+                await socket.send(bytes((_STDERR,)) + f"{why}\n".encode())
         await _finish(socket, success() if status == 0 else exited(status))
 
 
-async def attach(socket: Channels, exists: Callable[[], bool]) -> None:
-    """Keep a connection open until the pod or the client is gone: a pause prints nothing and reads nothing."""
+async def attach(socket: Channels, output: Callable[[], bytes], runs: Callable[[], bool]) -> None:
+    """Send what a container's program prints, until it has ended or the client is gone; input is not read.
+
+    ``output`` returns the new lines of its log. That of a pause has none.
+    """
     reading = asyncio.create_task(_drain(socket))
+    # What was printed before is not sent.
+    output()
     try:
-        while exists() and not reading.done():
-            await asyncio.wait({reading}, timeout=_PAUSE)
+        ended = False
+        while not ended and not reading.done():
+            await asyncio.wait({reading}, timeout=_LOOK)
+            ended = not runs()
+            for line in output().splitlines(keepends=True):
+                _, stream, kind, text = line.split(b" ", 3)
+                channel = _STDERR if stream == b"stderr" else _STDOUT
+                await socket.send(bytes((channel,)) + (text if kind == b"F" else text.removesuffix(b"\n")))
+    except ConnectionError:
+        return
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-    if not exists():
+    if ended:
         await _finish(socket, success())
 
 

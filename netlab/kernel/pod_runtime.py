@@ -144,6 +144,9 @@ class Runtime:
         return pid
 
     def _signal(self, one: _Running) -> None:
+        if one not in self._all:
+            # It ended in the same turn.
+            return
         try:
             data = one.control.recv(_SIGNAL_BYTES)
         except OSError:

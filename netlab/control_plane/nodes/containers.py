@@ -68,8 +68,13 @@ class _Run:
         self.restarts = 0
         self.program: Handle | None = None
         self.due = 0.0
-        self.pause = 0.0
+        self.pause = self.next_pause = 0.0
         self.since = 0.0
+
+    def wait(self, now: float) -> None:
+        """Let it start again after a pause; the first time there is none."""
+        self.pause, self.next_pause = self.next_pause, min(2 * self.next_pause, _LONGEST_PAUSE) or _FIRST_PAUSE
+        self.due = now + self.pause
 
     @property
     def done(self) -> bool:
@@ -113,10 +118,9 @@ class Containers:
                 reason = "StartError" if error else "Completed" if code == 0 else "Error"
                 one.program = None
                 one.state = State("terminated", reason, error, code, one.state.started, now())
-                ran = self._clock() - one.since
-                one.pause = _FIRST_PAUSE if ran > _LASTS or not one.pause else min(2 * one.pause, _LONGEST_PAUSE)
-                # The first time, it starts again at once.
-                one.due = self._clock() + (one.pause if one.restarts else 0.0)
+                if self._clock() - one.since > _LASTS:
+                    one.next_pause = 0.0
+                one.wait(self._clock())
         self._advance(uid)
 
     def stop(self, uid: str) -> None:
@@ -231,8 +235,7 @@ class Containers:
             one.state = State("running", started=started)
         except NetlabError as error:
             one.state = State("terminated", "StartError", str(error), _CANNOT_START, started, started)
-            one.pause = min(2 * one.pause, _LONGEST_PAUSE) or _FIRST_PAUSE
-            one.due = self._clock() + one.pause
+            one.wait(self._clock())
             if one.starts_again:
                 self._try(uid, one)
 

@@ -26,7 +26,7 @@ def cluster(folder: Path, objects: Path | None = None) -> Iterator[Path]:
     """
     name, kubeconfig = f"judges-{os.getpid():x}", folder / "kubeconfig"
     more = ["-f", str(objects)] if objects else []
-    up = ["up", "-f", str(TOPOLOGY), *more, "--lab", name, "--kubeconfig", str(kubeconfig)]
+    up = ["up", "-f", str(TOPOLOGY), *more, "--lab", name, "--kubeconfig", str(kubeconfig), "--host-programs=all"]
     try:
         _netlab(folder, "control-plane", *up)
         yield kubeconfig

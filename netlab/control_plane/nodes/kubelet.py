@@ -193,9 +193,11 @@ async def _read_head(reader: asyncio.StreamReader) -> Request | None:
     if len(words) != 3:
         return None
     url = urlsplit(words[1])
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-    }
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines if line):
+        # One that comes several times is a list: so clients name the protocols that they speak.
+        known = headers.get(name.strip().lower())
+        headers[name.strip().lower()] = value.strip() if known is None else f"{known}, {value.strip()}"
     return Request([unquote(part) for part in url.path.strip("/").split("/")], parse_qs(url.query), headers)
 
 

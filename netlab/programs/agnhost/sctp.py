@@ -122,7 +122,8 @@ class _Association:
         self.tsn, self.peer_tag, self.peer_tsn = tsn, 0, 0
         self.local: Any = None
         self.cookie = b""
-        self.state = "opening"
+        # The other side may end it before anyone has seen that it was open.
+        self.state, self.opened = "opening", False
         self.changed = threading.Condition()
         self._acknowledged = (tsn - 1) & 0xFFFFFFFF
         self._messages: deque[bytes] = deque(maxlen=_MOST_MESSAGES)
@@ -146,8 +147,8 @@ class _Association:
             else:
                 self.stack.send(self.key, self.local, 0, _chunk(_INIT, first))
 
-        self._until(lambda: self.state == "open", ask, timeout)
-        if self.state != "open":
+        self._until(lambda: self.opened, ask, timeout)
+        if not self.opened:
             raise ConnectionRefusedError(111, "Connection refused")
 
     def close(self) -> None:
@@ -179,7 +180,7 @@ class _Association:
                     self.cookie = next((value for type_, value in _parameters(body[16:]) if type_ == _COOKIE), b"")
                     self.put(_COOKIE_ECHO, self.cookie)
                 case _ if kind == _COOKIE_ACK and self.state == "opening":
-                    self.state = "open"
+                    self.state, self.opened = "open", True
                 case _ if kind == _DATA and len(body) >= 12:
                     number = int.from_bytes(body[:4], "big")
                     if number == (self.peer_tsn + 1) & 0xFFFFFFFF:

@@ -1,7 +1,8 @@
 """The keys and certificates of a control plane: which there are, who has which, and their making.
 
 Source: Kubernetes, PKI certificates and requirements. etcd has an authority of its own, as whoever has a certificate of
-the cluster's authority is a user of the API, and none of them may read etcd.
+the cluster's authority is a user of the API, and none of them may read etcd. The front proxy too: whoever has a
+certificate of its authority may be any user at an aggregated API server.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from netlab.frozen import frozen
 from netlab.kernel import openssl
 from netlab.kernel.files import make_private
 
-CLUSTER, ETCD = "ca", "etcd-ca"
+CLUSTER, ETCD, FRONT_PROXY = "ca", "etcd-ca", "front-proxy-ca"
 ACCOUNTS = "accounts"
 _LOCAL = ("DNS:localhost", "IP:127.0.0.1")
 _SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
@@ -23,6 +24,8 @@ NODES_USER = "netlab:nodes"
 """The user that netlab is, as the nodes."""
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 """The user that the API server is, when it asks a node."""
+FRONT_PROXY_CLIENT = "front-proxy-client"
+"""The user that the API server is, when it asks an aggregated API server in place of a user."""
 
 
 @frozen
@@ -41,6 +44,7 @@ CERTIFICATES = (
     Certificate("etcd-client", ETCD, "kube-apiserver-etcd-client"),
     Certificate("apiserver", CLUSTER, "kube-apiserver", server=True),
     Certificate("kubelet-client", CLUSTER, KUBELET_CLIENT),
+    Certificate("front-proxy", FRONT_PROXY, FRONT_PROXY_CLIENT),
     Certificate("kubelet", CLUSTER, "netlab-kubelet", server=True),
     Certificate("admin", CLUSTER, "netlab-admin", "system:masters"),
     Certificate("controller-manager", CLUSTER, "system:kube-controller-manager", server=True),
@@ -49,10 +53,11 @@ CERTIFICATES = (
 )
 
 
-def make(folder: Path, lab: str, addresses: Sequence[str]) -> None:
+def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str]) -> None:
     """Make all keys and certificates in a private folder, unless it has them.
 
-    ``addresses`` are further addresses of the API server. A folder that a killed command left half done is made anew.
+    ``addresses`` are further addresses of the API server, and ``nodes`` those of the nodes. A folder that a killed
+    command left half done is made anew.
 
     Raises:
       HostError: when openssl is missing or fails, or the folder cannot be written.
@@ -63,12 +68,15 @@ def make(folder: Path, lab: str, addresses: Sequence[str]) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
         make_private(folder)
-        for authority in (CLUSTER, ETCD):
+        for authority in (CLUSTER, ETCD, FRONT_PROXY):
             openssl.make_authority(folder, authority, f"netlab {lab} {authority}"[:64])
         openssl.make_key_pair(folder, ACCOUNTS)
-        own = (*_LOCAL, *(f"DNS:{name}" for name in _SERVER), *(f"IP:{address}" for address in addresses))
+        more = {
+            "apiserver": (*(f"DNS:{name}" for name in _SERVER), *(f"IP:{address}" for address in addresses)),
+            "kubelet": tuple(f"IP:{address}" for address in nodes),
+        }
         for one in CERTIFICATES:
-            names = () if not one.server else own if one.name == "apiserver" else _LOCAL
+            names = (*_LOCAL, *more.get(one.name, ())) if one.server else ()
             openssl.make_certificate(folder, one.name, one.authority, one.user, one.group, names)
         done.touch(mode=0o600)
     except OSError as error:

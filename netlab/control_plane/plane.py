@@ -92,7 +92,8 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
     found = settings.read(machine, name)
     assert found is not None
     folder = settings.folder(machine, name)
-    certificates.make(folder / "pki", name, _service_addresses(running.cluster))
+    nodes = [str(address) for node in running.cluster.nodes for address in node.addresses]
+    certificates.make(folder / "pki", name, _service_addresses(running.cluster), nodes)
     files = certificates.read(folder / "pki")
     wanted = components(name, running.cluster, found, files)
     for part in (wanted[:2], wanted[2:]):

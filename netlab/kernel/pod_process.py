@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -60,15 +61,25 @@ class PodProgram:
     volumes: tuple[str, ...] = ()
 
 
+# A word that no shell would change.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,=@+-]+")
 Main = Callable[[Sequence[str]], int]
 
 
 @frozen
 class Own:
-    """A program of netlab that pods have: where it is, and its function."""
+    """A program of netlab that pods have: where it is, and its function.
+
+    ``prepare`` is called with the arguments while the process still has privilege, in the pod's network.
+    """
 
     built_in: pod_root.BuiltIn
     main: Main
+    prepare: Callable[[Sequence[str]], None] = lambda argv: None
+
+    def is_asked(self, argv: Sequence[str]) -> bool:
+        """Say whether a command is this program, by its path or its name."""
+        return argv[0] in (self.built_in.path, os.path.basename(self.built_in.path))
 
 
 def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
@@ -208,6 +219,10 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
         resource.setrlimit(limit, (most, most))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_bytes(_FIRST_TO_END)
+    argv = _direct(program.argv)
+    for one in own:
+        if one.is_asked(argv):
+            one.prepare(argv)
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.
@@ -218,10 +233,10 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
     except OSError as error:
         raise HostError(f"{program.folder}: {error.strerror}") from error
     for one in own:
-        if program.argv[0] in (one.built_in.path, os.path.basename(one.built_in.path)):
+        if one.is_asked(argv):
             os.environ.clear()
             os.environ.update(environment)
-            os._exit(_call(one.main, program.argv))
+            os._exit(_call(one.main, argv))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     try:
         os.execvpe(program.argv[0], list(program.argv), environment)  # noqa: S606  the user's own program
@@ -229,6 +244,18 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
         raise _Cannot(f'exec: "{program.argv[0]}": no such program on this host') from error
     except (OSError, ValueError) as error:
         raise HostError(f'exec: "{program.argv[0]}": {getattr(error, "strerror", None) or error}') from error
+
+
+def _direct(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command of a shell that does no more than start one, else the arguments as they are.
+
+    Manifests write ``sh -c "/agnhost porter"``: so no shell and no new interpreter is started.
+    """
+    if len(argv) == 3 and os.path.basename(argv[0]) in ("sh", "bash") and argv[1] == "-c":
+        words = tuple(argv[2].split())
+        if words and os.path.basename(words[0]) == "agnhost" and all(map(_PLAIN.fullmatch, words)):
+            return words
+    return argv
 
 
 def _call(main: Main, argv: Sequence[str]) -> int:

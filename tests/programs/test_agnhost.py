@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from netlab.programs.agnhost import flags, sockets
+from netlab.programs.agnhost import flags, sctp, sockets
 from netlab.programs.agnhost.main import main
 from netlab.programs.agnhost.text_server import answer
 
@@ -325,7 +325,7 @@ def test_a_packet_that_is_no_word_has_no_answer():
 
 def _has_sctp() -> bool:
     try:
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM, sockets.SCTP).close()
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, sctp.PROTOCOL).close()
     except OSError:
         return False
     return True

@@ -19,9 +19,12 @@ from typing import Any
 
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
+from netlab.control_plane.components import API_SERVER
 from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.config_maps import ConfigMaps
+from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
@@ -29,12 +32,14 @@ from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
 from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
 from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
+from netlab.control_plane.nodes.reachable import Place, place_of
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
+from netlab.lab import programs
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -51,7 +56,7 @@ class Agent:
     """All nodes of a lab."""
 
     def __init__(self, lab: Lab, client: Client, kubelet_port: int, programs: Callable[[Ended], PodPrograms]) -> None:
-        self._lab, self._client = lab, client
+        self._lab, self._client, self._kubelet_port = lab, client, kubelet_port
         # None ends the wait; a key is a pod whose status is to be written once more.
         self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
             queue.SimpleQueue()
@@ -62,6 +67,9 @@ class Agent:
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
         self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
         self._statuses = Statuses(client, say, self._changes.put)
+        self._balancers = Balancers(
+            lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)
+        )
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
@@ -79,6 +87,10 @@ class Agent:
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
+
+    def place_of(self, host: str, port: int) -> Place:
+        """Return where an address of the API server is in the lab; raises Unreachable."""
+        return place_of(self._lab.cluster, host, port, self._kubelet_port)
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -153,6 +165,7 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
+            self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
         self._containers.follow(touched)
         self._probes.follow(touched)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
@@ -266,6 +279,7 @@ def main() -> None:
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
+        Egress(agent.place_of, lab.machine.inside).start(programs.folder(lab.machine, name, API_SERVER, ""))
         Kubelet(agent.programs, agent.inside, pki, found.ports.kubelet).start()
         agent.run()
     except OSError as error:

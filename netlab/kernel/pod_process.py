@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 import signal
 import sys
@@ -43,6 +44,9 @@ class PodProgram:
     - ``files``: its ``/etc/resolv.conf`` and ``/etc/hosts``.
     - ``folder``: where it starts.
     - ``terminal``: whether its input is a terminal.
+    - ``pod``: a name of its pod, by which its programs have volumes in common.
+    - ``mounts``: volumes, and files to read.
+    - ``volumes``: all volumes of its pod.
     """
 
     namespace: str
@@ -52,43 +56,57 @@ class PodProgram:
     files: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
     terminal: bool = False
+    pod: str = ""
+    mounts: tuple[pod_root.Mount, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
+# A word that no shell would change.
+_PLAIN = re.compile(r"[A-Za-z0-9_./:,=@+-]+")
 Main = Callable[[Sequence[str]], int]
 
 
 @frozen
 class Own:
-    """A program of netlab that pods have: where it is, and its function."""
+    """A program of netlab that pods have: where it is, and its function.
+
+    ``prepare`` is called with the arguments while the process still has privilege, in the pod's network.
+    """
 
     built_in: pod_root.BuiltIn
     main: Main
+    prepare: Callable[[Sequence[str]], None] = lambda argv: None
+
+    def is_asked(self, argv: Sequence[str]) -> bool:
+        """Say whether a command is this program, by its path or its name."""
+        return argv[0] in (self.built_in.path, os.path.basename(self.built_in.path))
 
 
-def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int) -> NoReturn:
+def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
     """Become the program, in a process that is the first of its process namespace.
 
-    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``.
+    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``. ``holder`` is a
+    descriptor of the process that holds the pod's volumes, -1 for a program without volumes.
     """
 
     def become() -> None:
-        _prepare(program, fds, said)
-        _make_root(program, own)
+        _prepare(program, fds, said, also=holder)
+        _make_root(program, own, holder)
         _run(program, own)
 
     _guarded(become, said)
     os._exit(_CANNOT_RUN)
 
 
-def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int) -> NoReturn:
+def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
     """Do so as a child of the first process of a namespace, which this process is, and end as the program ends.
 
     A first process has no signals by default, which a user's commands expect.
     """
 
     def prepare() -> None:
-        _prepare(program, fds, said)
-        _make_root(program, own)
+        _prepare(program, fds, said, also=holder)
+        _make_root(program, own, holder)
 
     _guarded(prepare, said)
     child = os.fork()
@@ -159,17 +177,35 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, also: int = -1)
     return also
 
 
-def _make_root(program: PodProgram, own: Sequence[Own]) -> None:
+def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
+    """Hold the volumes of a pod until this process is killed; say so to the descriptor ``ready``."""
+    try:
+        os.closerange(3, ready)
+        os.closerange(ready + 1, 1 << 16)
+        libc.end_with_parent()
+        pod_root.hold_volumes(names)
+        os.write(ready, b"!")
+        os.close(ready)
+        while True:
+            signal.pause()
+    finally:
+        os._exit(1)
+
+
+def _make_root(program: PodProgram, own: Sequence[Own], holder: int) -> None:
     libc.end_with_parent()
     hidden = apart.host_sockets()
     netns.enter(program.namespace)
+    if holder >= 0:
+        libc.setns(holder, libc.CLONE_NEWNS)
+        os.close(holder)
     for path, text in (_PING, _PORTS):
         with contextlib.suppress(OSError):
             Path(path).write_text(text)
     libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS | libc.CLONE_NEWIPC)
     if program.hostname:
         libc.sethostname(program.hostname[:63].rstrip("-."))
-    pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own))
+    pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own), program.mounts)
 
 
 def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
@@ -183,6 +219,10 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
         resource.setrlimit(limit, (most, most))
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_bytes(_FIRST_TO_END)
+    argv = _direct(program.argv)
+    for one in own:
+        if one.is_asked(argv):
+            one.prepare(argv)
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.
@@ -193,10 +233,10 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
     except OSError as error:
         raise HostError(f"{program.folder}: {error.strerror}") from error
     for one in own:
-        if program.argv[0] in (one.built_in.path, os.path.basename(one.built_in.path)):
+        if one.is_asked(argv):
             os.environ.clear()
             os.environ.update(environment)
-            os._exit(_call(one.main, program.argv))
+            os._exit(_call(one.main, argv))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     try:
         os.execvpe(program.argv[0], list(program.argv), environment)  # noqa: S606  the user's own program
@@ -204,6 +244,18 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
         raise _Cannot(f'exec: "{program.argv[0]}": no such program on this host') from error
     except (OSError, ValueError) as error:
         raise HostError(f'exec: "{program.argv[0]}": {getattr(error, "strerror", None) or error}') from error
+
+
+def _direct(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command of a shell that does no more than start one, else the arguments as they are.
+
+    Manifests write ``sh -c "/agnhost porter"``: so no shell and no new interpreter is started.
+    """
+    if len(argv) == 3 and os.path.basename(argv[0]) in ("sh", "bash") and argv[1] == "-c":
+        words = tuple(argv[2].split())
+        if words and os.path.basename(words[0]) == "agnhost" and all(map(_PLAIN.fullmatch, words)):
+            return words
+    return argv
 
 
 def _call(main: Main, argv: Sequence[str]) -> int:

@@ -10,24 +10,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from nodes.test_spdy_frames import RECORDED, REQUEST
+from nodes.test_spdy_recorded import RECORDED, REQUEST
 
-from netlab.control_plane.nodes import spdy
+from netlab.control_plane.nodes import spdy, spdy_streams
 from netlab.control_plane.nodes.port_forward import Forwarding
-from netlab.control_plane.nodes.spdy_frames import (
-    FIN,
+from netlab.control_plane.nodes.spdy import (
+    DATA,
     INVALID_STREAM,
     PING,
     PROTOCOL_ERROR,
     REFUSED_STREAM,
     RST_STREAM,
     SYN_REPLY,
-    Decoder,
-    Encoder,
     Frame,
 )
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Any]]
+
+
+def ping(number: int) -> Frame:
+    return Frame(PING, data=struct.pack(">I", number))
 
 
 class Client:
@@ -35,7 +37,7 @@ class Client:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        self.encoder, self._decoder = Encoder(), Decoder()
+        self.frames = spdy.Connection()
         self._frames: list[Frame] = []
 
     def send(self, data: bytes) -> None:
@@ -45,7 +47,7 @@ class Client:
         """Open both streams of a connection."""
         for at, kind in ((first, "error"), (first + 2, "data")):
             headers = {"streamtype": kind, "port": str(port), **({"requestid": number} if number else {})}
-            self.send(self.encoder.syn_stream(at, headers))
+            self.send(self.frames.syn_stream(at, headers))
 
     async def frame(self) -> Frame:
         """Return the next frame of the server."""
@@ -53,7 +55,7 @@ class Client:
             while not self._frames:
                 data = await self.reader.read(1 << 16)
                 assert data, "the server has closed"
-                self._frames += self._decoder.feed(data)
+                self._frames += self.frames.feed(data)
         return self._frames.pop(0)
 
     async def until(self, last: Frame) -> list[Frame]:
@@ -61,8 +63,8 @@ class Client:
         found: list[Frame] = []
         while True:
             one = await self.frame()
-            if found and one.kind == 0 == found[-1].kind and one.stream == found[-1].stream and not found[-1].flags:
-                one = Frame(0, one.stream, one.flags, data=found.pop().data + one.data)
+            if found and one.kind == DATA == found[-1].kind and one.stream == found[-1].stream:
+                one = Frame(DATA, one.stream, found.pop().data + one.data, one.final)
             found.append(one)
             if one == last:
                 return found
@@ -115,13 +117,15 @@ def test_a_request_of_kubectl_is_answered():
     async def talk() -> list[Frame]:
         async with forwarding(answering) as client:
             client.send(RECORDED)
-            return await client.until(Frame(0, 1, FIN))
+            return await client.until(Frame(DATA, 1, final=True))
 
     found = asyncio.run(talk())
 
     assert [Frame(SYN_REPLY, 1), Frame(SYN_REPLY, 3)] == [one for one in found if one.kind == SYN_REPLY]
-    assert Frame(PING, 1) in found
-    assert [Frame(0, 3, FIN, data=b"got " + REQUEST), Frame(0, 1, FIN)] == [one for one in found if one.kind == 0]
+    assert ping(1) in found
+    assert [Frame(DATA, 3, b"got " + REQUEST, final=True), Frame(DATA, 1, final=True)] == [
+        one for one in found if one.kind == DATA
+    ]
 
 
 def test_two_connections_do_not_mix():
@@ -131,14 +135,14 @@ def test_two_connections_do_not_mix():
         async with forwarding(answering) as client:
             client.open(1, 80, "a")
             client.open(5, 80, "b")
-            client.send(client.encoder.data(7, b"second", FIN))
-            found = await client.until(Frame(0, 5, FIN))
-            client.send(client.encoder.data(3, b"first", FIN))
-            return found + await client.until(Frame(0, 1, FIN))
+            client.send(spdy.data_frame(7, b"second", final=True))
+            found = await client.until(Frame(DATA, 5, final=True))
+            client.send(spdy.data_frame(3, b"first", final=True))
+            return found + await client.until(Frame(DATA, 1, final=True))
 
     found = asyncio.run(talk())
 
-    assert [b"got second", b"got first"] == [one.data for one in found if one.kind == 0 and one.data]
+    assert [b"got second", b"got first"] == [one.data for one in found if one.kind == DATA and one.data]
 
 
 def test_a_client_without_numbers_of_requests_is_served():
@@ -147,10 +151,10 @@ def test_a_client_without_numbers_of_requests_is_served():
     async def talk() -> list[Frame]:
         async with forwarding(answering) as client:
             client.open(1, 80, "")
-            client.send(client.encoder.data(3, b"x", FIN))
-            return await client.until(Frame(0, 1, FIN))
+            client.send(spdy.data_frame(3, b"x", final=True))
+            return await client.until(Frame(DATA, 1, final=True))
 
-    assert Frame(0, 3, FIN, data=b"got x") in asyncio.run(talk())
+    assert Frame(DATA, 3, b"got x", final=True) in asyncio.run(talk())
 
 
 def test_a_closed_port_is_said_on_the_stream_for_errors():
@@ -161,14 +165,14 @@ def test_a_closed_port_is_said_on_the_stream_for_errors():
             client.open(1, 81)
             found = await client.until(Frame(RST_STREAM, 3, data=struct.pack(">I", 5)))
             client.open(5, 80, "1")
-            client.send(client.encoder.data(7, b"x", FIN))
-            return found + await client.until(Frame(0, 5, FIN))
+            client.send(spdy.data_frame(7, b"x", final=True))
+            return found + await client.until(Frame(DATA, 5, final=True))
 
     found = asyncio.run(talk())
 
     said = b"error forwarding port 81 to pod shop/web: Connection refused"
-    assert Frame(0, 1, FIN, data=said) in found
-    assert Frame(0, 7, FIN, data=b"got x") in found
+    assert Frame(DATA, 1, said, final=True) in found
+    assert Frame(DATA, 7, b"got x", final=True) in found
 
 
 def test_a_pod_that_ends_first_ends_the_connection():
@@ -180,13 +184,13 @@ def test_a_pod_that_ends_first_ends_the_connection():
     async def talk() -> list[Frame]:
         async with forwarding(leave) as client:
             client.open(1, 80)
-            found = await client.until(Frame(0, 1, FIN))
+            found = await client.until(Frame(DATA, 1, final=True))
             for _ in range(100):
-                client.send(client.encoder.data(3, bytes(1 << 15)))
-            client.send(client.encoder.ping(9))
-            return found + await client.until(Frame(PING, 9))
+                client.send(spdy.data_frame(3, bytes(1 << 15)))
+            client.send(spdy.pong(ping(9)))
+            return found + await client.until(ping(9))
 
-    assert Frame(0, 3, FIN, data=b"bye") in asyncio.run(talk())
+    assert Frame(DATA, 3, b"bye", final=True) in asyncio.run(talk())
 
 
 def test_a_client_that_resets_a_stream_ends_the_pods_connection():
@@ -206,7 +210,7 @@ def test_a_client_that_resets_a_stream_ends_the_pods_connection():
             client.open(1, 80)
             while (await client.frame()).stream != 3:
                 pass
-            client.send(client.encoder.rst_stream(3, 5))
+            client.send(spdy.reset(3, 5))
             async with asyncio.timeout(10):
                 while not ended:
                     await client.reader.read(1 << 16)
@@ -217,8 +221,8 @@ def test_a_client_that_resets_a_stream_ends_the_pods_connection():
 
 def test_a_pod_that_reads_nothing_holds_back_its_client_and_is_reset_in_the_end(monkeypatch):
     """Memory has a bound, and no client waits for ever."""
-    monkeypatch.setattr(spdy, "_PATIENCE", 0.3)
-    monkeypatch.setattr(spdy, "_MOST_WAITING", 1 << 16)
+    monkeypatch.setattr(spdy_streams, "_PATIENCE", 0.3)
+    monkeypatch.setattr(spdy_streams, "_MOST_WAITING", 1 << 16)
 
     async def sleep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
@@ -229,7 +233,7 @@ def test_a_pod_that_reads_nothing_holds_back_its_client_and_is_reset_in_the_end(
 
             async def pour() -> None:
                 for _ in range(2000):
-                    client.send(client.encoder.data(3, bytes(1 << 15)))
+                    client.send(spdy.data_frame(3, bytes(1 << 15)))
                     await client.writer.drain()
 
             pouring = asyncio.create_task(pour())
@@ -259,9 +263,9 @@ def test_a_stream_that_names_no_port_is_refused(stream, headers, status):
     async def talk() -> list[Frame]:
         async with forwarding(answering) as client:
             headers_sent = {name: value.encode("utf-8").decode("latin-1") for name, value in headers.items()}
-            client.send(client.encoder.syn_stream(stream, headers_sent))
-            client.send(client.encoder.ping(1))
-            return await client.until(Frame(PING, 1))
+            client.send(client.frames.syn_stream(stream, headers_sent))
+            client.send(spdy.pong(ping(1)))
+            return await client.until(ping(1))
 
     assert Frame(RST_STREAM, stream, data=struct.pack(">I", status)) in asyncio.run(talk())
 
@@ -273,15 +277,15 @@ def test_the_same_stream_is_not_opened_twice():
         async with forwarding(answering) as client:
             headers = {"streamtype": "error", "port": "80", "requestid": "0"}
             for number in (1, 1, 3):
-                client.send(client.encoder.syn_stream(number, headers))
-            client.send(client.encoder.data(9, b"x"))
-            client.send(client.encoder.ping(1))
-            return await client.until(Frame(PING, 1))
+                client.send(client.frames.syn_stream(number, headers))
+            client.send(spdy.data_frame(9, b"x"))
+            client.send(spdy.pong(ping(1)))
+            return await client.until(ping(1))
 
     assert [
         Frame(SYN_REPLY, 1),
         Frame(RST_STREAM, 1, data=struct.pack(">I", PROTOCOL_ERROR)),
         Frame(RST_STREAM, 3, data=struct.pack(">I", REFUSED_STREAM)),
         Frame(RST_STREAM, 9, data=struct.pack(">I", INVALID_STREAM)),
-        Frame(PING, 1),
+        ping(1),
     ] == asyncio.run(talk())

@@ -96,7 +96,7 @@ class Local:
         return 128 - status if status < 0 else status, ""
 
 
-async def execute(socket: WebSocket, argv: list[str], *, terminal: bool = False) -> None:
+async def execute(socket: remote_command.Channels, argv: list[str], *, terminal: bool = False) -> None:
     async def start() -> Attached:
         try:
             return Attached(lambda fds: Local(argv, fds), terminal=terminal)

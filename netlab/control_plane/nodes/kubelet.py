@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
-from netlab.control_plane.nodes import port_forward, remote_command
+from netlab.control_plane.nodes import port_forward, remote_command, spdy_channels
 from netlab.control_plane.nodes.logs import shown, wishes_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.websocket import WebSocket, accept
@@ -32,9 +32,7 @@ from netlab.kernel.loopback import ADDRESS
 _SECONDS = 30.0
 _MOST_HEAD = 64 << 10
 _LOOK = 0.2
-_ONLY_WEBSOCKET = (
-    "netlab answers over WebSocket (v5.channel.k8s.io) only: the API server and kubectl must be 1.36 or newer\n"
-)
+_UNKNOWN = "netlab answers over WebSocket (v5.channel.k8s.io) and SPDY (v4.channel.k8s.io) only\n"
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 501: "Not Implemented"}
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
@@ -161,12 +159,9 @@ class Kubelet:
     async def _attached(
         self, request: Request, what: str, of: _Container, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        opened = accept(request.headers, remote_command.PROTOCOLS)
-        if opened is None or not opened[0]:
-            await _send(writer, 400, _ONLY_WEBSOCKET)
+        socket = await _channels(request, reader, writer)
+        if socket is None:
             return
-        writer.write(opened[1])
-        socket = WebSocket(reader, writer)
         uid = of.pod["metadata"]["uid"]
         if what == "attach":
             following = self._programs.logs.follow(uid, of.name)
@@ -185,6 +180,22 @@ class _Container(NamedTuple):
     name: str
 
 
+async def _channels(
+    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> remote_command.Channels | None:
+    """Upgrade a connection, and return it when its channels are open; None for a client that cannot be answered."""
+    if answer := spdy_channels.accept(request.headers):
+        writer.write(answer)
+        streams = spdy_channels.Channels(reader, writer)
+        return streams if await streams.open(spdy_channels.wanted(request.query)) else None
+    opened = accept(request.headers, remote_command.PROTOCOLS)
+    if opened is None or not opened[0]:
+        await _send(writer, 400, _UNKNOWN)
+        return None
+    writer.write(opened[1])
+    return WebSocket(reader, writer)
+
+
 class Request(NamedTuple):
     """The head of a request: the parts of its path, its query, and its headers by lower-case names."""
 
@@ -200,9 +211,11 @@ async def _read_head(reader: asyncio.StreamReader) -> Request | None:
     if len(words) != 3:
         return None
     url = urlsplit(words[1])
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-    }
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines if line):
+        # One that comes several times is a list: so clients name the protocols that they speak.
+        known = headers.get(name.strip().lower())
+        headers[name.strip().lower()] = value.strip() if known is None else f"{known}, {value.strip()}"
     return Request([unquote(part) for part in url.path.strip("/").split("/")], parse_qs(url.query), headers)
 
 

@@ -14,8 +14,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
-from netlab.control_plane.nodes.spdy import Connection, Stream
-from netlab.control_plane.nodes.spdy_frames import SpdyError
+from netlab.control_plane.nodes.spdy_streams import Connection, Stream
 from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket, accept
 from netlab.errors import NetlabError
 
@@ -55,7 +54,7 @@ async def serve(
     """
     forwarding = Forwarding(ref, connect)
     # What a client sends that is no SPDY ends its connection.
-    with contextlib.suppress(SpdyError, ProtocolError):
+    with contextlib.suppress(ProtocolError):
         if (opened := accept(headers, _TUNNELLED)) and opened[0]:
             writer.write(opened[1])
             await forwarding.over_websocket(WebSocket(reader, writer))
@@ -81,7 +80,7 @@ class Forwarding:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def over_websocket(self, opened: WebSocket) -> None:
-        """Serve SPDY inside of a WebSocket; raises SpdyError, ProtocolError."""
+        """Serve SPDY inside of a WebSocket; raises ProtocolError."""
 
         async def read() -> bytes:
             # An empty message is no end.
@@ -92,7 +91,7 @@ class Forwarding:
         await self._serve(Connection(read, opened.send, self._opened))
 
     async def over_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve SPDY as it is; raises SpdyError."""
+        """Serve SPDY as it is; raises ProtocolError."""
 
         async def write(data: bytes) -> None:
             writer.write(data)

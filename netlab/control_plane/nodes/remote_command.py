@@ -1,4 +1,4 @@
-"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a WebSocket.
+"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a connection.
 
 Source: Kubernetes, the subprotocol v5.channel.k8s.io (k8s.io/apimachinery, remotecommand): each message begins with the
 byte of its channel.
@@ -11,10 +11,10 @@ import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from netlab.control_plane.nodes.runtime import Attached
-from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket
+from netlab.control_plane.nodes.websocket import ProtocolError
 from netlab.errors import NetlabError
 
 PROTOCOLS = ("v5.channel.k8s.io",)
@@ -23,8 +23,21 @@ _CHUNK = 1 << 15
 _PAUSE, _LOOK = 1.0, 0.2
 
 
-async def execute(socket: WebSocket, start: Callable[[], Awaitable[Attached]]) -> None:
-    """Start a program, with the WebSocket as its input and output, and then send how it ended.
+class Channels(Protocol):
+    """A connection with messages that begin with the byte of their channel: a WebSocket, or streams of SPDY."""
+
+    async def receive(self) -> bytes | None:
+        """Return the next message, None at the end; raises ProtocolError."""
+
+    async def send(self, data: bytes) -> None:
+        """Send a message; wait while the other side is slow."""
+
+    async def close(self) -> None:
+        """Say that this is the end."""
+
+
+async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) -> None:
+    """Start a program, with the connection as its input and output, and then send how it ended.
 
     If the client leaves, the program is killed. ``start`` may raise NetlabError.
     """
@@ -55,7 +68,7 @@ async def execute(socket: WebSocket, start: Callable[[], Awaitable[Attached]]) -
         await _finish(socket, success() if status == 0 else exited(status))
 
 
-async def attach(socket: WebSocket, output: Callable[[], bytes], runs: Callable[[], bool]) -> None:
+async def attach(socket: Channels, output: Callable[[], bytes], runs: Callable[[], bool]) -> None:
     """Send what a container's program prints, until it has ended or the client is gone; input is not read.
 
     ``output`` returns the new lines of its log. That of a pause has none.
@@ -81,19 +94,19 @@ async def attach(socket: WebSocket, output: Callable[[], bytes], runs: Callable[
         await _finish(socket, success())
 
 
-async def _finish(socket: WebSocket, status: Mapping[str, Any]) -> None:
+async def _finish(socket: Channels, status: Mapping[str, Any]) -> None:
     with contextlib.suppress(ConnectionError):
         await socket.send(bytes((_STATUS,)) + json.dumps(status).encode())
         await socket.close()
 
 
-async def _drain(socket: WebSocket) -> None:
+async def _drain(socket: Channels) -> None:
     with contextlib.suppress(ProtocolError):
         while await socket.receive() is not None:
             pass
 
 
-async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
+async def _send_output(socket: Channels, fd: int, channel: int) -> None:
     """Send what a program prints, until it closes its output."""
     try:
         while True:
@@ -112,7 +125,7 @@ async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
         os.close(fd)
 
 
-async def _take_input(socket: WebSocket, program: Attached) -> None:
+async def _take_input(socket: Channels, program: Attached) -> None:
     """Give a program what the client sends; return when the client is gone."""
     stdin = program.stdin
     try:

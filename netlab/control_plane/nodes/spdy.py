@@ -1,197 +1,173 @@
-"""The server's side of a connection of SPDY/3.1: streams that the client opens.
+"""The frames of SPDY/3.1, without input and output: bytes to frames, and frames to bytes.
 
-kubectl knows no windows of SPDY, and sends as much as TCP takes. So what a slow stream has not read yet holds up the
-whole connection, as at a kubelet.
+Clients before WebSocket, and all clients of port-forward, speak it inside of an upgraded connection. There is no flow
+control, as the library of Kubernetes (github.com/moby/spdystream) has none.
 
-Source: as ``spdy_frames``.
+Source: SPDY Protocol, draft 3.1 (www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from netlab.control_plane.nodes.spdy_frames import (
-    CANCEL,
-    FIN,
-    GOAWAY,
-    INVALID_STREAM,
-    PING,
-    PROTOCOL_ERROR,
-    REFUSED_STREAM,
-    RST_STREAM,
-    SYN_STREAM,
-    Decoder,
-    Encoder,
-    Frame,
+from netlab.control_plane.nodes.websocket import ProtocolError
+
+NAME = "SPDY/3.1"
+_VERSION = 3
+DATA, SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, PING, GOAWAY, HEADERS, WINDOW_UPDATE = 0, 1, 2, 3, 4, 6, 7, 8, 9
+_FINAL = 1
+# The statuses of RST_STREAM.
+PROTOCOL_ERROR, INVALID_STREAM, REFUSED_STREAM, CANCEL = 1, 2, 3, 5
+# Bytes of a frame, of the headers of a frame, and headers: those of Kubernetes are some hundred bytes.
+_MOST, _MOST_HEADERS, _MOST_NAMES = 1 << 20, 16 << 10, 64
+_STREAM = 0x7FFFFFFF
+
+_WORDS = (
+    "options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow "
+    "authorization cache-control connection content-base content-encoding content-language content-length "
+    "content-location content-md5 content-range content-type date etag expect expires from host if-match "
+    "if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards pragma "
+    "proxy-authenticate proxy-authorization range referer retry-after server te trailer transfer-encoding upgrade "
+    "user-agent vary via warning www-authenticate method get status 200_OK version HTTP/1.1 url public set-cookie "
+    "keep-alive origin"
+)
+_REST = (
+    "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 Non-Authoritative "
+    "Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not Found500 "
+    "Internal Server Error501 Not Implemented503 Service UnavailableJan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec "
+    "00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMTchunked,text/html,image/png,image/jpg,image/gif,application/xml,"
+    "application/xhtml+xml,text/plain,text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset=utf-8"
+    "charset=iso-8859-1,utf-,*,enq=0."
 )
 
-_MOST_STREAMS = 512
-# Bytes of one stream that wait for a reader, and the seconds after which a stream that reads nothing is reset.
-_MOST_WAITING = 1 << 20
-_PATIENCE = 300.0
 
-Read = Callable[[], Awaitable[bytes]]
-Write = Callable[[bytes], Awaitable[None]]
+class Frame(NamedTuple):
+    """A frame; ``kind`` is a number of this module. ``final``: the sender has nothing more for the stream."""
 
-
-class Stream:
-    """A stream: its headers by lower-case names, and bytes in both directions, each with an end."""
-
-    def __init__(self, connection: Connection, number: int, headers: Mapping[str, str]) -> None:
-        self.number, self.headers = number, headers
-        self._connection = connection
-        self._waiting: deque[bytes] = deque()
-        self._size = 0
-        self._ended = self._finished = False
-        self._changed = asyncio.Event()
-
-    async def read(self) -> bytes:
-        """Return the next bytes of the client, b"" at the end."""
-        while not self._waiting and not self._ended:
-            self._changed.clear()
-            await self._changed.wait()
-        if not self._waiting:
-            return b""
-        data = self._waiting.popleft()
-        self._size -= len(data)
-        self._changed.set()
-        return data
-
-    async def write(self, data: bytes) -> None:
-        """Send bytes, unless the stream has ended."""
-        if data and not self._finished:
-            await self._connection.send(lambda encoder: encoder.data(self.number, data))
-
-    async def finish(self) -> None:
-        """Say that no more bytes follow."""
-        if not self._finished:
-            self._finished = True
-            await self._connection.send(lambda encoder: encoder.data(self.number, b"", FIN))
-        self._connection.forget_ended(self)
-
-    async def reset(self, status: int = CANCEL) -> None:
-        """End the stream in both directions."""
-        told, self._finished = self._finished and self._ended, True
-        self.end(drop=True)
-        self._connection.forget_ended(self)
-        if not told:
-            await self._connection.send(lambda encoder: encoder.rst_stream(self.number, status))
-
-    @property
-    def over(self) -> bool:
-        """Whether both directions have ended."""
-        return self._ended and self._finished
-
-    # --- what the connection does ---------------------------------------------------------------------------------
-
-    async def take(self, data: bytes) -> bool:
-        """Keep bytes for the reader, and wait while it has too many; return whether it read some in time."""
-        if data and not self._ended:
-            self._waiting.append(data)
-            self._size += len(data)
-            self._changed.set()
-        try:
-            while self._size > _MOST_WAITING and not self._ended:
-                async with asyncio.timeout(_PATIENCE):
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def end(self, *, drop: bool = False) -> None:
-        """Note that no more bytes come; with ``drop`` those that wait are lost, and nothing is sent any more."""
-        self._ended = True
-        if drop:
-            self._finished = True
-            self._waiting.clear()
-            self._size = 0
-        self._changed.set()
+    kind: int
+    stream: int = 0
+    data: bytes = b""
+    final: bool = False
+    headers: Mapping[str, str] = {}
 
 
 class Connection:
-    """A connection.
+    """What one end of a connection keeps: bytes of half a frame, and the state of both compressions of headers."""
 
-    Args:
-      read: returns the next bytes of the client, b"" at the end.
-      write: sends bytes to it.
-      opened: called with each new stream; returns whether it is taken.
-    """
+    def __init__(self) -> None:
+        self._left = bytearray()
+        self._inflate = zlib.decompressobj(zdict=_DICTIONARY)
+        self._deflate = zlib.compressobj(zdict=_DICTIONARY)
 
-    def __init__(self, read: Read, write: Write, opened: Callable[[Stream], bool]) -> None:
-        self._read, self._write, self._opened = read, write, opened
-        self._decoder, self._encoder = Decoder(), Encoder()
-        self._streams: dict[int, Stream] = {}
-        self._last = 0
-        self._lock = asyncio.Lock()
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes, and yield the frames that are whole; raises ProtocolError."""
+        self._left += data
+        while len(self._left) >= 8:
+            size = int.from_bytes(self._left[5:8], "big")
+            if size > _MOST:
+                raise ProtocolError("a frame is too large")
+            if len(self._left) < 8 + size:
+                return
+            head, body = bytes(self._left[:8]), bytes(self._left[8 : 8 + size])
+            del self._left[: 8 + size]
+            yield self._frame(head, body)
 
-    async def serve(self) -> None:
-        """Serve until the client leaves; raises SpdyError."""
+    def syn_stream(self, stream: int, headers: Mapping[str, str]) -> bytes:
+        """Return the bytes that open a stream."""
+        body = stream.to_bytes(4, "big") + bytes(6) + self._packed(headers)
+        return _control(SYN_STREAM, 0, body)
+
+    def syn_reply(self, stream: int) -> bytes:
+        """Return the bytes that accept a stream."""
+        return _control(SYN_REPLY, 0, stream.to_bytes(4, "big") + self._packed({}))
+
+    def _frame(self, head: bytes, body: bytes) -> Frame:
+        first, final = int.from_bytes(head[:4], "big"), bool(head[4] & _FINAL)
+        if not head[0] & 0x80:
+            return Frame(DATA, first, body, final)
+        version, kind = first >> 16 & 0x7FFF, first & 0xFFFF
+        if version != _VERSION:
+            raise ProtocolError(f"a frame has version {version}")
+        if kind in (SETTINGS, PING):
+            return Frame(kind, 0, body)
+        if len(body) < 4:
+            raise ProtocolError("a frame is too short")
+        stream = int.from_bytes(body[:4], "big") & _STREAM
+        if kind == SYN_STREAM:
+            return Frame(kind, stream, b"", final, self._unpacked(body[10:]))
+        if kind in (SYN_REPLY, HEADERS):
+            return Frame(kind, stream, b"", final, self._unpacked(body[4:]))
+        return Frame(kind, stream, body[4:], final)
+
+    def _packed(self, headers: Mapping[str, str]) -> bytes:
+        plain = len(headers).to_bytes(4, "big")
+        for name, value in headers.items():
+            plain += _sized(name.lower().encode("latin-1")) + _sized(value.encode("latin-1"))
+        return self._deflate.compress(plain) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
+
+    def _unpacked(self, data: bytes) -> dict[str, str]:
         try:
-            while data := await self._read():
-                for frame in self._decoder.feed(data):
-                    if frame.kind == GOAWAY:
-                        return
-                    await self._take(frame)
-        finally:
-            for stream in list(self._streams.values()):
-                stream.end(drop=True)
-            self._streams.clear()
+            plain = self._inflate.decompress(data, _MOST_HEADERS)
+        except zlib.error as error:
+            raise ProtocolError("headers are not compressed as they should be") from error
+        if self._inflate.unconsumed_tail:
+            raise ProtocolError("headers are too large")
+        words = _words(plain)
+        return dict(zip(words[::2], words[1::2], strict=True))
 
-    async def send(self, make: Callable[[Encoder], bytes]) -> None:
-        """Send a frame. Headers are compressed together, so frames are made in the order in which they are sent."""
-        async with self._lock:
-            await self._write(make(self._encoder))
 
-    def forget_ended(self, stream: Stream) -> None:
-        """Forget a stream if both of its directions have ended."""
-        if stream.over:
-            self._streams.pop(stream.number, None)
+def data_frame(stream: int, data: bytes, *, final: bool = False) -> bytes:
+    """Return the bytes of a part of a stream, at most 16 MB."""
+    return stream.to_bytes(4, "big") + bytes((_FINAL if final else 0,)) + len(data).to_bytes(3, "big") + data
 
-    async def _take(self, frame: Frame) -> None:
-        if frame.kind == PING:
-            if frame.stream % 2:
-                await self.send(lambda encoder: encoder.ping(frame.stream))
-        elif frame.kind == SYN_STREAM:
-            await self._open(frame)
-        elif frame.kind == RST_STREAM:
-            stream = self._streams.pop(frame.stream, None)
-            if stream is not None:
-                stream.end(drop=True)
-        elif frame.kind == 0:
-            await self._take_data(frame)
 
-    async def _take_data(self, frame: Frame) -> None:
-        stream = self._streams.get(frame.stream)
-        if stream is None:
-            if frame.stream == 0 or frame.stream > self._last:
-                await self.send(lambda encoder: encoder.rst_stream(frame.stream, INVALID_STREAM))
-            # What a stream that was reset still had on its way is dropped.
-            return
-        if not await stream.take(frame.data):
-            await stream.reset()
-        elif frame.flags & FIN:
-            stream.end()
-            self.forget_ended(stream)
+def pong(frame: Frame) -> bytes:
+    """Return the answer to a ping."""
+    return _control(PING, 0, frame.data)
 
-    async def _open(self, frame: Frame) -> None:
-        number = frame.stream
-        if number % 2 == 0 or number <= self._last:
-            await self.send(lambda encoder: encoder.rst_stream(number, PROTOCOL_ERROR))
-            return
-        self._last = number
-        stream = Stream(self, number, frame.headers)
-        if len(self._streams) >= _MOST_STREAMS:
-            await self.send(lambda encoder: encoder.rst_stream(number, REFUSED_STREAM))
-            return
-        self._streams[number] = stream
-        if frame.flags & FIN:
-            stream.end()
-        if not self._opened(stream):
-            del self._streams[number]
-            stream.end(drop=True)
-            await self.send(lambda encoder: encoder.rst_stream(number, REFUSED_STREAM))
-            return
-        await self.send(lambda encoder: encoder.syn_reply(number))
+
+def reset(stream: int, status: int) -> bytes:
+    """Return the bytes that break off a stream; the status says why."""
+    return _control(RST_STREAM, 0, stream.to_bytes(4, "big") + status.to_bytes(4, "big"))
+
+
+def cancel(stream: int) -> bytes:
+    """Return the bytes that break off a stream which is no longer needed."""
+    return reset(stream, CANCEL)
+
+
+def go_away(last: int) -> bytes:
+    """Return the bytes that say that no stream after this one is accepted."""
+    return _control(GOAWAY, 0, last.to_bytes(4, "big") + bytes(4))
+
+
+def _control(kind: int, flags: int, body: bytes) -> bytes:
+    return (0x8000 | _VERSION).to_bytes(2, "big") + kind.to_bytes(2, "big") + bytes((flags,)) + _size(body, 3) + body
+
+
+def _size(data: bytes, width: int) -> bytes:
+    return len(data).to_bytes(width, "big")
+
+
+def _sized(data: bytes) -> bytes:
+    return _size(data, 4) + data
+
+
+def _words(plain: bytes) -> list[str]:
+    """Return the names and values of headers, one after the other."""
+    count, at = int.from_bytes(plain[:4], "big"), 4
+    if len(plain) < 4 or count > _MOST_NAMES:
+        raise ProtocolError("headers are cut off or too many")
+    found: list[str] = []
+    for _ in range(2 * count):
+        size = int.from_bytes(plain[at : at + 4], "big")
+        if at + 4 + size > len(plain):
+            raise ProtocolError("headers are cut off")
+        found.append(plain[at + 4 : at + 4 + size].decode("latin-1"))
+        at += 4 + size
+    return found
+
+
+_DICTIONARY = b"".join(_sized(word.replace("_", " ").encode()) for word in _WORDS.split(" ")) + _REST.encode()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from netlab.programs.agnhost import flags
-from netlab.programs.agnhost.sockets import KINDS, Address, joined, peer, resolve, split, why
+from netlab.programs.agnhost.sockets import KINDS, Address, joined, new_socket, peer, resolve, split, why
 
 FLAGS = {"timeout": 0.0, "protocol": "tcp", "udp-data": "hostname", "sctp-data": "hostname"}
 _CHUNK = 1024
@@ -110,7 +110,7 @@ def _sctp(target: str, timeout: float, data: str) -> str:
         return "TIMEOUT"
     until = time.monotonic() + timeout
     try:
-        with socket.socket(address.family, *KINDS["sctp"]) as made:
+        with new_socket(address.family, "sctp") as made:
             made.settimeout(timeout)
             made.connect((address.host, address.port))
             made.settimeout(max(until - time.monotonic(), 0.001))

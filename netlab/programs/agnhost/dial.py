@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 
 from netlab.programs.agnhost.http import Answer, Request, error
-from netlab.programs.agnhost.sockets import KINDS, Address, joined, log, resolve, why
+from netlab.programs.agnhost.sockets import Address, joined, log, new_socket, resolve, why
 
 _SECONDS = 5.0
 _MOST, _MOST_TRIES = 16 << 20, 10_000
@@ -55,7 +55,7 @@ def _packet(kind: str, text: str, address: Address) -> str:
     """Send a packet and return the answer; raises OSError with Go's words."""
     step = f"{kind} dial failed. err:"
     try:
-        with socket.socket(address.family, *KINDS[kind]) as made:
+        with new_socket(address.family, kind) as made:
             made.settimeout(_SECONDS)
             made.connect((address.host, address.port))
             step = f"{kind} connection write failed. err:"

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-SCTP = 132
+from netlab.programs.agnhost import sctp
+
 KINDS = {
     "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
-    "sctp": (socket.SOCK_STREAM, SCTP),
+    "sctp": (socket.SOCK_STREAM, sctp.PROTOCOL),
 }
 _BACKLOG = 1024
 _NO_IPV6 = (97, 99)  # EAFNOSUPPORT, EADDRNOTAVAIL
@@ -116,6 +117,12 @@ def peer(where: Any) -> str:
     return joined(host.removeprefix(_MAPPED), port)
 
 
+def new_socket(family: int, kind: str) -> socket.socket:
+    """Return a socket of a protocol; that of SCTP may be one in user space. Raises OSError."""
+    made: socket.socket = sctp.open_socket(family) if kind == "sctp" else socket.socket(family, *KINDS[kind])
+    return made
+
+
 def listen(kind: str, port: int, host: str = "") -> socket.socket:
     """Return a socket that listens on a port, on both IP families unless ``host`` names an address.
 
@@ -133,8 +140,7 @@ def listen(kind: str, port: int, host: str = "") -> socket.socket:
 
 
 def _bound(family: int, kind: str, port: int, host: str) -> socket.socket:
-    form, protocol = KINDS[kind]
-    made = socket.socket(family, form, protocol)
+    made = new_socket(family, kind)
     try:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

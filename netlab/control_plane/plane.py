@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab.control_plane import certificates, first_objects, kubeconfig, preparing, settings
+from netlab.control_plane import certificates, first_objects, kubeconfig, preparing, settings, waiting
 from netlab.control_plane.api import Client
 from netlab.control_plane.components import API_SERVER, ETCD, Component, agent, components
 from netlab.control_plane.rest import Sender
@@ -40,7 +40,7 @@ class Wishes:
     """What a user chooses; what is empty stays as it was.
 
     The folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules, and which pods may run
-    programs of this host.
+    programs of this host. ``wait``: the seconds in which the pods of the objects have to be ready, 0 not to wait.
     """
 
     assets: str = ""
@@ -48,6 +48,7 @@ class Wishes:
     plugins: tuple[str, ...] = ()
     abac: str = ""
     host_programs: str = ""
+    wait: float = 0.0
 
 
 @frozen
@@ -97,6 +98,9 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
     say("creating objects")
     given = [_plain(one.data) for one in objects.documents if not _makes_lab(one)]
     done = sender.send([*first_objects.dns_service(running.cluster), *given])
+    if wishes.wait:
+        say("waiting for pods")
+        waiting.wait(client, given, wishes.wait)
     return Started(
         running.name, found.kubeconfig, tuple(done[-len(given) :] if given else ()), time.monotonic() - started
     )

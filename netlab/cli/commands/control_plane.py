@@ -9,6 +9,8 @@ import click
 from netlab.cli import inputs, options, terminal
 from netlab.errors import UsageError
 
+_WAIT = 120.0
+
 
 @click.group("control-plane")
 def control_plane_command() -> None:
@@ -35,6 +37,7 @@ def control_plane_command() -> None:
     help="Which pods may run programs of this host: those with the annotation netlab/run: host, or all.  "
     "[default: none]",
 )
+@click.option("--wait", is_flag=True, help=f"Wait until the pods of the input are ready, at most {_WAIT:g} s.")
 @options.verbose
 def up_command(
     files: Sequence[str],
@@ -45,6 +48,7 @@ def up_command(
     abac: str,
     admission_plugins: str,
     host_programs: str | None,
+    wait: bool,
 ) -> None:
     """Start the control plane and its lab, and create the objects of the input through the API.
 
@@ -62,7 +66,7 @@ def up_command(
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
     rules = policy_file.read(abac) if abac else ""
-    wishes = plane.Wishes(assets, kubeconfig, plugins, rules, host_programs or "")
+    wishes = plane.Wishes(assets, kubeconfig, plugins, rules, host_programs or "", _WAIT if wait else 0.0)
     started = plane.up(objects, lab, wishes, terminal.say)
     terminal.emit(f"{name} {verb}" for name, verb in started.objects)
     terminal.say(f"lab {started.lab}: the control plane runs ({started.seconds:.1f} s)")

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -78,6 +78,13 @@ CONTROL_PLANE_ARGS ?=
 
 test-control-plane:  ## the tests with a real control plane, built once in half an hour; as root, network at first
 	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
+
+# One judge, and its options: make judges JUDGE=e2e JUDGE_ARGS='--focus Netpol'; all of them: e2e cyclonus cluster-policies
+JUDGE ?= cluster-policies
+JUDGE_ARGS ?= --write
+
+judges:  ## an unmodified suite against a control plane, and docs/conformance.md from it; as root, network at first
+	@scripts/run dev scripts/judges $(JUDGE) $(JUDGE_ARGS)
 
 # Other options for its pytest: make test-machines MACHINES_ARGS='-k watch'
 MACHINES_ARGS ?=

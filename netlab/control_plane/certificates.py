@@ -1,12 +1,15 @@
 """The keys and certificates of a control plane: which there are, who has which, and their making.
 
 Source: Kubernetes, PKI certificates and requirements. etcd has an authority of its own, as whoever has a certificate of
-the cluster's authority is a user of the API, and none of them may read etcd.
+the cluster's authority is a user of the API, and none of them may read etcd. The front proxy too: whoever has a
+certificate of its authority may be any user at an aggregated API server.
 """
 
 from __future__ import annotations
 
 import shutil
+import ssl
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,14 +18,18 @@ from netlab.frozen import frozen
 from netlab.kernel import openssl
 from netlab.kernel.files import make_private
 
-CLUSTER, ETCD = "ca", "etcd-ca"
+CLUSTER, ETCD, FRONT_PROXY = "ca", "etcd-ca", "front-proxy-ca"
+AUTHORITIES = (CLUSTER, ETCD, FRONT_PROXY)
 ACCOUNTS = "accounts"
+_DONE = "done"
 _LOCAL = ("DNS:localhost", "IP:127.0.0.1")
 _SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 NODES_USER = "netlab:nodes"
 """The user that netlab is, as the nodes."""
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 """The user that the API server is, when it asks a node."""
+FRONT_PROXY_CLIENT = "front-proxy-client"
+"""The user that the API server is, when it asks an aggregated API server in place of a user."""
 
 
 @frozen
@@ -41,6 +48,7 @@ CERTIFICATES = (
     Certificate("etcd-client", ETCD, "kube-apiserver-etcd-client"),
     Certificate("apiserver", CLUSTER, "kube-apiserver", server=True),
     Certificate("kubelet-client", CLUSTER, KUBELET_CLIENT),
+    Certificate("front-proxy", FRONT_PROXY, FRONT_PROXY_CLIENT),
     Certificate("kubelet", CLUSTER, "netlab-kubelet", server=True),
     Certificate("admin", CLUSTER, "netlab-admin", "system:masters"),
     Certificate("controller-manager", CLUSTER, "system:kube-controller-manager", server=True),
@@ -49,30 +57,50 @@ CERTIFICATES = (
 )
 
 
-def make(folder: Path, lab: str, addresses: Sequence[str]) -> None:
-    """Make all keys and certificates in a private folder, unless it has them.
+def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str]) -> None:
+    """Make all keys and certificates in a private folder, unless it has them and they are valid.
 
-    ``addresses`` are further addresses of the API server. A folder that a killed command left half done is made anew.
+    ``addresses`` are further addresses of the API server, and ``nodes`` those of the nodes. A folder that a killed
+    command left half done, or that lacks a file, is made anew.
 
     Raises:
       HostError: when openssl is missing or fails, or the folder cannot be written.
     """
-    done = folder / "done"
-    if done.exists():
+    done = folder / _DONE
+    if _is_whole(folder):
         return
     try:
         shutil.rmtree(folder, ignore_errors=True)
         make_private(folder)
-        for authority in (CLUSTER, ETCD):
+        for authority in AUTHORITIES:
             openssl.make_authority(folder, authority, f"netlab {lab} {authority}"[:64])
         openssl.make_key_pair(folder, ACCOUNTS)
-        own = (*_LOCAL, *(f"DNS:{name}" for name in _SERVER), *(f"IP:{address}" for address in addresses))
+        more = {
+            "apiserver": (*(f"DNS:{name}" for name in _SERVER), *(f"IP:{address}" for address in addresses)),
+            "kubelet": tuple(f"IP:{address}" for address in nodes),
+        }
         for one in CERTIFICATES:
-            names = () if not one.server else own if one.name == "apiserver" else _LOCAL
+            names = (*_LOCAL, *more.get(one.name, ())) if one.server else ()
             openssl.make_certificate(folder, one.name, one.authority, one.user, one.group, names)
         done.touch(mode=0o600)
     except OSError as error:
         raise HostError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _is_whole(folder: Path) -> bool:
+    """Return whether a folder has all files, and its certificates are valid. All have the time of the authority."""
+    names = [f"{one.name}.{end}" for one in CERTIFICATES for end in ("crt", "key")]
+    names += [f"{one}.{end}" for one in AUTHORITIES for end in ("crt", "key")]
+    if not all((folder / name).is_file() for name in (_DONE, f"{ACCOUNTS}.key", f"{ACCOUNTS}.pub", *names)):
+        return False
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(folder / f"{CLUSTER}.crt")
+        one = context.get_ca_certs()[0]
+        begin, end = (ssl.cert_time_to_seconds(str(one[name])) for name in ("notBefore", "notAfter"))
+    except (OSError, IndexError, ValueError):
+        return False
+    return begin <= time.time() < end
 
 
 def read(folder: Path) -> Mapping[str, bytes]:

@@ -12,6 +12,8 @@ from dataclasses import field
 
 from netlab.cluster import Cluster
 from netlab.control_plane import kubeconfig
+from netlab.control_plane.certificates import FRONT_PROXY_CLIENT
+from netlab.control_plane.nodes import egress
 from netlab.control_plane.settings import Settings
 from netlab.frozen import frozen
 from netlab.kernel.loopback import ADDRESS
@@ -102,13 +104,25 @@ class _Components:
             "--allow-privileged",
             f"--kubelet-certificate-authority={OWN_FOLDER}/ca.crt",
             *self._tls("kubelet-client", "--kubelet-client-certificate", "--kubelet-client-key"),
-            # The nodes' own addresses are those of the lab, which the host does not reach.
-            "--kubelet-preferred-address-types=ExternalDNS",
+            "--kubelet-preferred-address-types=InternalIP",
+            # The host does not reach the lab, so nodes, pods and Services are asked by netlab.
+            f"--egress-selector-config-file={OWN_FOLDER}/{egress.CONFIG}",
+            # As kubeadm has them.
+            f"--requestheader-client-ca-file={OWN_FOLDER}/front-proxy-ca.crt",
+            f"--requestheader-allowed-names={FRONT_PROXY_CLIENT}",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            *self._tls("front-proxy", "--proxy-client-cert-file", "--proxy-client-key-file"),
             "--profiling=false",
         ]
-        public = ["ca.crt", "etcd-ca.crt", "etcd-client.crt", "apiserver.crt", "kubelet-client.crt", "accounts.pub"]
-        secret = ["etcd-client.key", "apiserver.key", "kubelet-client.key", "accounts.key"]
-        more = {_POLICY_FILE: self._settings.abac.encode()} if self._settings.abac else {}
+        authorities = ["ca.crt", "etcd-ca.crt", "front-proxy-ca.crt"]
+        own = ["etcd-client", "apiserver", "kubelet-client", "front-proxy"]
+        public = [*authorities, *(f"{name}.crt" for name in own), "accounts.pub"]
+        secret = [*(f"{name}.key" for name in own), "accounts.key"]
+        more = {egress.CONFIG: egress.config()}
+        if self._settings.abac:
+            more[_POLICY_FILE] = self._settings.abac.encode()
         return self._component(API_SERVER, arguments, self._ports.apiserver, public, secret, more=more)
 
     def controllers(self) -> Component:
@@ -191,7 +205,7 @@ def agent(lab: str, settings: Settings) -> Program:
     """Return the program that is the nodes of a lab; it changes the lab, so it keeps privilege."""
     return Program(
         "",
-        (lab,),
+        (lab, settings.host_programs),
         "netlab.control_plane.nodes.agent",
         listens=(("tcp", settings.ports.kubelet),),
         needs=("yaml", "networkx"),

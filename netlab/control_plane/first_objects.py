@@ -20,8 +20,9 @@ def rights() -> list[dict[str, Any]]:
     rules = [_rule(group, kinds, _READ) for group, kinds in _read().items()]
     rules += [
         _rule("", ["nodes"], ["create", "patch"]),
-        _rule("", ["nodes/status", "pods/status"], ["patch"]),
+        _rule("", ["nodes/status", "pods/status", "services/status"], ["patch"]),
         _rule("", ["pods"], ["delete"]),
+        _rule("", ["configmaps"], ["get"]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("coordination.k8s.io", ["leases"], ["create", "get", "patch"]),
     ]

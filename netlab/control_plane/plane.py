@@ -5,29 +5,29 @@ All of it is the lab's: its programs are in the record's folder and end with the
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab.control_plane import certificates, first_objects, kubeconfig, settings
+from netlab.control_plane import certificates, first_objects, kubeconfig, preparing, settings, waiting
 from netlab.control_plane.api import Client
-from netlab.control_plane.components import Component, agent, components
+from netlab.control_plane.components import API_SERVER, ETCD, Component, agent, components
 from netlab.control_plane.rest import Sender
-from netlab.control_plane.settings import Ports, Settings
-from netlab.errors import DamagedRecord, HostError, UsageError
+from netlab.control_plane.settings import Settings
+from netlab.errors import HostError, UsageError, way_out
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
-from netlab.kernel.loopback import free_ports
-from netlab.lab import programs, removal
+from netlab.lab import outside_files, programs, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import described
 from netlab.objects.kind import NETLAB_VERSION
 
 if TYPE_CHECKING:
-    from netlab.cluster import Cluster
     from netlab.kernel.machine import Machine
     from netlab.objects import Document, Objects
 
@@ -37,12 +37,18 @@ _NODE = "Node"
 
 @frozen
 class Wishes:
-    """What a user chooses: the folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules."""
+    """What a user chooses; what is empty stays as it was.
+
+    The folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules, and which pods may run
+    programs of this host. ``wait``: the seconds in which the pods of the objects have to be ready, 0 not to wait.
+    """
 
     assets: str = ""
     kubeconfig: str = ""
     plugins: tuple[str, ...] = ()
     abac: str = ""
+    host_programs: str = ""
+    wait: float = 0.0
 
 
 @frozen
@@ -83,31 +89,21 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
         raise HostError("a control plane needs root: its programs run beside the lab", "type sudo before the command")
     of_lab = [one for one in objects.documents if _makes_lab(one)]
     running = _lab(of_lab, objects, lab, wishes)
-    machine, name = running.machine, running.name
-    found = settings.read(machine, name)
-    assert found is not None
-    folder = settings.folder(machine, name)
-    certificates.make(folder / "pki", name, _service_addresses(running.cluster))
-    files = certificates.read(folder / "pki")
-    wanted = components(name, running.cluster, found, files)
-    for part in (wanted[:2], wanted[2:]):
-        with running.held():
-            for one in part:
-                _ensure(machine, name, one)
-        if part[0] is wanted[0]:
-            say("starting the API server")
-            client = Client(folder / "pki", "admin", found.ports.apiserver)
-            _wait(client, machine, name)
-    sender = Sender(client)
-    sender.send(first_objects.rights())
-    with running.held():
-        programs.ensure(machine, name, programs.AGENT, [programs.Wanted(agent(name, found))])
-    output.write(found.kubeconfig, [kubeconfig.text(files, "admin", name, found.ports.apiserver)], private=True)
+    with preparing.turn(running):
+        found, client = _started(running, wishes, say)
+        sender = Sender(client)
+        sender.send(first_objects.rights())
+        _start_nodes(running, found)
     running.close()
     say("creating objects")
     given = [_plain(one.data) for one in objects.documents if not _makes_lab(one)]
     done = sender.send([*first_objects.dns_service(running.cluster), *given])
-    return Started(name, found.kubeconfig, tuple(done[-len(given) :] if given else ()), time.monotonic() - started)
+    if wishes.wait:
+        say("waiting for pods")
+        waiting.wait(client, given, wishes.wait)
+    return Started(
+        running.name, found.kubeconfig, tuple(done[-len(given) :] if given else ()), time.monotonic() - started
+    )
 
 
 def status(lab: str) -> tuple[str, list[ProgramState]]:
@@ -121,7 +117,7 @@ def status(lab: str) -> tuple[str, list[ProgramState]]:
     running = Lab.open(_named(this_host(), lab))
     machine, name = running.machine, running.name
     found = _settings(machine, name)
-    pki = settings.folder(machine, name) / "pki"
+    pki = preparing.pki(machine, name)
     files = certificates.read(pki)
     states: list[ProgramState] = []
     for one in components(name, running.cluster, found, files):
@@ -140,7 +136,7 @@ def status(lab: str) -> tuple[str, list[ProgramState]]:
 
 
 def down(lab: str) -> tuple[str, list[str]]:
-    """Remove a lab with its control plane and its kubeconfig; return its name, and the namespaces that stay.
+    """Remove a lab with its control plane; return its name, and the namespaces that stay.
 
     Raises:
       UsageError: when there is no such lab, or none with a control plane and none is named.
@@ -149,25 +145,7 @@ def down(lab: str) -> tuple[str, list[str]]:
 
     machine = this_host()
     name = _named(machine, lab)
-    written = _kubeconfig(machine, name)
-    left = removal.remove(name, machine)
-    if written is not None:
-        output.remove(*written)
-    return name, left
-
-
-def _kubeconfig(machine: Machine, lab: str) -> tuple[str, str] | None:
-    """Return path and text of a lab's kubeconfig, None where a killed command has written none."""
-    pki = settings.folder(machine, lab) / "pki"
-    try:
-        found = settings.read(machine, lab)
-        files = certificates.read(pki) if (pki / "done").exists() else None
-    except (HostError, DamagedRecord):
-        # What cannot be read does not stop the removal.
-        return None
-    if found is None or files is None:
-        return None
-    return found.kubeconfig, kubeconfig.text(files, "admin", lab, found.ports.apiserver)
+    return name, removal.remove(name, machine)
 
 
 # --- the lab ----------------------------------------------------------------------------------------------------------
@@ -179,7 +157,7 @@ def _makes_lab(document: Document) -> bool:
 
 
 def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes) -> Lab:
-    """Return the running lab of a control plane; build it, and write the settings, if there is none.
+    """Return the running lab of a control plane; build it if there is none.
 
     A missing program is an error before anything is made.
     """
@@ -187,23 +165,22 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
     from netlab.objects import decode
 
     name = lab or (objects.topology.name if objects.topology else "default")
-    if name in Lab.names():
-        running = _opened(name)
-        known = settings.read(running.machine, name)
-        if known is not None:
-            settings.write(running.machine, name, _chosen(known, wishes))
-            return running
-        # A command that was killed before it wrote the settings leaves such a lab.
-        if not all(_makes_lab(one) for one in running.documents):
-            raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
-    paths = dict(kubernetes_programs.find(wishes.assets))
-    target = str(Path(wishes.kubeconfig or f"{name}.kubeconfig").absolute())
-    output.check(target, "--kubeconfig")
-    base, _ = decode(of_lab)
-    running = Lab.up(base, name=name, cluster=replace(resolve(base), name=name))
-    found = Settings(Ports(*free_ports(len(Ports._fields))), paths, target)
-    settings.write(running.machine, name, _chosen(found, wishes))
+    if name not in Lab.names():
+        kubernetes_programs.find(wishes.assets)
+        output.check(_kubeconfig(name, wishes), "--kubeconfig")
+        base, _ = decode(of_lab)
+        # Another command may build it at the same time.
+        with contextlib.suppress(UsageError):
+            return Lab.up(base, name=name, cluster=replace(resolve(base), name=name), new=True)
+    running = _opened(name)
+    # A command that was killed before it wrote the settings leaves a lab without.
+    if settings.read(running.machine, name) is None and not all(_makes_lab(one) for one in running.documents):
+        raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
     return running
+
+
+def _kubeconfig(lab: str, wishes: Wishes) -> str:
+    return str(Path(wishes.kubeconfig or f"{lab}.kubeconfig").absolute())
 
 
 def _opened(name: str) -> Lab:
@@ -223,9 +200,25 @@ def _opened(name: str) -> Lab:
     return Lab.up(objects, name=name, cluster=cluster)
 
 
-def _chosen(before: Settings, wishes: Wishes) -> Settings:
-    target = str(Path(wishes.kubeconfig).absolute()) if wishes.kubeconfig else before.kubeconfig
-    return replace(before, kubeconfig=target, plugins=wishes.plugins or before.plugins, abac=wishes.abac or before.abac)
+def _settled(running: Lab, wishes: Wishes) -> Settings:
+    """Return the settings of a control plane that starts now, and keep them. The caller has its turn."""
+    machine, name = running.machine, running.name
+    known = settings.read(machine, name)
+    if known is None:
+        paths = dict(kubernetes_programs.find(wishes.assets))
+        known = Settings(preparing.new_ports(), paths, _kubeconfig(name, wishes))
+    found = replace(
+        preparing.with_free_ports(machine, name, known),
+        programs=dict(kubernetes_programs.find(wishes.assets)) if wishes.assets else known.programs,
+        kubeconfig=_kubeconfig(name, wishes) if wishes.kubeconfig else known.kubeconfig,
+        plugins=wishes.plugins or known.plugins,
+        abac=wishes.abac or known.abac,
+        host_programs=wishes.host_programs or known.host_programs,
+    )
+    output.check(found.kubeconfig, "--kubeconfig")
+    with running.held():
+        settings.write(machine, name, found)
+    return found
 
 
 def _named(machine: Machine, lab: str) -> str:
@@ -247,31 +240,61 @@ def _settings(machine: Machine, lab: str) -> Settings:
     return found
 
 
-def _service_addresses(cluster: Cluster) -> list[str]:
-    """Return the addresses of the Service ``kubernetes``: the first one of each range."""
-    return [str(cidr[1]) for cidr in cluster.service_cidrs]
-
-
 # --- programs ---------------------------------------------------------------------------------------------------------
 
 
+def _started(running: Lab, wishes: Wishes, say: Callable[[str], None]) -> tuple[Settings, Client]:
+    """Start the programs that do not run, or not as they should; return when the API server is ready."""
+    machine, name = running.machine, running.name
+    found = _settled(running, wishes)
+    with running.held():
+        files = preparing.keys(running)
+        etcd, api_server, *others = components(name, running.cluster, found, files)
+        for one in (etcd, api_server):
+            _ensure(machine, name, one)
+    say("starting the API server")
+    client = Client(preparing.pki(machine, name), "admin", found.ports.apiserver)
+    _wait(client, machine, name)
+    with running.held():
+        for one in others:
+            _ensure(machine, name, one)
+    return found, client
+
+
+def _start_nodes(running: Lab, found: Settings) -> None:
+    """Start netlab as the nodes, and write the kubeconfig."""
+    machine, name = running.machine, running.name
+    with running.held():
+        text = kubeconfig.text(preparing.keys(running), "admin", name, found.ports.apiserver)
+        # It reads the keys and the port of the API server when it starts.
+        known = {"checksum": sha256(text.encode()).hexdigest().encode()}
+        _ensure(machine, name, Component(programs.AGENT, agent(name, found), found.ports.kubelet, known))
+        outside_files.write(machine, name, found.kubeconfig, text)
+
+
 def _ensure(machine: Machine, lab: str, one: Component) -> None:
-    """Write the files of a program, and start it if it does not run. The caller holds the lab's lock."""
+    """Write the files of a program, and start it if it does not run with these. The caller holds the lab's lock."""
     folder = programs.folder(machine, lab, one.kind, "")
     try:
-        for name, data in one.secret.items():
-            machine.write(folder, name, data, secret=True)
+        changed = [machine.write(folder, name, data, secret=True) for name, data in one.secret.items()]
+        changed += [machine.write(folder, name, data) for name, data in one.public.items()]
     except OSError as error:
-        raise HostError(f"cannot write {folder}: {error.strerror}") from error
+        raise HostError(f"cannot write {folder}: {error.strerror}", way_out(error.errno)) from error
+    if any(changed):
+        machine.stop(folder)
     programs.ensure(machine, lab, one.kind, [programs.Wanted(one.program, one.public)])
 
 
 def _wait(client: Client, machine: Machine, lab: str) -> None:
     until = time.monotonic() + _READY_SECONDS
+    places = {kind: programs.folder(machine, lab, kind, "") for kind in (ETCD, API_SERVER)}
     while not client.is_ready():
+        ended = [kind for kind, place in places.items() if not machine.send(place, 0)]
+        if ended:
+            raise HostError(f"{ended[0]} has ended", f"its output is in {places[ended[0]] / 'output'}")
         if time.monotonic() > until:
-            log = programs.folder(machine, lab, "kube-apiserver", "") / "output"
-            raise HostError(f"kube-apiserver is not ready after {_READY_SECONDS:g} s", f"its output is in {log}")
+            log = places[API_SERVER] / "output"
+            raise HostError(f"{API_SERVER} is not ready after {_READY_SECONDS:g} s", f"its output is in {log}")
         time.sleep(_PAUSE)
 
 

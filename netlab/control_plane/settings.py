@@ -34,6 +34,7 @@ class Settings:
     - ``kubeconfig``: the path of the user's kubeconfig.
     - ``plugins``: further admission plugins to enable.
     - ``abac``: the text of the policy file of ABAC, "" for none.
+    - ``host_programs``: which pods may run programs of this host: ``none``, ``asked`` or ``all``.
     """
 
     ports: Ports
@@ -41,6 +42,7 @@ class Settings:
     kubeconfig: str
     plugins: tuple[str, ...] = ()
     abac: str = ""
+    host_programs: str = "none"
 
 
 def folder(machine: Machine, lab: str) -> Path:
@@ -59,6 +61,7 @@ def read(machine: Machine, lab: str) -> Settings | None:
             str(data["kubeconfig"]),
             tuple(data["plugins"]),
             str(data["abac"]),
+            str(data["host_programs"]),
         )
     except FileNotFoundError:
         return None
@@ -75,6 +78,7 @@ def write(machine: Machine, lab: str, settings: Settings) -> None:
         "kubeconfig": settings.kubeconfig,
         "plugins": settings.plugins,
         "abac": settings.abac,
+        "host_programs": settings.host_programs,
     }
     try:
         machine.store.write(file, json.dumps(data).encode())

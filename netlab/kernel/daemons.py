@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,10 @@ from netlab.kernel.program import Program
 from netlab.kernel.sudo_user import NOBODY
 
 _PROCESS, _OUTPUT = "process", "output"
-# Bytes: the output that is kept when a program starts again, and the end of it that messages quote.
+# Bytes: the output that is kept when a program starts again, and the end of it that is read for messages.
 _KEPT_OUTPUT = 1 << 20
 _TAIL = 4096
+_SHOWN = 300
 # Seconds. A program that does not become ready is rare, and to import one takes half a minute where a busy processor is
 # emulated.
 _READY, _GRACE = 60.0, 2.0
@@ -104,13 +106,24 @@ def send(folder: Path, number: int) -> bool:
 
 
 def stop(folder: Path) -> None:
-    """End the program of a folder: SIGTERM, and SIGKILL after two seconds."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if not send(folder, number):
-            break
-        for _ in _pauses(_GRACE):
-            if running(folder) is None:
+    """End the program of a folder: SIGTERM, and SIGKILL after two seconds. Its ports are free on return."""
+    with contextlib.ExitStack() as stack:
+        pid, fd = running(folder), -1
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(pid) if pid is not None else -1
+        if fd >= 0:
+            stack.callback(os.close, fd)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not send(folder, number):
                 break
+            for _ in _pauses(_GRACE):
+                if running(folder) is None:
+                    break
+        if fd >= 0:
+            # The first thread may have ended while others still hold the sockets.
+            ended = select.poll()
+            ended.register(fd, select.POLLIN)
+            ended.poll(_GRACE * 1000)
     with contextlib.suppress(FileNotFoundError):
         (folder / _PROCESS).unlink()
 
@@ -351,8 +364,8 @@ def _wait_until_ready(program: Program, folder: Path, pid: int) -> None:
     name = _name(program)
     for _ in _pauses(_READY):
         if running(folder) is None:
-            said = output(folder).splitlines()[-1:]
-            raise HostError(f"{name} ended at once{_place(program)}: {said[0] if said else 'without output'}")
+            said = (output(folder).splitlines() or ["without output"])[-1][:_SHOWN]
+            raise HostError(f"{name} ended at once{_place(program)}: {said}", f"its output is in {folder / _OUTPUT}")
         if _listens(pid, program.listens):
             return
     stop(folder)

@@ -13,7 +13,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from typing import IO
+from typing import IO, Literal
 
 from netlab.errors import HostError, UsageError
 from netlab.kernel import privilege, signals
@@ -27,6 +27,10 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # The kernel's limit: path_resolution(7).
 _MOST_LINKS = 40
 _MODE = 0o644
+# Bytes: a larger file is none that ``remove`` removes.
+_MOST_REMOVED = 1 << 20
+
+Removal = Literal["removed", "missing", "changed"]
 
 
 def check(path: str, option: str = "") -> None:
@@ -40,7 +44,7 @@ def check(path: str, option: str = "") -> None:
       UsageError: where the directory is missing, or the path is a directory, a device or a FIFO.
       HostError: where the directory cannot be entered.
     """
-    if _is_open(path):
+    if is_open(path):
         return
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
@@ -61,31 +65,35 @@ def write(path: str, lines: Iterable[str], *, private: bool = False) -> None:
       HostError: when it cannot be written.
     """
     with _host_errors(path):
-        if _is_open(path):
+        if is_open(path):
             _write_open(path, lines)
             return
         with _draft(path, private=private) as file:
             file.writelines(line.encode(errors="replace") for line in lines)
 
 
-def remove(path: str, text: str) -> bool:
-    """Remove a file that has exactly this text; return whether it was removed. Whatever else has the name stays.
+def remove(path: str, checksum: str) -> Removal:
+    """Remove a file whose content has this SHA-256; say whether it was removed, is not there, or differs.
+
+    Whatever else has the name stays: it is "changed".
 
     Raises:
       UsageError: where the path leads through a link of another user.
       HostError: when it cannot be read or removed.
     """
+    from hashlib import sha256
+
     name = os.path.basename(path)
     with _host_errors(path), contextlib.suppress(FileNotFoundError), _directory(path) as directory:
         if not stat.S_ISREG(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
-            return False
+            return "changed"
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
         with os.fdopen(fd, "rb") as file:
-            same = file.read(len(text) + 1) == text.encode()
-        if same:
-            os.unlink(name, dir_fd=directory)
-        return same
-    return False
+            if sha256(file.read(_MOST_REMOVED)).hexdigest() != checksum:
+                return "changed"
+        os.unlink(name, dir_fd=directory)
+        return "removed"
+    return "missing"
 
 
 def create(path: str, lines: Iterable[str]) -> bool:
@@ -172,7 +180,7 @@ def stream(path: str) -> Iterator[Stream]:
     """
     path = "/dev/stdout" if path == "-" else path
     with _host_errors(path):
-        if _is_open(path):
+        if is_open(path):
             with _open_stream(path) as opened:
                 yield opened
             return
@@ -235,7 +243,8 @@ def make_directory(path: str) -> None:
         raise HostError(f"cannot make the directory {path}: {error.strerror}") from error
 
 
-def _is_open(path: str) -> bool:
+def is_open(path: str) -> bool:
+    """Return whether a path stands for a file that is open already, such as standard output, or for /dev/null."""
     return path == os.devnull or path in _STREAMS or _OPEN.fullmatch(path) is not None
 
 

@@ -129,6 +129,7 @@ class Lab(AtEndpoints):
         machine: Machine | None = None,
         cluster: Cluster | None = None,
         part: Part | None = None,
+        new: bool = False,
     ) -> Lab:
         """Build the lab that the objects describe, or change a running one to this input; return when it is in force.
 
@@ -140,10 +141,11 @@ class Lab(AtEndpoints):
           machine: the machine to run on, by default this host.
           cluster: the result of ``resolve`` for the objects, if the caller has it.
           part: what this machine has of a lab on several machines, by default all of the lab.
+          new: do not change a running lab.
 
         Raises:
           InputError, HostError, KernelError.
-          UsageError: for an invalid name, and for a part that does not fit the lab.
+          UsageError: for an invalid name, for a part that does not fit the lab, and for a running lab if ``new``.
         """
         name = name and LabName(name)
         cluster = cluster or resolve(objects)
@@ -153,6 +155,8 @@ class Lab(AtEndpoints):
         def state_of(old: Record | None) -> State:
             if old is None:
                 return State.of(objects, cluster, part=part)
+            if new:
+                raise UsageError(f"lab {old.lab} runs already")
             if part is None and old.part is not None:
                 raise UsageError(
                     f"lab {old.lab} is on several machines, and this is its part on one; change it with --etcd"

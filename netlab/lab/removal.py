@@ -15,6 +15,9 @@ from netlab.lab.container_interfaces import delete_interfaces
 from netlab.lab.record import Records
 from netlab.objects.names import LabName
 
+# The module that has this name costs an import, and few labs have such files.
+_OUTSIDE_FILES = "outside-files.json"
+
 
 def remove(name: str, machine: Machine | None = None) -> list[str]:
     """Remove a lab and end the programs inside; return what ``remove_everything`` returns.
@@ -104,6 +107,7 @@ def remove_everything(name: str, machine: Machine | None = None) -> list[str]:
             delete_interfaces(records.machine, spaces.names)
             _delete_tunnel(records.machine, name)
             records.machine.remove(spaces.names)
+        _remove_outside_files(records, name)
         records.remove(name)
     return [] if spaces.known else records.machine.pinned(namespace_list.prefix(name))
 
@@ -114,6 +118,14 @@ def _end_on_host(records: Records, name: str) -> None:
         from netlab.lab import programs
 
         programs.end_on_host(records.machine, name)
+
+
+def _remove_outside_files(records: Records, name: str) -> None:
+    """Remove the lab's files outside of its folder: a kubeconfig."""
+    if (records.store.folder(name) / _OUTSIDE_FILES).is_file():
+        from netlab.lab import outside_files
+
+        outside_files.remove(records.machine, name)
 
 
 def _delete_tunnel(machine: Machine, name: str) -> None:

@@ -49,7 +49,9 @@ def of(cluster: Cluster, endpoint: Endpoint) -> PodFiles:
     """Return the files of a pod, a node or an outside host."""
     if not isinstance(endpoint, Pod):
         return PodFiles(_no_servers("a machine of the lab has no name server"), machine_hosts(cluster), endpoint.name)
-    hostname = (endpoint.hostname or endpoint.name)[:_HOSTNAME_LENGTH].rstrip("-.")
+    # A pod in its node's network has the node's hostname, whatever it asks for.
+    hostname = endpoint.node if endpoint.host_network else endpoint.hostname or endpoint.name
+    hostname = hostname[:_HOSTNAME_LENGTH].rstrip("-.")
     resolv, warnings = _resolv(cluster, endpoint)
     return PodFiles(resolv, _hosts(cluster, endpoint, hostname), hostname, warnings)
 

@@ -101,8 +101,9 @@ def _all_gone(pids: list[int]) -> bool:
     return all(map(gone, pids))
 
 
-def test_down_leaves_nothing(tmp_path):
-    """No process, no file, no namespace, and no kubeconfig."""
+@pytest.mark.parametrize("words", [("control-plane", "down", "--lab"), ("down",)], ids=" ".join)
+def test_down_leaves_nothing(tmp_path, words):
+    """No process, no file, no namespace, and no kubeconfig; whichever command it is."""
     found = Plane(tmp_path, f"gone-{os.getpid():x}")
     if missing := lacking():
         pytest.skip(f"needs {', '.join(missing)}")
@@ -113,7 +114,7 @@ def test_down_leaves_nothing(tmp_path):
     except BaseException:
         found.netlab("down", found.name, check=False)
         raise
-    assert f"lab/{found.name} deleted\n" == found.netlab("control-plane", "down", "--lab", found.name).stdout
+    assert f"lab/{found.name} deleted\n" == found.netlab(*words, found.name).stdout
 
     assert eventually(lambda: all(map(gone, pids)), 5)
     assert not Path(f"/run/netlab/{found.name}").exists()

@@ -15,7 +15,11 @@ from netlab.errors import InputError
 
 PORTS = Ports(*range(20001, 20007))
 PROGRAMS = {name: f"/opt/{name}" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")}
-NAMES = [one.name for one in certificates.CERTIFICATES] + [certificates.CLUSTER, certificates.ETCD]
+NAMES = [one.name for one in certificates.CERTIFICATES] + [
+    certificates.CLUSTER,
+    certificates.ETCD,
+    certificates.FRONT_PROXY,
+]
 FILES = {f"{name}.{end}": name.encode() for name in NAMES for end in ("crt", "key")}
 FILES |= {"accounts.key": b"private", "accounts.pub": b"public"}
 
@@ -46,7 +50,8 @@ def test_a_program_can_read_no_key_of_another_one():
     }
 
     assert {"etcd.key"} == keys["etcd"]
-    assert {"apiserver.key", "etcd-client.key", "kubelet-client.key", "accounts.key"} == keys["kube-apiserver"]
+    own = {"apiserver.key", "etcd-client.key", "kubelet-client.key", "front-proxy.key", "accounts.key"}
+    assert own == keys["kube-apiserver"]
     assert {"controller-manager.key", "accounts.key", "ca.key"} == keys["kube-controller-manager"]
     assert {"scheduler.key"} == keys["kube-scheduler"]
 

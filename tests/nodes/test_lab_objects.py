@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import verdict
 from nodes.test_objects import complete, pod
 
 from netlab.cluster import resolve
 from netlab.control_plane.nodes import lab_objects
 from netlab.control_plane.nodes.lab_objects import LabObjects
+from netlab.control_plane.nodes.objects import Known
 from netlab.control_plane.watch import Change
 from netlab.lab.lab import Lab
 from netlab.objects import decode
@@ -95,3 +97,76 @@ def test_pods_keep_their_addresses_when_others_come_and_go(objects):
     objects.bring(known.documents())
 
     assert before == objects.lab.cluster.by_ref["shop/b"].addresses
+
+
+def policy(name: str, **spec: Any) -> dict[str, Any]:
+    """Return a NetworkPolicy."""
+    metadata = {"name": name, "namespace": "shop"}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec}
+
+
+def with_policy(one: dict[str, Any]) -> Known:
+    """Return two pods, and a policy about the first one."""
+    known = complete(pod("a", metadata={"labels": {"app": "a"}}), pod("b"))
+    known.take(Change(one["kind"], "set", (one,)))
+    return known
+
+
+BAD = {"from": [{"ipBlock": {"cidr": "10.0.0.0/99"}}]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "verdicts"),
+    [
+        ({"ingress": [BAD]}, ("allow", "deny")),
+        ({"ingress": [BAD], "policyTypes": ["Ingress", "Egress"]}, ("deny", "deny")),
+        ({"egress": [{"to": BAD["from"]}]}, ("deny", "deny")),
+        ({"egress": [{"to": BAD["from"]}], "policyTypes": ["Egress"]}, ("deny", "allow")),
+        ({"ingress": [BAD], "podSelector": {}}, ("deny", "deny")),
+        ({"ingress": [BAD], "podSelector": {"matchLabels": {"app": "-"}}}, ("allow", "allow")),
+    ],
+    ids=["ingress", "both", "by-rules", "egress", "all-pods", "no-selector"],
+)
+def test_a_policy_that_the_lab_refuses_isolates_the_pods_that_it_selects(objects, spec, verdicts):
+    """kubectl shows the policy, so nothing may pass that it would stop; the reason says so.
+
+    If not even its selector can be read, it is left out, and the reason does not say so.
+    """
+    known = with_policy(policy("p", **{"podSelector": {"matchLabels": {"app": "a"}}, **spec}))
+    outcome = objects.bring(known.documents())
+
+    cluster = objects.lab.cluster
+    assert verdicts == (verdict(cluster, "shop/a", "shop/b"), verdict(cluster, "shop/b", "shop/a"))
+    text = outcome.refused["NetworkPolicy", ("shop", "p")]
+    assert ("isolated" in text) == ("deny" in verdicts)
+    assert objects.bring(known.documents()) is None
+
+
+def test_a_refused_policy_of_the_cluster_denies_its_pods_everything(objects):
+    """In both directions; the tier and the priority are its own."""
+    subject = {"pods": {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "a"}}}}
+    rule = {"action": "Accept", "from": [{"networks": ["10.0.0.0/99"]}]}
+    spec = {"tier": "Admin", "priority": 7, "subject": subject, "ingress": [rule]}
+    known = with_policy(
+        {
+            "apiVersion": "policy.networking.k8s.io/v1alpha2",
+            "kind": "ClusterNetworkPolicy",
+            "metadata": {"name": "p"},
+            "spec": spec,
+        }
+    )
+    outcome = objects.bring(known.documents())
+
+    cluster = objects.lab.cluster
+    assert "isolated" in outcome.refused["ClusterNetworkPolicy", ("", "p")]
+    assert ("deny", "deny") == (verdict(cluster, "shop/a", "shop/b"), verdict(cluster, "shop/b", "shop/a"))
+
+
+def test_a_refused_policy_that_is_corrected_is_in_force_again(objects):
+    """What stood in for it is gone."""
+    known = with_policy(policy("p", podSelector={"matchLabels": {"app": "a"}}, ingress=[BAD]))
+    objects.bring(known.documents())
+    known.take(Change("NetworkPolicy", "set", (policy("p", podSelector={}, ingress=[{}]),)))
+
+    assert {} == objects.bring(known.documents()).refused
+    assert "allow" == verdict(objects.lab.cluster, "shop/b", "shop/a")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netlab.control_plane.nodes.objects import Known, document, followed, is_ready
+from netlab.control_plane.nodes.objects import PROBES, Known, document, followed, is_ready
 from netlab.control_plane.watch import Change
 
 
@@ -138,12 +138,12 @@ def test_each_change_of_a_pod_is_told_once():
 def test_a_pod_whose_probes_fail_is_not_ready_until_they_pass():
     """Its own new states change nothing about it; the next pod of the name is ready."""
     known = complete(pod("a"))
-    known.fail_probes("uid-a", ("shop", "a"), on=True)
+    known.hold("uid-a", ("shop", "a"), PROBES, on=True)
     known.take(Change("Pod", "set", (pod("a", status={"phase": "Running"}),)))
     states = []
     for change in (None, False, True):
         if change is not None:
-            known.fail_probes("uid-a", ("shop", "a"), on=change)
+            known.hold("uid-a", ("shop", "a"), PROBES, on=change)
         states.append(known.documents()[0].data["status"]["conditions"][0]["status"])
     known.take(Change("Pod", "gone", (pod("a"),)))
     known.take(Change("Pod", "set", (pod("a"),)))

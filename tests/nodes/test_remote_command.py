@@ -7,13 +7,16 @@ import base64
 import contextlib
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from netlab.control_plane.nodes import remote_command
+from netlab.control_plane.nodes.runtime import Attached
 from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket, accept
+from netlab.errors import HostError
 
 Talk = Callable[["Client"], Awaitable[Any]]
 
@@ -72,9 +75,40 @@ async def connected(serve: Callable[[WebSocket], Awaitable[Any]]) -> AsyncIterat
     assert [] == failures
 
 
+class Local:
+    """A program of this host, in place of one in a pod."""
+
+    def __init__(self, argv: list[str], fds: Sequence[int]) -> None:
+        stdin, stdout, stderr = fds
+        self._process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
+        self._ended = os.pidfd_open(self._process.pid)
+
+    def fileno(self) -> int:
+        return self._ended
+
+    def send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def result(self) -> tuple[int, str]:
+        status = self._process.wait()
+        os.close(self._ended)
+        return 128 - status if status < 0 else status, ""
+
+
+async def execute(socket: remote_command.Channels, argv: list[str], *, terminal: bool = False) -> None:
+    async def start() -> Attached:
+        try:
+            return Attached(lambda fds: Local(argv, fds), terminal=terminal)
+        except OSError as error:
+            raise HostError(f"cannot run {argv[0]}: {error.strerror}") from error
+
+    await remote_command.execute(socket, start)
+
+
 def run(argv: list[str], talk: Talk, *, terminal: bool = False) -> Any:
     async def main() -> Any:
-        async with connected(lambda socket: remote_command.execute(socket, argv, terminal=terminal)) as client:
+        async with connected(lambda socket: execute(socket, argv, terminal=terminal)) as client:
             return await asyncio.wait_for(talk(client), 20)
 
     return asyncio.run(main())
@@ -166,7 +200,7 @@ def test_a_program_is_killed_when_its_client_leaves():
 
         async def serve(socket: WebSocket) -> None:
             try:
-                await remote_command.execute(socket, ["sh", "-c", "echo $$; sleep 60"], terminal=False)
+                await execute(socket, ["sh", "-c", "echo $$; sleep 60"])
             finally:
                 served.set()
 

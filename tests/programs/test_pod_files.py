@@ -45,6 +45,12 @@ def test_default_is_the_nodes_resolver_which_has_no_server(cluster: Cluster) -> 
     assert [] == lines(resolv(cluster, "Default")) == lines(resolv(cluster, "ClusterFirst", host=True))
 
 
+def test_a_pod_in_its_nodes_network_has_the_nodes_hostname(cluster: Cluster) -> None:
+    """Its own hostname is ignored, as by the kubelet."""
+    assert "client" == files(cluster, "Default").hostname
+    assert cluster.nodes[0].name == files(cluster, "Default", host=True).hostname
+
+
 def test_none_is_what_the_pod_says(cluster: Cluster) -> None:
     config = DnsConfig(("1.1.1.1",), ("resolv.conf.local",), (("ndots", "2"), ("edns0", "")))
 

@@ -9,6 +9,8 @@ import click
 from netlab.cli import inputs, options, terminal
 from netlab.errors import UsageError
 
+_WAIT = 120.0
+
 
 @click.group("control-plane")
 def control_plane_command() -> None:
@@ -28,9 +30,25 @@ def control_plane_command() -> None:
 @click.option("--assets", metavar="DIR", default="", help="The folder of the programs.  [default: KUBEBUILDER_ASSETS]")
 @click.option("--abac", metavar="FILE", default="", help="A policy file of ABAC, in addition to RBAC.")
 @click.option("--admission-plugins", metavar="NAMES", default="", help="Enable these plugins too: A,B.")
+@click.option(
+    "--host-programs",
+    type=click.Choice(["none", "asked", "all"]),
+    default=None,
+    help="Which pods may run programs of this host: those with the annotation netlab/run: host, or all.  "
+    "[default: none]",
+)
+@click.option("--wait", is_flag=True, help=f"Wait until the pods of the input are ready, at most {_WAIT:g} s.")
 @options.verbose
 def up_command(
-    files: Sequence[str], strict: bool, lab: str, kubeconfig: str, assets: str, abac: str, admission_plugins: str
+    files: Sequence[str],
+    strict: bool,
+    lab: str,
+    kubeconfig: str,
+    assets: str,
+    abac: str,
+    admission_plugins: str,
+    host_programs: str | None,
+    wait: bool,
 ) -> None:
     """Start the control plane and its lab, and create the objects of the input through the API.
 
@@ -48,7 +66,7 @@ def up_command(
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
     rules = policy_file.read(abac) if abac else ""
-    wishes = plane.Wishes(assets, kubeconfig, plugins, rules)
+    wishes = plane.Wishes(assets, kubeconfig, plugins, rules, host_programs or "", _WAIT if wait else 0.0)
     started = plane.up(objects, lab, wishes, terminal.say)
     terminal.emit(f"{name} {verb}" for name, verb in started.objects)
     terminal.say(f"lab {started.lab}: the control plane runs ({started.seconds:.1f} s)")

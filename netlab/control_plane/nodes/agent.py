@@ -14,25 +14,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from netlab.cluster import Pod
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.ending import Ending
+from netlab.control_plane.nodes.into_lab import IntoLab
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
-from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
+from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
+from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
+from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
 from netlab.control_plane.nodes.registration import Registration
+from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
-from netlab.dataplane.names import node_namespace, own_namespace
+from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
-from netlab.kernel.ask_port import Answer, ask
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -45,39 +49,41 @@ _FEW = 1000
 _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
-class _Probed(NamedTuple):
-    """The probes of a pod fail now, or pass again."""
-
-    uid: str
-    failing: bool
-
-
 class Agent:
     """All nodes of a lab."""
 
-    def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
+    def __init__(self, lab: Lab, client: Client, kubelet_port: int, programs: Callable[[Ended], PodPrograms]) -> None:
         self._lab, self._client = lab, client
         # None ends the wait; a key is a pod whose status is to be written once more.
-        self._changes: queue.SimpleQueue[Change | _Probed | Key | None] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
+            queue.SimpleQueue()
+        )
         self._stopped = threading.Event()
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
         self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
         self._statuses = Statuses(client, say, self._changes.put)
+        self._balancers = Balancers(
+            lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)
+        )
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
+        self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
+        self._containers = PodContainers(lab, self._known, self.programs)
         self._ending = Ending(self._programs_of)
-        self._prober = Prober(self._ask, lambda uid, failing: self._changes.put(_Probed(uid, failing)))
-        # The pods that are probed, by their uids.
-        self._probed: dict[str, Key] = {}
+        self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+        return Inside(self._pod, self._has, lambda: self._known.all(POD), lambda: self._metrics, self._containers.runs)
+
+    def _pod(self, ref: str) -> Object | None:
+        namespace, _, name = ref.partition("/")
+        return self._known.find(POD, (namespace, name))
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -91,7 +97,7 @@ class Agent:
         """Be the nodes until ``stop``."""
         self._registration.register()
         self._start(self._registration.beat_forever, self._stopped)
-        self._start(self._prober.run, self._stopped)
+        self._start(self._probes.run, self._stopped)
         for kind, resources in followed().items():
             fields = _BOUND if kind == POD else ""
             watch = ApiWatch(self._client, resources, fields, failed=say, stopped=self._stopped.is_set)
@@ -120,13 +126,18 @@ class Agent:
     def _take(self) -> None:
         """Wait for a change, and take all that have come."""
         try:
-            one = self._changes.get(timeout=_SOON if self._ending else _LOOK)
+            soon = self._ending or self._containers.waiting
+            one = self._changes.get(timeout=0.0 if self._known.any_touched else _SOON if soon else _LOOK)
             while True:
                 if isinstance(one, Change):
                     self._known.take(one)
-                elif isinstance(one, _Probed):
-                    if one.uid in self._probed:
-                        self._known.fail_probes(one.uid, self._probed[one.uid], on=one.failing)
+                elif isinstance(one, Probed):
+                    self._probes.take(one)
+                elif isinstance(one, ProgramEnded):
+                    self._containers.take(one)
+                    self._probes.begin(one.uid, one.name)
+                elif isinstance(one, ProbeFailed):
+                    self._containers.restart(one)
                 elif one is not None:
                     self._again(one)
                 one = self._changes.get_nowait()
@@ -135,8 +146,10 @@ class Agent:
 
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
+        self._containers.turn()
         touched = self._known.touched()
         try:
+            self._containers.expect(touched)
             self._end_programs(touched)
             outcome = self._objects.bring(self._known.documents())
         except BaseException:
@@ -145,38 +158,17 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
+            self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
+        self._containers.follow(touched)
+        self._probes.follow(touched)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}
-        for pod in (*touched, *self._known.touched()):
-            if pod["spec"].get("nodeName") in self._nodes:
+        # Pods whose programs were started are touched again, and ready with the next change.
+        for key in map(key_of, touched):
+            pod = self._known.find(POD, key)
+            if pod is not None and pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
-        self._probe(touched)
-
-    def _probe(self, touched: Sequence[Object]) -> None:
-        """Probe the pods that run and have probes, and no others."""
-        alive = [pod for pod in touched if is_alive(pod) and self._has("/".join(key_of(pod))) and probes_of(pod)]
-        self._probed |= {pod["metadata"]["uid"]: key_of(pod) for pod in alive}
-        self._prober.follow(alive, time.monotonic())
-        gone = [uid for uid, key in self._probed.items() if not self._is(uid, key)]
-        for uid in gone:
-            del self._probed[uid]
-        self._prober.forget(gone)
-
-    def _is(self, uid: str, key: Key) -> bool:
-        pod = self._known.find(POD, key)
-        return pod is not None and pod["metadata"]["uid"] == uid and is_alive(pod)
-
-    def _ask(self, uid: str, probe: Probe) -> Answer:
-        """Ask a port of a pod from its node."""
-        endpoint = self._lab.cluster.by_ref.get("/".join(self._probed.get(uid, ("", ""))))
-        if not isinstance(endpoint, Pod) or not endpoint.addresses:
-            return "nobody"
-        try:
-            with self._lab.machine.inside(node_namespace(self._lab.name, endpoint.node)):
-                return ask(str(endpoint.addresses[0]), probe.port, probe.timeout, probe.question)
-        except NetlabError:
-            return "nobody"
 
     def _end_programs(self, touched: Sequence[Object]) -> None:
         """Let the programs of deleted pods end, and keep these pods in the lab until they have."""
@@ -189,6 +181,9 @@ class Agent:
             self._known.linger(key, on=True)
         for key in self._ending.ended():
             self._known.linger(key, on=False)
+        for pod in touched:
+            if has_to_end(pod) and key_of(pod) not in self._ending:
+                self._containers.kill(pod["metadata"]["uid"])
 
     def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
         """Return which pods have programs; send these a signal unless it is 0."""
@@ -243,7 +238,8 @@ class Agent:
             return None
         node = cluster.node(pod["spec"]["nodeName"])
         addresses = [str(one) for one in endpoint.addresses]
-        return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now())
+        programs = self._containers.programs(pod["metadata"]["uid"])
+        return pod_status.running(pod, addresses, [str(one) for one in node.addresses], now(), programs)
 
     def _again(self, key: Key) -> None:
         pod = self._known.find(POD, key)
@@ -259,17 +255,26 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Be the nodes of the lab that the command line names, until SIGTERM."""
-    name = sys.argv[1]
+    name, allowed = sys.argv[1:]
     logging.basicConfig(format="%(asctime)s %(message)s")
     lab = Lab.open(name)
     found = settings.read(lab.machine, name)
     if found is None:
         raise HostError(f"lab {name} has no control plane")
-    pki = settings.folder(lab.machine, name) / "pki"
-    agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
+    folder = settings.folder(lab.machine, name)
+    pki, runtime = folder / "pki", Runtime()
+    client = Client(pki, "nodes", found.ports.apiserver)
+    agent = Agent(
+        lab,
+        client,
+        found.ports.kubelet,
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
+    )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
-        Kubelet(name, agent.inside, pki, found.ports.kubelet).start()
+        into_lab = IntoLab(lab, found.ports.kubelet)
+        into_lab.start()
+        Kubelet(agent.programs, agent.inside, into_lab.connect, pki, found.ports.kubelet).start()
         agent.run()
     except OSError as error:
         say(f"cannot listen: {error}")

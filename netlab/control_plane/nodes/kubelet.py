@@ -11,43 +11,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
-from netlab.control_plane.nodes import remote_command
+from netlab.control_plane.nodes import port_forward, remote_command, spdy_channels
+from netlab.control_plane.nodes.logs import shown, wishes_of
+from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.websocket import WebSocket, accept
+from netlab.errors import NetlabError
 from netlab.kernel.loopback import ADDRESS
 
 _SECONDS = 30.0
 _MOST_HEAD = 64 << 10
-_PAUSE = 1.0
-_ONLY_WEBSOCKET = (
-    "netlab answers over WebSocket (v5.channel.k8s.io) only: the API server and kubectl must be 1.36 or newer\n"
-)
+_LOOK = 0.2
+_UNKNOWN = "netlab answers over WebSocket (v5.channel.k8s.io) and SPDY (v4.channel.k8s.io) only\n"
 _REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 501: "Not Implemented"}
+
+Connect = Callable[[str, int], Awaitable[socket.socket]]
+"""Takes a pod and a port, and returns a connection."""
 
 
 class Inside(NamedTuple):
     """What the server asks about the lab; each may be called in another thread.
 
-    ``exists``: whether the lab has a pod of a reference. ``pods``: the Pod objects. ``metrics``: numbers by their name.
+    ``find``: the Pod of a reference, None where there is none. ``exists``: whether the lab has it. ``pods``: all Pods.
+    ``metrics``: numbers by their name. ``runs``: whether the program of a container, by the pod's uid, runs or will
+    run; a pause does as long as its pod.
     """
 
+    find: Callable[[str], dict[str, Any] | None]
     exists: Callable[[str], bool]
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
+    runs: Callable[[str, str], bool]
 
 
 class Kubelet:
-    """The server of a lab's nodes."""
+    """The server of a lab's nodes.
 
-    def __init__(self, lab: str, inside: Inside, pki: Path, port: int) -> None:
-        self._lab, self._inside, self._port = lab, inside, port
+    Args:
+      programs: the programs of its pods.
+      inside: what it asks about the lab.
+      connect: connects to a port of a pod's loopback address; raises OSError, NetlabError.
+      pki: the folder of its certificate and of the authority.
+      port: where it listens.
+    """
+
+    def __init__(self, programs: PodPrograms, inside: Inside, connect: Connect, pki: Path, port: int) -> None:
+        self._programs, self._inside, self._connect, self._port = programs, inside, connect, port
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pki / "kubelet.crt", pki / "kubelet.key")
         self._context.load_verify_locations(pki / "ca.crt")
@@ -91,41 +110,90 @@ class Kubelet:
             case ["pods"]:
                 pods = {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": self._inside.pods()}
                 await _send(writer, 200, json.dumps(pods), "application/json")
-            case ["containerLogs" | "exec" | "attach" as what, namespace, name, *_]:
+            case ["portForward", namespace, name, *_]:
                 ref = f"{namespace}/{name}"
                 if not self._inside.exists(ref):
+                    await _send(writer, 404, f"pod {ref} does not run\n")
+                elif not await port_forward.serve(ref, partial(self._connect, ref), request.headers, reader, writer):
+                    await _send(writer, 400, "ask for a WebSocket, or for SPDY/3.1\n")
+            case ["containerLogs" | "exec" | "attach" as what, namespace, name, container, *_]:
+                ref = f"{namespace}/{name}"
+                pod = self._inside.find(ref)
+                if pod is None:
                     await _send(writer, 404, f"pod {ref} is not on this node\n")
                 elif what == "containerLogs":
-                    await self._logs(request, ref, writer)
+                    await self._logs(request, pod, container, writer)
+                elif not self._inside.exists(ref):
+                    await _send(writer, 404, f"pod {ref} does not run\n")
                 else:
-                    await self._attached(request, what, ref, reader, writer)
+                    await self._attached(request, what, _Container(ref, pod, container), reader, writer)
             case _:
                 await _send(writer, 501, f"netlab does not answer /{'/'.join(request.parts)}\n")
 
-    async def _logs(self, request: Request, ref: str, writer: asyncio.StreamWriter) -> None:
-        """Answer with the output of a pause, which is none; with ``follow`` until the pod or the client is gone."""
-        if request.query.get("follow") != ["true"]:
-            await _send(writer, 200, "")
+    async def _logs(self, request: Request, pod: dict[str, Any], container: str, writer: asyncio.StreamWriter) -> None:
+        """Answer with the output of a container; with ``follow`` until it has ended, or the client is gone."""
+        uid, logs = pod["metadata"]["uid"], self._programs.logs
+        try:
+            wishes = wishes_of(request.query, time.time_ns())
+            if request.query.get("follow") != ["true"]:
+                log = logs.read(uid, container, previous=request.query.get("previous") == ["true"])
+                if request.query.get("previous") == ["true"] and not log:
+                    await _send(writer, 400, f'previous terminated container "{container}" not found\n')
+                    return
+                await _send(writer, 200, shown(log, wishes))
+                return
+            following = logs.follow(uid, container)
+        except (ValueError, NetlabError) as error:
+            await _send(writer, 400, f"{error}\n")
             return
-        writer.write(_head(200, "text/plain", None))
+        writer.write(_head(200, "text/plain", None) + shown(following.new(), wishes))
         await writer.drain()
-        while self._inside.exists(ref) and not writer.is_closing():
-            await asyncio.sleep(_PAUSE)
+        goes_on = True
+        while goes_on and not writer.is_closing():
+            await asyncio.sleep(_LOOK)
+            goes_on = self._inside.runs(uid, container)
+            if data := following.new():
+                writer.write(shown(data, wishes._replace(tail=-1)))
+                await writer.drain()
 
     async def _attached(
-        self, request: Request, what: str, ref: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, request: Request, what: str, of: _Container, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        opened = accept(request.headers, remote_command.PROTOCOLS)
-        if opened is None or not opened[0]:
-            await _send(writer, 400, _ONLY_WEBSOCKET)
+        socket = await _channels(request, reader, writer)
+        if socket is None:
             return
-        writer.write(opened[1])
-        socket = WebSocket(reader, writer)
+        uid = of.pod["metadata"]["uid"]
         if what == "attach":
-            await remote_command.attach(socket, lambda: self._inside.exists(ref))
+            following = self._programs.logs.follow(uid, of.name)
+            await remote_command.attach(socket, following.new, lambda: self._inside.runs(uid, of.name))
             return
-        argv = remote_command.argv_of(self._lab, ref, request.query.get("command", []))
-        await remote_command.execute(socket, argv, terminal=request.query.get("tty") in (["1"], ["true"]))
+        argv, terminal = request.query.get("command", []), request.query.get("tty") in (["1"], ["true"])
+        start = partial(self._programs.attached, of.ref, of.pod, of.name, argv, terminal=terminal)
+        await remote_command.execute(socket, lambda: asyncio.to_thread(start))
+
+
+class _Container(NamedTuple):
+    """A container: the reference of its pod, the pod, and its name."""
+
+    ref: str
+    pod: dict[str, Any]
+    name: str
+
+
+async def _channels(
+    request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> remote_command.Channels | None:
+    """Upgrade a connection, and return it when its channels are open; None for a client that cannot be answered."""
+    if answer := spdy_channels.accept(request.headers):
+        writer.write(answer)
+        streams = spdy_channels.Channels(reader, writer)
+        return streams if await streams.open(spdy_channels.wanted(request.query)) else None
+    opened = accept(request.headers, remote_command.PROTOCOLS)
+    if opened is None or not opened[0]:
+        await _send(writer, 400, _UNKNOWN)
+        return None
+    writer.write(opened[1])
+    return WebSocket(reader, writer)
 
 
 class Request(NamedTuple):
@@ -143,9 +211,11 @@ async def _read_head(reader: asyncio.StreamReader) -> Request | None:
     if len(words) != 3:
         return None
     url = urlsplit(words[1])
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-    }
+    headers: dict[str, str] = {}
+    for name, _, value in (line.partition(":") for line in lines if line):
+        # One that comes several times is a list: so clients name the protocols that they speak.
+        known = headers.get(name.strip().lower())
+        headers[name.strip().lower()] = value.strip() if known is None else f"{known}, {value.strip()}"
     return Request([unquote(part) for part in url.path.strip("/").split("/")], parse_qs(url.query), headers)
 
 
@@ -161,7 +231,9 @@ def _head(status: int, kind: str, size: int | None) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, text: str, kind: str = "text/plain; charset=utf-8") -> None:
-    data = text.encode()
+async def _send(
+    writer: asyncio.StreamWriter, status: int, text: str | bytes, kind: str = "text/plain; charset=utf-8"
+) -> None:
+    data = text.encode() if isinstance(text, str) else text
     writer.write(_head(status, kind, len(data)) + data)
     await writer.drain()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from netlab.control_plane.nodes.objects import Key, followed
+from netlab.control_plane.nodes.stand_ins import stand_in
 from netlab.errors import InputError, Problem, UsageError
 from netlab.lab.lab import Lab
 from netlab.objects import Document
@@ -28,6 +29,19 @@ class Outcome(NamedTuple):
     seconds: float
 
 
+class _Refused(NamedTuple):
+    """A document that the lab refuses, the reason, and what is in force in its place."""
+
+    document: Document
+    why: str
+    instead: Document | None
+
+    @property
+    def text(self) -> str:
+        """The reason, and what follows from it."""
+        return f"{self.why}; until it changes, the pods that it selects are isolated" if self.instead else self.why
+
+
 class LabObjects:
     """The objects of a lab that come from the API server. All others, such as its Topology, stay."""
 
@@ -35,7 +49,7 @@ class LabObjects:
         self._lab = lab
         self._kinds = frozenset(followed())
         self._last: list[int] = []
-        self._refused: dict[Ref, tuple[Document, str]] = {}
+        self._refused: dict[Ref, _Refused] = {}
         self._tried = 0.0
 
     @property
@@ -45,7 +59,8 @@ class LabObjects:
     def bring(self, documents: Sequence[Document]) -> Outcome | None:
         """Bring the lab to these documents, in force on return; None where nothing changed.
 
-        A document that the lab refuses is left out, and tried again when it has changed, and from time to time.
+        A document that the lab refuses is left out, and tried again when it has changed, and from time to time. Until
+        then the pods that a refused policy selects are isolated.
 
         Raises:
           HostError, KernelError: the change is undone.
@@ -58,8 +73,8 @@ class LabObjects:
         started = time.monotonic()
         if again:
             self._refused, self._tried = {}, started
-        refused = {ref: known for ref, known in self._refused.items() if any(known[0] is one for one in documents)}
-        left = [one for one in documents if not any(one is known for known, _ in refused.values())]
+        refused = {ref: one for ref, one in self._refused.items() if any(one.document is given for given in documents)}
+        left = _in_force(documents, refused)
         for _ in range(_ROUNDS):
             try:
                 self._edit(left)
@@ -68,16 +83,25 @@ class LabObjects:
                 found = _named(error.problems, left)
                 if not found:
                     raise UsageError(f"the lab refuses its objects: {error.problems[0]}") from error
-                refused |= found
-                left = [one for one in left if not any(one is known for known, _ in found.values())]
+                for ref, (one, why) in found.items():
+                    known = refused.get(ref)
+                    # What stands in for a policy may be refused too.
+                    refused[ref] = known._replace(instead=None) if known else _Refused(one, why, stand_in(one))
+                left = _in_force(documents, refused)
                 self._tried = started
         else:
             raise UsageError("the lab refuses too many of its objects")
         self._refused, self._last = refused, identities
-        return Outcome({ref: why for ref, (_, why) in refused.items()}, time.monotonic() - started)
+        return Outcome({ref: one.text for ref, one in refused.items()}, time.monotonic() - started)
 
     def _edit(self, documents: Sequence[Document]) -> None:
         self._lab.edit(lambda now: [*(one for one in now if one.kind not in self._kinds), *documents])
+
+
+def _in_force(documents: Sequence[Document], refused: Mapping[Ref, _Refused]) -> list[Document]:
+    """Return the documents, with what is in force in place of refused ones."""
+    by_id = {id(one.document): one.instead for one in refused.values()}
+    return [found for one in documents if (found := by_id.get(id(one), one)) is not None]
 
 
 def _named(problems: Sequence[Problem], documents: Sequence[Document]) -> dict[Ref, tuple[Document, str]]:

@@ -38,14 +38,10 @@ def node_object(cluster: Cluster, node: Node) -> dict[str, Any]:
 
 
 def node_status(node: Node, version: str, kubelet_port: int, now: str) -> dict[str, Any]:
-    """Return the status of a node that is ready; ``version`` is that of the API server, ``now`` a time.
-
-    The API server asks the kubelet at the address ``ExternalDNS``: that of the host, where netlab answers.
-    """
+    """Return the status of a node that is ready; ``version`` is that of the API server, ``now`` a time."""
     addresses = [
         *({"type": "InternalIP", "address": str(one)} for one in node.addresses),
         {"type": "Hostname", "address": node.name},
-        {"type": "ExternalDNS", "address": "localhost"},
     ]
     return {
         "addresses": addresses,

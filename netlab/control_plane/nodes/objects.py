@@ -20,8 +20,10 @@ _NODE, _SLICE, _ENDPOINTS = node.KIND.name, endpointslice.KIND.name, endpoints.K
 _MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 _OF_SELECTORS = "endpointslice-controller.k8s.io"
 _FINISHED = ("Succeeded", "Failed")
-# A key that is no field of a pod, as netlab adds it.
-_PROBES_FAIL = "netlab probes fail"
+# A key that is no field of a pod, as netlab adds it: the pod is not ready.
+_HELD = "netlab holds"
+PROBES, PROGRAMS = "probes", "programs"
+"""Why the containers of a pod are not ready: its probes fail, or not all of its programs run."""
 _DELETED = "deletionTimestamp"
 _KEPT = (_DELETED, "name", "namespace", "labels", "annotations", "ownerReferences", "creationTimestamp")
 Key = tuple[str, str]
@@ -62,7 +64,7 @@ class Known:
         self._awaited = set(self._by_kind)
         self._touched: dict[Key, None] = {}
         self._lingering: set[Key] = set()
-        self._failing: set[str] = set()
+        self._held: dict[str, set[str]] = {}
 
     @property
     def complete(self) -> bool:
@@ -98,6 +100,11 @@ class Known:
         """Let ``touched`` return these pods too."""
         self._touched |= dict.fromkeys(pods)
 
+    @property
+    def any_touched(self) -> bool:
+        """Whether ``touched`` may return a pod."""
+        return bool(self._touched)
+
     def touched(self) -> list[Object]:
         """Return the pods that changed since the last call and still exist."""
         keys, self._touched = self._touched, {}
@@ -113,12 +120,18 @@ class Known:
         if pod is not None:
             self._set(POD, key, pod)
 
-    def fail_probes(self, uid: str, key: Key, *, on: bool) -> None:
-        """Note that the probes of a pod fail, or pass again."""
-        (self._failing.add if on else self._failing.discard)(uid)
+    def hold(self, uid: str, key: Key, why: str, *, on: bool) -> None:
+        """Note that the containers of a pod are not ready, or no longer for this reason."""
+        reasons = self._held.get(uid, set())
+        if on == (why in reasons):
+            return
+        self._held[uid] = reasons
+        (reasons.add if on else reasons.discard)(why)
+        if not reasons:
+            del self._held[uid]
         pod = self._by_kind[POD].get(key)
         if pod is not None and pod["metadata"]["uid"] == uid:
-            self._set(POD, key, {name: value for name, value in pod.items() if name != _PROBES_FAIL})
+            self._set(POD, key, {name: value for name, value in pod.items() if name != _HELD})
 
     def documents(self) -> list[Document]:
         """Return the documents of the lab; one that did not change is the same value, at the same place."""
@@ -127,8 +140,8 @@ class Known:
     def _set(self, kind: str, key: Key, one: Object) -> None:
         if kind == POD:
             self._touched[key] = None
-            if one["metadata"]["uid"] in self._failing:
-                one = {**one, _PROBES_FAIL: True}
+            if one["metadata"]["uid"] in self._held:
+                one = {**one, _HELD: True}
         self._by_kind[kind][key] = one
         data = document(one, lingering=kind == POD and key in self._lingering)
         before = self._documents.get((kind, key))
@@ -140,7 +153,7 @@ class Known:
     def _drop(self, kind: str, key: Key) -> None:
         gone = self._by_kind[kind].pop(key, None)
         if gone is not None:
-            self._failing.discard(gone["metadata"].get("uid", ""))
+            self._held.pop(gone["metadata"].get("uid", ""), None)
         self._documents.pop((kind, key), None)
         if kind == POD:
             self._lingering.discard(key)
@@ -154,7 +167,7 @@ def document(one: Mapping[str, Any], *, lingering: bool = False) -> dict[str, An
     """
     metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
     found = {**one, "metadata": metadata}
-    found.pop(_PROBES_FAIL, None)
+    found.pop(_HELD, None)
     if one["kind"] == POD:
         if not is_alive(one) and not (lingering and has_to_end(one)):
             return None
@@ -189,5 +202,5 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 
 def containers_ready(pod: Mapping[str, Any]) -> bool:
-    """Return whether the containers of a pod are ready: unless its annotation or its probes say that they are not."""
-    return _PROBES_FAIL not in pod and (pod["metadata"].get("annotations") or {}).get(READY) != "false"
+    """Return whether the containers of a pod are ready, as its annotation, its probes and its programs say."""
+    return _HELD not in pod and (pod["metadata"].get("annotations") or {}).get(READY) != "false"

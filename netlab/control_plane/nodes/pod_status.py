@@ -1,31 +1,47 @@
 """The status of a pod, as a kubelet writes it.
 
-A pod has no programs: each container is a pause that runs until the pod ends. Source: core/v1 PodStatus.
+A container without a program is a pause that runs until the pod ends. Source: core/v1 PodStatus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from netlab.control_plane.nodes.containers import Shown
 from netlab.control_plane.nodes.objects import containers_ready, is_ready
+from netlab.frozen import frozen
 
 _SCHEME = "netlab"
 REFUSED = "Refused"
 
 
+@frozen
+class Programs:
+    """What containers with programs say of their pod: its phase, whether it is initialized, and each container."""
+
+    phase: str
+    initialized: bool
+    containers: Mapping[str, Shown]
+
+
 def running(
-    pod: Mapping[str, Any], addresses: Sequence[str], node_addresses: Sequence[str], now: str
+    pod: Mapping[str, Any],
+    addresses: Sequence[str],
+    node_addresses: Sequence[str],
+    now: str,
+    programs: Programs | None = None,
 ) -> dict[str, Any]:
     """Return the status of a pod that has its namespace and addresses; ``now`` is a time as the API writes it.
 
-    Times that the pod's status has already stay, so the status of an unchanged pod is the same again.
+    Times that the pod's status has already stay, so the status of an unchanged pod is the same again. ``programs`` is
+    None for a pod whose containers are all pauses.
     """
     before = pod.get("status", {})
     started = before.get("startTime") or now
     ready, of_containers = is_ready(pod), containers_ready(pod)
     return {
-        "phase": "Running",
+        "phase": programs.phase if programs else "Running",
         "startTime": started,
         "hostIP": node_addresses[0] if node_addresses else None,
         "hostIPs": [{"ip": one} for one in node_addresses],
@@ -33,11 +49,11 @@ def running(
         "podIPs": [{"ip": one} for one in addresses],
         "conditions": [
             _condition(before, "PodReadyToStartContainers", True, now),
-            _condition(before, "Initialized", True, now),
+            _condition(before, "Initialized", programs is None or programs.initialized, now),
             _condition(before, "ContainersReady", of_containers, now),
             _condition(before, "Ready", ready, now),
         ],
-        **_containers(pod, of_containers, started),
+        **(_with_programs(pod, of_containers, programs) if programs else _containers(pod, of_containers, started)),
     }
 
 
@@ -73,7 +89,13 @@ def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _states(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-    return sorted((one["name"], one.get("ready"), next(iter(one.get("state") or {"": 0}))) for one in statuses)
+    return sorted(map(_state, statuses))
+
+
+def _state(status: Mapping[str, Any]) -> tuple[Any, ...]:
+    kind, said = next(iter((status.get("state") or {"": {}}).items()))
+    what = (said.get("reason", ""), said.get("exitCode", 0)) if kind in ("terminated", "waiting") else ("", 0)
+    return status["name"], bool(status.get("ready")), status.get("restartCount") or 0, kind, *what
 
 
 def _condition(before: Mapping[str, Any], kind: str, holds: bool, now: str) -> dict[str, Any]:
@@ -98,6 +120,41 @@ def _containers(pod: Mapping[str, Any], ready: bool, started: str) -> dict[str, 
             for one in first
         ]
     return found
+
+
+def _with_programs(pod: Mapping[str, Any], ready: bool, programs: Programs) -> dict[str, Any]:
+    uid, spec = pod["metadata"].get("uid", ""), pod["spec"]
+    found = {
+        "containerStatuses": [
+            _with_program(uid, one, ready and shown.state.kind == "running", shown)
+            for one, shown in _shown(spec.get("containers"), programs)
+        ]
+    }
+    if first := spec.get("initContainers"):
+        found["initContainerStatuses"] = [
+            _with_program(uid, one, shown.state.kind == "running" or _has_succeeded(shown), shown)
+            for one, shown in _shown(first, programs)
+        ]
+    return found
+
+
+def _shown(
+    containers: Sequence[Mapping[str, Any]] | None, programs: Programs
+) -> Iterator[tuple[Mapping[str, Any], Shown]]:
+    return ((one, programs.containers[one["name"]]) for one in containers or ())
+
+
+def _has_succeeded(shown: Shown) -> bool:
+    return shown.state.kind == "terminated" and shown.state.code == 0
+
+
+def _with_program(uid: str, container: Mapping[str, Any], ready: bool, shown: Shown) -> dict[str, Any]:
+    identity = f"{_SCHEME}://{uid}/{container['name']}"
+    return {
+        **_status(uid, container, ready, shown.state.as_status(identity)),
+        "restartCount": shown.restarts,
+        "lastState": shown.last.as_status(identity) if shown.last else {},
+    }
 
 
 def _status(uid: str, container: Mapping[str, Any], ready: bool, state: Mapping[str, Any]) -> dict[str, Any]:

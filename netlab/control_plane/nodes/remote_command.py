@@ -1,4 +1,4 @@
-"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a WebSocket.
+"""``exec`` and ``attach`` of a kubelet: a program's input and output as channels of a connection.
 
 Source: Kubernetes, the subprotocol v5.channel.k8s.io (k8s.io/apimachinery, remotecommand): each message begins with the
 byte of its channel.
@@ -10,34 +10,39 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
-from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket
+from netlab.control_plane.nodes.runtime import Attached
+from netlab.control_plane.nodes.websocket import ProtocolError
 from netlab.errors import NetlabError
-from netlab.kernel.attached import Attached
 
 PROTOCOLS = ("v5.channel.k8s.io",)
 _STDIN, _STDOUT, _STDERR, _STATUS, _RESIZE, _CLOSED = 0, 1, 2, 3, 4, 255
 _CHUNK = 1 << 15
-_VARIABLES = ("PATH", "LANG")
-_PAUSE = 1.0
+_PAUSE, _LOOK = 1.0, 0.2
 
 
-def argv_of(lab: str, ref: str, command: Sequence[str]) -> list[str]:
-    """Return the arguments of the program that runs a command in a pod."""
-    return [sys.executable, "-I", "-m", "netlab.control_plane.nodes.run_in_pod", lab, ref, *command]
+class Channels(Protocol):
+    """A connection with messages that begin with the byte of their channel: a WebSocket, or streams of SPDY."""
+
+    async def receive(self) -> bytes | None:
+        """Return the next message, None at the end; raises ProtocolError."""
+
+    async def send(self, data: bytes) -> None:
+        """Send a message; wait while the other side is slow."""
+
+    async def close(self) -> None:
+        """Say that this is the end."""
 
 
-async def execute(socket: WebSocket, argv: Sequence[str], *, terminal: bool) -> None:
-    """Run a program, with the WebSocket as its input and output, and then send how it ended.
+async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) -> None:
+    """Start a program, with the connection as its input and output, and then send how it ended.
 
-    If the client leaves, the program is killed.
+    If the client leaves, the program is killed. ``start`` may raise NetlabError.
     """
-    environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:
-        program = Attached(argv, environment | ({"TERM": "xterm"} if terminal else {}), terminal=terminal)
+        program = await start()
     except NetlabError as error:
         await _finish(socket, failure(str(error)))
         return
@@ -55,37 +60,53 @@ async def execute(socket: WebSocket, argv: Sequence[str], *, terminal: bool) -> 
         for task in (*outputs, inputs, ended):
             task.cancel()
         await asyncio.gather(*outputs, inputs, ended, return_exceptions=True)
-        status = await asyncio.to_thread(program.end)
+        status, why = await asyncio.to_thread(program.end)
     if ended in done:
+        if why:
+            with contextlib.suppress(ConnectionError):
+                await socket.send(bytes((_STDERR,)) + f"{why}\n".encode())
         await _finish(socket, success() if status == 0 else exited(status))
 
 
-async def attach(socket: WebSocket, exists: Callable[[], bool]) -> None:
-    """Keep a WebSocket open until the pod or the client is gone: a pause prints nothing and reads nothing."""
+async def attach(socket: Channels, output: Callable[[], bytes], runs: Callable[[], bool]) -> None:
+    """Send what a container's program prints, until it has ended or the client is gone; input is not read.
+
+    ``output`` returns the new lines of its log. That of a pause has none.
+    """
     reading = asyncio.create_task(_drain(socket))
+    # What was printed before is not sent.
+    output()
     try:
-        while exists() and not reading.done():
-            await asyncio.wait({reading}, timeout=_PAUSE)
+        ended = False
+        while not ended and not reading.done():
+            await asyncio.wait({reading}, timeout=_LOOK)
+            ended = not runs()
+            for line in output().splitlines(keepends=True):
+                _, stream, kind, text = line.split(b" ", 3)
+                channel = _STDERR if stream == b"stderr" else _STDOUT
+                await socket.send(bytes((channel,)) + (text if kind == b"F" else text.removesuffix(b"\n")))
+    except ConnectionError:
+        return
     finally:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
-    if not exists():
+    if ended:
         await _finish(socket, success())
 
 
-async def _finish(socket: WebSocket, status: Mapping[str, Any]) -> None:
+async def _finish(socket: Channels, status: Mapping[str, Any]) -> None:
     with contextlib.suppress(ConnectionError):
         await socket.send(bytes((_STATUS,)) + json.dumps(status).encode())
         await socket.close()
 
 
-async def _drain(socket: WebSocket) -> None:
+async def _drain(socket: Channels) -> None:
     with contextlib.suppress(ProtocolError):
         while await socket.receive() is not None:
             pass
 
 
-async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
+async def _send_output(socket: Channels, fd: int, channel: int) -> None:
     """Send what a program prints, until it closes its output."""
     try:
         while True:
@@ -104,7 +125,7 @@ async def _send_output(socket: WebSocket, fd: int, channel: int) -> None:
         os.close(fd)
 
 
-async def _take_input(socket: WebSocket, program: Attached) -> None:
+async def _take_input(socket: Channels, program: Attached) -> None:
     """Give a program what the client sends; return when the client is gone."""
     stdin = program.stdin
     try:

@@ -18,6 +18,7 @@ from netlab.errors import NetlabError
 _WORKERS = 4
 _PAUSE = 1.0
 _NOT_FOUND, _CONFLICT = 404, 409
+_MERGE = "application/merge-patch+json"
 
 
 class Statuses:
@@ -44,6 +45,10 @@ class Statuses:
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
         self._pool.submit(self._do, key_of(pod), "DELETE", path_of(pod), body)
 
+    def ingress(self, service: Mapping[str, Any], ingress: list[dict[str, Any]], failed: Callable[[str], None]) -> None:
+        """Bring the addresses of a Service's load balancer to these; ``failed`` is called with its uid."""
+        self._pool.submit(self._ingress, service, ingress, failed)
+
     def event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
         """Create an Event of type Warning about an object."""
         self._pool.submit(self._event, one, reason, message)
@@ -65,6 +70,19 @@ class Statuses:
         self._failed(text)
         time.sleep(_PAUSE)
         self._again(key)
+
+    def _ingress(
+        self, service: Mapping[str, Any], ingress: list[dict[str, Any]], failed: Callable[[str], None]
+    ) -> None:
+        uid = service["metadata"]["uid"]
+        body = {"metadata": {"uid": uid}, "status": {"loadBalancer": {"ingress": ingress or None}}}
+        try:
+            self._client.request("PATCH", f"{path_of(service, 'services')}/status", body, _MERGE)
+        except (NetlabError, OSError) as error:
+            gone = isinstance(error, ApiError) and error.status in (_NOT_FOUND, _CONFLICT)
+            if not gone:
+                self._failed(f"status of Service {'/'.join(key_of(service))}: {error}")
+            failed(uid)
 
     def _event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
         metadata = one["metadata"]
@@ -90,10 +108,10 @@ class Statuses:
             self._failed(f"event: {error}")
 
 
-def path_of(pod: Mapping[str, Any]) -> str:
-    """Return the path of a pod."""
-    metadata = pod["metadata"]
-    return f"/api/v1/namespaces/{quote(metadata['namespace'], safe='')}/pods/{quote(metadata['name'], safe='')}"
+def path_of(one: Mapping[str, Any], plural: str = "pods") -> str:
+    """Return the path of a pod, or of an object of another kind of the core group."""
+    metadata = one["metadata"]
+    return f"/api/v1/namespaces/{quote(metadata['namespace'], safe='')}/{plural}/{quote(metadata['name'], safe='')}"
 
 
 def _generation(pod: Mapping[str, Any]) -> int:

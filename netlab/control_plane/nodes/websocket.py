@@ -18,7 +18,7 @@ _MOST = 16 << 20
 
 
 class ProtocolError(Exception):
-    """The other side does not speak WebSocket as the standard has it."""
+    """The other side does not speak a protocol as its standard has it, or sends too much at once."""
 
 
 def accept(headers: Mapping[str, str], protocols: Sequence[str]) -> tuple[str, bytes] | None:

@@ -1,0 +1,180 @@
+"""What a pod's containers run: the stand-in for agnhost, a program of this host, or nothing.
+
+Source: core/v1 Container; Kubernetes, "Define Dependent Environment Variables", "Define a Command and Arguments".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from netlab.control_plane.nodes.runtime_process import AGNHOST
+from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
+from netlab.errors import UsageError
+from netlab.frozen import frozen
+from netlab.kernel.pod_root import Mount
+
+RUN, HOST = "netlab/run", "host"
+"""The annotation of a pod whose containers run programs of this host."""
+NONE, ASKED, ALL = "none", "asked", "all"
+"""Which pods may run programs of this host: no pod, those with the annotation, all."""
+_REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
+_MOST_VARIABLES = 64 << 10
+
+
+@frozen
+class Container:
+    """A container of a pod.
+
+    - ``argv``: its program and arguments; empty for one that only waits.
+    - ``environment``: the variables of its program, and of programs that run beside it.
+    - ``folder``: where its programs start.
+    - ``mounts``: what it has besides the files of the host; ``volumes``: the volumes of its pod.
+    - ``problem``: why it cannot start.
+    - ``init``: it comes before the others: it is an init container, or a sidecar among them.
+    - ``restarts``: ``Always``, ``OnFailure`` or ``Never``.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: str = "/"
+    init: bool = False
+    restarts: str = "Always"
+    mounts: tuple[Mount, ...] = ()
+    volumes: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def first(self) -> bool:
+        """Whether the next container waits for its end."""
+        return self.init and self.restarts != "Always"
+
+
+def containers_of(
+    pod: Mapping[str, Any],
+    addresses: Sequence[str],
+    node: Sequence[str],
+    allowed: str,
+    config: Config = lambda name: None,
+) -> list[Container]:
+    """Return the init containers and then the containers of a pod.
+
+    Args:
+      pod: the Pod.
+      addresses: the pod's.
+      node: those of its node.
+      allowed: which pods may run programs of this host.
+      config: reads a ConfigMap of the pod's namespace.
+    """
+    spec = pod["spec"]
+    annotations = pod["metadata"].get("annotations") or {}
+    runs = allowed == ALL or (allowed == ASKED and annotations.get(RUN) == HOST)
+    policy = spec.get("restartPolicy") or "Always"
+    make = _Maker(pod, _fields(pod, addresses, node), config, runs)
+    found = []
+    for one in spec.get("initContainers") or ():
+        always = one.get("restartPolicy") == "Always"
+        # Where a pod always restarts, its init containers end all the same.
+        restarts = "Always" if always else "Never" if policy == "Never" else "OnFailure"
+        found.append(make.container(one, init=True, restarts=restarts))
+    found += [make.container(one, init=False, restarts=policy) for one in spec.get("containers") or ()]
+    return found
+
+
+class _Maker:
+    """Makes the containers of a pod."""
+
+    def __init__(self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, runs: bool) -> None:
+        self._pod, self._fields, self._config, self._runs = pod, fields, config, runs
+
+    def container(self, one: Mapping[str, Any], *, init: bool, restarts: str) -> Container:
+        """Return a container; what is wrong with it is a problem of its start."""
+        environment: dict[str, str] = {}
+        mounts: tuple[Mount, ...] = ()
+        problem = ""
+        command = _command(one)
+        runs = bool(command) and (self._runs or command[0] == AGNHOST)
+        try:
+            environment = self._environment(one)
+            mounts = mounts_of(self._pod, one, self._fields, self._config) if runs else ()
+        except UsageError as error:
+            problem = str(error)
+        argv = tuple(_expanded(word, environment) for word in command) if runs else ()
+        folder, volumes = one.get("workingDir") or "/", shared_volumes(self._pod)
+        return Container(one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem)
+
+    def _environment(self, one: Mapping[str, Any]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for source in one.get("envFrom") or ():
+            reference = source.get("configMapRef") or source.get("secretRef") or {}
+            prefix = source.get("prefix") or ""
+            found |= {prefix + key: text for key, text in self._data(reference, secret="secretRef" in source).items()}
+        for variable in one.get("env") or ():
+            value = self._value(variable, found)
+            if value is not None:
+                found[variable["name"]] = value
+        return found
+
+    def _value(self, variable: Mapping[str, Any], before: Mapping[str, str]) -> str | None:
+        source = variable.get("valueFrom")
+        if not source:
+            return _expanded(variable.get("value") or "", before)
+        if field := source.get("fieldRef"):
+            return self._fields.get(field.get("fieldPath") or "", "")
+        reference = source.get("configMapKeyRef") or source.get("secretKeyRef")
+        if reference is None:
+            raise UsageError(f"variable {variable['name']}: netlab does not read {next(iter(source))}")
+        value = self._data(reference, secret="secretKeyRef" in source).get(reference["key"])
+        if value is None and not reference.get("optional"):
+            raise UsageError(f"variable {variable['name']}: {reference.get('name')} has no key {reference['key']}")
+        return value
+
+    def _data(self, reference: Mapping[str, Any], *, secret: bool) -> Mapping[str, str]:
+        name = reference.get("name") or ""
+        one = None if secret else self._config(name)
+        if one is None and not reference.get("optional"):
+            raise UsageError("netlab keeps no Secrets" if secret else f'configmap "{name}" not found')
+        return dict((one or {}).get("data") or {})
+
+
+def _command(one: Mapping[str, Any]) -> Sequence[str]:
+    """Return a container's command, [] where only its image knows it."""
+    command, arguments = one.get("command") or [], one.get("args") or []
+    if command:
+        return [*command, *arguments]
+    return [AGNHOST, *(arguments or ["pause"])] if is_agnhost(one.get("image") or "") else []
+
+
+def is_agnhost(image: str) -> bool:
+    """Return whether an image is agnhost, of any registry and version."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0] == "agnhost"
+
+
+def _expanded(text: str, variables: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` by a variable; an unknown one stays, and ``$$`` is one ``$``."""
+
+    def value(match: re.Match[str]) -> str:
+        return "$" if match[1] is None else variables.get(match[1], match[0])
+
+    return _REFERENCE.sub(value, text)[:_MOST_VARIABLES]
+
+
+def _fields(pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> dict[str, str]:
+    """Return the fields of a pod that variables may name, by their paths."""
+    metadata, spec = pod["metadata"], pod["spec"]
+    found = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata.get("namespace", ""),
+        "metadata.uid": metadata.get("uid", ""),
+        "spec.nodeName": spec.get("nodeName", ""),
+        "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
+        "status.podIP": next(iter(addresses), ""),
+        "status.podIPs": ",".join(addresses),
+        "status.hostIP": next(iter(node), ""),
+        "status.hostIPs": ",".join(node),
+    }
+    for kind in ("labels", "annotations"):
+        found |= {f"metadata.{kind}['{key}']": value for key, value in (metadata.get(kind) or {}).items()}
+    return found

@@ -1,0 +1,181 @@
+"""The programs of a lab's pods: those of containers, with their logs, and those of ``kubectl exec`` beside them.
+
+What a program is, and in which containers it may run, ``container_spec`` says; ``containers`` says when it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from netlab.control_plane.nodes.container_spec import Container, containers_of
+from netlab.control_plane.nodes.logs import Log, Logs
+from netlab.control_plane.nodes.objects import key_of
+from netlab.control_plane.nodes.polling import Poller
+from netlab.control_plane.nodes.readiness import Probe
+from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
+from netlab.errors import NetlabError, UsageError
+from netlab.kernel.ask_port import Answer
+from netlab.kernel.pod_process import PodProgram
+from netlab.lab import dns
+from netlab.lab.lab import Lab
+
+Ended = Callable[[str, str, int, str], object]
+"""Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
+ReadConfig = Callable[[str, str], Mapping[str, Any] | None]
+
+
+class PodPrograms:
+    """Starts programs in the pods of a lab.
+
+    Args:
+      runtime: the process that forks them.
+      lab: the lab's name.
+      folder: where logs are kept.
+      allowed: which pods may run programs of this host.
+      config: reads a ConfigMap, by namespace and name.
+      ended: called in another thread.
+    """
+
+    def __init__(
+        self, runtime: Runtime, lab: str, folder: Path, allowed: str, config: ReadConfig, ended: Ended
+    ) -> None:
+        self._runtime, self._lab, self._allowed, self._config, self._ended = runtime, lab, allowed, config, ended
+        self.logs = Logs(folder)
+        self._poller = Poller()
+
+    def containers(self, pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> list[Container]:
+        """Return the containers of a pod; ``node`` are the addresses of its node."""
+        namespace = pod["metadata"]["namespace"]
+        return containers_of(pod, addresses, node, self._allowed, lambda name: self._config(namespace, name))
+
+    def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
+        """Start the program of a container; its output goes to its log. Raises NetlabError."""
+        if container.problem:
+            raise UsageError(container.problem)
+        program = self._program(lab, ref, uid, container, container.argv, terminal=False)
+        log = self.logs.begin(uid, container.name)
+        null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        (out, to_out), (errors, to_errors) = os.pipe(), os.pipe()
+        try:
+            found = self._runtime.start(program, f"{uid}/{container.name}", [null, to_out, to_errors])
+        except BaseException:
+            os.close(out)
+            os.close(errors)
+            log.close()
+            raise
+        finally:
+            for fd in (null, to_out, to_errors):
+                os.close(fd)
+        self._keep(log, {"stdout": out, "stderr": errors}, found, uid, container.name)
+        return found
+
+    def _keep(self, log: Log, outputs: Mapping[str, int], program: Program, uid: str, name: str) -> None:
+        """Write what a program prints to its log, and say when it has ended."""
+        left: dict[str, object] = {**outputs, "": program}
+
+        def finish(what: str) -> None:
+            del left[what]
+            if not left:
+                log.close()
+
+        def close(stream: str, fd: int) -> Callable[[], None]:
+            def closed() -> None:
+                log.add(b"", stream)
+                os.close(fd)
+                finish(stream)
+
+            return closed
+
+        def ended() -> None:
+            code, why = program.result()
+            for stream, fd in outputs.items():
+                # What it wrote comes before its end. What it started may write on.
+                if stream in left:
+                    log.read_all_from(fd, stream)
+            if why:
+                log.add(f"{why}\n".encode(), "stderr")
+            finish("")
+            self._ended(uid, name, code, why)
+
+        for stream, fd in outputs.items():
+            os.set_blocking(fd, False)
+            self._poller.watch(fd, partial(log.read_from, fd, stream), close(stream, fd))
+        self._poller.watch(program.fileno(), lambda: False, ended)
+
+    def attached(self, ref: str, pod: Mapping[str, Any], name: str, argv: Sequence[str], *, terminal: bool) -> Attached:
+        """Start a program beside that of a container; this may take a moment.
+
+        Raises:
+          UsageError: when there is no such container.
+          NetlabError.
+        """
+        lab = Lab.open(self._lab)
+        found = self.container(ref, pod, name)
+        if not argv:
+            raise UsageError("no command")
+        program = self._program(lab, ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
+        group = f"{pod['metadata']['uid']}/{found.name}"
+        return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
+
+    def ask(self, pod: Mapping[str, Any] | None, probe: Probe) -> Answer:
+        """Run the command of a probe beside a container's program; b"" says that it has succeeded."""
+        if pod is None:
+            return "silence"
+        ref = "/".join(key_of(pod))
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            container = self.container(ref, pod, probe.container)
+            uid = pod["metadata"]["uid"]
+            program = self._program(Lab.open(self._lab), ref, uid, container, probe.command, terminal=False)
+            group = f"{uid}/{container.name}"
+            started = self._runtime.start(program, group, [null, null, null], beside=True)
+        except NetlabError:
+            return "silence"
+        finally:
+            os.close(null)
+        if not select.select([started.fileno()], [], [], probe.timeout)[0]:
+            started.send(signal.SIGKILL)
+            started.result()
+            return "silence"
+        return b"" if started.result()[0] == 0 else "silence"
+
+    def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
+        """Return a container of a pod; raises UsageError."""
+        status = pod.get("status", {})
+        addresses = [one["ip"] for one in status.get("podIPs") or ()]
+        node = [one["ip"] for one in status.get("hostIPs") or ()]
+        for one in self.containers(pod, addresses, node):
+            if one.name == name:
+                return one
+        raise UsageError(f"container {name} is not valid for pod {ref}")
+
+    def forget(self, uid: str) -> None:
+        """Drop the logs and the volumes of a pod that is gone."""
+        self.logs.forget(uid)
+        self._runtime.forget(uid)
+
+    def _program(
+        self, lab: Lab, ref: str, uid: str, container: Container, argv: Sequence[str], *, terminal: bool
+    ) -> PodProgram:
+        files = dns.prepare(lab, ref)
+        if files is None:
+            raise UsageError(f"{ref} is gone")
+        environment = {"TERM": "xterm"} if terminal else {}
+        return PodProgram(
+            lab.locate(ref).namespace,
+            tuple(argv),
+            {**environment, "HOSTNAME": files.hostname, **container.environment},
+            files.hostname,
+            {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts},
+            container.folder,
+            terminal,
+            uid,
+            container.mounts,
+            container.volumes,
+        )

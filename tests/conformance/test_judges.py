@@ -1,0 +1,89 @@
+"""What is kept of judges: results, reasons, and the page that is written from both."""
+
+from __future__ import annotations
+
+import pytest
+from control_plane.judges import cluster_policies, cyclonus, page, verdicts
+from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Case, Reason
+
+WHY = [Reason("e2e", FAILED, "netlab has no cloud", ("LoadBalancer",)), Reason("e2e", CANNOT, "no SSH", ("ssh",))]
+
+
+def test_a_failure_with_a_reason_is_no_complaint():
+    """Nor is a case that passes without one."""
+    outcomes = {"a LoadBalancer": FAILED, "over ssh": "skips itself", "a Service": PASSED}
+
+    assert [] == verdicts.complaints(outcomes, WHY, whole=True)
+
+
+def test_a_failure_without_a_reason_is_a_complaint():
+    """A reader must learn why each case does not pass."""
+    assert ["fails, and reasons.yaml does not say why: a Service"] == verdicts.complaints(
+        {"a Service": FAILED}, WHY, whole=False
+    )
+
+
+def test_a_reason_of_a_case_that_passes_is_a_complaint():
+    """It is out of date."""
+    assert ["passes, so its reason no longer applies: a LoadBalancer (netlab has no cloud)"] == verdicts.complaints(
+        {"a LoadBalancer": PASSED}, WHY, whole=False
+    )
+
+
+def test_a_reason_without_a_case_is_a_complaint_when_all_cases_ran():
+    """Its case may have another name now."""
+    found = verdicts.complaints({"a LoadBalancer": FAILED}, WHY, whole=True)
+
+    assert ["no such case: ssh (no SSH)"] == found
+    assert [] == verdicts.complaints({"a LoadBalancer": FAILED}, WHY, whole=False)
+
+
+def test_results_are_kept_by_the_names_of_their_cases(tmp_path):
+    """Sorted, so that the same results are the same file."""
+    verdicts.keep("e2e", [Case("b: 1", FAILED), Case("a", PASSED)], tmp_path)
+
+    assert {"a": PASSED, "b: 1": FAILED} == verdicts.kept("e2e", tmp_path)
+    assert "a: passes\n" == (tmp_path / "e2e.yaml").read_text().splitlines(keepends=True)[0]
+    assert {} == verdicts.kept("another", tmp_path)
+
+
+@pytest.mark.parametrize("judge", page.JUDGES)
+def test_the_kept_results_and_reasons_agree(judge):
+    """Each case that does not pass has a reason, and each reason has a case that does not pass."""
+    outcomes = verdicts.kept(judge)
+
+    assert [] == verdicts.complaints(outcomes, verdicts.reasons(judge), whole=True)
+
+
+def test_the_page_is_written_from_the_results_that_are_kept():
+    """`make judges` writes it."""
+    assert page.PAGE.read_text() == page.text()
+
+
+def test_an_entry_that_says_nothing_is_refused(tmp_path):
+    """A reason has words, cases, and an outcome."""
+    file = tmp_path / "reasons.yaml"
+    file.write_text("[{judge: e2e, outcome: fails, why: '', cases: [a]}]")
+
+    with pytest.raises(ValueError, match=r"reasons\.yaml"):
+        verdicts.reasons("e2e", file)
+
+
+def test_cases_of_cyclonus_have_numbers_as_some_have_the_same_name():
+    """The numbers are those of its output."""
+    report = (
+        '<testsuite><testcase name="deny all"/><testcase name="deny all"><failure message=""/></testcase></testsuite>'
+    )
+    log = "test #1: deny all\n - tags: x\ntest #2: deny all\n - tags: y\n"
+
+    assert [Case("001 deny all", PASSED), Case("002 deny all", FAILED)] == cyclonus.cases(report, log)
+
+
+def test_tests_of_go_are_those_of_its_verbose_output():
+    """Only whole tests count, not their parts."""
+    log = (
+        "--- FAIL: TestConformance (3.00s)\n    --- PASS: TestConformance/One (1.0s)\n"
+        "        --- PASS: TestConformance/One/a_part (0.5s)\n    --- FAIL: TestConformance/Two (2.0s)\n"
+    )
+
+    assert [Case("One", PASSED), Case("Two", FAILED)] == cluster_policies.cases(log)

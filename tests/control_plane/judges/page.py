@@ -1,0 +1,83 @@
+"""docs/conformance.md: what each judge says of netlab, from the results that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from control_plane.judges import verdicts
+from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Reason
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
+JUDGES = {
+    "e2e": "The end-to-end suite of Kubernetes 1.37.2 (`e2e.test`), all specs of sig-network",
+    "cyclonus": "cyclonus 0.5.6, all of its cases",
+    "cluster-policies": "The conformance suite of cluster-wide policies (`sigs.k8s.io/network-policy-api` 0.3.0)",
+}
+_HEAD = """\
+# What unmodified judges say
+
+Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
+cluster has three nodes in three zones and both IP families. `make judges` builds and runs them, and writes this page. A
+case that does not pass has a reason, and a reason that no longer applies is an error.
+"""
+
+
+def text() -> str:
+    """Return the page."""
+    return "\n".join([_HEAD, *_summary(), *(line for judge in JUDGES for line in _section(judge))]).rstrip() + "\n"
+
+
+def _summary() -> Iterator[str]:
+    yield "| judge | cases | pass | fail | cannot run |"
+    yield "|---|---|---|---|---|"
+    for judge, title in JUDGES.items():
+        outcomes, why = verdicts.kept(judge), verdicts.reasons(judge)
+        if not outcomes:
+            yield f"| {title} | not run yet | | | |"
+            continue
+        ends = [_end(case, outcome, why) for case, outcome in outcomes.items()]
+        yield f"| {title} | {len(ends)} | {ends.count(PASSED)} | {ends.count(FAILED)} | {ends.count(CANNOT)} |"
+    yield ""
+
+
+def _section(judge: str) -> Iterator[str]:
+    outcomes, why = verdicts.kept(judge), verdicts.reasons(judge)
+    if not outcomes:
+        return
+    yield f"## {JUDGES[judge]}"
+    yield ""
+    for title, end in (("What fails", FAILED), ("What cannot run", CANNOT)):
+        if rows := list(_explained(outcomes, why, end)):
+            yield f"### {title}"
+            yield ""
+            yield "| case | reason |"
+            yield "|---|---|"
+            yield from rows
+            yield ""
+    passing = [case for case, outcome in outcomes.items() if outcome == PASSED]
+    yield "### What passes"
+    yield ""
+    yield from (f"- {_cell(case)}" for case in passing)
+    yield ""
+
+
+def _explained(outcomes: Mapping[str, str], why: list[Reason], end: str) -> Iterator[str]:
+    for case, outcome in outcomes.items():
+        if _end(case, outcome, why) == end:
+            reason = next((one.why for one in why if one.explains(case)), "not known yet")
+            yield f"| {_cell(case)} | {_cell(reason)} |"
+
+
+def _end(case: str, outcome: str, why: list[Reason]) -> str:
+    """Return "passes", "fails" or "cannot run"."""
+    if outcome == PASSED:
+        return PASSED
+    return next((one.outcome for one in why if one.explains(case)), FAILED)
+
+
+def _cell(words: str) -> str:
+    escaped = " ".join(words.split())
+    for char in "\\|<>[]*_`":
+        escaped = escaped.replace(char, f"\\{char}")
+    return escaped

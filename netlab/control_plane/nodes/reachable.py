@@ -35,7 +35,8 @@ class Place(NamedTuple):
 def place_of(cluster: Cluster, host: str, port: int, kubelet_port: int) -> Place:
     """Return where a host and a port of the API server are.
 
-    A node's address with the port of kubelets, the lab's or the usual one, is netlab itself. A Service's address stands for one of its endpoints.
+    A node's address with the port of kubelets, the lab's or the usual one, is netlab itself. A Service's address stands
+    for one of its endpoints.
     Any address that the lab does not have is refused: this leads into the lab, and nowhere else.
 
     Raises:

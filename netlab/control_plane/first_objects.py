@@ -22,6 +22,7 @@ def rights() -> list[dict[str, Any]]:
         _rule("", ["nodes"], ["create", "patch"]),
         _rule("", ["nodes/status", "pods/status", "services/status"], ["patch"]),
         _rule("", ["pods"], ["delete"]),
+        _rule("", ["configmaps"], ["get"]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("coordination.k8s.io", ["leases"], ["create", "get", "patch"]),
     ]

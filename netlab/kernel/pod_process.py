@@ -44,6 +44,9 @@ class PodProgram:
     - ``files``: its ``/etc/resolv.conf`` and ``/etc/hosts``.
     - ``folder``: where it starts.
     - ``terminal``: whether its input is a terminal.
+    - ``pod``: a name of its pod, by which its programs have volumes in common.
+    - ``mounts``: volumes, and files to read.
+    - ``volumes``: all volumes of its pod.
     """
 
     namespace: str
@@ -53,6 +56,9 @@ class PodProgram:
     files: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
     terminal: bool = False
+    pod: str = ""
+    mounts: tuple[pod_root.Mount, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 # A word that no shell would change.
@@ -76,30 +82,31 @@ class Own:
         return argv[0] in (self.built_in.path, os.path.basename(self.built_in.path))
 
 
-def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int) -> NoReturn:
+def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
     """Become the program, in a process that is the first of its process namespace.
 
-    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``.
+    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``. ``holder`` is a
+    descriptor of the process that holds the pod's volumes, -1 for a program without volumes.
     """
 
     def become() -> None:
-        _prepare(program, fds, said)
-        _make_root(program, own)
+        _prepare(program, fds, said, also=holder)
+        _make_root(program, own, holder)
         _run(program, own)
 
     _guarded(become, said)
     os._exit(_CANNOT_RUN)
 
 
-def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int) -> NoReturn:
+def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
     """Do so as a child of the first process of a namespace, which this process is, and end as the program ends.
 
     A first process has no signals by default, which a user's commands expect.
     """
 
     def prepare() -> None:
-        _prepare(program, fds, said)
-        _make_root(program, own)
+        _prepare(program, fds, said, also=holder)
+        _make_root(program, own, holder)
 
     _guarded(prepare, said)
     child = os.fork()
@@ -170,17 +177,35 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, also: int = -1)
     return also
 
 
-def _make_root(program: PodProgram, own: Sequence[Own]) -> None:
+def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
+    """Hold the volumes of a pod until this process is killed; say so to the descriptor ``ready``."""
+    try:
+        os.closerange(3, ready)
+        os.closerange(ready + 1, 1 << 16)
+        libc.end_with_parent()
+        pod_root.hold_volumes(names)
+        os.write(ready, b"!")
+        os.close(ready)
+        while True:
+            signal.pause()
+    finally:
+        os._exit(1)
+
+
+def _make_root(program: PodProgram, own: Sequence[Own], holder: int) -> None:
     libc.end_with_parent()
     hidden = apart.host_sockets()
     netns.enter(program.namespace)
+    if holder >= 0:
+        libc.setns(holder, libc.CLONE_NEWNS)
+        os.close(holder)
     for path, text in (_PING, _PORTS):
         with contextlib.suppress(OSError):
             Path(path).write_text(text)
     libc.unshare(libc.CLONE_NEWNS | libc.CLONE_NEWUTS | libc.CLONE_NEWIPC)
     if program.hostname:
         libc.sethostname(program.hostname[:63].rstrip("-."))
-    pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own))
+    pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own), program.mounts)
 
 
 def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:

@@ -11,15 +11,17 @@ import contextlib
 import gc
 import json
 import os
+import select
 import selectors
 import signal
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from netlab.errors import KernelError, NetlabError
+from netlab.errors import HostError, KernelError, NetlabError
 from netlab.kernel import libc, pod_process, signals
 from netlab.kernel.pod_process import Own, PodProgram
+from netlab.kernel.pod_root import Mount
 
 MOST = 512 << 10
 """Bytes: the longest order."""
@@ -42,10 +44,23 @@ def order(program: PodProgram, container: str, *, beside: bool) -> bytes:
         "files": dict(program.files),
         "folder": program.folder,
         "terminal": program.terminal,
+        "pod": program.pod,
+        "volumes": program.volumes,
+        "mounts": [{"path": one.path, "volume": one.volume, "files": dict(one.files)} for one in program.mounts],
         "container": container,
         "beside": beside,
     }
     return json.dumps(data).encode()
+
+
+def forgets(pod: str) -> bytes:
+    """Return the text of an order to drop the volumes of a pod."""
+    return json.dumps({"forget": pod}).encode()
+
+
+def _program(data: dict[str, Any]) -> PodProgram:
+    mounts = tuple(Mount(**one) for one in data["mounts"])
+    return PodProgram(**{**data, "argv": tuple(data["argv"]), "mounts": mounts, "volumes": tuple(data["volumes"])})
 
 
 class _Running:
@@ -72,6 +87,9 @@ class Runtime:
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._first: dict[str, _Running] = {}
         self._all: set[_Running] = set()
+        # By pod: a descriptor of the process that holds its volumes, and its id.
+        self._holders: dict[str, int] = {}
+        self._holder_ids: dict[str, int] = {}
         self._done = False
 
     def run(self) -> None:
@@ -92,11 +110,14 @@ class Runtime:
             for one in self._all:
                 one.kill(signal.SIGKILL)
             return
+        found = json.loads(data)
+        if "forget" in found:
+            self._drop(found["forget"])
+            return
         control = socket.socket(fileno=fds[0])
         try:
-            found = json.loads(data)
             container, beside = found.pop("container"), found.pop("beside")
-            self._start(PodProgram(**{**found, "argv": tuple(found["argv"])}), container, beside, control, fds[1:])
+            self._start(_program(found), container, beside, control, fds[1:])
         except (NetlabError, OSError, ValueError, TypeError, KeyError) as error:
             _tell(control, error=str(error))
             control.close()
@@ -110,13 +131,14 @@ class Runtime:
         said, say = os.pipe()
         first = self._first.get(container) if beside else None
         try:
+            holder = self._holder(program) if first is None and program.volumes else -1
             if first is not None:
                 pid = self._in_namespace(
                     first.pidfd, lambda: pod_process.join(program, first.pidfd, fds, self._own, say)
                 )
             else:
                 become = pod_process.start_beside if beside else pod_process.start
-                pid = self._in_namespace(-1, lambda: become(program, fds, self._own, say))
+                pid = self._in_namespace(-1, lambda: become(program, fds, self._own, say, holder))
         except BaseException:
             os.close(said)
             raise
@@ -128,6 +150,35 @@ class Runtime:
             self._first[container] = one
         self._selector.register(control, selectors.EVENT_READ, lambda: self._signal(one))
         self._selector.register(one.pidfd, selectors.EVENT_READ, lambda: self._ended(one, said))
+
+    def _holder(self, program: PodProgram) -> int:
+        """Return a descriptor of the process that holds the volumes of a program's pod; start it if there is none."""
+        found = self._holders.get(program.pod)
+        if found is not None and not select.select([found], [], [], 0)[0]:
+            return found
+        self._drop(program.pod)
+        readable, ready = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            pod_process.hold_volumes(program.volumes, ready)
+        os.close(ready)
+        holds = os.read(readable, 1)
+        os.close(readable)
+        if not holds:
+            os.waitpid(pid, 0)
+            raise HostError("cannot mount volumes")
+        self._holders[program.pod] = os.pidfd_open(pid)
+        self._holder_ids[program.pod] = pid
+        return self._holders[program.pod]
+
+    def _drop(self, pod: str) -> None:
+        """End the process that holds a pod's volumes. They go with the last program that has them."""
+        fd = self._holders.pop(pod, None)
+        if fd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(fd, signal.SIGKILL)
+            os.waitpid(self._holder_ids.pop(pod), 0)
+            os.close(fd)
 
     def _in_namespace(self, beside: int, work: Callable[[], NoReturn]) -> int:
         """Fork a process as the first of a new process namespace, or into that of another process; return its id."""

@@ -78,7 +78,7 @@ class Plane:
         }
         (self.folder / "lab.yaml").write_text(yaml.safe_dump_all([topology, *objects]))
         (self.folder / "abac.jsonl").write_text(f"{json.dumps(ABAC)}\n")
-        chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages")
+        chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages", "--host-programs", "asked")
         return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
 
     def kubectl(self, *words: str, given: Any = None, check: bool = True) -> str:

@@ -15,31 +15,30 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from netlab.cluster import Pod
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.components import API_SERVER
 from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
+from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.egress import Egress
 from netlab.control_plane.nodes.ending import Ending
 from netlab.control_plane.nodes.kubelet import Inside, Kubelet
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
-from netlab.control_plane.nodes.objects import POD, PROBES, Key, Known, followed, has_to_end, is_alive, key_of
-from netlab.control_plane.nodes.pod_containers import PodContainers, ProgramEnded
+from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
+from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
+from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
 from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
 from netlab.control_plane.nodes.reachable import Place, place_of
-from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
-from netlab.dataplane.names import node_namespace, own_namespace
+from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
-from netlab.kernel.ask_port import Answer, ask
 from netlab.lab import programs
 from netlab.lab.lab import Lab
 
@@ -53,20 +52,15 @@ _FEW = 1000
 _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
-class _Probed(NamedTuple):
-    """The probes of a pod fail now, or pass again."""
-
-    uid: str
-    failing: bool
-
-
 class Agent:
     """All nodes of a lab."""
 
     def __init__(self, lab: Lab, client: Client, kubelet_port: int, programs: Callable[[Ended], PodPrograms]) -> None:
         self._lab, self._client, self._kubelet_port = lab, client, kubelet_port
         # None ends the wait; a key is a pod whose status is to be written once more.
-        self._changes: queue.SimpleQueue[Change | _Probed | ProgramEnded | Key | None] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
+            queue.SimpleQueue()
+        )
         self._stopped = threading.Event()
         self._known = Known()
         self._objects = LabObjects(lab)
@@ -83,9 +77,7 @@ class Agent:
         self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
         self._containers = PodContainers(lab, self._known, self.programs)
         self._ending = Ending(self._programs_of)
-        self._prober = Prober(self._ask, lambda uid, failing: self._changes.put(_Probed(uid, failing)))
-        # The pods that are probed, by their uids.
-        self._probed: dict[str, Key] = {}
+        self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
     @property
     def inside(self) -> Inside:
@@ -112,7 +104,7 @@ class Agent:
         """Be the nodes until ``stop``."""
         self._registration.register()
         self._start(self._registration.beat_forever, self._stopped)
-        self._start(self._prober.run, self._stopped)
+        self._start(self._probes.run, self._stopped)
         for kind, resources in followed().items():
             fields = _BOUND if kind == POD else ""
             watch = ApiWatch(self._client, resources, fields, failed=say, stopped=self._stopped.is_set)
@@ -146,11 +138,13 @@ class Agent:
             while True:
                 if isinstance(one, Change):
                     self._known.take(one)
-                elif isinstance(one, _Probed):
-                    if one.uid in self._probed:
-                        self._known.hold(one.uid, self._probed[one.uid], PROBES, on=one.failing)
+                elif isinstance(one, Probed):
+                    self._probes.take(one)
                 elif isinstance(one, ProgramEnded):
                     self._containers.take(one)
+                    self._probes.begin(one.uid, one.name)
+                elif isinstance(one, ProbeFailed):
+                    self._containers.restart(one)
                 elif one is not None:
                     self._again(one)
                 one = self._changes.get_nowait()
@@ -173,39 +167,15 @@ class Agent:
             self._report(outcome)
             self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
         self._containers.follow(touched)
+        self._probes.follow(touched)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}
         # Pods whose programs were started are touched again, and ready with the next change.
-        for pod in touched:
-            if pod["spec"].get("nodeName") in self._nodes:
+        for key in map(key_of, touched):
+            pod = self._known.find(POD, key)
+            if pod is not None and pod["spec"].get("nodeName") in self._nodes:
                 self._say_status(pod)
-        self._probe(touched)
-
-    def _probe(self, touched: Sequence[Object]) -> None:
-        """Probe the pods that run and have probes, and no others."""
-        alive = [pod for pod in touched if is_alive(pod) and self._has("/".join(key_of(pod))) and probes_of(pod)]
-        self._probed |= {pod["metadata"]["uid"]: key_of(pod) for pod in alive}
-        self._prober.follow(alive, time.monotonic())
-        gone = [uid for uid, key in self._probed.items() if not self._is(uid, key)]
-        for uid in gone:
-            del self._probed[uid]
-        self._prober.forget(gone)
-
-    def _is(self, uid: str, key: Key) -> bool:
-        pod = self._known.find(POD, key)
-        return pod is not None and pod["metadata"]["uid"] == uid and is_alive(pod)
-
-    def _ask(self, uid: str, probe: Probe) -> Answer:
-        """Ask a port of a pod from its node."""
-        endpoint = self._lab.cluster.by_ref.get("/".join(self._probed.get(uid, ("", ""))))
-        if not isinstance(endpoint, Pod) or not endpoint.addresses:
-            return "nobody"
-        try:
-            with self._lab.machine.inside(node_namespace(self._lab.name, endpoint.node)):
-                return ask(str(endpoint.addresses[0]), probe.port, probe.timeout, probe.question)
-        except NetlabError:
-            return "nobody"
 
     def _end_programs(self, touched: Sequence[Object]) -> None:
         """Let the programs of deleted pods end, and keep these pods in the lab until they have."""
@@ -300,11 +270,12 @@ def main() -> None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
     pki, runtime = folder / "pki", Runtime()
+    client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(
         lab,
-        Client(pki, "nodes", found.ports.apiserver),
+        client,
         found.ports.kubelet,
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ended),
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

@@ -6,11 +6,14 @@ Source: core/v1 Container; Kubernetes, "Define Dependent Environment Variables",
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netlab.control_plane.nodes.runtime_process import AGNHOST
+from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
+from netlab.errors import UsageError
 from netlab.frozen import frozen
+from netlab.kernel.pod_root import Mount
 
 RUN, HOST = "netlab/run", "host"
 """The annotation of a pod whose containers run programs of this host."""
@@ -27,6 +30,8 @@ class Container:
     - ``argv``: its program and arguments; empty for one that only waits.
     - ``environment``: the variables of its program, and of programs that run beside it.
     - ``folder``: where its programs start.
+    - ``mounts``: what it has besides the files of the host; ``volumes``: the volumes of its pod.
+    - ``problem``: why it cannot start.
     - ``init``: it comes before the others: it is an init container, or a sidecar among them.
     - ``restarts``: ``Always``, ``OnFailure`` or ``Never``.
     """
@@ -37,6 +42,9 @@ class Container:
     folder: str = "/"
     init: bool = False
     restarts: str = "Always"
+    mounts: tuple[Mount, ...] = ()
+    volumes: tuple[str, ...] = ()
+    problem: str = ""
 
     @property
     def first(self) -> bool:
@@ -45,7 +53,11 @@ class Container:
 
 
 def containers_of(
-    pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str], allowed: str
+    pod: Mapping[str, Any],
+    addresses: Sequence[str],
+    node: Sequence[str],
+    allowed: str,
+    config: Config = lambda name: None,
 ) -> list[Container]:
     """Return the init containers and then the containers of a pod.
 
@@ -54,30 +66,77 @@ def containers_of(
       addresses: the pod's.
       node: those of its node.
       allowed: which pods may run programs of this host.
+      config: reads a ConfigMap of the pod's namespace.
     """
     spec = pod["spec"]
     annotations = pod["metadata"].get("annotations") or {}
     runs = allowed == ALL or (allowed == ASKED and annotations.get(RUN) == HOST)
     policy = spec.get("restartPolicy") or "Always"
-    fields = _fields(pod, addresses, node)
+    make = _Maker(pod, _fields(pod, addresses, node), config, runs)
     found = []
     for one in spec.get("initContainers") or ():
         always = one.get("restartPolicy") == "Always"
         # Where a pod always restarts, its init containers end all the same.
         restarts = "Always" if always else "Never" if policy == "Never" else "OnFailure"
-        found.append(_container(one, fields, runs, init=True, restarts=restarts))
-    found += [_container(one, fields, runs, init=False, restarts=policy) for one in spec.get("containers") or ()]
+        found.append(make.container(one, init=True, restarts=restarts))
+    found += [make.container(one, init=False, restarts=policy) for one in spec.get("containers") or ()]
     return found
 
 
-def _container(
-    one: Mapping[str, Any], fields: Mapping[str, str], runs: bool, *, init: bool, restarts: str
-) -> Container:
-    environment = dict(_environment(one.get("env") or (), fields))
-    argv = tuple(_expanded(word, environment) for word in _command(one))
-    if argv and not (runs or argv[0] == AGNHOST):
-        argv = ()
-    return Container(one["name"], argv, environment, one.get("workingDir") or "/", init, restarts)
+class _Maker:
+    """Makes the containers of a pod."""
+
+    def __init__(self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, runs: bool) -> None:
+        self._pod, self._fields, self._config, self._runs = pod, fields, config, runs
+
+    def container(self, one: Mapping[str, Any], *, init: bool, restarts: str) -> Container:
+        """Return a container; what is wrong with it is a problem of its start."""
+        environment: dict[str, str] = {}
+        mounts: tuple[Mount, ...] = ()
+        problem = ""
+        command = _command(one)
+        runs = bool(command) and (self._runs or command[0] == AGNHOST)
+        try:
+            environment = self._environment(one)
+            mounts = mounts_of(self._pod, one, self._fields, self._config) if runs else ()
+        except UsageError as error:
+            problem = str(error)
+        argv = tuple(_expanded(word, environment) for word in command) if runs else ()
+        folder, volumes = one.get("workingDir") or "/", shared_volumes(self._pod)
+        return Container(one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem)
+
+    def _environment(self, one: Mapping[str, Any]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for source in one.get("envFrom") or ():
+            reference = source.get("configMapRef") or source.get("secretRef") or {}
+            prefix = source.get("prefix") or ""
+            found |= {prefix + key: text for key, text in self._data(reference, secret="secretRef" in source).items()}
+        for variable in one.get("env") or ():
+            value = self._value(variable, found)
+            if value is not None:
+                found[variable["name"]] = value
+        return found
+
+    def _value(self, variable: Mapping[str, Any], before: Mapping[str, str]) -> str | None:
+        source = variable.get("valueFrom")
+        if not source:
+            return _expanded(variable.get("value") or "", before)
+        if field := source.get("fieldRef"):
+            return self._fields.get(field.get("fieldPath") or "", "")
+        reference = source.get("configMapKeyRef") or source.get("secretKeyRef")
+        if reference is None:
+            raise UsageError(f"variable {variable['name']}: netlab does not read {next(iter(source))}")
+        value = self._data(reference, secret="secretKeyRef" in source).get(reference["key"])
+        if value is None and not reference.get("optional"):
+            raise UsageError(f"variable {variable['name']}: {reference.get('name')} has no key {reference['key']}")
+        return value
+
+    def _data(self, reference: Mapping[str, Any], *, secret: bool) -> Mapping[str, str]:
+        name = reference.get("name") or ""
+        one = None if secret else self._config(name)
+        if one is None and not reference.get("optional"):
+            raise UsageError("netlab keeps no Secrets" if secret else f'configmap "{name}" not found')
+        return dict((one or {}).get("data") or {})
 
 
 def _command(one: Mapping[str, Any]) -> Sequence[str]:
@@ -91,17 +150,6 @@ def _command(one: Mapping[str, Any]) -> Sequence[str]:
 def is_agnhost(image: str) -> bool:
     """Return whether an image is agnhost, of any registry and version."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[0] == "agnhost"
-
-
-def _environment(written: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    found: dict[str, str] = {}
-    for one in written:
-        source = (one.get("valueFrom") or {}).get("fieldRef")
-        if source is not None:
-            found[one["name"]] = fields.get(source.get("fieldPath") or "", "")
-        elif "valueFrom" not in one:
-            found[one["name"]] = _expanded(one.get("value") or "", found)
-    return iter(found.items())
 
 
 def _expanded(text: str, variables: Mapping[str, str]) -> str:

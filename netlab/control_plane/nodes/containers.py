@@ -68,6 +68,8 @@ class _Run:
         self.restarts = 0
         self.program: Handle | None = None
         self.due = 0.0
+        # When the program is killed, 0 for one that goes on.
+        self.killed = 0.0
         self.pause = self.next_pause = 0.0
         self.since = 0.0
 
@@ -116,7 +118,7 @@ class Containers:
         for one in self._pods.get(uid, ()):
             if one.container.name == name and one.state.kind == "running":
                 reason = "StartError" if error else "Completed" if code == 0 else "Error"
-                one.program = None
+                one.program, one.killed = None, 0.0
                 one.state = State("terminated", reason, error, code, one.state.started, now())
                 if self._clock() - one.since > _LASTS:
                     one.next_pause = 0.0
@@ -143,18 +145,24 @@ class Containers:
             self._ending.discard(uid)
 
     def restart(self, uid: str, name: str, grace: float) -> None:
-        """End the program of a container, so that it starts again: its liveness probe has failed."""
+        """End the program of a container, so that it starts again; it has ``grace`` seconds to end."""
         for one in self._pods.get(uid, ()):
             if one.container.name == name and one.program is not None:
-                one.program.send(signal.SIGTERM if grace > 0 else signal.SIGKILL)
+                one.program.send(signal.SIGTERM)
+                one.killed = self._clock() + grace
 
     def known(self) -> list[str]:
         """Return the uids of all pods."""
         return list(self._pods)
 
     def turn(self) -> set[str]:
-        """Start what is due; return the uids of the pods that have changed."""
+        """Start and kill what is due; return the uids of the pods that have changed."""
         now_ = self._clock()
+        for runs in self._pods.values():
+            for one in runs:
+                if one.program is not None and 0 < one.killed <= now_:
+                    one.program.send(signal.SIGKILL)
+                    one.killed = 0.0
         due = {uid for uid, runs in self._pods.items() for one in runs if self._waits(one) and one.due <= now_}
         due -= self._ending
         for uid in due:
@@ -163,13 +171,22 @@ class Containers:
 
     @property
     def waiting(self) -> bool:
-        """Whether a container waits for the time of its next start."""
-        return any(self._waits(one) for uid, runs in self._pods.items() if uid not in self._ending for one in runs)
+        """Whether a container waits for the time of its next start, or of its end."""
+        return any(
+            self._waits(one) or one.killed
+            for uid, runs in self._pods.items()
+            if uid not in self._ending
+            for one in runs
+        )
 
     def shown(self, uid: str) -> dict[str, Shown] | None:
         """Return what the status says of the containers of a pod, None for a pod without programs."""
         runs = self._pods.get(uid)
         return None if runs is None else {one.container.name: Shown(one.state, one.last, one.restarts) for one in runs}
+
+    def running(self, uid: str) -> list[str]:
+        """Return the containers of a pod that have a program."""
+        return [one.container.name for one in self._pods.get(uid, ()) if one.container.argv]
 
     def initialized(self, uid: str) -> bool:
         """Return whether all init containers have ended well, and sidecars run."""

@@ -18,6 +18,7 @@ from netlab.control_plane.nodes.runtime import Program
 from netlab.errors import UsageError
 from netlab.lab.lab import Lab
 
+_GRACE = 30.0
 _STATUSES = ("initContainerStatuses", "containerStatuses")
 
 
@@ -28,6 +29,13 @@ class ProgramEnded(NamedTuple):
     name: str
     code: int
     error: str
+
+
+class ProbeFailed(NamedTuple):
+    """A probe says that the program of a container has to start anew."""
+
+    uid: str
+    name: str
 
 
 class PodContainers:
@@ -53,7 +61,7 @@ class PodContainers:
         self._states.forget(gone)
         for uid in gone:
             del self._keys[uid]
-            self._programs.logs.forget(uid)
+            self._programs.forget(uid)
         for pod in touched:
             uid, key = pod["metadata"]["uid"], key_of(pod)
             if uid in self._states or not is_alive(pod) or "/".join(key) not in self._lab.cluster.by_ref:
@@ -79,6 +87,17 @@ class PodContainers:
     def kill(self, uid: str) -> None:
         """Kill the programs of a pod whose time is over."""
         self._states.kill(uid)
+
+    def restart(self, failed: ProbeFailed) -> None:
+        """Let a container start anew, as its probe says."""
+        pod = self._known.find(POD, self._keys[failed.uid]) if failed.uid in self._states else None
+        if pod is not None:
+            grace = pod["spec"].get("terminationGracePeriodSeconds")
+            self._states.restart(failed.uid, failed.name, _GRACE if grace is None else float(grace))
+
+    def with_programs(self, uid: str) -> list[str]:
+        """Return the containers of a pod that run programs."""
+        return self._states.running(uid)
 
     @property
     def waiting(self) -> bool:
@@ -118,6 +137,9 @@ class PodContainers:
 
     def _start(self, uid: str, container: Container) -> Program:
         ref = "/".join(self._keys[uid])
-        if ref not in self._lab.cluster.by_ref:
+        pod = self._known.find(POD, self._keys[uid])
+        if pod is None or ref not in self._lab.cluster.by_ref:
             raise UsageError(f"pod {ref} is gone")
-        return self._programs.start(self._lab, ref, uid, container)
+        # Read anew: a ConfigMap may be there by now.
+        now = next((one for one in self._containers(pod) if one.name == container.name), container)
+        return self._programs.start(self._lab, ref, uid, now)

@@ -6,6 +6,8 @@ What a program is, and in which containers it may run, ``container_spec`` says; 
 from __future__ import annotations
 
 import os
+import select
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,15 +15,19 @@ from typing import Any
 
 from netlab.control_plane.nodes.container_spec import Container, containers_of
 from netlab.control_plane.nodes.logs import Log, Logs
+from netlab.control_plane.nodes.objects import key_of
 from netlab.control_plane.nodes.polling import Poller
+from netlab.control_plane.nodes.readiness import Probe
 from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
-from netlab.errors import UsageError
+from netlab.errors import NetlabError, UsageError
+from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_process import PodProgram
 from netlab.lab import dns
 from netlab.lab.lab import Lab
 
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
+ReadConfig = Callable[[str, str], Mapping[str, Any] | None]
 
 
 class PodPrograms:
@@ -32,21 +38,27 @@ class PodPrograms:
       lab: the lab's name.
       folder: where logs are kept.
       allowed: which pods may run programs of this host.
+      config: reads a ConfigMap, by namespace and name.
       ended: called in another thread.
     """
 
-    def __init__(self, runtime: Runtime, lab: str, folder: Path, allowed: str, ended: Ended) -> None:
-        self._runtime, self._lab, self._allowed, self._ended = runtime, lab, allowed, ended
+    def __init__(
+        self, runtime: Runtime, lab: str, folder: Path, allowed: str, config: ReadConfig, ended: Ended
+    ) -> None:
+        self._runtime, self._lab, self._allowed, self._config, self._ended = runtime, lab, allowed, config, ended
         self.logs = Logs(folder)
         self._poller = Poller()
 
     def containers(self, pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> list[Container]:
         """Return the containers of a pod; ``node`` are the addresses of its node."""
-        return containers_of(pod, addresses, node, self._allowed)
+        namespace = pod["metadata"]["namespace"]
+        return containers_of(pod, addresses, node, self._allowed, lambda name: self._config(namespace, name))
 
     def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
         """Start the program of a container; its output goes to its log. Raises NetlabError."""
-        program = self._program(lab, ref, container, container.argv, terminal=False)
+        if container.problem:
+            raise UsageError(container.problem)
+        program = self._program(lab, ref, uid, container, container.argv, terminal=False)
         log = self.logs.begin(uid, container.name)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         (out, to_out), (errors, to_errors) = os.pipe(), os.pipe()
@@ -107,9 +119,31 @@ class PodPrograms:
         found = self.container(ref, pod, name)
         if not argv:
             raise UsageError("no command")
-        program = self._program(lab, ref, found, argv, terminal=terminal)
+        program = self._program(lab, ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
         group = f"{pod['metadata']['uid']}/{found.name}"
         return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
+
+    def ask(self, pod: Mapping[str, Any] | None, probe: Probe) -> Answer:
+        """Run the command of a probe beside a container's program; b"" says that it has succeeded."""
+        if pod is None:
+            return "silence"
+        ref = "/".join(key_of(pod))
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            container = self.container(ref, pod, probe.container)
+            uid = pod["metadata"]["uid"]
+            program = self._program(Lab.open(self._lab), ref, uid, container, probe.command, terminal=False)
+            group = f"{uid}/{container.name}"
+            started = self._runtime.start(program, group, [null, null, null], beside=True)
+        except NetlabError:
+            return "silence"
+        finally:
+            os.close(null)
+        if not select.select([started.fileno()], [], [], probe.timeout)[0]:
+            started.send(signal.SIGKILL)
+            started.result()
+            return "silence"
+        return b"" if started.result()[0] == 0 else "silence"
 
     def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
         """Return a container of a pod; raises UsageError."""
@@ -121,7 +155,14 @@ class PodPrograms:
                 return one
         raise UsageError(f"container {name} is not valid for pod {ref}")
 
-    def _program(self, lab: Lab, ref: str, container: Container, argv: Sequence[str], *, terminal: bool) -> PodProgram:
+    def forget(self, uid: str) -> None:
+        """Drop the logs and the volumes of a pod that is gone."""
+        self.logs.forget(uid)
+        self._runtime.forget(uid)
+
+    def _program(
+        self, lab: Lab, ref: str, uid: str, container: Container, argv: Sequence[str], *, terminal: bool
+    ) -> PodProgram:
         files = dns.prepare(lab, ref)
         if files is None:
             raise UsageError(f"{ref} is gone")
@@ -134,4 +175,7 @@ class PodPrograms:
             {"/etc/resolv.conf": files.resolv, "/etc/hosts": files.hosts},
             container.folder,
             terminal,
+            uid,
+            container.mounts,
+            container.volumes,
         )

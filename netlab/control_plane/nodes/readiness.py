@@ -1,6 +1,7 @@
-"""Readiness probes: TCP and HTTP, as far as something listens in a pod.
+"""Probes of containers: of readiness, of liveness and at the start; by TCP, by HTTP and by a command.
 
-A pod has no programs of its own, so a closed port says nothing: the probe passes. Where a program listens, as one that
+A container whose program runs has to pass its probes, as with a kubelet. One that is a pause has only probes of
+readiness by TCP and HTTP, and a closed port says nothing: the probe passes. Where a program listens, as one that
 ``kubectl exec`` started, its answer counts. Source: core/v1 Probe; the kubelet's prober (pkg/probe).
 """
 
@@ -8,17 +9,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from netlab.kernel.ask_port import Answer
 
 _LOOK = 0.5
 _SHORTEST = 0.1
+# Probes that are asked at a time.
+_WORKERS = 8
+READINESS, LIVENESS, STARTUP = "readinessProbe", "livenessProbe", "startupProbe"
 
 
 class Probe(NamedTuple):
-    """A readiness probe of a container: a connection, or with a path a request of HTTP."""
+    """A probe of a container: a connection, with a path a request of HTTP, or a command.
+
+    ``honest``: the container's program runs, so it has to answer.
+    """
 
     port: int
     path: str = ""
@@ -27,6 +35,11 @@ class Probe(NamedTuple):
     timeout: float = 1.0
     failures: int = 3
     delay: float = 0.0
+    successes: int = 1
+    kind: str = READINESS
+    container: str = ""
+    command: tuple[str, ...] = ()
+    honest: bool = False
 
     @property
     def question(self) -> bytes:
@@ -44,37 +57,51 @@ class Probe(NamedTuple):
     def passes(self, answer: Answer) -> bool:
         """Return whether an answer is a success."""
         if isinstance(answer, str):
-            return answer == "nobody"
+            return answer == "nobody" and not self.honest
         if not self.path:
             return True
         words = answer.split(b" ", 2)
         return len(words) > 1 and words[0].startswith(b"HTTP/") and words[1][:1] in (b"2", b"3")
 
 
-def probes_of(pod: Mapping[str, Any]) -> list[Probe]:
-    """Return the readiness probes of a pod that netlab can ask: those of HTTP and TCP."""
-    return [probe for one in pod["spec"].get("containers") or () for probe in _of_container(one)]
+def probes_of(pod: Mapping[str, Any], running: Collection[str] = ()) -> list[Probe]:
+    """Return the probes of a pod that netlab can ask; ``running`` are its containers whose programs run."""
+    spec = pod["spec"]
+    sidecars = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
+    return [probe for one in (*sidecars, *(spec.get("containers") or ())) for probe in _of_container(one, running)]
 
 
-def _of_container(container: Mapping[str, Any]) -> Iterator[Probe]:
-    written = container.get("readinessProbe") or {}
+def _of_container(container: Mapping[str, Any], running: Collection[str]) -> Iterator[Probe]:
+    honest = container.get("name") in running
+    for kind in (READINESS, LIVENESS, STARTUP) if honest else (READINESS,):
+        written = container.get(kind)
+        found = _asked(container, written) if written else None
+        if written and found and (found.port or honest):
+            yield found._replace(
+                period=float(written.get("periodSeconds") or 10),
+                timeout=float(written.get("timeoutSeconds") or 1),
+                failures=int(written.get("failureThreshold") or 3),
+                delay=float(written.get("initialDelaySeconds") or 0),
+                successes=int(written.get("successThreshold") or 1),
+                kind=kind,
+                container=container.get("name", ""),
+                honest=honest,
+            )
+
+
+def _asked(container: Mapping[str, Any], written: Mapping[str, Any]) -> Probe | None:
+    """Return what a probe asks, None for one that netlab cannot ask."""
+    if command := (written.get("exec") or {}).get("command"):
+        return Probe(0, command=tuple(command))
     kind = written.get("httpGet") or written.get("tcpSocket")
     port = None if kind is None else _number(container, kind.get("port"))
     # An address other than the pod's, or TLS, is not asked.
     if kind is None or port is None or kind.get("host") or kind.get("scheme", "HTTP") != "HTTP":
-        return
+        return None
     path = str(kind.get("path") or "/") if "httpGet" in written else ""
     if path and not path.isprintable():
-        return
-    yield Probe(
-        port,
-        path and f"/{path.lstrip('/')}".replace(" ", "%20"),
-        f"port-{port}",
-        float(written.get("periodSeconds") or 10),
-        float(written.get("timeoutSeconds") or 1),
-        int(written.get("failureThreshold") or 3),
-        float(written.get("initialDelaySeconds") or 0),
-    )
+        return None
+    return Probe(port, path and f"/{path.lstrip('/')}".replace(" ", "%20"), f"port-{port}")
 
 
 def _number(container: Mapping[str, Any], port: object) -> int | None:
@@ -88,45 +115,82 @@ class _Target:
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
-        self.due = now + probe.delay
-        self.failed = 0
+        self.begin(now)
+
+    def begin(self, now: float) -> None:
+        """The program has just started: it is not ready until it has passed, and alive until it has failed."""
+        self.due = now + self.probe.delay
+        self.failed = self.passed = 0
+        self.up = not self.probe.honest or self.probe.kind == LIVENESS
 
     def take(self, *, passes: bool, now: float) -> None:
         self.failed = 0 if passes else self.failed + 1
+        self.passed = self.passed + 1 if passes else 0
+        if self.passed >= self.probe.successes:
+            self.up = True
+        elif self.failed >= self.probe.failures:
+            self.up = False
         self.due = now + max(self.probe.period, _SHORTEST)
 
     @property
-    def ready(self) -> bool:
-        return self.failed < self.probe.failures
+    def kills(self) -> bool:
+        """Whether the program has to start anew."""
+        return self.probe.kind != READINESS and self.failed >= self.probe.failures
 
 
 class Prober:
     """Probes pods in a thread of its own.
 
     Args:
-      ask: asks a port of a pod, by the pod's uid, from the pod's node.
+      ask: asks a port of a pod, by the pod's uid, from the pod's node; or runs a command in its container.
       changed: called with the uid of a pod whose probes fail now, or pass again.
+      restart: called with a pod's uid and a container that has to start anew.
     """
 
-    def __init__(self, ask: Callable[[str, Probe], Answer], changed: Callable[[str, bool], None]) -> None:
-        self._ask, self._changed = ask, changed
+    def __init__(
+        self,
+        ask: Callable[[str, Probe], Answer],
+        changed: Callable[[str, bool], object],
+        restart: Callable[[str, str], object] = lambda uid, container: None,
+    ) -> None:
+        self._ask, self._changed, self._restart = ask, changed, restart
         self._targets: dict[str, list[_Target]] = {}
         self._failing: set[str] = set()
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_WORKERS, "probes")
 
-    def follow(self, pods: Iterable[Mapping[str, Any]], now: float) -> None:
-        """Probe these pods from now on, as far as they have probes and were not probed before."""
+    def follow(
+        self, pods: Iterable[Mapping[str, Any]], now: float, running: Callable[[str], Collection[str]] = lambda uid: ()
+    ) -> list[str]:
+        """Probe these pods from now on, as far as they have probes and were not probed before.
+
+        Return the uids of those that are not ready until they pass. ``running`` returns the containers of a pod whose
+        programs run.
+        """
+        unready = []
         for pod in pods:
             uid = pod["metadata"]["uid"]
             with self._lock:
-                if uid not in self._targets and (probes := probes_of(pod)):
+                if uid not in self._targets and (probes := probes_of(pod, running(uid))):
                     self._targets[uid] = [_Target(one, now) for one in probes]
+                    if self._fails(uid):
+                        self._failing.add(uid)
+                        unready.append(uid)
+        return unready
 
     def forget(self, uids: Iterable[str]) -> None:
         with self._lock:
             for uid in uids:
                 self._targets.pop(uid, None)
                 self._failing.discard(uid)
+
+    def begin(self, uid: str, container: str, now: float) -> None:
+        """The program of a container starts anew."""
+        with self._lock:
+            for one in self._targets.get(uid, ()):
+                if one.probe.container == container:
+                    one.begin(now)
+        self._tell(uid)
 
     def probed(self) -> list[str]:
         """Return the uids of the pods that are probed."""
@@ -141,16 +205,32 @@ class Prober:
     def turn(self, now: float) -> None:
         """Ask every probe that is due."""
         with self._lock:
-            due = [(uid, one) for uid, of in self._targets.items() for one in of if one.due <= now]
-        for uid, one in due:
-            one.take(passes=one.probe.passes(self._ask(uid, one.probe)), now=now)
+            due = [
+                (uid, one) for uid, of in self._targets.items() for one in of if one.due <= now and _may_ask(one, of)
+            ]
+        if not due:
+            return
+        for (uid, one), answer in zip(due, self._pool.map(lambda of: self._ask(of[0], of[1].probe), due), strict=True):
+            one.take(passes=one.probe.passes(answer), now=now)
+            if one.kills:
+                self._restart(uid, one.probe.container)
+                self.begin(uid, one.probe.container, now + one.probe.period)
         for uid in {uid for uid, _ in due}:
             self._tell(uid)
 
+    def _fails(self, uid: str) -> bool:
+        return not all(one.up for one in self._targets.get(uid, ()) if one.probe.kind != LIVENESS)
+
     def _tell(self, uid: str) -> None:
         with self._lock:
-            failing = not all(one.ready for one in self._targets.get(uid, ()))
+            failing = self._fails(uid)
             if failing == (uid in self._failing):
                 return
             (self._failing.add if failing else self._failing.discard)(uid)
         self._changed(uid, failing)
+
+
+def _may_ask(one: _Target, of: list[_Target]) -> bool:
+    """Return whether a probe is asked: before the program has started only that of its start, and afterwards not."""
+    start = next((two for two in of if two.probe.kind == STARTUP and two.probe.container == one.probe.container), None)
+    return start is None or (one is start) != start.up

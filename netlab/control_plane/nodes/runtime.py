@@ -60,6 +60,11 @@ class Runtime:
         self._lock = threading.Lock()
         self._begin()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._process.pid
+
     def _begin(self) -> None:
         self._orders, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._orders.setsockopt(socket.SOL_SOCKET, _SNDBUFFORCE, 2 * pod_runtime.MOST)
@@ -102,6 +107,11 @@ class Runtime:
                 near.close()
                 raise HostError(f"cannot start a program: {error.strerror}") from error
         return Program(near)
+
+    def forget(self, pod: str) -> None:
+        """Drop the volumes of a pod that is gone."""
+        with contextlib.suppress(OSError):
+            self._orders.send(pod_runtime.forgets(pod))
 
     def close(self) -> None:
         """Kill all programs."""

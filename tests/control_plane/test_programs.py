@@ -1,0 +1,279 @@
+"""Programs in pods of a real control plane: the stand-in for agnhost, programs of the host, logs and probes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from control_plane.lab_plane import Plane, eventually
+
+pytestmark = pytest.mark.kernel(needs=["openssl"])
+
+SPACE = "programs"
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.56"
+HOST = {"netlab/run": "host"}
+FILE = "/tmp/alive"  # noqa: S108  of a program alone
+
+
+@pytest.fixture(scope="module")
+def here(started: Plane) -> Iterator[Plane]:
+    """Return the control plane with a namespace of these tests."""
+    started.kubectl("create", "namespace", SPACE)
+    eventually(lambda: started.kubectl("get", "serviceaccount", "default", "-n", SPACE, check=False))
+    yield started
+    started.kubectl("delete", "namespace", SPACE, "--wait=false")
+
+
+def container(name: str = "c", *command: str, image: str = "any", **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": image, **({"command": [*command]} if command else {}), **more}
+
+
+def make(plane: Plane, name: str, *containers: dict[str, Any], host: bool = False, **spec: Any) -> None:
+    metadata = {"name": name, "namespace": SPACE, "labels": {"app": name}, "annotations": HOST if host else {}}
+    spec = {"terminationGracePeriodSeconds": 2, **spec}
+    plane.apply(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": [*containers], **spec}}
+    )
+
+
+def pod(plane: Plane, name: str) -> dict[str, Any]:
+    return plane.get("pod", name, "-n", SPACE)
+
+
+def is_ready(plane: Plane, name: str) -> bool:
+    return {"Ready": "True"}.items() <= {
+        one["type"]: one["status"] for one in pod(plane, name)["status"].get("conditions", ())
+    }.items()
+
+
+def ready(plane: Plane, name: str) -> None:
+    eventually(lambda: is_ready(plane, name), 30)
+
+
+def phase(plane: Plane, name: str) -> str:
+    return str(pod(plane, name)["status"]["phase"])
+
+
+def run(plane: Plane, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a pod by kubectl."""
+    kubectl = ["kubectl", "--kubeconfig", str(plane.kubeconfig), "exec", "-n", SPACE, name, "--"]
+    return subprocess.run([*kubectl, *words], capture_output=True, text=True, timeout=60)
+
+
+def logs(plane: Plane, name: str, *words: str) -> str:
+    return plane.kubectl("logs", "-n", SPACE, name, *words)
+
+
+def state(plane: Plane, name: str, at: int = 0) -> dict[str, Any]:
+    return dict(pod(plane, name)["status"]["containerStatuses"][at])
+
+
+# --- agnhost ----------------------------------------------------------------------------------------------------------
+
+
+def test_pods_of_judges_serve_and_ask_as_with_the_image(here):
+    """As the Netpol suite and cyclonus have them: ports of one container or of several, TCP and UDP."""
+    env = [{"name": f"SERVE_{kind}_PORT_{port}", "value": "foo"} for kind in ("TCP", "UDP") for port in (80, 81)]
+    make(here, "server", container("c", "/agnhost", "porter", image=AGNHOST, env=env),
+         container("d", image=AGNHOST, args=["serve-hostname", "--udp", "--http=false", "--port=82"]))  # fmt: skip
+    make(here, "client", container(image=AGNHOST))
+    ready(here, "server")
+    ready(here, "client")
+    address = pod(here, "server")["status"]["podIP"]
+    found = {}
+    for port in (80, 81, 82, 83):
+        for kind in ("tcp", "udp"):
+            done = run(here, "client", "/agnhost", "connect", f"{address}:{port}", "--timeout=1s", f"--protocol={kind}")
+            found[port, kind] = done.returncode, re.split("[:\n]", done.stderr)[0]
+
+    refused = (1, "REFUSED")
+    assert {(port, kind): (0, "") for port in (80, 81) for kind in ("tcp", "udp")}.items() <= found.items()
+    assert (refused, (0, "")) == (found[82, "tcp"], found[82, "udp"])
+    assert (refused, refused) == (found[83, "tcp"], found[83, "udp"])
+
+
+def test_a_policy_makes_connect_time_out(here):
+    """And without it the port answers again; a shell in a pod has /agnhost too, and finds Services by name."""
+    make(here, "denied", container(image=AGNHOST, args=["netexec"]))
+    make(here, "asks", container(image=AGNHOST))
+    here.kubectl("expose", "pod", "denied", "-n", SPACE, "--port=8080")
+    ready(here, "denied")
+    ready(here, "asks")
+    ask = ("sh", "-c", "/agnhost connect denied:8080 --timeout=1s")
+    assert eventually(lambda: run(here, "asks", *ask).returncode == 0, 20)
+    spec = {"podSelector": {"matchLabels": {"app": "denied"}}, "policyTypes": ["Ingress"]}
+    metadata = {"name": "deny", "namespace": SPACE}
+    here.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
+
+    eventually(lambda: run(here, "asks", *ask).stderr.startswith("TIMEOUT\n"), 20)
+    here.kubectl("delete", "networkpolicy", "deny", "-n", SPACE)
+    assert eventually(lambda: run(here, "asks", *ask).returncode == 0, 20)
+
+
+def test_exec_joins_the_container(here):
+    """It sees the container's program, its variables and its network, and is user nobody."""
+    make(here, "joined", container(image=AGNHOST, args=["netexec"], env=[{"name": "MINE", "value": "yes"}]))
+    ready(here, "joined")
+    found = run(here, "joined", "sh", "-c", "id -u; echo $MINE; cat /proc/1/cmdline | tr '\\0' ' '; hostname")
+
+    assert found.stdout.startswith("65534\nyes\n")
+    assert "runtime_process" in found.stdout
+    assert found.stdout.endswith("joined\n")
+    missing = run(here, "joined", "no-such-program")
+    assert 127 == missing.returncode
+    assert "no such program on this host" in missing.stderr
+
+
+def test_a_subcommand_that_is_missing_is_said(here):
+    """The container fails as often as it is tried; the log says why."""
+    make(here, "missing", container(image=AGNHOST, args=["webhook"]))
+    eventually(lambda: state(here, "missing")["restartCount"] >= 1, 20)
+
+    assert "CrashLoopBackOff" == eventually(lambda: state(here, "missing")["state"].get("waiting"), 20)["reason"]
+    assert 'unknown command "webhook"' in logs(here, "missing", "--previous")
+    assert not is_ready(here, "missing")
+
+
+def test_a_container_that_ends_starts_again(here):
+    """Its exit code is in the state before."""
+    make(here, "again", container(image=AGNHOST, args=["netexec"]))
+    ready(here, "again")
+    run(here, "again", "curl", "-s", "http://localhost:8080/exit?code=3")
+    found = eventually(lambda: (one := state(here, "again"))["restartCount"] == 1 and one, 20)
+    ready(here, "again")
+
+    assert 3 == found["lastState"]["terminated"]["exitCode"]
+    assert 0 == run(here, "again", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s").returncode
+
+
+# --- programs of the host ---------------------------------------------------------------------------------------------
+
+
+def test_a_program_of_the_host_runs_where_the_pod_asks_for_it(here):
+    """Init containers first; variables, folder, exit code and phase. Without the annotation it is a pause."""
+    script = "echo $WHO $(pwd) $(id -u); echo error >&2; exit $CODE"
+    env = [{"name": "WHO", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    first = container("first", "sh", "-c", "echo first; sleep 0.5")
+    for name, code in (("good", "0"), ("bad", "3")):
+        variables = [*env, {"name": "CODE", "value": code}]
+        main = container("main", "sh", "-c", script, env=variables, workingDir="/usr")
+        make(here, name, main, host=True, initContainers=[first], restartPolicy="Never")
+    make(here, "quiet", container("main", "sh", "-c", "exit 1"), restartPolicy="Never")
+
+    assert eventually(lambda: phase(here, "good") == "Succeeded", 30)
+    assert eventually(lambda: phase(here, "bad") == "Failed", 30)
+    assert "first\n" == logs(here, "good", "-c", "first")
+    assert {"good /usr 65534", "error"} == set(logs(here, "good", "-c", "main").splitlines())
+    assert 3 == state(here, "bad")["state"]["terminated"]["exitCode"]
+    assert "Running" == phase(here, "quiet")
+
+
+def test_a_job_completes(here):
+    """The real controller sees its pods succeed."""
+    template = {
+        "metadata": {"annotations": HOST},
+        "spec": {"restartPolicy": "Never", "containers": [container("c", "sh", "-c", "echo done")]},
+    }
+    here.apply({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job", "namespace": SPACE},
+        "spec": {"completions": 2, "parallelism": 2, "template": template},
+    })  # fmt: skip
+    here.kubectl("wait", "-n", SPACE, "--for=condition=Complete", "job/job", "--timeout=60s")
+
+    assert "done\n" == here.kubectl("logs", "-n", SPACE, "job/job")
+
+
+def test_a_program_gets_sigterm_and_its_grace_period(here):
+    """One that ends at SIGTERM ends at once, and one that does not when the time is over."""
+    trap = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+    make(here, "willing", container("c", "sh", "-c", trap), host=True, terminationGracePeriodSeconds=60)
+    make(here, "unwilling", container("c", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"), host=True)
+    for name in ("willing", "unwilling"):
+        ready(here, name)
+        here.kubectl("delete", "pod", name, "-n", SPACE, "--timeout=30s")
+
+
+def test_logs_are_followed_until_the_end(here):
+    """With times, and the last lines only, if the client wants that."""
+    make(here, "talks", container("c", "sh", "-c", "for i in 1 2 3 4 5 6; do echo line $i; sleep 0.2; done"), host=True,
+         restartPolicy="Never")  # fmt: skip
+    eventually(lambda: pod(here, "talks")["status"]["phase"] in ("Running", "Succeeded"))
+
+    assert [f"line {n}" for n in range(1, 7)] == logs(here, "talks", "-f").splitlines()
+    assert "line 5\nline 6\n" == logs(here, "talks", "--tail=2")
+    when, _, text = logs(here, "talks", "--timestamps", "--tail=1").partition(" ")
+    assert ("T", "line 6\n") == (when[10], text)
+
+
+def test_containers_share_a_volume_and_read_a_config_map(here):
+    """At paths that the host has, and at others; nothing of it is left on the host. A Secret stops the container."""
+    here.kubectl("create", "configmap", "settings", "-n", SPACE, "--from-literal=a.conf=one")
+    volumes = [
+        {"name": "shared", "emptyDir": {}},
+        {"name": "settings", "configMap": {"name": "settings"}},
+        {"name": "secret", "secret": {"secretName": "none", "optional": True}},
+    ]
+    mounts = [
+        {"name": "shared", "mountPath": "/data"},
+        {"name": "settings", "mountPath": "/etc/of/pod"},
+        {"name": "settings", "mountPath": "/usr/lib/of.conf", "subPath": "a.conf"},
+    ]
+    write = container("write", "sh", "-c", "cp /etc/of/pod/a.conf /data/copy; sleep 600", volumeMounts=mounts)
+    read = container(
+        "read", "sh", "-c", "sleep 600", volumeMounts=[{"name": "shared", "mountPath": "/usr/share/of/pod"}]
+    )
+    make(here, "volumes", write, read, host=True, volumes=volumes)
+    secret = container("c", "sleep", "600", volumeMounts=[{"name": "secret", "mountPath": "/s"}])
+    make(here, "secretive", secret, host=True, volumes=volumes)
+    ready(here, "volumes")
+    of = ("-c", "read", "--", "cat", "/usr/share/of/pod/copy")
+
+    assert "one" == eventually(
+        lambda: here.kubectl("exec", "-n", SPACE, "volumes", *of, check=False) == "one" and "one"
+    )
+    assert "one" == run(here, "volumes", "cat", "/usr/lib/of.conf").stdout
+    assert 0 != run(here, "volumes", "sh", "-c", "echo x > /etc/of/pod/a.conf").returncode
+    assert not Path("/data/copy").exists()
+    assert not Path("/etc/of").exists()
+    assert not Path("/usr/share/of").exists()
+    last = eventually(lambda: state(here, "secretive")["lastState"].get("terminated"), 20)
+    assert ("StartError", "volume secret: netlab keeps no Secrets") == (last["reason"], last["message"])
+
+
+# --- probes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_has_to_pass_its_probes(here):
+    """A port where nothing listens is a failure here, as it is for a command that fails."""
+    every = {"periodSeconds": 1, "failureThreshold": 1}
+    probes: dict[str, Any] = {
+        "tcp": {"tcpSocket": {"port": 8080}},
+        "http": {"httpGet": {"port": 8080, "path": "/readyz"}},
+        "closed": {"tcpSocket": {"port": 9}},
+        "command": {"exec": {"command": ["sh", "-c", 'test -n "$HOSTNAME"']}},
+        "fails": {"exec": {"command": ["/agnhost", "connect", "127.0.0.1:9"]}},
+    }
+    for name, probe in probes.items():
+        make(here, f"probe-{name}", container(image=AGNHOST, args=["netexec"], readinessProbe={**probe, **every}))
+    for name in ("tcp", "http", "command"):
+        ready(here, f"probe-{name}")
+    time.sleep(2)
+
+    assert [False, False] == [is_ready(here, f"probe-{name}") for name in ("closed", "fails")]
+
+
+def test_a_liveness_probe_starts_a_program_anew(here):
+    """When the file is gone that it looks for."""
+    probe = {"exec": {"command": ["test", "-e", FILE]}, "periodSeconds": 1, "failureThreshold": 1}
+    script = f"touch {FILE}; sleep 3; rm {FILE}; sleep 600"
+    make(
+        here, "mortal", container("c", "sh", "-c", script, livenessProbe={**probe, "initialDelaySeconds": 1}), host=True
+    )
+    ready(here, "mortal")
+
+    assert eventually(lambda: state(here, "mortal")["restartCount"] > 0, 30)

@@ -1,0 +1,244 @@
+"""Programs of pods, forked by one process: what they are, what they see, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
+from netlab.kernel import netns, processes
+from netlab.kernel.pod_process import PodProgram
+from netlab.kernel.pod_root import Mount
+
+pytestmark = pytest.mark.kernel
+
+SPACE = f"netlab.runtime-{os.getpid():x}.pod.x.a"
+FILES = {"/etc/resolv.conf": "nameserver 10.96.0.10\n", "/etc/hosts": "10.0.0.1 a\n"}
+
+
+@pytest.fixture(scope="module")
+def space() -> Iterator[str]:
+    """Make a network namespace."""
+    with netns.returning():
+        netns.create(SPACE)
+    try:
+        yield SPACE
+    finally:
+        netns.remove(SPACE)
+
+
+@pytest.fixture(scope="module")
+def runtime(space: str) -> Iterator[Runtime]:
+    made = Runtime()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def program(*argv: str, mounts: tuple[Mount, ...] = (), **variables: str) -> PodProgram:
+    volumes = tuple(one.volume for one in mounts if one.volume)
+    return PodProgram(SPACE, argv, variables, "a-host", FILES, "/", False, "pod-1", mounts, volumes)
+
+
+def read(fd: int) -> bytes:
+    os.set_blocking(fd, True)
+    with os.fdopen(fd, "rb") as file:
+        return file.read()
+
+
+def run(runtime: Runtime, what: PodProgram, container: str = "none", *, beside: bool = True) -> tuple[int, str, str]:
+    """Run a program to its end; return its exit code, its output with its errors, and why it could not run."""
+    found = Attached(lambda fds: runtime.start(what, container, fds, beside=beside), terminal=False)
+    os.close(found.stdin)
+    printed = read(found.stdout) + read(found.stderr)
+    select.select([found.ended], [], [], 20)
+    code, why = found.end()
+    return code, printed.decode(), why
+
+
+def start(runtime: Runtime, what: PodProgram, container: str) -> Program:
+    """Start the first program of a container."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        return runtime.start(what, container, [null, null, null])
+    finally:
+        os.close(null)
+
+
+def test_a_program_is_nobody_without_capabilities(runtime):
+    """It can gain none, has no descriptor of netlab's, and only the variables that it is given."""
+    script = "id -u; grep -E 'CapPrm|CapBnd|NoNewPrivs' /proc/self/status; ls /proc/self/fd; env | sort; hostname; pwd"
+    _, printed, _ = run(runtime, program("sh", "-c", script, MINE="yes"))
+    lines = printed.split()
+
+    assert "65534" == lines[0]
+    assert ["CapPrm:", "0000000000000000"] == lines[1:3]
+    assert ["NoNewPrivs:", "1"] == lines[5:7]
+    assert ["0", "1", "2", "3"] == lines[7:11]
+    assert ["HOME=/", "LANG=C.UTF-8", "MINE=yes"] == lines[11:14]
+    assert ["a-host", "/"] == lines[-2:]
+
+
+def test_a_program_sees_no_process_socket_or_folder_that_is_not_its_own(runtime, tmp_path):
+    """The host's /run and /tmp are not there, and no process of the host."""
+    place = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        script = (
+            f"ls -d /proc/[0-9]* | wc -l; echo $(ls /run) $(ls -A /tmp /root | wc -w); test -e {place} || echo gone"
+        )
+        _, printed, _ = run(runtime, program("sh", "-c", f"{script}; cat /etc/resolv.conf /etc/hosts"))
+    count, folders, *lines = printed.splitlines()
+
+    assert int(count) < 6
+    # The names of the two folders.
+    assert "lock netlab 2" == folders
+    assert ["gone", "nameserver 10.96.0.10", "10.0.0.1 a"] == lines
+
+
+def test_a_program_changes_nothing_of_the_host(runtime):
+    """It writes in its own /tmp, and nobody else reads that."""
+    code, printed, _ = run(
+        runtime, program("sh", "-c", "echo x > /tmp/netlab-file && cat /tmp/netlab-file; echo x > /x")
+    )
+
+    assert (2, True) == (code, printed.startswith("x\n"))
+    assert not Path("/tmp/netlab-file").exists()  # noqa: S108  of the program alone
+    assert not Path("/x").exists()
+
+
+def test_the_namespace_has_the_program_and_so_the_end_of_a_lab_finds_it(runtime, space):
+    """It is found by its network namespace, and by the mount of /sys."""
+    held = start(runtime, program("sleep", "600"), "found")
+    inode = netns.inode(space)
+    assert inode is not None
+    until = time.monotonic() + 20
+    while not processes.inside([inode]):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    _, printed, _ = run(runtime, program("cat", "/proc/self/mountinfo"))
+
+    assert netns.mark(space, inode) in printed
+    held.send(signal.SIGKILL)
+    assert (137, "") == held.result()
+    assert set() == processes.inside([inode])
+
+
+def test_a_program_beside_another_joins_its_namespaces(runtime):
+    """It sees the files and the processes of the first one, and ends with it."""
+    held = start(runtime, program("sh", "-c", "echo here > /tmp/file; exec sleep 600"), "joined")
+    until = time.monotonic() + 20
+    while run(runtime, program("cat", "/tmp/file"), "joined")[1] != "here\n":  # noqa: S108  of the program alone
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    beside = Attached(
+        lambda fds: runtime.start(program("sh", "-c", "cat /proc/1/comm; exec sleep 600"), "joined", fds, beside=True),
+        terminal=False,
+    )
+    os.set_blocking(beside.stdout, True)
+    assert b"sleep\n" == os.read(beside.stdout, 100)
+    held.send(signal.SIGKILL)
+    held.result()
+
+    assert [beside.ended] == select.select([beside.ended], [], [], 20)[0]
+    for fd in (beside.stdin, beside.stdout, beside.stderr):
+        os.close(fd)
+    assert 137 == beside.end()[0]
+
+
+def test_how_a_program_ends_is_its_exit_code(runtime):
+    """128 and more for a signal; one that cannot run has a reason."""
+    assert 3 == run(runtime, program("sh", "-c", "exit 3"))[0]
+    assert 143 == run(runtime, program("sh", "-c", "kill -TERM $$"))[0]
+    assert (127, "", 'exec: "none": no such program on this host') == run(runtime, program("none"))
+    assert 126 == run(runtime, program("/etc/passwd"))[0]
+    assert 127 == run(runtime, program("none"), "first", beside=False)[0]
+
+
+def test_a_signal_that_comes_early_is_not_lost(runtime):
+    """The stand-in has it blocked until it can handle it: as a first process it would not get it."""
+    held = start(runtime, program("/agnhost", "netexec"), "early")
+    held.send(signal.SIGTERM)
+
+    assert (0, "") == held.result()
+
+
+def test_a_program_that_goes_on_after_its_parent_ends_with_the_namespace(runtime, space):
+    """Nothing is left behind."""
+    run(runtime, program("sh", "-c", "setsid sleep 600 & exit 0"))
+    inode = netns.inode(space)
+
+    assert inode is not None
+    assert set() == processes.inside([inode])
+
+
+def test_the_stand_in_runs_from_a_shell(runtime):
+    """Also where user nobody cannot read netlab or its interpreter."""
+    code, printed, _ = run(runtime, program("sh", "-c", "/agnhost connect 127.0.0.1:1 --timeout=1s; agnhost"))
+
+    assert 127 == code
+    assert printed.startswith("OTHER: dial tcp 127.0.0.1:1: connect: network is unreachable\n") or "REFUSED" in printed
+
+
+def test_volumes_are_one_for_a_pod_and_files_are_to_read(runtime, space):
+    """At places that the host has and at others; a volume goes with its pod."""
+    mounts = (Mount("/data", "v"), Mount("/etc/of/pod", "", {"a/b": "text"}), Mount("/usr/one", "", {"": "alone"}))
+    write = program("sh", "-c", "cat /etc/of/pod/a/b /usr/one > /data/out; rm /etc/of/pod/a/b", mounts=mounts)
+    assert 1 == run(runtime, write)[0]
+    look = program("cat", "/data/out", mounts=(Mount("/data", "v"),))
+
+    assert (0, "textalone", "") == run(runtime, look)
+    runtime.forget("pod-1")
+    assert 1 == run(runtime, look)[0]
+    runtime.forget("pod-1")
+    assert not Path("/etc/of").exists()
+    assert not Path("/usr/one").exists()
+
+
+@pytest.mark.parametrize("path", ["/", "/..", "/proc/self/fd", "/etc/passwd/x"])
+def test_a_volume_at_a_place_that_cannot_be_is_an_error(runtime, path):
+    """Or it is harmless: nothing of the host is covered."""
+    before = os.stat("/etc/passwd")
+    code, _, why = run(runtime, program("true", mounts=(Mount(path, "", {"a": "b"}),)))
+
+    assert (code == 0) or "cannot give the program its own files" in why
+    assert stat.S_ISREG(before.st_mode)
+    assert before == os.stat("/etc/passwd")
+
+
+def test_programs_end_with_the_process_that_forks_them(space):
+    """Also when that is killed; the next program has a new one."""
+    inode = netns.inode(space)
+    assert inode is not None
+    made = Runtime()
+    held = start(made, program("sleep", "600"), "c")
+    assert 0 == run(made, program("true"))[0]
+    os.kill(made.pid, signal.SIGKILL)
+
+    assert 137 == held.result()[0]
+    until = time.monotonic() + 20
+    while processes.inside([inode]):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert 0 == run(made, program("true"))[0]
+    with contextlib.suppress(OSError):
+        made.close()
+
+
+def test_an_order_that_is_too_long_is_refused(runtime):
+    """In one line; the process goes on."""
+    with pytest.raises(Exception, match="arguments and variables are too long"):
+        run(runtime, program("true", LONG="x" * (600 << 10)))
+
+    assert 0 == run(runtime, program("true", LONG="x" * (100 << 10)))[0]

@@ -54,7 +54,7 @@ def _run(given: argparse.Namespace, program: Path, kubeconfig: Path, folder: Pat
     names = [one for one in names if not given.skip or not re.search(given.skip, one)]
     if given.names:
         names = [one for one in given.names.read_text().splitlines() if one in names]
-    return e2e.run(program, kubeconfig, folder, names[: given.first or None], given.at_once, _say)
+    return e2e.run(program, kubeconfig, folder, names[: given.first or None], given.at_once, given.seconds, _say)
 
 
 def _say(case: Case) -> None:
@@ -71,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--names", type=Path, metavar="FILE", help="e2e: only the specs whose names are its lines")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="only the first N specs")
     parser.add_argument("--at-once", type=int, default=6, metavar="N", help="how many specs run at a time")
+    parser.add_argument("--seconds", type=float, default=900, metavar="N", help="the most that a spec may take")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the output of programs goes")
     parser.add_argument("--write", action="store_true", help="keep the results, and write docs/conformance.md")
     return parser.parse_args()

@@ -16,8 +16,8 @@ from netlab.errors import NetlabError
 from netlab.kernel.loopback import ADDRESS
 from netlab.objects.types import Address
 
-# Where kubelets listen; those of a lab have a free port of the host in its place.
-_KUBELET = 10250
+# Where kubelets listen, as Node objects say. Those of a lab have a free port of the host in its place.
+KUBELET = 10250
 
 
 class Unreachable(NetlabError):
@@ -47,7 +47,7 @@ def place_of(cluster: Cluster, host: str, port: int, kubelet_port: int) -> Place
     except ValueError as error:
         raise Unreachable(f"{host} is no IP address") from error
     found = cluster.by_address.get(address)
-    if isinstance(found, Node) and port in (kubelet_port, _KUBELET):
+    if isinstance(found, Node) and port in (kubelet_port, KUBELET):
         _check_runs(found)
         return Place("", ADDRESS, kubelet_port)
     if found is None:

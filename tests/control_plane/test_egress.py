@@ -114,8 +114,9 @@ def test_a_closed_port_is_said(of_lab):
 
 
 def test_nodes_answer_through_the_api_server_as_their_kubelets(of_lab):
-    """`/healthz` and `/pods` of each."""
+    """`/healthz`, `/pods` and the files of logs of each, also by the usual port of kubelets."""
     assert "ok" == raw(of_lab, "nodes/n2/proxy/healthz")
+    assert "<pre>" in raw(of_lab, "nodes/n2:10250/proxy/logs/")
     assert "PodList" == json.loads(raw(of_lab, "nodes/n2/proxy/pods"))["kind"]
 
 

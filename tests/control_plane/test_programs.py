@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -277,3 +279,32 @@ def test_a_liveness_probe_starts_a_program_anew(here):
     ready(here, "mortal")
 
     assert eventually(lambda: state(here, "mortal")["restartCount"] > 0, 30)
+
+
+# --- kubectl attach, and failures -------------------------------------------------------------------------------------
+
+
+def test_attach_shows_what_a_program_prints_from_now_on(here):
+    """Until it has ended."""
+    script = "echo early; sleep 4; echo late; sleep 1"
+    make(here, "attached", container("c", "sh", "-c", script), host=True, restartPolicy="Never")
+    eventually(lambda: "early" in here.kubectl("logs", "-n", SPACE, "attached", check=False))
+    shown = here.kubectl("attach", "-n", SPACE, "attached")
+
+    assert "late" in shown
+    assert "early" not in shown
+
+
+def test_programs_start_anew_when_netlab_as_the_nodes_was_killed(here):
+    """They end with it; it is counted as a restart. What had finished stays so."""
+    make(here, "survivor", container(image=AGNHOST, args=["netexec"]))
+    make(here, "finished", container("c", "sh", "-c", "exit 0"), host=True, restartPolicy="Never")
+    ready(here, "survivor")
+    eventually(lambda: phase(here, "finished") == "Succeeded", 20)
+    os.kill(here.process("agent"), signal.SIGKILL)
+    here.up()
+
+    assert eventually(lambda: state(here, "survivor")["restartCount"] == 1, 30)
+    ready(here, "survivor")
+    assert 0 == run(here, "survivor", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s").returncode
+    assert "Succeeded" == phase(here, "finished")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from netlab.control_plane.nodes import logs
 from netlab.control_plane.nodes.logs import Logs, Wishes, shown, wishes_of
+from netlab.control_plane.nodes.polling import Poller
 from netlab.errors import HostError
 
 FEW = b"".join(f"2026-01-01T00:00:0{second}.000000000Z stdout F line {second}\n".encode() for second in range(1, 5))
@@ -142,3 +144,29 @@ def test_output_is_read_from_pipes(kept):
 def test_a_time_is_written_as_the_kubelet_writes_it():
     """With nanoseconds."""
     assert "2026-01-01T00:00:05.000000007Z" == logs.stamp(1767225605 * 10**9 + 7)
+
+
+def test_a_program_that_prints_without_an_end_does_not_take_netlab_s_time():
+    """What is read between two pauses is bounded; all of it comes in the end."""
+    found: list[bytes] = []
+    done = threading.Event()
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+
+    def take() -> bool:
+        data = os.read(read, 100)
+        found.append(data)
+        return bool(data)
+
+    def close() -> None:
+        os.close(read)
+        done.set()
+
+    started = time.monotonic()
+    Poller().watch(read, take, close)
+    os.write(write, b"x" * 2000)
+    os.close(write)
+
+    assert done.wait(20)
+    assert (b"x" * 2000, 21) == (b"".join(found), len(found))
+    assert time.monotonic() - started >= 0.2

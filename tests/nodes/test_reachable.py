@@ -11,7 +11,7 @@ from netlab.control_plane.nodes.reachable import Place, Unreachable, place_of
 from netlab.objects import decode
 from netlab.objects.documents import parse
 
-KUBELETS = 10250
+KUBELETS = 43210
 TEXT = """
 {apiVersion: netlab/v1alpha1, kind: Topology, metadata: {name: lab},
  spec: {nodes: [{name: n1}, {name: n2}], hosts: [{name: client, addresses: [192.0.2.7]}]}}
@@ -47,12 +47,13 @@ def test_a_pod_is_reached_from_its_node(lab):
     assert Place("netlab.lab.node.n2", web, 80) == place_of(lab, web, 80, KUBELETS)
 
 
-def test_a_nodes_address_is_the_node_and_at_one_port_its_kubelet(lab):
+def test_a_nodes_address_is_the_node_and_at_the_ports_of_kubelets_its_kubelet(lab):
     """netlab is the kubelet, on the host's loopback address. A pod of the host's network is at the node's address."""
     node = address(lab, "node:n1")
 
     assert node == address(lab, "shop/host")
     assert Place("", "127.0.0.1", KUBELETS) == place_of(lab, node, KUBELETS, KUBELETS)
+    assert Place("", "127.0.0.1", KUBELETS) == place_of(lab, node, 10250, KUBELETS)
     assert Place("netlab.lab.node.n1", node, 80) == place_of(lab, node, 80, KUBELETS)
 
 

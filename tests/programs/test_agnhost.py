@@ -182,6 +182,14 @@ def test_netexec_answers_datagrams(netexec):
     assert [HOST, "some text", f"{host}:{port}", str(netexec.udp), "n1"] == found
 
 
+def test_a_line_that_is_no_http_is_refused_at_once(netexec):
+    """Tests of Services send a word with nc, and take any answer for one."""
+    with socket.create_connection(("127.0.0.1", netexec.port), 10) as client:
+        client.sendall(b"hostName\n")
+
+        assert client.recv(2048).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 def test_netexec_dials_others(netexec):
     """As often as it is asked; answers and errors are apart."""
     to = f"host=127.0.0.1&port={netexec.port}"

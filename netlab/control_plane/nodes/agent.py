@@ -31,6 +31,7 @@ from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
 from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
 from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
+from netlab.control_plane.nodes.reachable import KUBELET
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
@@ -62,7 +63,7 @@ class Agent:
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
-        self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
+        self._registration = Registration(client, lab.cluster, KUBELET, failed=say)
         self._statuses = Statuses(client, say, self._changes.put)
         self._balancers = Balancers(
             lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)

@@ -107,6 +107,9 @@ class Kubelet:
             case ["metrics"] | ["metrics", _]:
                 text = "".join(f"{name} {value:g}\n" for name, value in self._inside.metrics().items())
                 await _send(writer, 200, text)
+            case ["logs", *_]:
+                # The files of a node's /var/log: it has none.
+                await _send(writer, 200, "<!doctype html>\n<pre>\n</pre>\n", "text/html; charset=utf-8")
             case ["pods"]:
                 pods = {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": self._inside.pods()}
                 await _send(writer, 200, json.dumps(pods), "application/json")

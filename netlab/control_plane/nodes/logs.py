@@ -20,7 +20,8 @@ from netlab.errors import HostError
 
 _MOST, _LONGEST_LINE = 1 << 20, 16 << 10
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_CHUNK, _CHUNKS_OF_PIPE = 1 << 16, 16
+# A line of two bytes becomes one of fifty, and what is read at a time has to fit in half of a log.
+_CHUNK, _CHUNKS_OF_PIPE = 1 << 13, 16
 _SECOND = 10**9
 
 
@@ -77,12 +78,14 @@ class Log:
         now = stamp(time.time_ns())
         with self._lock:
             *lines, rest = (self._partial.pop(stream, b"") + data).split(b"\n")
-            for line in lines:
-                self._write(now, stream, "F", line)
+            head = f"{now} {stream} "
+            full, part = f"{head}F ".encode(), f"{head}P ".encode()
+            found = [full + line + b"\n" for line in lines]
             if rest and (not data or len(rest) > _LONGEST_LINE):
-                self._write(now, stream, "P" if data else "F", rest)
+                found.append((part if data else full) + rest + b"\n")
             elif rest:
                 self._partial[stream] = rest
+            self._write(b"".join(found))
 
     def close(self) -> None:
         """Write nothing more."""
@@ -91,10 +94,9 @@ class Log:
                 os.close(self._fd)
             self._fd = -1
 
-    def _write(self, now: str, stream: str, kind: str, line: bytes) -> None:
-        if self._fd < 0:
+    def _write(self, data: bytes) -> None:
+        if self._fd < 0 or not data:
             return
-        data = f"{now} {stream} {kind} ".encode() + line + b"\n"
         try:
             if self._size + len(data) > _MOST:
                 self._halve()

@@ -14,7 +14,10 @@ LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 LEASE_SECONDS = 40
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 # What a node has room for. Pods without programs need none, so the scheduler does not run out of it.
-_ROOM = {"cpu": "1000", "memory": "4Ti", "ephemeral-storage": "4Ti", "pods": "10000"}
+_ROOM = {"cpu": "1000", "memory": "4Ti", "ephemeral-storage": "4Ti"}
+_MOST_PODS = 10_000
+# Addresses of a range that pods do not get, those of netlab's own pods among them.
+_OWN_ADDRESSES = 5
 _PRESSURES = {
     "MemoryPressure": "KubeletHasSufficientMemory",
     "DiskPressure": "KubeletHasNoDiskPressure",
@@ -43,10 +46,11 @@ def node_status(node: Node, version: str, kubelet_port: int, now: str) -> dict[s
         *({"type": "InternalIP", "address": str(one)} for one in node.addresses),
         {"type": "Hostname", "address": node.name},
     ]
+    room = {**_ROOM, "pods": str(_pods(node))}
     return {
         "addresses": addresses,
-        "capacity": _ROOM,
-        "allocatable": _ROOM,
+        "capacity": room,
+        "allocatable": room,
         "conditions": [
             *(_condition(kind, "False", reason, now) for kind, reason in _PRESSURES.items()),
             _condition("Ready", "True", "KubeletReady", now),
@@ -67,6 +71,12 @@ def node_status(node: Node, version: str, kubelet_port: int, now: str) -> dict[s
             "systemUUID": "",
         },
     }
+
+
+def _pods(node: Node) -> int:
+    """Return how many pods have addresses on a node: the scheduler binds no more."""
+    sizes = [cidr.num_addresses for cidrs in node.pod_cidrs.values() for cidr in cidrs]
+    return max(1, min([_MOST_PODS, *(size - _OWN_ADDRESSES for size in sizes)]))
 
 
 def lease(name: str, uid: str, now: str) -> dict[str, Any]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import select
 import threading
+import time
 from collections.abc import Callable
+
+_PAUSE = 0.01
 
 
 class Poller:
-    """Descriptors, and what is called when one can be read or its other end is closed. A function must not block."""
+    """Descriptors, and what is called when one can be read or its other end is closed. A function must not block.
+
+    After each turn there is a pause: a program that prints without an end waits for its pipe, and not netlab for it.
+    """
 
     def __init__(self) -> None:
         self._poll = select.epoll()
@@ -29,3 +35,4 @@ class Poller:
                     self._poll.unregister(fd)
                     del self._calls[fd]
                     close()
+            time.sleep(_PAUSE)

@@ -16,6 +16,9 @@ from netlab.errors import NetlabError
 from netlab.kernel.loopback import ADDRESS
 from netlab.objects.types import Address
 
+# Where kubelets listen, as Node objects say. Those of a lab have a free port of the host in its place.
+KUBELET = 10250
+
 
 class Unreachable(NetlabError):
     """The API server cannot connect there; the message says why."""
@@ -32,7 +35,8 @@ class Place(NamedTuple):
 def place_of(cluster: Cluster, host: str, port: int, kubelet_port: int) -> Place:
     """Return where a host and a port of the API server are.
 
-    A node's address with the port of kubelets is netlab itself. A Service's address stands for one of its endpoints.
+    A node's address with the port of kubelets, the lab's or the usual one, is netlab itself. A Service's address stands
+    for one of its endpoints.
     Any address that the lab does not have is refused: this leads into the lab, and nowhere else.
 
     Raises:
@@ -43,9 +47,9 @@ def place_of(cluster: Cluster, host: str, port: int, kubelet_port: int) -> Place
     except ValueError as error:
         raise Unreachable(f"{host} is no IP address") from error
     found = cluster.by_address.get(address)
-    if isinstance(found, Node) and port == kubelet_port:
+    if isinstance(found, Node) and port in (kubelet_port, KUBELET):
         _check_runs(found)
-        return Place("", ADDRESS, port)
+        return Place("", ADDRESS, kubelet_port)
     if found is None:
         address, port = _endpoint_of_service(cluster, address, port)
         found = cluster.by_address.get(address)

@@ -57,6 +57,11 @@ class Answer:
     then: Callable[[], None] = lambda: None
 
 
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
+)
+
+
 def error(text: str, status: int) -> Answer:
     """Return an answer that says what is wrong, as Go's ``http.Error`` does."""
     return Answer(f"{text}\n".encode(), status, headers={"X-Content-Type-Options": "nosniff"})
@@ -77,14 +82,17 @@ def _talk(connection: socket.socket, client: str, answer: Callable[[Request], An
     connection.settimeout(_IDLE)
     reader = _Reader(connection)
     while True:
+        # A first line that is none of HTTP is answered at once, without waiting for more.
+        words = reader.first_line().decode("latin-1").split(" ")
+        if words == [""]:
+            return
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            connection.sendall(_BAD_REQUEST)
+            return
         head = reader.until(b"\r\n\r\n")
         if not head:
             return
-        first, *lines = head.decode("latin-1").split("\r\n")
-        words = first.split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n400 Bad Request")
-            return
+        lines = head.decode("latin-1").split("\r\n")[1:]
         headers: dict[str, list[str]] = {}
         for line in filter(None, lines):
             name, _, value = line.partition(":")
@@ -136,6 +144,13 @@ class _Reader:
                 return b""
         found, _, self._data = self._data.partition(end)
         return found
+
+    def first_line(self) -> bytes:
+        """Return the next line, which stays; b"" if the connection ends first."""
+        while b"\n" not in self._data:
+            if len(self._data) > _MOST_HEAD or not self._more():
+                return b""
+        return self._data.partition(b"\n")[0].rstrip(b"\r") or b" "
 
     def body(self, headers: Mapping[str, list[str]]) -> bytes | None:
         """Return a request's body, None for one that is too large or cut."""

@@ -32,7 +32,7 @@ def main() -> int:
     crd = given.programs / CRD
     with cluster(folder, crd if given.judge == "cluster-policies" else None) as kubeconfig:
         cases = _run(given, program, kubeconfig, folder)
-    whole = not (given.focus or given.first or given.skip)
+    whole = not (given.focus or given.first or given.skip or given.names)
     outcomes = {one.name: one.outcome for one in cases}
     passed = list(outcomes.values()).count(verdicts.PASSED)
     print(f"{given.judge}: {passed} of {len(outcomes)} cases pass, in {time.monotonic() - started:.0f} s")
@@ -52,7 +52,9 @@ def _run(given: argparse.Namespace, program: Path, kubeconfig: Path, folder: Pat
         return cluster_policies.run(program, kubeconfig, folder)
     names = e2e.specs(program, folder, given.focus or "sig-network")
     names = [one for one in names if not given.skip or not re.search(given.skip, one)]
-    return e2e.run(program, kubeconfig, folder, names[: given.first or None], given.at_once, _say)
+    if given.names:
+        names = [one for one in given.names.read_text().splitlines() if one in names]
+    return e2e.run(program, kubeconfig, folder, names[: given.first or None], given.at_once, given.seconds, _say)
 
 
 def _say(case: Case) -> None:
@@ -66,8 +68,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--programs", type=Path, default=cache / "netlab-control-plane" / "judges", metavar="DIR")
     parser.add_argument("--focus", default="", help="e2e: a regular expression of specs; cyclonus: tags")
     parser.add_argument("--skip", default="", help="e2e: a regular expression of specs to leave out")
+    parser.add_argument("--names", type=Path, metavar="FILE", help="e2e: only the specs whose names are its lines")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="only the first N specs")
     parser.add_argument("--at-once", type=int, default=6, metavar="N", help="how many specs run at a time")
+    parser.add_argument("--seconds", type=float, default=900, metavar="N", help="the most that a spec may take")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the output of programs goes")
     parser.add_argument("--write", action="store_true", help="keep the results, and write docs/conformance.md")
     return parser.parse_args()

@@ -111,6 +111,26 @@ def start(state: LabState, node: str) -> list[list[Document]]:
     return [*linked, started, *_replaced(state._replace(documents=started), state.cluster.stopped_nodes - {node})]
 
 
+def cut_off(state: LabState, node: str) -> list[list[Document]]:
+    """Return the documents in which a node is stopped, for a lab whose control plane replaces pods.
+
+    There is no state if the node is stopped already. Raises UsageError for a node that does not exist.
+    """
+    _check_node(state.cluster, node)
+    if node in state.cluster.stopped_nodes:
+        return []
+    return [stopped_nodes.stop(state.documents, node, control_plane=True)]
+
+
+def join_again(state: LabState, node: str) -> list[list[Document]]:
+    """Return the documents in which a node runs again, for a lab with a control plane.
+
+    There is no state if the node runs already. Raises UsageError for a node that does not exist.
+    """
+    _check_node(state.cluster, node)
+    return [stopped_nodes.start(state.documents, node)] if node in state.cluster.stopped_nodes else []
+
+
 def _replaced(state: LabState, stopped: Collection[str]) -> list[list[Document]]:
     """Return the documents in which the pods of stopped nodes are replaced that another node admits, if there are any.
 

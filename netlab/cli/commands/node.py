@@ -24,9 +24,9 @@ def stop_command(node: str, lab: str) -> None:
     are replaced at once. Those of StatefulSets and DaemonSets stay on the node, and so do pods without a controller.
     The change is in force when the command returns. `netlab node start` brings the node back, and so does `netlab up`.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.stop_node(name)
@@ -44,9 +44,9 @@ def start_command(node: str, lab: str) -> None:
 
     The change is in force when the command returns.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.start_node(name)

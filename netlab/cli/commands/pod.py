@@ -27,9 +27,9 @@ def kill_command(names: Sequence[str], lab: str, namespace: str) -> None:
     a DaemonSet is on the same node. A pod without a controller is not replaced. Programs in the pods end. The change is
     in force when the command returns.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     before = running.cluster
     changes = running.kill([running.find(name, namespace).ref for name in names])
     inputs.print_unenforced(running.cluster)

@@ -37,12 +37,19 @@ _NODE = "Node"
 
 @frozen
 class Wishes:
-    """What a user chooses: the folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules."""
+    """What a user chooses: the folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules.
+
+    Further, how long the controllers wait for a node: the seconds until it is not ready, and those until its pods are
+    replaced because it is not ready, or not reached. None leaves them as they are.
+    """
 
     assets: str = ""
     kubeconfig: str = ""
     plugins: tuple[str, ...] = ()
     abac: str = ""
+    node_grace: int | None = None
+    not_ready: int | None = None
+    unreachable: int | None = None
 
 
 @frozen
@@ -225,7 +232,14 @@ def _opened(name: str) -> Lab:
 
 def _chosen(before: Settings, wishes: Wishes) -> Settings:
     target = str(Path(wishes.kubeconfig).absolute()) if wishes.kubeconfig else before.kubeconfig
-    return replace(before, kubeconfig=target, plugins=wishes.plugins or before.plugins, abac=wishes.abac or before.abac)
+    times = {name: getattr(wishes, name) for name in ("node_grace", "not_ready", "unreachable")}
+    return replace(
+        before,
+        kubeconfig=target,
+        plugins=wishes.plugins or before.plugins,
+        abac=wishes.abac or before.abac,
+        **{name: value for name, value in times.items() if value is not None},
+    )
 
 
 def _named(machine: Machine, lab: str) -> str:

@@ -34,6 +34,10 @@ class Settings:
     - ``kubeconfig``: the path of the user's kubeconfig.
     - ``plugins``: further admission plugins to enable.
     - ``abac``: the text of the policy file of ABAC, "" for none.
+    - ``node_grace``: the seconds without a heartbeat after which a node is not ready.
+    - ``not_ready``, ``unreachable``: the seconds that pods tolerate a node that is not ready, or not reached.
+
+    None for these stands for the default of the program.
     """
 
     ports: Ports
@@ -41,6 +45,12 @@ class Settings:
     kubeconfig: str
     plugins: tuple[str, ...] = ()
     abac: str = ""
+    node_grace: int | None = None
+    not_ready: int | None = None
+    unreachable: int | None = None
+
+
+_NUMBERS = ("node_grace", "not_ready", "unreachable")
 
 
 def folder(machine: Machine, lab: str) -> Path:
@@ -59,6 +69,7 @@ def read(machine: Machine, lab: str) -> Settings | None:
             str(data["kubeconfig"]),
             tuple(data["plugins"]),
             str(data["abac"]),
+            **{name: None if data[name] is None else int(data[name]) for name in _NUMBERS if name in data},
         )
     except FileNotFoundError:
         return None
@@ -75,6 +86,7 @@ def write(machine: Machine, lab: str, settings: Settings) -> None:
         "kubeconfig": settings.kubeconfig,
         "plugins": settings.plugins,
         "abac": settings.abac,
+        **{name: getattr(settings, name) for name in _NUMBERS},
     }
     try:
         machine.store.write(file, json.dumps(data).encode())

@@ -481,6 +481,12 @@ class Lab(AtEndpoints):
             self._stamp = stamp
             yield stamp
 
+    def look(self) -> None:
+        """Read the lab again if another command changed it; raises what ``held`` raises."""
+        if self._stamp is None or self._records.stamp(self.name) != self._stamp:
+            with self.held(shared=True):
+                pass
+
     def drift(self) -> list[str]:
         """Return the differences between the kernel and the lab's state, a line each: what ``up`` would repair.
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,10 @@ ABAC = {
 
 
 class Plane:
-    """A control plane of a lab: netlab's commands, kubectl, and the lab itself."""
+    """A control plane of a lab: netlab's commands, kubectl, and the lab itself; ``options`` are those of ``up``."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+    def __init__(self, folder: Path, name: str, options: Sequence[str] = ()) -> None:
+        self.folder, self.name, self.options = folder, name, options
         self.kubeconfig = folder / "kubeconfig"
 
     def netlab(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -79,7 +79,7 @@ class Plane:
         (self.folder / "lab.yaml").write_text(yaml.safe_dump_all([topology, *objects]))
         (self.folder / "abac.jsonl").write_text(f"{json.dumps(ABAC)}\n")
         chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages")
-        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
+        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen, *self.options)
 
     def kubectl(self, *words: str, given: Any = None, check: bool = True) -> str:
         done = subprocess.run(

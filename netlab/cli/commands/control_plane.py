@@ -9,6 +9,8 @@ import click
 from netlab.cli import inputs, options, terminal
 from netlab.errors import UsageError
 
+_DAY = 24 * 3600
+
 
 @click.group("control-plane")
 def control_plane_command() -> None:
@@ -28,9 +30,39 @@ def control_plane_command() -> None:
 @click.option("--assets", metavar="DIR", default="", help="The folder of the programs.  [default: KUBEBUILDER_ASSETS]")
 @click.option("--abac", metavar="FILE", default="", help="A policy file of ABAC, in addition to RBAC.")
 @click.option("--admission-plugins", metavar="NAMES", default="", help="Enable these plugins too: A,B.")
+@click.option(
+    "--node-monitor-grace-period",
+    "node_grace",
+    type=click.IntRange(2, _DAY),
+    metavar="SECONDS",
+    help="How long a node has no heartbeat until it is NotReady.  [default: that of Kubernetes, 50]",
+)
+@click.option(
+    "--default-not-ready-toleration-seconds",
+    "not_ready",
+    type=click.IntRange(0, _DAY),
+    metavar="SECONDS",
+    help="How long pods stay on a node that says that it is not ready.  [default: that of Kubernetes, 300]",
+)
+@click.option(
+    "--default-unreachable-toleration-seconds",
+    "unreachable",
+    type=click.IntRange(0, _DAY),
+    metavar="SECONDS",
+    help="How long pods stay on a node without a heartbeat.  [default: that of Kubernetes, 300]",
+)
 @options.verbose
 def up_command(
-    files: Sequence[str], strict: bool, lab: str, kubeconfig: str, assets: str, abac: str, admission_plugins: str
+    files: Sequence[str],
+    strict: bool,
+    lab: str,
+    kubeconfig: str,
+    assets: str,
+    abac: str,
+    admission_plugins: str,
+    node_grace: int | None,
+    not_ready: int | None,
+    unreachable: int | None,
 ) -> None:
     """Start the control plane and its lab, and create the objects of the input through the API.
 
@@ -48,7 +80,7 @@ def up_command(
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
     rules = policy_file.read(abac) if abac else ""
-    wishes = plane.Wishes(assets, kubeconfig, plugins, rules)
+    wishes = plane.Wishes(assets, kubeconfig, plugins, rules, node_grace, not_ready, unreachable)
     started = plane.up(objects, lab, wishes, terminal.say)
     terminal.emit(f"{name} {verb}" for name, verb in started.objects)
     terminal.say(f"lab {started.lab}: the control plane runs ({started.seconds:.1f} s)")

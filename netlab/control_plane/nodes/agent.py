@@ -36,7 +36,7 @@ from netlab.kernel.ask_port import Answer, ask
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
-_LOOK, _PAUSE = 1.0, 1.0
+_LOOK, _PAUSE = 0.25, 1.0
 # Seconds between two looks at programs that have to end.
 _SOON = 0.1
 _BOUND = "spec.nodeName!="
@@ -55,20 +55,25 @@ class _Probed(NamedTuple):
 class Agent:
     """All nodes of a lab."""
 
-    def __init__(self, lab: Lab, client: Client, kubelet_port: int) -> None:
+    def __init__(self, lab: Lab, client: Client, kubelet_port: int, beat: float) -> None:
         self._lab, self._client = lab, client
+        self._stopped_nodes, self._looked = lab.cluster.stopped_nodes, False
         # None ends the wait; a key is a pod whose status is to be written once more.
         self._changes: queue.SimpleQueue[Change | _Probed | Key | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
-        self._registration = Registration(client, lab.cluster, kubelet_port, failed=say)
+        self._registration = Registration(
+            client, lab.cluster, kubelet_port, lambda node: node not in self._stopped_nodes, say, beat
+        )
         self._statuses = Statuses(client, say, self._changes.put)
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
+        # The names of pods that are gone from the API server, and that the lab may still have.
+        self._ended: set[Key] = set()
         self._ending = Ending(self._programs_of)
         self._prober = Prober(self._ask, lambda uid, failing: self._changes.put(_Probed(uid, failing)))
         # The pods that are probed, by their uids.
@@ -77,7 +82,11 @@ class Agent:
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics)
+        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._stopped_node_of)
+
+    def _stopped_node_of(self, ref: str) -> str:
+        node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")
+        return node if node in self._stopped_nodes else ""
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -100,6 +109,7 @@ class Agent:
             self._take()
             if self._known.complete and not self._stopped.is_set():
                 try:
+                    self._look()
                     self._work()
                 except UsageError as error:
                     # The lab is gone, or somebody else broke a change off.
@@ -133,15 +143,29 @@ class Agent:
         except queue.Empty:
             return
 
+    def _look(self) -> None:
+        """Find the nodes that commands stopped and started: a stopped node does nothing until it starts."""
+        self._lab.look()
+        stopped = self._lab.cluster.stopped_nodes
+        if stopped == self._stopped_nodes and self._looked:
+            return
+        started, self._stopped_nodes, self._looked = self._stopped_nodes - stopped, stopped, True
+        self._known.cut_off(stopped)
+        if started:
+            self._written.clear()
+            self._registration.beat_soon()
+
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
         touched = self._known.touched()
+        self._ended |= self._known.ended()
         try:
             self._end_programs(touched)
-            outcome = self._objects.bring(self._known.documents())
+            outcome = self._objects.bring(self._known.documents(), self._ended)
         except BaseException:
             self._known.touch(map(key_of, touched))
             raise
+        self._ended.clear()
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
@@ -149,7 +173,7 @@ class Agent:
             uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
             self._written = {uid: status for uid, status in self._written.items() if uid in uids}
         for pod in (*touched, *self._known.touched()):
-            if pod["spec"].get("nodeName") in self._nodes:
+            if pod["spec"].get("nodeName") in self._nodes - self._stopped_nodes:
                 self._say_status(pod)
         self._probe(touched)
 
@@ -184,11 +208,19 @@ class Agent:
             pod = self._known.find(POD, key)
             if pod is None or not has_to_end(pod):
                 self._ending.forget(key)
-        deleted = [pod for pod in touched if has_to_end(pod) and self._has("/".join(key_of(pod)))]
+        deleted = [pod for pod in touched if self._ends_now(pod)]
         for key in self._ending.begin(deleted) if deleted else ():
             self._known.linger(key, on=True)
         for key in self._ending.ended():
             self._known.linger(key, on=False)
+
+    def _ends_now(self, pod: Object) -> bool:
+        """Return whether a pod has to end, and its node runs."""
+        return (
+            has_to_end(pod)
+            and pod["spec"].get("nodeName") not in self._stopped_nodes
+            and self._has("/".join(key_of(pod)))
+        )
 
     def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
         """Return which pods have programs; send these a signal unless it is 0."""
@@ -258,15 +290,15 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Be the nodes of the lab that the command line names, until SIGTERM."""
-    name = sys.argv[1]
+    """Be the nodes of a lab until SIGTERM; the arguments are the lab and the seconds between two heartbeats."""
+    name, beat = sys.argv[1:]
     logging.basicConfig(format="%(asctime)s %(message)s")
     lab = Lab.open(name)
     found = settings.read(lab.machine, name)
     if found is None:
         raise HostError(f"lab {name} has no control plane")
     pki = settings.folder(lab.machine, name) / "pki"
-    agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet)
+    agent = Agent(lab, Client(pki, "nodes", found.ports.apiserver), found.ports.kubelet, float(beat))
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
         Kubelet(name, agent.inside, pki, found.ports.kubelet).start()

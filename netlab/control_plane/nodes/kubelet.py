@@ -29,18 +29,27 @@ _PAUSE = 1.0
 _ONLY_WEBSOCKET = (
     "netlab answers over WebSocket (v5.channel.k8s.io) only: the API server and kubectl must be 1.36 or newer\n"
 )
-_REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 501: "Not Implemented"}
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
 
 
 class Inside(NamedTuple):
     """What the server asks about the lab; each may be called in another thread.
 
     ``exists``: whether the lab has a pod of a reference. ``pods``: the Pod objects. ``metrics``: numbers by their name.
+    ``stopped``: the node of a pod if it is stopped, else "".
     """
 
     exists: Callable[[str], bool]
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
+    stopped: Callable[[str], str] = lambda ref: ""
 
 
 class Kubelet:
@@ -95,6 +104,8 @@ class Kubelet:
                 ref = f"{namespace}/{name}"
                 if not self._inside.exists(ref):
                     await _send(writer, 404, f"pod {ref} is not on this node\n")
+                elif node := self._inside.stopped(ref):
+                    await _send(writer, 503, f"node {node} is stopped: its kubelet does not answer\n")
                 elif what == "containerLogs":
                     await self._logs(request, ref, writer)
                 else:

@@ -29,6 +29,7 @@ def kill(lab: Lab, refs: Sequence[str]) -> None:
       UsageError: for a pod that does not exist, or that netlab added.
       HostError, ApiError: when the API server does not answer, or refuses.
     """
+    refs = [*dict.fromkeys(refs)]
     wrong = [why for ref in refs if (why := _why_not(lab, ref))]
     if wrong:
         raise UsageError(*wrong)

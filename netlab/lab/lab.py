@@ -476,6 +476,9 @@ class Lab(AtEndpoints):
             if stamp is None or record is None:
                 raise UsageError(f"lab {self.name} is gone")
             check_whole(record)
+            if stamp != self._stamp:
+                # Another command may have made links and namespaces anew: others have the indexes of the old ones.
+                self._machine.close()
             if record != known:
                 self._now = Current(record, State.of_record(record))
             self._stamp = stamp

@@ -61,6 +61,11 @@ class Plane:
     def up(self, *objects: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         return self.netlab(*self._up(*objects))
 
+    def again(self) -> None:
+        """Repeat the command that started it, with the same input."""
+        chosen = ("--kubeconfig", str(self.kubeconfig))
+        self.netlab("control-plane", "up", "-f", "lab.yaml", *chosen)
+
     def starting(self) -> subprocess.Popen[bytes]:
         """Return a command that starts the control plane, and is not waited for."""
         words = [sys.executable, "-m", "netlab", *self._up()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from control_plane.lab_plane import SERVICE, WEB, Plane, eventually, lacking, running
 
+from netlab.cluster import Pod
 from netlab.lab.lab import Lab
 
 # Seconds: a node without heartbeat is NotReady after the first, and its pods are replaced after the second.
@@ -83,11 +85,12 @@ def failing(quick: Plane) -> Iterator[Plane]:
 
 
 def again(plane: Plane) -> bool:
-    """Let the scheduler place the pods anew, once they are all there."""
-    if len(web(plane)) == 3 and all(ready(plane).values()):
-        plane.kubectl("rollout", "restart", "deployment/web", "-n", "shop")
-        plane.kubectl("rollout", "status", "deployment/web", "-n", "shop", "--timeout=60s")
-        eventually(lambda: len(plane.pods()) == 4)
+    """Let the scheduler place a pod anew that is on a node with another one."""
+    found = web(plane)
+    if len(found) == 3 == len(plane.pods()) - 1:
+        kept = places(plane).values()
+        names = [one["metadata"]["name"] for one in found if one["metadata"]["name"] not in kept]
+        plane.kubectl("delete", "pod", *names[:1], "-n", "shop")
     return False
 
 
@@ -241,4 +244,146 @@ def test_a_deployment_survives_a_stopped_node(failing):
     assert "allow" == failing.verdict("shop/client", f"shop/{new['metadata']['name']}")
     assert "deny" == failing.verdict(f"shop/{before['n1']}", f"shop/{new['metadata']['name']}")
     with Lab.open(failing.name) as lab:
+        assert [] == lab.drift()
+
+
+def test_a_stopped_node_is_off_for_kubectl_too(failing):
+    """Its kubelet does not answer for its pods; other nodes do, and after the start this one does again."""
+    before = places(failing)
+    command = ("-n", "shop", "--", "/bin/true")
+    failing.netlab("node", "stop", "n3", "--lab", failing.name)
+    said = eventually(lambda: "n3 is stopped" in (out := execute(failing, before["n3"], *command)) and out)
+
+    assert "its kubelet does not answer" in said
+    assert "" == execute(failing, before["n2"], *command)
+    failing.netlab("node", "start", "n3", "--lab", failing.name)
+    assert eventually(lambda: execute(failing, before["n3"], *command) == "")
+
+
+def execute(plane: Plane, pod: str, *words: str) -> str:
+    return plane.kubectl("exec", pod, *words, check=False)
+
+
+def test_a_node_that_comes_back_in_time_keeps_its_pods(failing):
+    """Nothing is replaced."""
+    before = places(failing)
+    failing.netlab("node", "stop", "n2", "--lab", failing.name)
+    time.sleep(GRACE / 2)
+    failing.netlab("node", "start", "n2", "--lab", failing.name)
+    time.sleep(GRACE + TOLERATED)
+
+    assert all(ready(failing).values())
+    assert before == places(failing)
+    assert {*before.values()} == endpoints(failing)
+    assert "allow" == failing.verdict("shop/client", f"shop/{before['n2']}")
+
+
+def test_a_killed_agent_leaves_a_stopped_node_stopped(failing):
+    """The lab itself knows which nodes are stopped, so what begins again does not say that they are ready."""
+    failing.netlab("node", "stop", "n3", "--lab", failing.name)
+    eventually(lambda: not ready(failing)["n3"], SOON)
+    os.kill(failing.process("agent"), signal.SIGKILL)
+    failing.again()
+    time.sleep(GRACE)
+
+    assert {"n1": True, "n2": True, "n3": False} == ready(failing)
+    with Lab.open(failing.name) as lab:
+        assert {"n3"} == lab.cluster.stopped_nodes
+
+
+def test_a_pod_of_a_stateful_set_waits_for_its_node_or_for_its_kill(failing):
+    """Two pods of one name must not run, so the controller waits until the first is known to be gone."""
+    template = {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    selector = {"matchLabels": {"app": "db"}}
+    metadata = {"name": "db", "namespace": "shop"}
+    spec = {"replicas": 1, "serviceName": "db", "selector": selector, "template": template}
+    failing.apply({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec})
+    try:
+        first = eventually(lambda: pod_of(failing, "db-0"))
+        node = first["spec"]["nodeName"]
+        failing.netlab("node", "stop", node, "--lab", failing.name)
+        eventually(lambda: "deletionTimestamp" in pod_of(failing, "db-0", alive=False)["metadata"], SOON)
+        time.sleep(1)
+        assert first["metadata"]["uid"] == pod_of(failing, "db-0", alive=False)["metadata"]["uid"]
+        with Lab.open(failing.name) as lab:
+            assert node == node_of(lab, "shop/db-0")
+        done = failing.netlab("pod", "kill", "shop/db-0", "--lab", failing.name)
+        assert f"pod/shop/db-0 ended on {node}\n" == done.stdout
+        second = eventually(lambda: pod_of(failing, "db-0"))
+        assert second["spec"]["nodeName"] != node
+        with Lab.open(failing.name) as lab:
+            assert second["spec"]["nodeName"] == node_of(lab, "shop/db-0")
+    finally:
+        failing.kubectl("delete", "statefulset", "db", "-n", "shop")
+
+
+def node_of(lab: Lab, ref: str) -> str:
+    pod = lab.cluster.by_ref[ref]
+    assert isinstance(pod, Pod)
+    return pod.node
+
+
+def pod_of(plane: Plane, name: str, *, alive: bool = True) -> Any:
+    """Return a pod of a name, or None; by default only one that runs and is not to end."""
+    found = [one for one in plane.pods() if one["metadata"]["name"] == name]
+    return next(iter(running(found) if alive else found), None)
+
+
+def test_a_killed_pod_is_replaced_and_its_programs_end(failing):
+    """A disruption budget does not keep it alive, as a pod that dies does not ask."""
+    before = places(failing)
+    failing.apply(budget(3))
+    program = ["kubectl", "--kubeconfig", str(failing.kubeconfig), "exec", "-n", "shop", before["n2"], "--"]
+    space = f"netlab.{failing.name}.pod.shop.{before['n2']}"
+    try:
+        with subprocess.Popen([*program, "sleep", "300"], stderr=subprocess.DEVNULL) as process:
+            with Lab.open(failing.name) as lab:
+                eventually(lambda: lab.machine.occupied_by_programs([space], 0))
+            failing.netlab("pod", "kill", f"shop/{before['n2']}", "--lab", failing.name)
+            with Lab.open(failing.name) as lab:
+                assert f"shop/{before['n2']}" not in lab.cluster.by_ref
+                assert not lab.machine.exists(space)
+            assert 0 != process.wait(20)
+    finally:
+        failing.kubectl("delete", "pdb", "web", "-n", "shop")
+    assert eventually(lambda: len(web(failing)) == 3 and before["n2"] not in places(failing).values(), SOON)
+
+
+def test_a_pod_that_does_not_exist_is_not_killed(failing):
+    """Exit code 2, with the name."""
+    done = failing.netlab("pod", "kill", "shop/nobody", "--lab", failing.name, check=False)
+
+    assert 2 == done.returncode
+    assert "shop/nobody" in done.stderr
+
+
+def budget(least: int) -> dict[str, Any]:
+    """Return a budget that keeps so many pods of the Deployment."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"minAvailable": least, "selector": {"matchLabels": {"app": "web"}}},
+    }
+
+
+def test_kubectl_drains_a_node_as_budgets_allow(failing):
+    """Eviction is refused while a budget forbids it; afterwards the node is empty and takes no pod until uncordon."""
+    before = places(failing)
+    failing.apply(budget(3))
+    drain = ("drain", "n2", "--ignore-daemonsets", "--force")
+    try:
+        eventually(lambda: failing.get("pdb", "web", "-n", "shop")["status"].get("currentHealthy") == 3)
+        refused = failing.kubectl(*drain, "--timeout=3s", check=False)
+        assert "violate the pod's disruption budget" in refused
+        assert before["n2"] in places(failing).values()
+        failing.apply(budget(2))
+        eventually(lambda: failing.get("pdb", "web", "-n", "shop")["status"].get("disruptionsAllowed") == 1)
+        failing.kubectl(*drain, "--timeout=60s")
+    finally:
+        failing.kubectl("delete", "pdb", "web", "-n", "shop")
+    assert eventually(lambda: len(web(failing)) == 3)
+    assert "n2" not in places(failing)
+    with Lab.open(failing.name) as lab:
+        assert [] == [pod.ref for pod in lab.cluster.pods if pod.node == "n2" and not pod.system]
         assert [] == lab.drift()

@@ -39,7 +39,7 @@ def kill_command(names: Sequence[str], lab: str, namespace: str) -> None:
         from netlab.control_plane import failures
 
         failures.kill(running, refs)
-        terminal.emit(f"pod/{ref} ended on {getattr(before.by_ref[ref], 'node', '')}" for ref in refs)
+        terminal.emit(f"pod/{pod.ref} ended on {pod.node}" for pod in before.pods if pod.ref in refs)
         terminal.say(f"lab {running.name}: the controllers replace pods; kubectl get pods shows how far they are")
         return
     changes = running.kill(refs)

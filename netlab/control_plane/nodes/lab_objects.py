@@ -46,7 +46,8 @@ class LabObjects:
     def bring(self, documents: Sequence[Document], anew: Collection[Key] = ()) -> Outcome | None:
         """Bring the lab to these documents, in force on return; None where nothing changed.
 
-        Pods of ``anew`` are other pods than those that had their names: these end first. A document that the lab refuses is left out, and tried again when it has changed, and from time to time.
+        Pods of ``anew`` are other pods than those that had their names: these end first. A document that the lab
+        refuses is left out, and tried again when it has changed, and from time to time.
 
         Raises:
           HostError, KernelError: the change is undone.

@@ -244,17 +244,14 @@ def test_a_lab_with_failures_is_an_input(running: tuple[Callable[..., str], Path
 
 def test_a_program_that_keeps_the_lab_open_deletes_only_the_links_that_it_means(unique: Unique) -> None:
     """Another command made the links of a node anew, so their indexes are those of other links now."""
-    data = [topology("n1", "n2", networks=[{"name": "default", "mode": "overlay"}])]
-    data += [pod(name, node) for name, node in (("a", "n1"), ("b", "n2"), ("c", "n2"), ("d", "n2"))]
-    objects, _ = decode([document(one) for one in data])
+    objects, _ = decode([document(topology("n1", "n2", networks=[{"name": "default", "mode": "overlay"}]))])
     with Lab.up(objects, name=unique("open")) as kept:
         try:
-            kept.delete([ObjectRef("Pod", "d", "x")])
+            kept.apply([document(pod(name, "n2")) for name in ("a", "b", "c")])
             with Lab.open(kept.name) as other:
-                other.delete([ObjectRef("Pod", "b", "x")])
                 other.stop_node("n2")
                 other.start_node("n2")
-            kept.delete([ObjectRef("Pod", "c", "x")])
+            kept.delete([ObjectRef("Pod", name, "x") for name in ("a", "b", "c")])
 
             assert [] == kept.drift()
         finally:

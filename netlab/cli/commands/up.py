@@ -40,7 +40,7 @@ def up_command(
     """
     from netlab.kernel.machine import this_host
     from netlab.lab import programs
-    from netlab.machines.labs import labs
+    from netlab.machines.labs import etcd, labs
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
@@ -49,6 +49,7 @@ def up_command(
         from netlab.lab import ingress
 
         ingress.check(this_host(kernel), cluster)
-    programs.check_no_agent(this_host(kernel), lab or cluster.name)
+    if etcd() is None:
+        programs.check_no_agent(this_host(kernel), lab or cluster.name)
     running = labs().up(objects, name=lab, cluster=cluster, kernel=kernel, encrypted=encrypted)
     print_changes(running.name, running.changes, running.changes.objects)

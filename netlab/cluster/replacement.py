@@ -21,12 +21,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
-from zlib import crc32
 
+from netlab.cluster.exported_pods import OF_STATIC_PODS, replacement_of, unready
 from netlab.cluster.host_ports import HostPorts
 from netlab.cluster.nodes import node_drafts
 from netlab.cluster.placement import AdmittingNodes
 from netlab.cluster.pods import PodDraft, nodes_of, pod_drafts
+from netlab.cluster.stored_pods import read, with_new_numbers, with_new_template
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import UsageError
 from netlab.objects import stopped_nodes
@@ -36,12 +37,7 @@ from netlab.objects.kind import NETLAB_VERSION, template_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.pod_names import ends_of, ends_of_previous, keeps_names
 from netlab.objects.types import Document, Workload
-from netlab.objects.workload_pods import WorkloadPods, fields_about, with_ended, with_fields
-
-# The owner of a static pod, which its kubelet starts again under the same name.
-_OF_STATIC_PODS = "Node"
-# The letters of names that an API server makes (k8s.io/apimachinery/pkg/util/rand).
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+from netlab.objects.workload_pods import fields_about, with_ended, with_fields
 
 
 class LabState(NamedTuple):
@@ -111,6 +107,26 @@ def start(state: LabState, node: str) -> list[list[Document]]:
     return [*linked, started, *_replaced(state._replace(documents=started), state.cluster.stopped_nodes - {node})]
 
 
+def cut_off(state: LabState, node: str) -> list[list[Document]]:
+    """Return the documents in which a node is stopped, for a lab whose control plane replaces pods.
+
+    There is no state if the node is stopped already. Raises UsageError for a node that does not exist.
+    """
+    _check_node(state.cluster, node)
+    if node in state.cluster.stopped_nodes:
+        return []
+    return [stopped_nodes.stop(state.documents, node, control_plane=True)]
+
+
+def join_again(state: LabState, node: str) -> list[list[Document]]:
+    """Return the documents in which a node runs again, for a lab with a control plane.
+
+    There is no state if the node runs already. Raises UsageError for a node that does not exist.
+    """
+    _check_node(state.cluster, node)
+    return [stopped_nodes.start(state.documents, node)] if node in state.cluster.stopped_nodes else []
+
+
 def _replaced(state: LabState, stopped: Collection[str]) -> list[list[Document]]:
     """Return the documents in which the pods of stopped nodes are replaced that another node admits, if there are any.
 
@@ -137,7 +153,6 @@ class _Ending:
         self._drafts = {draft.ref: draft for draft in pod_drafts(state.objects, self._nodes)[0]}
         self._documents = {key_of(one): one for one in state.documents if one.kind == "Pod"}
         self._workloads = {f"{one.kind} {one.meta.key}": one for one in state.objects.workloads}
-        self._about = {one.workload: one for one in state.objects.workload_pods}
 
     def states(self, refs: Sequence[str]) -> list[list[Document]]:
         """Return the documents after pods ended, those with their replacements, and those in which these are ready.
@@ -155,8 +170,8 @@ class _Ending:
             gone = self._without_made_pods(_without(gone, key), draft)
             begun, after = _without(begun, key), _without(after, key)
             if draft.meta.owner:
-                new = _replacement(written, draft, {*self._documents})
-                begun.append(_unready(new))
+                new = replacement_of(written, draft, {*self._documents})
+                begun.append(unready(new))
                 after.append(new)
         for name, drafts in of_workload.items():
             workload = self._workloads[name]
@@ -184,11 +199,11 @@ class _Ending:
         if keeps_names(workload):
             after = {**fields, "missing": [], "unready": []}
             if "previous" in fields:
-                after = _with_new_template(workload, after, ends)
+                after = with_new_template(workload, after, ends)
             return {**after, "missing": sorted(ends)}, {**after, "unready": sorted(ends)}, after
         after = {**with_ended(fields, [int(end) for end in ends]), "missing": [], "unready": []}
         if "previous" in fields:
-            after = _with_new_numbers(workload, after, ends)
+            after = with_new_numbers(workload, after, ends)
         new = [end for end in self._ends(workload, after) if end not in before]
         return {**after, "missing": new}, {**after, "unready": new}, after
 
@@ -230,50 +245,7 @@ class _Ending:
 def _stays(owner: str) -> bool:
     """Say whether a pod of an owner (``KIND NAME``) stays on a stopped node."""
     kind = owner.split(" ")[0]
-    return kind == _OF_STATIC_PODS or template_of(kind).stays
-
-
-def read(workload: Workload, fields: Mapping[str, Any]) -> WorkloadPods:
-    """Return the value of what is stored about a workload."""
-    previous = fields.get("previous") or {}
-    return WorkloadPods(
-        workload.meta,
-        int(fields.get("start", 0)),
-        frozenset(int(one) for one in fields.get("replaced", ())),
-        frozenset(fields.get("missing", ())),
-        frozenset(fields.get("unready", ())),
-        tuple(fields["pods"]) if fields.get("pods") is not None else None,
-        None,
-        tuple(previous.get("pods", ())),
-    )
-
-
-def _with_new_template(workload: Workload, fields: dict[str, Any], ends: Collection[str]) -> dict[str, Any]:
-    """Return the fields in a rolling update, after pods ended that keep their names: they get the new template.
-
-    Pods of a StatefulSet below the partition get the one from before.
-    """
-    rollout = workload.rollout
-    new = [end for end in ends if not end.isdecimal() or rollout is None or int(end) >= rollout.partition]
-    previous = fields["previous"]
-    left = [end for end in previous["pods"] if end not in new]
-    pods = [*dict.fromkeys((*(fields.get("pods") or ()), *new))]
-    if not left:
-        return {name: value for name, value in fields.items() if name not in ("pods", "previous")}
-    return {**fields, "pods": pods, "previous": {**previous, "pods": left}}
-
-
-def _with_new_numbers(workload: Workload, fields: dict[str, Any], ends: Collection[str]) -> dict[str, Any]:
-    """Return the fields in a rolling update, after pods ended: each gets another number, and keeps its template."""
-    pods, previous = [*(fields.get("pods") or ())], [*fields["previous"]["pods"]]
-    own = read(workload, fields)
-    free = (end for end in own.numbers(len(pods) + len(previous) + len(ends)) if end not in (*pods, *previous))
-    instead = {end: next(free) for end in ends}
-    return {
-        **fields,
-        "pods": [instead.get(end, end) for end in pods],
-        "previous": {**fields["previous"], "pods": [instead.get(end, end) for end in previous]},
-    }
+    return kind == OF_STATIC_PODS or template_of(kind).stays
 
 
 def _key(workload: Workload) -> Key:
@@ -286,34 +258,3 @@ def _same(one: Sequence[Document], other: Sequence[Document]) -> bool:
 
 def _without(documents: Iterable[Document], key: Key) -> list[Document]:
     return [one for one in documents if key_of(one) != key]
-
-
-def _replacement(written: Document, draft: PodDraft, taken: Collection[Key]) -> Document:
-    """Return the Pod that a controller makes in place of an exported Pod: without node, addresses and status."""
-    kind = draft.meta.owner.split(" ")[0]
-    of, static = template_of(kind), kind == _OF_STATIC_PODS
-    metadata = {name: value for name, value in written.data["metadata"].items() if name != "deletionTimestamp"}
-    spec = dict(written.data.get("spec") or {})
-    if not static and (of.stable_names or not of.stays):
-        spec.pop("nodeName", None)
-    if not static and not of.stable_names:
-        metadata["name"] = _new_name(draft, taken)
-    data = {name: value for name, value in written.data.items() if name != "status"}
-    return Document({**data, "metadata": metadata, "spec": spec}, written.source)
-
-
-def _unready(pod: Document) -> Document:
-    """Return the Pod as one that is not ready."""
-    return Document({**pod.data, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}, pod.source)
-
-
-def _new_name(draft: PodDraft, taken: Collection[Key]) -> str:
-    """Return the name of a pod in place of another: that of its owner, and five letters that follow from the names."""
-    stem = draft.meta.owner.partition(" ")[2][:58]
-    number = 0
-    while True:
-        value = crc32(f"{draft.ref} {number}".encode())
-        letters = "".join(_LETTERS[value // len(_LETTERS) ** place % len(_LETTERS)] for place in range(5))
-        if Key("v1", "Pod", draft.meta.namespace, f"{stem}-{letters}") not in taken:
-            return f"{stem}-{letters}"
-        number += 1

@@ -167,7 +167,7 @@ def try_resolve(
                         attached,
                         pod_ips,
                         underlay,
-                        stopped | objects.starting_nodes,
+                        objects.unready_nodes,
                     )
                     for d in drafts
                 ),

@@ -15,7 +15,8 @@ from typing import Any
 
 from netlab.cluster.nodes import node_drafts
 from netlab.cluster.pods import nodes_of
-from netlab.cluster.replacement import LabState, read
+from netlab.cluster.replacement import LabState
+from netlab.cluster.stored_pods import read
 from netlab.objects.decoders import decoded
 from netlab.objects.document_changes import apply
 from netlab.objects.meta import Key, key_of

@@ -26,6 +26,10 @@ _FAST = ("--kube-api-qps=400", "--kube-api-burst=800")
 # The address that the API server would announce. Pods of a lab do not reach it, so nothing is announced.
 _NOBODY = "192.0.2.1"
 _POLICY_FILE = "abac.jsonl"
+# Seconds between two looks of the controller at the nodes, by default.
+_LOOK_AT_NODES = 5.0
+# Seconds between two heartbeats of a node, as kubelets have it.
+_BEAT = 10.0
 
 
 @frozen
@@ -99,6 +103,8 @@ class _Components:
             *([f"--service-cluster-ip-range={ranges}"] if ranges else []),
             f"--service-node-port-range={low}-{high}",
             f"--authorization-mode={','.join(modes)}",
+            *_option("--default-not-ready-toleration-seconds", self._settings.not_ready),
+            *_option("--default-unreachable-toleration-seconds", self._settings.unreachable),
             *([f"--authorization-policy-file={OWN_FOLDER}/{_POLICY_FILE}"] if self._settings.abac else []),
             f"--enable-admission-plugins={','.join(dict.fromkeys(plugins))}",
             "--allow-privileged",
@@ -136,6 +142,7 @@ class _Components:
             # The Topology says which range a node has.
             "--allocate-node-cidrs=false",
             *([f"--service-cluster-ip-range={ranges}"] if ranges else []),
+            *_node_grace(self._settings.node_grace),
             f"--cluster-signing-cert-file={OWN_FOLDER}/ca.crt",
             f"--cluster-signing-key-file={OWN_FOLDER}/ca.key",
         ]
@@ -201,11 +208,25 @@ class _Components:
         )
 
 
+def _option(name: str, value: int | None) -> list[str]:
+    return [] if value is None else [f"{name}={value}"]
+
+
+def _node_grace(seconds: int | None) -> list[str]:
+    """Return after which time without a heartbeat a node is not ready, and how often the controller looks."""
+    if seconds is None:
+        return []
+    period = min(_LOOK_AT_NODES, seconds / 4)
+    return [f"--node-monitor-grace-period={seconds}s", f"--node-monitor-period={period:g}s"]
+
+
 def agent(lab: str, settings: Settings) -> Program:
     """Return the program that is the nodes of a lab; it changes the lab, so it keeps privilege."""
+    # Several heartbeats must fit into the time that the controller waits.
+    beat = _BEAT if settings.node_grace is None else min(_BEAT, settings.node_grace / 4)
     return Program(
         "",
-        (lab, settings.host_programs),
+        (lab, f"{beat:g}", settings.host_programs),
         "netlab.control_plane.nodes.agent",
         listens=(("tcp", settings.ports.kubelet),),
         needs=("yaml", "networkx"),

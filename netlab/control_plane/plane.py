@@ -37,10 +37,12 @@ _NODE = "Node"
 
 @frozen
 class Wishes:
-    """What a user chooses; what is empty stays as it was.
+    """What a user chooses; what is empty or None stays as it was.
 
     The folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules, and which pods may run
-    programs of this host. ``wait``: the seconds in which the pods of the objects have to be ready, 0 not to wait.
+    programs of this host. Further, how long the controllers wait for a node: the seconds until it is not ready, and
+    those until its pods are replaced because it is not ready, or not reached. ``wait``: the seconds in which the pods
+    of the objects have to be ready, 0 not to wait.
     """
 
     assets: str = ""
@@ -48,6 +50,9 @@ class Wishes:
     plugins: tuple[str, ...] = ()
     abac: str = ""
     host_programs: str = ""
+    node_grace: int | None = None
+    not_ready: int | None = None
+    unreachable: int | None = None
     wait: float = 0.0
 
 
@@ -207,6 +212,7 @@ def _settled(running: Lab, wishes: Wishes) -> Settings:
     if known is None:
         paths = dict(kubernetes_programs.find(wishes.assets))
         known = Settings(preparing.new_ports(), paths, _kubeconfig(name, wishes))
+    times = {name: getattr(wishes, name) for name in settings.TIMES}
     found = replace(
         preparing.with_free_ports(machine, name, known),
         programs=dict(kubernetes_programs.find(wishes.assets)) if wishes.assets else known.programs,
@@ -214,6 +220,7 @@ def _settled(running: Lab, wishes: Wishes) -> Settings:
         plugins=wishes.plugins or known.plugins,
         abac=wishes.abac or known.abac,
         host_programs=wishes.host_programs or known.host_programs,
+        **{name: value for name, value in times.items() if value is not None},
     )
     output.check(found.kubeconfig, "--kubeconfig")
     with running.held():

@@ -35,6 +35,10 @@ class Settings:
     - ``plugins``: further admission plugins to enable.
     - ``abac``: the text of the policy file of ABAC, "" for none.
     - ``host_programs``: which pods may run programs of this host: ``none``, ``asked`` or ``all``.
+    - ``node_grace``: the seconds without a heartbeat after which a node is not ready.
+    - ``not_ready``, ``unreachable``: the seconds that pods tolerate a node that is not ready, or not reached.
+
+    None for these stands for the default of the program.
     """
 
     ports: Ports
@@ -43,6 +47,12 @@ class Settings:
     plugins: tuple[str, ...] = ()
     abac: str = ""
     host_programs: str = "none"
+    node_grace: int | None = None
+    not_ready: int | None = None
+    unreachable: int | None = None
+
+
+TIMES = ("node_grace", "not_ready", "unreachable")
 
 
 def folder(machine: Machine, lab: str) -> Path:
@@ -62,6 +72,7 @@ def read(machine: Machine, lab: str) -> Settings | None:
             tuple(data["plugins"]),
             str(data["abac"]),
             str(data["host_programs"]),
+            **{name: None if data[name] is None else int(data[name]) for name in TIMES if name in data},
         )
     except FileNotFoundError:
         return None
@@ -79,6 +90,7 @@ def write(machine: Machine, lab: str, settings: Settings) -> None:
         "plugins": settings.plugins,
         "abac": settings.abac,
         "host_programs": settings.host_programs,
+        **{name: getattr(settings, name) for name in TIMES},
     }
     try:
         machine.store.write(file, json.dumps(data).encode())

@@ -25,21 +25,27 @@ Plan = Callable[[LabState], Iterable[Sequence[Document]]]
 
 def stop_node(lab: Lab, node: str) -> Changes:
     """Do as ``Lab.stop_node``."""
+    if lab.has_control_plane:
+        return in_steps(lab, partial(replacement.cut_off, node=node))
     return in_steps(lab, partial(replacement.stop, node=node))
 
 
 def start_node(lab: Lab, node: str) -> Changes:
     """Do as ``Lab.start_node``."""
+    if lab.has_control_plane:
+        return in_steps(lab, partial(replacement.join_again, node=node))
     return in_steps(lab, partial(replacement.start, node=node))
 
 
 def kill(lab: Lab, refs: Sequence[str]) -> Changes:
     """Do as ``Lab.kill``."""
+    lab.check_no_control_plane()
     return in_steps(lab, partial(replacement.kill, refs=refs))
 
 
 def rollout(lab: Lab, documents: Sequence[Document]) -> Changes:
     """Do as ``Lab.rollout``."""
+    lab.check_no_control_plane()
 
     def plan(state: LabState) -> Iterable[Sequence[Document]]:
         steps = list(rollouts.rollout(state, documents))
@@ -52,11 +58,11 @@ def rollout(lab: Lab, documents: Sequence[Document]) -> Changes:
 
 def in_steps(lab: Lab, plan: Plan) -> Changes:
     """Change a lab's documents step by step; return the changes of all steps together."""
-    with lab.held():
+    with lab.stepping() as step:
         before = lab.documents
         found = Changes()
         for documents in plan(LabState(lab.documents, lab.objects, lab.cluster)):
-            lab.step(documents)
+            step(documents)
             found = _joined(found, lab.changes)
     lab.changes = Changes(compare(before, lab.documents), found.steps, found.elements, found.replaced, found.seconds)
     return lab.changes
@@ -69,4 +75,5 @@ def _joined(one: Changes, other: Changes) -> Changes:
         one.elements + other.elements,
         one.replaced + other.replaced,
         one.seconds + other.seconds,
+        one.agent_steps + other.agent_steps,
     )

@@ -109,6 +109,16 @@ class Lab(AtEndpoints):
         return {}
 
     @property
+    def has_control_plane(self) -> bool:
+        """Whether a real control plane has the lab's objects, and its controllers replace pods."""
+        return programs.has_agent(self._machine, self.name)
+
+    def check_no_control_plane(self) -> None:
+        """Raise UsageError for a lab with a control plane: its API server has the objects, and undoes other changes."""
+        if self.has_control_plane:
+            programs.check_no_agent(self._machine, self.name)
+
+    @property
     def machine(self) -> Machine:
         """The machine that the lab runs on."""
         return self._machine
@@ -303,6 +313,7 @@ class Lab(AtEndpoints):
         """Cut a node and its pods off, and replace its pods on other nodes; in force on return.
 
         First the links are cut and endpoints leave their Services, then pods are replaced as their controllers would.
+        In a lab with a control plane the links are cut, and the real controllers notice and do the rest.
 
         Raises:
           UsageError: for a node that does not exist.
@@ -325,7 +336,7 @@ class Lab(AtEndpoints):
         """End pods, by names as for ``find``, and then replace them as their controllers would; in force on return.
 
         Raises:
-          UsageError: for a pod that does not exist, or that netlab added.
+          UsageError: for a pod that does not exist, or that netlab added; and in a lab with a control plane.
         """
         from netlab.lab import failures
 
@@ -399,6 +410,12 @@ class Lab(AtEndpoints):
 
         self._step(converged)
 
+    @contextlib.contextmanager
+    def stepping(self) -> Iterator[Callable[[Sequence[Document]], None]]:
+        """Hold the lab during a block; yield what changes its documents in a step, as ``step`` does."""
+        with self.held():
+            yield self.step
+
     def prepared(self, record: Record) -> State:
         """Return the state that another record describes, compiled and checked; the lab stays as it is.
 
@@ -463,10 +480,19 @@ class Lab(AtEndpoints):
             if stamp is None or record is None:
                 raise UsageError(f"lab {self.name} is gone")
             check_whole(record)
+            if stamp != self._stamp:
+                # Another command may have made links and namespaces anew: others have the indexes of the old ones.
+                self._machine.close()
             if record != known:
                 self._now = Current(record, State.of_record(record))
             self._stamp = stamp
             yield stamp
+
+    def look(self) -> None:
+        """Read the lab again if another command changed it; raises what ``held`` raises."""
+        if self._stamp is None or self._records.stamp(self.name) != self._stamp:
+            with self.held(shared=True):
+                pass
 
     def drift(self) -> list[str]:
         """Return the differences between the kernel and the lab's state, a line each: what ``up`` would repair.

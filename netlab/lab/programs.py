@@ -67,9 +67,14 @@ def end_on_host(machine: Machine, lab: str) -> None:
         machine.stop(place)
 
 
+def has_agent(machine: Machine, lab: str) -> bool:
+    """Return whether a lab has a control plane."""
+    return (directory(machine, lab) / f"{AGENT}.{_ON_HOST}").is_dir()
+
+
 def check_no_agent(machine: Machine, lab: str) -> None:
     """Raise UsageError for a lab with a control plane: its API server has the objects, and undoes other changes."""
-    if (directory(machine, lab) / f"{AGENT}.{_ON_HOST}").is_dir():
+    if has_agent(machine, lab):
         raise UsageError(f"lab {lab} has a control plane, so change its objects with kubectl")
 
 

@@ -60,6 +60,11 @@ class SharedLab(Lab):
         self.known = known
 
     @property
+    def has_control_plane(self) -> bool:
+        """Whether a real control plane has the lab's objects: it is on one machine only."""
+        return False
+
+    @property
     def machines(self) -> dict[str, str]:
         """The machine of each node and outside host, by reference."""
         return dict(self.known.spec.placed)
@@ -125,14 +130,26 @@ class SharedLab(Lab):
 
     def edit(self, edit: Callable[[Sequence[Document]], Sequence[Document]], *, part: Part | None = None) -> Changes:
         """Change the lab's documents by a function, on all machines or on none; in force everywhere on return."""
+        with self.stepping() as step:
+            step(edit(self.documents))
+        return self.changes
+
+    @contextlib.contextmanager
+    def stepping(self) -> Iterator[Callable[[Sequence[Document]], None]]:
+        """Hold the lab's lock in etcd during a block; yield what changes its documents on all machines or on none."""
         started = time.monotonic()
         with coordinator.locked(self.etcd, self.name) as held:
             self._take(held.known(self.etcd, self.name, self.known))
-            described = self._now.state.described_after(edit(self.documents))
-            spec = _spec(held.machines, *described, self.known).changed()
-            self.known, self.changes = _done(self.etcd, self.known, spec, held, started)
-            self._now = Current(spec.record, State(lambda: described))
-        return self.changes
+
+            def step(documents: Sequence[Document]) -> None:
+                nonlocal started
+                described = self._now.state.described_after(documents)
+                spec = _spec(held.machines, *described, self.known).changed()
+                self.known, self.changes = _done(self.etcd, self.known, spec, held, started)
+                self._now = Current(spec.record, State(lambda: described))
+                started = time.monotonic()
+
+            yield step
 
     def change(self, step: Callable[[Current], tuple[Current, Changes] | None]) -> bool:
         """Raise UsageError: containers are attached on their own machine."""

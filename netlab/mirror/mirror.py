@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from netlab.cluster import Cluster, resolve_input
 from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 from netlab.frozen import frozen
+from netlab.lab import programs
 from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
 from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
@@ -100,7 +101,11 @@ class Mirror:
         raise HostError(f"{self._source.name}: its objects do not go together", "see what netlab check says about it")
 
     def build(self, given: Input, cluster: Cluster, name: str, machine: Machine) -> Lab:
-        """Build the lab of what ``read`` returned, or bring a running one to it; raises what ``Lab.up`` does."""
+        """Build the lab of what ``read`` returned, or bring a running one to it.
+
+        Raises what ``Lab.up`` does, and UsageError for a lab with a control plane.
+        """
+        programs.check_no_agent(machine, name or cluster.name)
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
         self._say.moved(self.lab.cluster, self._given)
         return self._lab

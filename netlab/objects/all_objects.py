@@ -115,6 +115,11 @@ class Objects:
         return frozenset(one.meta.name for one in self._named("StoppedNode") if one.starting)
 
     @property
+    def unready_nodes(self) -> frozenset[str]:
+        """The names of the nodes whose pods are not ready: they are stopped or starting, and netlab says so itself."""
+        return frozenset(one.meta.name for one in self._named("StoppedNode") if not one.control_plane)
+
+    @property
     def workload_pods(self) -> tuple[Any, ...]:
         """The WorkloadPods: which pods single workloads have."""
         return self._named("WorkloadPods")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from netlab.objects.document_changes import STOPPED_NODE
 from netlab.objects.kind import NETLAB_VERSION
@@ -10,12 +11,17 @@ from netlab.objects.meta import Key, key_of
 from netlab.objects.types import Document, Source
 
 
-def stop(documents: Iterable[Document], node: str) -> list[Document]:
-    """Return the documents with one that says that a node is stopped."""
+def stop(documents: Iterable[Document], node: str, *, control_plane: bool = False) -> list[Document]:
+    """Return the documents with one that says that a node is stopped.
+
+    ``control_plane``: its pods stay as ready as their own objects say.
+    """
     found = list(documents)
     if any(key_of(one) == key_of_stopped(node) for one in found):
         return found
-    data = {"apiVersion": NETLAB_VERSION, "kind": STOPPED_NODE, "metadata": {"name": node}}
+    data: dict[str, Any] = {"apiVersion": NETLAB_VERSION, "kind": STOPPED_NODE, "metadata": {"name": node}}
+    if control_plane:
+        data["controlPlane"] = True
     return [*found, Document(data, Source("netlab node stop"))]
 
 

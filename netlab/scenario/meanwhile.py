@@ -63,6 +63,8 @@ class Clients:
     """The clients of a step, as a context manager: they ask while its block runs. ``failures`` has what was wrong."""
 
     def __init__(self, lab: Lab, scenario: Scenario, asked: Sequence[Meanwhile]) -> None:
+        if lab.machines_of_nodes():
+            raise UsageError("meanwhile: clients ask in a lab of one machine only; leave it out, or run without --etcd")
         self._lab, self._scenario = lab, scenario
         self._asked = [(one, flow) for one in asked for flow in flows(lab.cluster, one)]
         self._clients: list[_Client] = []

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,10 @@ ABAC = {
 
 
 class Plane:
-    """A control plane of a lab: netlab's commands, kubectl, and the lab itself."""
+    """A control plane of a lab: netlab's commands, kubectl, and the lab itself; ``options`` are those of ``up``."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+    def __init__(self, folder: Path, name: str, options: Sequence[str] = ()) -> None:
+        self.folder, self.name, self.options = folder, name, options
         self.kubeconfig = folder / "kubeconfig"
 
     def netlab(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -60,6 +60,11 @@ class Plane:
 
     def up(self, *objects: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         return self.netlab(*self._up(*objects))
+
+    def again(self) -> None:
+        """Repeat the command that started it, with the same input."""
+        chosen = ("--kubeconfig", str(self.kubeconfig))
+        self.netlab("control-plane", "up", "-f", "lab.yaml", *chosen)
 
     def starting(self) -> subprocess.Popen[bytes]:
         """Return a command that starts the control plane, and is not waited for."""
@@ -79,7 +84,7 @@ class Plane:
         (self.folder / "lab.yaml").write_text(yaml.safe_dump_all([topology, *objects]))
         (self.folder / "abac.jsonl").write_text(f"{json.dumps(ABAC)}\n")
         chosen = ("--abac", "abac.jsonl", "--admission-plugins", "AlwaysPullImages", "--host-programs", "asked")
-        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen)
+        return ("control-plane", "up", "-f", "lab.yaml", "--kubeconfig", str(self.kubeconfig), *chosen, *self.options)
 
     def kubectl(self, *words: str, given: Any = None, check: bool = True) -> str:
         done = subprocess.run(

@@ -250,6 +250,15 @@ def test_commands_of_netlab_leave_the_objects_to_the_api_server(of_lab, tmp_path
         assert "has a control plane, so change its objects with kubectl" in done.stderr, words
 
 
+def test_mirror_leaves_a_lab_with_a_control_plane_alone(of_lab, monkeypatch):
+    """Its nodes follow the API server already."""
+    monkeypatch.setenv("KUBECONFIG", str(of_lab.kubeconfig))
+    done = of_lab.netlab("mirror", "cluster:", "--once", "--lab", of_lab.name, check=False)
+
+    assert 2 == done.returncode
+    assert "has a control plane, so change its objects with kubectl" in done.stderr
+
+
 def test_rbac_and_abac_decide_what_a_user_may_do(of_lab):
     """alice may read the pods of one namespace by ABAC, bob by a Role, and neither of them anything else."""
     role = {

@@ -18,6 +18,7 @@ from netlab.errors import InputError
 from netlab.lab.lab import Lab
 from netlab.lab.temporary import temporary
 from netlab.objects import decode
+from netlab.objects.scenarios import ObjectRef
 from netlab.policy import evaluate
 from netlab.report.yaml_text import lines as yaml_lines
 
@@ -239,3 +240,19 @@ def test_a_lab_with_failures_is_an_input(running: tuple[Callable[..., str], Path
     done = program("explain", "x/client", "node:n2:80", "-f", f"lab:{name.strip(chr(34))}")
 
     assert "node n2 is stopped" in done.stdout
+
+
+def test_a_program_that_keeps_the_lab_open_deletes_only_the_links_that_it_means(unique: Unique) -> None:
+    """Another command made the links of a node anew, so their indexes are those of other links now."""
+    objects, _ = decode([document(topology("n1", "n2", networks=[{"name": "default", "mode": "overlay"}]))])
+    with Lab.up(objects, name=unique("open")) as kept:
+        try:
+            kept.apply([document(pod(name, "n2")) for name in ("a", "b", "c")])
+            with Lab.open(kept.name) as other:
+                other.stop_node("n2")
+                other.start_node("n2")
+            kept.delete([ObjectRef("Pod", name, "x") for name in ("a", "b", "c")])
+
+            assert [] == kept.drift()
+        finally:
+            kept.down()

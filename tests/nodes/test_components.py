@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from builders import cluster
 
-from netlab.control_plane import abac, certificates, kubeconfig
-from netlab.control_plane.components import Component, components
+from netlab.control_plane import abac, certificates, kubeconfig, settings
+from netlab.control_plane.components import Component, agent, components
 from netlab.control_plane.settings import Ports, Settings
 from netlab.errors import InputError
+from netlab.testing import FakeKernel
 
 PORTS = Ports(*range(20001, 20007))
 PROGRAMS = {name: f"/opt/{name}" for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")}
@@ -119,3 +121,42 @@ def test_a_policy_file_that_the_api_server_would_refuse_is_an_error_with_a_line(
         abac.read(str(file))
 
     assert [(line, message)] == [(one.line, one.message) for one in caught.value.problems]
+
+
+def words(kind: str, name: str, **more: Any) -> list[str]:
+    return [word.partition("=")[2] for word in made(**more)[kind].program.argv if word.startswith(f"--{name}=")]
+
+
+def test_by_default_the_controllers_wait_as_long_as_those_of_kubernetes():
+    """netlab says nothing, as the defaults differ between versions."""
+    assert [] == words("kube-controller-manager", "node-monitor-grace-period")
+    assert [] == words("kube-apiserver", "default-unreachable-toleration-seconds")
+
+
+def test_a_short_grace_period_is_looked_at_often_and_has_several_heartbeats():
+    """Else a node that runs would be not ready from time to time."""
+    assert ["4s"] == words("kube-controller-manager", "node-monitor-grace-period", node_grace=4)
+    assert ["1s"] == words("kube-controller-manager", "node-monitor-period", node_grace=4)
+    assert ["5s"] == words("kube-controller-manager", "node-monitor-period", node_grace=600)
+    assert ("lab", "1") == agent("lab", Settings(PORTS, PROGRAMS, "", node_grace=4)).argv
+    assert ("lab", "10") == agent("lab", Settings(PORTS, PROGRAMS, "")).argv
+
+
+def test_the_times_that_pods_tolerate_reach_the_api_server():
+    """It writes them into each pod that is created; 0 is a time too."""
+    assert ["0"] == words("kube-apiserver", "default-unreachable-toleration-seconds", unreachable=0)
+    assert ["7"] == words("kube-apiserver", "default-not-ready-toleration-seconds", not_ready=7)
+
+
+@pytest.mark.parametrize("more", [{}, {"node_grace": 4, "unreachable": 0, "not_ready": 9}])
+def test_settings_are_read_as_they_were_written(tmp_path, more):
+    """Those of a lab that an older netlab started lack what it did not know."""
+    machine = FakeKernel(tmp_path)
+    written = Settings(PORTS, PROGRAMS, "/home/a/kubeconfig", ("A",), "", **more)
+    settings.write(machine, "lab", written)
+    file = settings.folder(machine, "lab") / "settings.json"
+
+    assert written == settings.read(machine, "lab")
+    data = {name: value for name, value in json.loads(file.read_text()).items() if name not in ("node_grace",)}
+    file.write_text(json.dumps(data))
+    assert replace(written, node_grace=None) == settings.read(machine, "lab")

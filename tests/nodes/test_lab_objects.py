@@ -170,3 +170,37 @@ def test_a_refused_policy_that_is_corrected_is_in_force_again(objects):
 
     assert {} == objects.bring(known.documents()).refused
     assert "allow" == verdict(objects.lab.cluster, "shop/b", "shop/a")
+
+
+def recorded(objects: LabObjects) -> list[list[tuple[str, bool]]]:
+    """Return a list that gets the pods after each step of a change, and whether each is ready."""
+    steps: list[list[tuple[str, bool]]] = []
+    objects.lab.after_step = lambda: steps.append([(one.name, one.ready) for one in objects.lab.cluster.pods])
+    return steps
+
+
+def with_service(known: Known) -> Known:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
+    known.take(Change("Service", "set", ({**service, "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}},)))
+    return known
+
+
+def test_a_new_pod_has_its_links_before_it_is_an_endpoint(objects):
+    """So no connection to a Service goes to a pod that is not there yet. Without a Service there is one step."""
+    steps = recorded(objects)
+    objects.bring(complete(pod("a")).documents())
+    objects.bring(with_service(complete(pod("a"), pod("b"))).documents())
+
+    own = [[one for one in step if one[0] in ("a", "b")] for step in steps]
+    assert [[("a", True)], [("a", True), ("b", False)], [("a", True), ("b", True)]] == own
+
+
+def test_a_pod_under_the_name_of_another_has_another_namespace(objects):
+    """The programs of the first one end with its namespace."""
+    known = complete(pod("a"), pod("b"))
+    objects.bring(known.documents(), known.ended())
+    steps = recorded(objects)
+    known.take(Change("Pod", "set", (pod("a", metadata={"uid": "second"}),)))
+    objects.bring(known.documents(), known.ended())
+
+    assert [[("b", True)], [("a", True), ("b", True)]] == steps

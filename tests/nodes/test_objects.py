@@ -151,3 +151,51 @@ def test_a_pod_whose_probes_fail_is_not_ready_until_they_pass():
     assert ["False", "True", "False"] == states
     assert "True" == known.documents()[0].data["status"]["conditions"][0]["status"]
     assert {"apiVersion", "kind", "metadata", "spec", "status"} == known.documents()[0].data.keys()
+
+
+RUNNING = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+UNREADY = {"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}
+DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("one", "ready"),
+    [
+        pytest.param(pod(status=RUNNING), "True", id="the controllers have not noticed"),
+        pytest.param(pod(status=UNREADY), "False", id="they have"),
+        pytest.param(pod(status=UNREADY, metadata=DELETED), "False", id="they have evicted it"),
+        pytest.param(pod(status={"phase": "Pending"}), None, id="it did not begin before the node stopped"),
+        pytest.param(pod(status={"phase": "Failed"}), None, id="it has finished"),
+    ],
+)
+def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one, ready):
+    """The node is away, so nothing on it begins or ends."""
+    known = complete(one)
+    known.cut_off(frozenset({"n1"}))
+
+    assert ready == next((d.data["status"]["conditions"][0]["status"] for d in known.documents()), None)
+
+
+def test_pods_of_a_node_that_comes_back_are_as_they_have_to_be():
+    """What was evicted meanwhile ends, all others are ready again, and the status of all is written."""
+    known = complete(pod("a", status=UNREADY), pod("b", status=UNREADY, metadata=DELETED))
+    known.cut_off(frozenset({"n1"}))
+    known.touched()
+    known.cut_off(frozenset())
+
+    assert ["a"] == [one.data["metadata"]["name"] for one in known.documents()]
+    assert "True" == known.documents()[0].data["status"]["conditions"][0]["status"]
+    assert ["a", "b"] == [one["metadata"]["name"] for one in known.touched()]
+
+
+def test_a_pod_under_the_name_of_another_is_another_pod():
+    """Also where the end of the first and the begin of the second come together."""
+    known = complete(pod("a"), pod("b"))
+    known.ended()
+    before = known.documents()
+    known.take(Change("Pod", "set", (pod("a", metadata={"uid": "second"}),)))
+    known.take(Change("Pod", "gone", (pod("b"),)))
+
+    assert {("shop", "a"), ("shop", "b")} == known.ended()
+    assert set() == known.ended()
+    assert not any(one is old for one in known.documents() for old in before)

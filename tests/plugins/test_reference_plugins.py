@@ -39,6 +39,19 @@ LISTS: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "macvlan": ([MACVLAN], ALL, "0.3.1"),
 }
 
+DEPLOYMENT = """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 4
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: m, image: x, ports: [{containerPort: 80}]}]}
+"""
+
 
 @pytest.fixture
 def name(unique: Callable[[str], str], program: Program) -> Iterator[str]:
@@ -152,6 +165,29 @@ def test_a_pod_comes_and_goes_without_the_file(name: str, program: Program, tmp_
 
     assert 0 == done.returncode, done.stderr
     agrees(program, name)
+
+
+@pytest.mark.parametrize("case", ["bridge, chained", "ptp", "macvlan"])
+def test_a_stopped_node_has_no_attached_pod(case: str, name: str, program: Program, tmp_path: Path) -> None:
+    """DEL is called for its pods, and ADD when it starts; pods that another node admits are attached there."""
+    plugins, cidrs, version = LISTS[case]
+    file = write(tmp_path, name, plugins, cidrs, version=version)
+    file.write_text(f"{file.read_text()}{DEPLOYMENT}")
+    up(program, file)
+    stopped = program("node", "stop", "node-b", "--lab", name)
+    assert 0 == stopped.returncode, stopped.stderr
+
+    assert "began on node-a" in stopped.stdout
+    assert ["lo"] == links(f"netlab.{name}.node.node-b")
+    assert ["lo"] == links(f"netlab.{name}.pod.default.c")
+    agrees(program, name)
+    started = program("node", "start", "node-b", "--lab", name)
+    assert 0 == started.returncode, started.stderr
+    killed = program("pod", "kill", "a", "web-3", "--lab", name)
+    assert 0 == killed.returncode, killed.stderr
+    agrees(program, name)
+    assert 0 == program("down", "--lab", name).returncode
+    assert [] == left_of(name)
 
 
 def test_another_list_attaches_all_pods_again(name: str, program: Program, tmp_path: Path) -> None:

@@ -39,7 +39,6 @@ def apply_command(
     as by a rolling update, with maxSurge and maxUnavailable, and each step is in force before the next one.
     The change is in force when the command returns.
     """
-    from netlab.lab import programs
     from netlab.lab.outcome import label_of
     from netlab.machines.labs import labs
     from netlab.objects.ignored import ignored_names
@@ -61,7 +60,7 @@ def apply_command(
     inputs.confirm(len(running.cluster.pods) + more if more else 0, yes)
     before = running.cluster
     try:
-        programs.check_no_agent(running.machine, running.name)
+        running.check_no_control_plane()
         changes = running.rollout(documents) if rollout else running.apply(documents)
     except InputError as error:
         # What may not change, and what does not fit together, are found one after the other.
@@ -92,14 +91,13 @@ def delete_command(
 
     Everything in a Namespace goes with it. The change is in force when the command returns.
     """
-    from netlab.lab import programs
     from netlab.machines.labs import labs
 
     if bool(names) == bool(files):
         raise UsageError("name the objects: with -f FILE, or by KIND NAME")
     refs = _refs_of(_documents_of(files, strict, ignore)) if files else _refs(names, namespace)
     running = labs().open(lab)
-    programs.check_no_agent(running.machine, running.name)
+    running.check_no_control_plane()
     changes = running.delete(refs)
     inputs.print_unenforced(running.cluster)
     print_changes(running.name, changes, [(name, verb) for name, verb in changes.objects if verb == "deleted"])

@@ -10,6 +10,7 @@ from netlab.cli import inputs, options, terminal
 from netlab.errors import UsageError
 
 _WAIT = 120.0
+_DAY = 24 * 3600
 
 
 @click.group("control-plane")
@@ -37,6 +38,27 @@ def control_plane_command() -> None:
     help="Which pods may run programs of this host: those with the annotation netlab/run: host, or all.  "
     "[default: none]",
 )
+@click.option(
+    "--node-monitor-grace-period",
+    "node_grace",
+    type=click.IntRange(2, _DAY),
+    metavar="SECONDS",
+    help="How long a node has no heartbeat until it is NotReady.  [default: that of Kubernetes, 50]",
+)
+@click.option(
+    "--default-not-ready-toleration-seconds",
+    "not_ready",
+    type=click.IntRange(0, _DAY),
+    metavar="SECONDS",
+    help="How long pods stay on a node that says that it is not ready.  [default: that of Kubernetes, 300]",
+)
+@click.option(
+    "--default-unreachable-toleration-seconds",
+    "unreachable",
+    type=click.IntRange(0, _DAY),
+    metavar="SECONDS",
+    help="How long pods stay on a node without a heartbeat.  [default: that of Kubernetes, 300]",
+)
 @click.option("--wait", is_flag=True, help=f"Wait until the pods of the input are ready, at most {_WAIT:g} s.")
 @options.verbose
 def up_command(
@@ -48,6 +70,9 @@ def up_command(
     abac: str,
     admission_plugins: str,
     host_programs: str | None,
+    node_grace: int | None,
+    not_ready: int | None,
+    unreachable: int | None,
     wait: bool,
 ) -> None:
     """Start the control plane and its lab, and create the objects of the input through the API.
@@ -66,7 +91,17 @@ def up_command(
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
     rules = policy_file.read(abac) if abac else ""
-    wishes = plane.Wishes(assets, kubeconfig, plugins, rules, host_programs or "", _WAIT if wait else 0.0)
+    wishes = plane.Wishes(
+        assets,
+        kubeconfig,
+        plugins,
+        rules,
+        host_programs or "",
+        node_grace,
+        not_ready,
+        unreachable,
+        _WAIT if wait else 0.0,
+    )
     started = plane.up(objects, lab, wishes, terminal.say)
     terminal.emit(f"{name} {verb}" for name, verb in started.objects)
     terminal.say(f"lab {started.lab}: the control plane runs ({started.seconds:.1f} s)")

@@ -24,7 +24,6 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
     The change is in force when the command returns.
     """
     from netlab.cluster import Pod
-    from netlab.lab import programs
     from netlab.machines.labs import labs
     from netlab.objects.core_v1 import NAMESPACE_LABEL
     from netlab.objects.kinds.namespace import KIND as NAMESPACE
@@ -43,7 +42,7 @@ def label_command(kind: str, name: str, labels: Sequence[str], lab: str, namespa
         if not isinstance(pod, Pod):
             raise UsageError(f"{name} is not a pod")
         change = LabelChange("pod", pod.ref, changed)
-    programs.check_no_agent(running.machine, running.name)
+    running.check_no_control_plane()
     changes = running.label([change])
     inputs.print_unenforced(running.cluster)
     # kubectl's words.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from netlab.cli import inputs, options
+from netlab.cli import inputs, options, terminal
 from netlab.cli.pod_moves import print_moves
+from netlab.quantity import quantity
 
 
 @click.group("node")
@@ -23,16 +24,27 @@ def stop_command(node: str, lab: str) -> None:
     Nothing reaches the node any more, and its endpoints leave their Services. Pods of Deployments, ReplicaSets and Jobs
     are replaced at once. Those of StatefulSets and DaemonSets stay on the node, and so do pods without a controller.
     The change is in force when the command returns. `netlab node start` brings the node back, and so does `netlab up`.
-    """
-    from netlab.lab.lab import Lab
 
-    running = Lab.open(lab)
+    With a control plane, the node has no heartbeat and its kubelet does not answer. The real controllers notice after a
+    while, and replace its pods after another one; the command says after how long.
+    """
+    from netlab.machines.labs import labs
+
+    running = labs().open(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.stop_node(name)
     inputs.print_unenforced(running.cluster)
     verb = "unchanged" if name in before.stopped_nodes else "stopped"
     print_moves(running.name, changes, [(f"node/{name}", verb)], before, running.cluster)
+    if running.has_control_plane:
+        from netlab.control_plane import failures
+
+        noticed, replaced = failures.windows(running)
+        terminal.say(
+            f"lab {running.name}: the node is NotReady for its controllers after {quantity(noticed, 'second')}, "
+            f"and its pods are replaced {quantity(replaced, 'second')} later"
+        )
 
 
 @node_command.command("start")
@@ -44,9 +56,9 @@ def start_command(node: str, lab: str) -> None:
 
     The change is in force when the command returns.
     """
-    from netlab.lab.lab import Lab
+    from netlab.machines.labs import labs
 
-    running = Lab.open(lab)
+    running = labs().open(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.start_node(name)

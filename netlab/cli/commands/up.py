@@ -41,7 +41,7 @@ def up_command(
     from netlab.kernel import privilege
     from netlab.kernel.machine import this_host
     from netlab.lab import programs
-    from netlab.machines.labs import labs
+    from netlab.machines.labs import etcd, labs
 
     objects, cluster = inputs.read_objects(files, strict, ignore)
     inputs.confirm(len(cluster.pods), yes)
@@ -51,7 +51,7 @@ def up_command(
 
         ingress.check(this_host(kernel), cluster)
     # A control plane needs root; others cannot even look at the records of root.
-    if privilege.privileged():
+    if etcd() is None and privilege.privileged():
         programs.check_no_agent(this_host(kernel), lab or cluster.name)
     running = labs().up(objects, name=lab, cluster=cluster, kernel=kernel, encrypted=encrypted)
     print_changes(running.name, running.changes, running.changes.objects)

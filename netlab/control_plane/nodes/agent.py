@@ -41,7 +41,7 @@ from netlab.errors import HostError, NetlabError, UsageError, printable
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
-_LOOK, _PAUSE = 1.0, 1.0
+_LOOK, _PAUSE = 0.25, 1.0
 # Seconds between two looks at programs that have to end.
 _SOON = 0.1
 _BOUND = "spec.nodeName!="
@@ -53,8 +53,11 @@ _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused
 class Agent:
     """All nodes of a lab."""
 
-    def __init__(self, lab: Lab, client: Client, kubelet_port: int, programs: Callable[[Ended], PodPrograms]) -> None:
+    def __init__(
+        self, lab: Lab, client: Client, kubelet_port: int, beat: float, programs: Callable[[Ended], PodPrograms]
+    ) -> None:
         self._lab, self._client = lab, client
+        self._stopped_nodes, self._looked = lab.cluster.stopped_nodes, False
         # None ends the wait; a key is a pod whose status is to be written once more.
         self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
             queue.SimpleQueue()
@@ -63,7 +66,9 @@ class Agent:
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
-        self._registration = Registration(client, lab.cluster, KUBELET, failed=say)
+        self._registration = Registration(
+            client, lab.cluster, KUBELET, lambda node: node not in self._stopped_nodes, say, beat
+        )
         self._statuses = Statuses(client, say, self._changes.put)
         self._balancers = Balancers(
             lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)
@@ -74,6 +79,8 @@ class Agent:
         self._metrics = dict.fromkeys(_METRICS, 0.0)
         self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
         self._containers = PodContainers(lab, self._known, self.programs)
+        # The names of pods that are gone from the API server, and that the lab may still have.
+        self._ended: set[Key] = set()
         self._ending = Ending(self._programs_of)
         self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
@@ -85,6 +92,11 @@ class Agent:
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
+        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._stopped_node_of)
+
+    def _stopped_node_of(self, ref: str) -> str:
+        node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")
+        return node if node in self._stopped_nodes else ""
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -107,6 +119,7 @@ class Agent:
             self._take()
             if self._known.complete and not self._stopped.is_set():
                 try:
+                    self._look()
                     self._work()
                 except UsageError as error:
                     # The lab is gone, or somebody else broke a change off.
@@ -145,17 +158,31 @@ class Agent:
         except queue.Empty:
             return
 
+    def _look(self) -> None:
+        """Find the nodes that commands stopped and started: a stopped node does nothing until it starts."""
+        self._lab.look()
+        stopped = self._lab.cluster.stopped_nodes
+        if stopped == self._stopped_nodes and self._looked:
+            return
+        started, self._stopped_nodes, self._looked = self._stopped_nodes - stopped, stopped, True
+        self._known.cut_off(stopped)
+        if started:
+            self._written.clear()
+            self._registration.beat_soon()
+
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
         self._containers.turn()
         touched = self._known.touched()
+        self._ended |= self._known.ended()
         try:
             self._containers.expect(touched)
             self._end_programs(touched)
-            outcome = self._objects.bring(self._known.documents())
+            outcome = self._objects.bring(self._known.documents(), self._ended)
         except BaseException:
             self._known.touch(map(key_of, touched))
             raise
+        self._ended.clear()
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
@@ -168,7 +195,7 @@ class Agent:
         # Pods whose programs were started are touched again, and ready with the next change.
         for key in map(key_of, touched):
             pod = self._known.find(POD, key)
-            if pod is not None and pod["spec"].get("nodeName") in self._nodes:
+            if pod is not None and pod["spec"].get("nodeName") in self._nodes - self._stopped_nodes:
                 self._say_status(pod)
 
     def _end_programs(self, touched: Sequence[Object]) -> None:
@@ -177,7 +204,7 @@ class Agent:
             pod = self._known.find(POD, key)
             if pod is None or not has_to_end(pod):
                 self._ending.forget(key)
-        deleted = [pod for pod in touched if has_to_end(pod) and self._has("/".join(key_of(pod)))]
+        deleted = [pod for pod in touched if self._ends_now(pod)]
         for key in self._ending.begin(deleted) if deleted else ():
             self._known.linger(key, on=True)
         for key in self._ending.ended():
@@ -185,6 +212,14 @@ class Agent:
         for pod in touched:
             if has_to_end(pod) and key_of(pod) not in self._ending:
                 self._containers.kill(pod["metadata"]["uid"])
+
+    def _ends_now(self, pod: Object) -> bool:
+        """Return whether a pod has to end, and its node runs."""
+        return (
+            has_to_end(pod)
+            and pod["spec"].get("nodeName") not in self._stopped_nodes
+            and self._has("/".join(key_of(pod)))
+        )
 
     def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
         """Return which pods have programs; send these a signal unless it is 0."""
@@ -255,8 +290,11 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Be the nodes of the lab that the command line names, until SIGTERM."""
-    name, allowed = sys.argv[1:]
+    """Be the nodes of a lab until SIGTERM.
+
+    The arguments are the lab, the seconds between two heartbeats, and which pods may run programs of this host.
+    """
+    name, beat, allowed = sys.argv[1:]
     logging.basicConfig(format="%(asctime)s %(message)s")
     lab = Lab.open(name)
     found = settings.read(lab.machine, name)
@@ -269,6 +307,7 @@ def main() -> None:
         lab,
         client,
         found.ports.kubelet,
+        float(beat),
         lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())

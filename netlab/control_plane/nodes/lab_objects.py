@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from netlab.control_plane.nodes.objects import Key, followed
+from netlab.control_plane.nodes.objects import POD, Key, followed
 from netlab.control_plane.nodes.stand_ins import stand_in
 from netlab.errors import InputError, Problem, UsageError
 from netlab.lab.lab import Lab
@@ -19,6 +19,7 @@ _NAMED = re.compile(r"(?P<kind>\w+) (?:(?P<namespace>[^/ ]+)/)?(?P<name>[^ ]+)")
 _ROUNDS = 20
 _AGAIN = 10.0
 
+_SERVICE = "Service"
 Ref = tuple[str, Key]
 
 
@@ -56,11 +57,12 @@ class LabObjects:
     def lab(self) -> Lab:
         return self._lab
 
-    def bring(self, documents: Sequence[Document]) -> Outcome | None:
+    def bring(self, documents: Sequence[Document], anew: Collection[Key] = ()) -> Outcome | None:
         """Bring the lab to these documents, in force on return; None where nothing changed.
 
-        A document that the lab refuses is left out, and tried again when it has changed, and from time to time. Until
-        then the pods that a refused policy selects are isolated.
+        Pods of ``anew`` are other pods than those that had their names: these end first. A document that the lab
+        refuses is left out, and tried again when it has changed, and from time to time. Until then the pods that a
+        refused policy selects are isolated.
 
         Raises:
           HostError, KernelError: the change is undone.
@@ -77,6 +79,11 @@ class LabObjects:
         left = _in_force(documents, refused)
         for _ in range(_ROUNDS):
             try:
+                if ended := self._without_old_pods(left, anew):
+                    self._edit(ended)
+                # Packets to a Service must not go to a new pod before its links are there.
+                if (first := self._with_new_pods_unready(left)) is not None:
+                    self._edit(first)
                 self._edit(left)
                 break
             except InputError as error:
@@ -93,6 +100,28 @@ class LabObjects:
             raise UsageError("the lab refuses too many of its objects")
         self._refused, self._last = refused, identities
         return Outcome({ref: one.text for ref, one in refused.items()}, time.monotonic() - started)
+
+    def _without_old_pods(self, documents: Sequence[Document], anew: Collection[Key]) -> list[Document]:
+        """Return the documents without pods whose names others have in the lab; empty where there is none."""
+        by_ref = self._lab.cluster.by_ref
+        old = {key for key in anew if "/".join(key) in by_ref}
+        left = [one for one in documents if one.kind != POD or ref_of(one)[1] not in old] if old else []
+        return left if len(left) < len(documents) else []
+
+    def _with_new_pods_unready(self, documents: Sequence[Document]) -> list[Document] | None:
+        """Return the documents without new endpoints of Services; None where no pod is one."""
+        with_services = {
+            one.data["metadata"].get("namespace") for one in documents if one.kind == _SERVICE and _selects(one)
+        }
+        by_ref = self._lab.cluster.by_ref
+        new = {
+            id(one)
+            for one in documents
+            if one.kind == POD
+            and one.data["metadata"]["namespace"] in with_services
+            and "/".join(ref_of(one)[1]) not in by_ref
+        }
+        return [_unready(one) if id(one) in new else one for one in documents] if new else None
 
     def _edit(self, documents: Sequence[Document]) -> None:
         self._lab.edit(lambda now: [*(one for one in now if one.kind not in self._kinds), *documents])
@@ -117,6 +146,16 @@ def _named(problems: Sequence[Problem], documents: Sequence[Document]) -> dict[R
             why = f"{one.path}: {one.message}" if one.path else one.message
             found.setdefault(ref, (by_ref[ref], why))
     return found
+
+
+def _selects(service: Document) -> bool:
+    return bool((service.data.get("spec") or {}).get("selector"))
+
+
+def _unready(pod: Document) -> Document:
+    """Return a pod as one that is not ready."""
+    status = {**pod.data["status"], "conditions": [{"type": "Ready", "status": "False"}]}
+    return Document({**pod.data, "status": status}, pod.source)
 
 
 def ref_of(document: Document) -> Ref:

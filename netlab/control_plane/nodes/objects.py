@@ -65,6 +65,8 @@ class Known:
         self._touched: dict[Key, None] = {}
         self._lingering: set[Key] = set()
         self._held: dict[str, set[str]] = {}
+        self._cut_off: frozenset[str] = frozenset()
+        self._ended: set[Key] = set()
 
     @property
     def complete(self) -> bool:
@@ -111,6 +113,11 @@ class Known:
         of = self._by_kind[POD]
         return [of[key] for key in keys if key in of]
 
+    def ended(self) -> set[Key]:
+        """Return the names of the pods that are gone since the last call. Others may have the names by now."""
+        found, self._ended = self._ended, set()
+        return found
+
     def linger(self, key: Key, *, on: bool) -> None:
         """Keep a pod in the lab that has to end, or do so no longer."""
         pod = self._by_kind[POD].get(key)
@@ -133,21 +140,34 @@ class Known:
         if pod is not None and pod["metadata"]["uid"] == uid:
             self._set(POD, key, {name: value for name, value in pod.items() if name != _HELD})
 
+    def cut_off(self, nodes: frozenset[str]) -> None:
+        """Note which nodes are stopped. What their pods are to become, waits for the nodes."""
+        changed, self._cut_off = nodes ^ self._cut_off, nodes
+        if changed:
+            of = self._by_kind[POD]
+            for key in [key for key, pod in of.items() if pod["spec"].get("nodeName") in changed]:
+                self._set(POD, key, of[key])
+
     def documents(self) -> list[Document]:
         """Return the documents of the lab; one that did not change is the same value, at the same place."""
         return list(self._documents.values())
 
     def _set(self, kind: str, key: Key, one: Object) -> None:
         if kind == POD:
+            before = self._by_kind[POD].get(key)
+            if before is not None and before["metadata"]["uid"] != one["metadata"]["uid"]:
+                self._drop(POD, key)
             self._touched[key] = None
             if one["metadata"]["uid"] in self._held:
                 one = {**one, _HELD: True}
         self._by_kind[kind][key] = one
-        data = document(one, lingering=kind == POD and key in self._lingering)
-        before = self._documents.get((kind, key))
+        is_pod = kind == POD
+        cut_off = is_pod and one["spec"].get("nodeName") in self._cut_off
+        data = document(one, lingering=is_pod and key in self._lingering, cut_off=cut_off)
+        written = self._documents.get((kind, key))
         if data is None:
             self._documents.pop((kind, key), None)
-        elif before is None or before.data != data:
+        elif written is None or written.data != data:
             self._documents[kind, key] = Document(data, _SOURCE)
 
     def _drop(self, kind: str, key: Key) -> None:
@@ -157,27 +177,39 @@ class Known:
         self._documents.pop((kind, key), None)
         if kind == POD:
             self._lingering.discard(key)
+            self._ended.add(key)
 
 
-def document(one: Mapping[str, Any], *, lingering: bool = False) -> dict[str, Any] | None:
+def document(one: Mapping[str, Any], *, lingering: bool = False, cut_off: bool = False) -> dict[str, Any] | None:
     """Return what the lab has of an object, None for one that it does not have.
 
     A pod that has finished is not in the lab, nor is one that has to end, unless it is ``lingering``: then it is
     terminating. Its addresses are those that netlab gives it.
+
+    A pod whose node is stopped, ``cut_off``, stays in the lab until the node runs and ends it. None begins there. The
+    controllers say whether it is ready.
     """
     metadata = {name: one["metadata"][name] for name in _KEPT if name in one["metadata"]}
     found = {**one, "metadata": metadata}
     found.pop(_HELD, None)
     if one["kind"] == POD:
-        if not is_alive(one) and not (lingering and has_to_end(one)):
+        if not is_alive(one) and not ((lingering or cut_off) and has_to_end(one)):
             return None
-        ready = "True" if is_ready(one) else "False"
+        status = one.get("status", {})
+        if cut_off and status.get("phase") != "Running":
+            return None
+        ready = "True" if is_ready(one) and not (cut_off and _states(status).get("Ready") != "True") else "False"
         return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
     if one["kind"] == _SLICE and metadata.get("labels", {}).get(_MANAGED_BY) == _OF_SELECTORS:
         # netlab computes them itself: it knows of a pod's end before the controller does.
         return None
     found.pop("status", None)
     return found
+
+
+def _states(status: Mapping[str, Any]) -> dict[str, str]:
+    """Return the conditions of a pod's status by their types."""
+    return {one["type"]: one["status"] for one in status.get("conditions") or ()}
 
 
 def is_alive(pod: Mapping[str, Any]) -> bool:
@@ -196,7 +228,7 @@ def has_to_end(pod: Mapping[str, Any]) -> bool:
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Return whether a pod that runs is ready: its containers are, and so say all of its readiness gates."""
-    states = {one["type"]: one["status"] for one in pod.get("status", {}).get("conditions") or ()}
+    states = _states(pod.get("status", {}))
     gates = [one["conditionType"] for one in pod["spec"].get("readinessGates") or ()]
     return containers_ready(pod) and all(states.get(gate) == "True" for gate in gates)
 

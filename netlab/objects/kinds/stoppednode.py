@@ -18,11 +18,13 @@ from netlab.objects.types import Document, Meta
 class StoppedNode:
     """A node that is stopped: the one with the name of ``meta``.
 
-    ``starting``: its links are there again, and its pods are not ready yet.
+    ``starting``: its links are there again, and its pods are not ready yet. ``control_plane``: the controllers of a
+    control plane find out by themselves, and say when its pods are not ready; else they are not ready at once.
     """
 
     meta: Meta
     starting: bool = False
+    control_plane: bool = False
 
 
 class _Root(Root, strict=True):
@@ -30,13 +32,15 @@ class _Root(Root, strict=True):
 
     metadata = STRICT_CLUSTER_METADATA
     starting = Flag("starting", "Whether the node has its links again.")
+    control_plane = Flag("controlPlane", "Whether a control plane says when the node's pods are not ready.")
 
 
 def stopped_node(document: Document) -> tuple[StoppedNode, list[Problem]]:
     """Decode a StoppedNode document."""
     root = open_document(document, strict=True)
     _Root.only(root)
-    found = StoppedNode(object_meta(root, metadata=_Root.metadata), _Root.starting.read(root))
+    meta = object_meta(root, metadata=_Root.metadata)
+    found = StoppedNode(meta, _Root.starting.read(root), _Root.control_plane.read(root))
     return found, root.report.problems
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 
+import pytest
 from builders import cluster, meta, pod, topology
 
+from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.services.routes import balancer_node, outer_addresses
-from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
+from netlab.objects.services import EndpointSlice, LoadBalancerIngress, Service, ServicePort, SliceEndpoint, SlicePort
 
 PORT = (ServicePort(80, node_port=30080),)
 
@@ -50,3 +53,24 @@ def test_nodes_translate_no_address_with_ip_mode_proxy_or_of_another_proxy() -> 
     of = cluster(topology(nodes=["a"]), proxy)
     assert outer_addresses(of.services[0]) == ()
     assert outer_addresses(cluster(topology(nodes=["a"]), other).services[0]) == ()
+
+
+@pytest.mark.parametrize("label", ["service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"])
+def test_nodes_ignore_a_slice_of_another_proxy_and_one_for_a_headless_service(label: str) -> None:
+    """Names of a headless Service lead to its endpoints all the same."""
+    of_service = {"kubernetes.io/service-name": "db"}
+    found = []
+    for headless in (False, True):
+        for labels in (of_service, {**of_service, label: "x"}):
+            slice_ = EndpointSlice(
+                replace(meta("shop/db-1"), labels=labels),
+                4,
+                (SliceEndpoint((ip_address("10.1.1.1"),)),),
+                (SlicePort(80),),
+                "db",
+            )
+            service = Service(meta("shop/db"), ports=(ServicePort(80),), headless=headless)
+            of = cluster(topology(nodes=["a"]), service, slice_)
+            found.append(len(endpoints(of, of.services[-1], of.services[-1].ports[0], 4)))
+
+    assert [1, 0, 1, 1] == found

@@ -20,6 +20,9 @@ _SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror"
 # The mirroring controller takes the first addresses of a subset only.
 _MOST_MIRRORED = 1000
 
+PROXY_NAME_LABEL, HEADLESS_LABEL = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
+"""kube-proxy ignores a Service or an EndpointSlice with one of these labels, whatever the value is."""
+
 
 @frozen
 class ServiceEndpoint:
@@ -130,7 +133,7 @@ def _stated(
     found: dict[tuple[Address, int], ServiceEndpoint] = {}
     headless = not service.ports
     for slice_ in slices_of(cluster, service):
-        if slice_.family == family:
+        if slice_.family == family and (service.headless or not _ignored(slice_)):
             for number in [0] if headless else _numbers(slice_.ports, port):
                 for endpoint in slice_.endpoints:
                     _add(cluster, found, endpoint, number, family)
@@ -143,6 +146,11 @@ def _stated(
                 for endpoint in subset.not_ready[: _MOST_MIRRORED - len(ready)]:
                     _add(cluster, found, endpoint, number, family, ready=False)
     return found
+
+
+def _ignored(one: EndpointSlice) -> bool:
+    """Say whether kube-proxy ignores a slice. DNS does not."""
+    return PROXY_NAME_LABEL in one.meta.labels or HEADLESS_LABEL in one.meta.labels
 
 
 def _numbers(ports: Iterable[SlicePort], port: ServicePort) -> Iterator[int]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints, slices_of
-from netlab.cluster.services.routes import HEADLESS_LABEL
+from netlab.cluster.services.endpoints import HEADLESS_LABEL, ServiceEndpoint, endpoints, slices_of
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.meta import SERVICE_LABEL
 from netlab.objects.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
+from netlab.cluster.services.endpoints import HEADLESS_LABEL, PROXY_NAME_LABEL, ServiceEndpoint, endpoints
 from netlab.cluster.services.families import problem_of
 from netlab.cluster.types import Cluster, Node, Pod, address_of
 from netlab.errors import Problem
 from netlab.objects.fields import invalid
 from netlab.objects.services import Service
 from netlab.objects.types import Address
-
-PROXY_NAME_LABEL, HEADLESS_LABEL = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
-"""kube-proxy ignores a Service with one of these labels, whatever the value is."""
 
 
 def nodes_translate(service: Service) -> bool:

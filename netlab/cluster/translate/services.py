@@ -12,10 +12,8 @@ from typing import Literal, NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import node_of, path
-from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
+from netlab.cluster.services.endpoints import HEADLESS_LABEL, PROXY_NAME_LABEL, ServiceEndpoint, endpoints
 from netlab.cluster.services.routes import (
-    HEADLESS_LABEL,
-    PROXY_NAME_LABEL,
     balancer_node,
     nodes_translate,
     outer_addresses,

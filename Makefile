@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -78,6 +78,13 @@ CONTROL_PLANE_ARGS ?=
 
 test-control-plane:  ## the tests with a real control plane, built once in half an hour; as root, network at first
 	@scripts/run dev scripts/test-control-plane $(CONTROL_PLANE_ARGS)
+
+# How many objects of each kind, and which ones: make verify-apiserver OBJECTS=10000 SEED=7
+OBJECTS ?= 2000
+SEED ?= 0
+
+verify-apiserver:  ## netlab check and a real API server on random objects of each kind; network at first
+	@NETLAB_OBJECTS=$(OBJECTS) NETLAB_SEED=$(SEED) scripts/run dev scripts/test-control-plane -k test_check
 
 # Other options for its pytest: make test-machines MACHINES_ARGS='-k watch'
 MACHINES_ARGS ?=

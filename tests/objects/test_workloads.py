@@ -137,8 +137,8 @@ def test_a_stateful_set_may_begin_at_another_number(read_text: Read, spec: str, 
         (
             "apps/v1",
             "StatefulSet",
-            "ordinals: {start: 2147483648}",
-            "spec.ordinals.start: Invalid value: 2147483648: must be less than or equal to 2147383647 in a lab",
+            "ordinals: {start: 2147483647}",
+            "spec.ordinals.start: Invalid value: 2147483647: must be less than or equal to 2147383647 in a lab",
         ),
         (
             "batch/v1",

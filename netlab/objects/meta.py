@@ -18,7 +18,7 @@ Check = Callable[[str], Sequence[str]]
 """Returns the messages about a value, none if it is valid."""
 DEFAULT_NAMESPACE = "default"
 # As much of a prefix as the name has that netlab makes of it.
-_GENERATED = 50
+_GENERATED = 58
 IGNORED_KIND = "IgnoredKind"
 SERVICE_LABEL = "kubernetes.io/service-name"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
@@ -175,7 +175,7 @@ def object_meta(
     namespace = (NamespacedMeta.namespace.read(fields) or DEFAULT_NAMESPACE) if namespaced else ""
     if name:
         # The name of an object with a bad prefix and no name is netlab's own.
-        if not (unfit and name.startswith(prefix[:_GENERATED])):
+        if not (unfit and _is_made(name, prefix)):
             _check_name(fields, _ObjectMeta.name, name, name, check_name, older)
     elif _ObjectMeta.name.missing(fields) and not unfit:
         _ObjectMeta.name.error(fields, required("name or generateName is required"))
@@ -183,6 +183,12 @@ def object_meta(
         for message in names.dns_label(namespace):
             NamespacedMeta.namespace.error(fields, invalid(namespace, message))
     return Meta(name, namespace, _ObjectMeta.labels.read(fields), read_annotations(fields), _controller(fields))
+
+
+def _is_made(name: str, prefix: str) -> bool:
+    """Say whether a name is a prefix and a number, as ``generate_name`` makes it."""
+    made = prefix[:_GENERATED]
+    return name.startswith(made) and name[len(made) :].isdecimal()
 
 
 def _check_name(

@@ -107,7 +107,7 @@ def _container_port(fields: Fields, host_network: bool, named: set[str], taken: 
         _Port.host_port.error(fields, invalid(host_port, message))
     checked = host_port or (written if own and isinstance(written, int) else 0)
     if checked:
-        key = f"{protocol}/{host_ip}/{checked}"
+        key = f"{_Port.protocol.written(fields) or protocol}/{host_ip}/{checked}"
         if key in taken:
             _Port.host_port.error(fields, duplicate(key))
         taken.add(key)

@@ -47,7 +47,7 @@ def cluster_ips(spec: Fields, *, external_name: bool) -> list[tuple[str, str]]:
         field.error(spec, invalid(texts, "first value must match `clusterIP`"))
     if texts[:1] == ["None"] and len(texts) > 1:
         field.error(spec, invalid(texts, "'None' must be the first and only value"))
-        return several[:1]
+        return several
     if len(several) > 2:
         field.error(spec, invalid(texts, "may only hold up to 2 values"))
     return several
@@ -98,13 +98,14 @@ def _check_families(service: Service, spec: Fields) -> None:
     for path, text in SpecShape.families.read(spec):
         if text not in FAMILIES:
             spec.report.error(path, unsupported(text, tuple(FAMILIES)))
-        elif text in seen:
+        if text in seen:
             spec.report.error(path, duplicate(text))
         seen.add(text)
     ips, families = service.cluster_ips, service.ip_families
     if len(ips) == 2 and ips[0].version == ips[1].version:
         message = "may specify no more than one IP for each IP family"
-        SpecShape.cluster_ips.error(spec, invalid([str(ip) for ip in ips], message))
+        texts = [text for _, text in SpecShape.cluster_ips.read(spec)]
+        SpecShape.cluster_ips.error(spec, invalid(texts, message))
     else:
         for index, (ip, family) in enumerate(zip(ips, families, strict=False)):
             if ip.version != family:

@@ -176,7 +176,10 @@ def of_job(own: Fields, spec: Fields) -> int:
     """
     parallelism = _count(spec, JobSpec.parallelism)
     completions = _count(spec, JobSpec.completions)
-    if JobSpec.mode.read(spec) == _INDEXED and not JobSpec.completions.has(spec):
+    # Without both, both are 1; but not in the template of a CronJob.
+    of_template = own.path != spec.path
+    unsaid = (of_template or JobSpec.parallelism.has(spec)) and not JobSpec.completions.has(spec)
+    if JobSpec.mode.read(spec) == _INDEXED and unsaid:
         JobSpec.completions.error(spec, required("when completion mode is Indexed"))
     if JobSpec.mode.read(spec) == _INDEXED and parallelism is not None and parallelism > _MOST_INDEXED:
         message = f"must be less than or equal to {_MOST_INDEXED} when completion mode is Indexed"

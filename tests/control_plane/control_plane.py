@@ -215,6 +215,7 @@ _PLURALS = {
     "Ingress": "ingresses",
     "IngressClass": "ingressclasses",
     "Endpoints": "endpoints",
+    "CustomResourceDefinition": "customresourcedefinitions",
 }
 
 

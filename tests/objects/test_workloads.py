@@ -118,7 +118,7 @@ def test_a_stateful_set_may_begin_at_another_number(read_text: Read, spec: str, 
         (
             "batch/v1",
             "Job",
-            "completionMode: Indexed",
+            "completionMode: Indexed, parallelism: 2",
             "spec.completions: Required value: when completion mode is Indexed",
         ),
         ("batch/v1", "Job", "suspend: 'yes'", 'spec.suspend: Invalid value: "yes": must be a boolean'),

@@ -39,8 +39,8 @@ class _Root(Root):
 
 def _replicas(own: Fields, spec: Fields) -> int:
     # The number of Jobs that run depends on the time of day. One pod stands for all.
-    suspended = _Spec.suspend.read(own)
-    return 0 if suspended else min(of_job(own, spec), 1)
+    suspended, pods = _Spec.suspend.read(own), of_job(own, spec)
+    return 0 if suspended else min(pods, 1)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:

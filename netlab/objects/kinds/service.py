@@ -43,7 +43,7 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
         meta,
         SpecShape.selector.read(spec),
         tuple(_service_port(item) for item in SpecShape.ports.read(spec)),
-        () if headless else tuple(address for _, address in checked_addresses(root, texts)),
+        tuple(address for _, address in checked_addresses(root, texts[1:] if headless else texts)),
         kind,
         document.source,
         headless,
@@ -141,6 +141,9 @@ def _service_port(fields: Fields) -> ServicePort:
     if isinstance(target, str):
         for message in names.port_name(target) if target else ():
             PortShape.target_port.error(fields, invalid(target, message))
+    elif isinstance(target, bool | float | list | dict):
+        PortShape.target_port.error(fields, invalid(target, "must be an integer or a string"))
+        target = 0
     elif target:
         target = TARGET_NUMBER.read(fields)
     else:

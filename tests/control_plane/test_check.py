@@ -22,7 +22,7 @@ from . import differences
 from .apiserver_judge import Judge, Verdict, netlab_verdict
 from .control_plane import ControlPlane
 from .random_objects import random_objects
-from .whole_objects import NAMESPACE, WHOLE
+from .whole_objects import CUSTOM, NAMESPACE, WHOLE
 
 pytestmark = pytest.mark.control_plane
 COUNT = int(os.environ.get("NETLAB_OBJECTS", "100"))

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -85,6 +85,13 @@ JUDGE_ARGS ?= --write
 
 judges:  ## an unmodified suite against a control plane, and docs/conformance.md from it; as root, network at first
 	@scripts/run dev scripts/judges $(JUDGE) $(JUDGE_ARGS)
+
+# How many objects of each kind, and which ones: make verify-apiserver OBJECTS=10000 SEED=7
+OBJECTS ?= 2000
+SEED ?= 0
+
+verify-apiserver:  ## netlab check and a real API server on random objects of each kind; network at first
+	@NETLAB_OBJECTS=$(OBJECTS) NETLAB_SEED=$(SEED) scripts/run dev scripts/test-control-plane -k test_check
 
 # Other options for its pytest: make test-machines MACHINES_ARGS='-k watch'
 MACHINES_ARGS ?=

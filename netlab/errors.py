@@ -55,7 +55,8 @@ class Problem:
     ``str()`` is one printable line, ``FILE:LINE: KIND NAMESPACE/NAME: field.path: what is wrong``, without the parts
     that are empty (``line``: 0). The attributes are not escaped. ``rule`` is the name of the check that found a
     warning; it does not change between versions. A command that prints few lines prints warnings with the same
-    ``rule`` and ``together`` as one line; "" stands for a line of its own.
+    ``rule`` and ``together`` as one line; "" stands for a line of its own. ``servers`` are the first and the last
+    version of Kubernetes that say it, until ``objects.versions`` has judged it; None: all.
     """
 
     file: str
@@ -66,6 +67,7 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
     rule: str = ""
     together: str = ""
+    servers: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         where = place_text(self.file, self.line)

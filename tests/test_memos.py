@@ -59,6 +59,7 @@ KEPT = {
     ("objects/names.py", "label_key"): _PURE,
     ("objects/names.py", "label_value"): _PURE,
     ("objects/names.py", "port_name"): _PURE,
+    ("objects/names.py", "subdomain_with_underscore"): _PURE,
     ("objects/names.py", "wildcard_subdomain"): _PURE,
     ("objects/similar_names.py", "_groups"): _REGISTRY,
     ("objects/similar_names.py", "_names"): _REGISTRY,

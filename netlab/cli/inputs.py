@@ -172,13 +172,19 @@ def examined(
     ``ignored`` has the kinds that the running lab ignores, ``of_lab`` its documents. ``system``: the input asks for
     system objects. ``assume``: the options ``--with``, ``--without`` and ``--label`` change it.
     """
-    from netlab.objects import read_input
+    from netlab.objects import read_input, versions
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
     edit = what_if.change(of_lab, assume=assume)
     found = read_input(
-        files, strict=strict, ignore=(*ignore, *ignored), system=system, change=edit, sources=what_if.sources(files)
+        files,
+        strict=strict,
+        ignore=(*ignore, *ignored),
+        system=system,
+        change=edit,
+        sources=what_if.sources(files),
+        server=versions.of(of_lab) if of_lab else None,
     )
     warn_unused(ignore, found)
     return replace(found, problems=refuse_unread(found.problems)) if strict else found

@@ -17,6 +17,7 @@ from netlab.kernel import netns
 from netlab.lab.lab import Lab
 from netlab.lab.temporary import temporary
 from netlab.objects import decode
+from netlab.objects.versions import STORED
 
 # Seconds that a packet may take on a busy machine, and that an answer about the size of a path may take.
 _ARRIVES, _LEARNS = 2.0, 2.0
@@ -37,7 +38,7 @@ def measured(profile: str, probes: tuple[Probe, ...] = PROBES) -> dict[str, str]
         asked = [probe for probe in probes if probe.dual == dual]
         if not asked:
             continue
-        objects, problems = decode(documents_of(asked[0], profile))
+        objects, problems = decode(documents_of(asked[0], profile), server=STORED)
         if any(problem.severity == "error" for problem in problems):
             raise InputError(problems)
         with temporary(objects) as lab:

@@ -22,6 +22,7 @@ from netlab.objects.meta import key_of
 from netlab.objects.scenarios import ObjectRef
 from netlab.objects.services import Service
 from netlab.objects.types import Address
+from netlab.objects.versions import STORED
 from netlab.policy import Decision, evaluate
 from netlab.testing.tracer import Link, Packet, Tracer
 from netlab.verdicts import joined
@@ -42,7 +43,8 @@ Judge = Callable[[Sequence[Document], Cluster, Sequence[Flow]], list[str]]
 
 def cluster_of(documents: Sequence[Document]) -> Cluster:
     """Return the cluster that documents describe; raises InputError with all their errors."""
-    objects, problems = decode(documents)
+    # Cases also have what only older servers accept.
+    objects, problems = decode(documents, server=STORED)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return resolve(objects)

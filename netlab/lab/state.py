@@ -18,6 +18,7 @@ from netlab.lab.record import Record
 from netlab.lab.wiring import same_wiring
 from netlab.objects import Document, Objects, decode
 from netlab.objects.reduced import reduced
+from netlab.objects.versions import STORED
 from netlab.ruleset import Compiler, Ruleset
 
 
@@ -168,7 +169,8 @@ def described(record: Record) -> tuple[Objects, Cluster]:
 
 def _decoded(documents: Sequence[Document]) -> Objects:
     """Return the objects of a lab's documents; raises InputError."""
-    objects, problems = decode(documents)
+    # What enters a lab was judged before. A later netlab may judge it otherwise.
+    objects, problems = decode(documents, server=STORED)
     if any(problem.severity == "error" for problem in problems):
         raise InputError(problems)
     return objects

@@ -14,7 +14,9 @@ from netlab.objects.types import Address, Prefix
 CIDR_RULE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 ADDRESS_RULE = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
 _IPV4 = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+_LONG_GROUP = re.compile(r"(^|:|\.)0+([0-9A-Fa-f]{4}|[0-9]{1,3}(?=\.|$))(?![0-9A-Fa-f])")
 _LENGTH = re.compile(r"[0-9]+")
+_DIGITS_OF_GROUP = 4
 _GO_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
@@ -31,9 +33,17 @@ def _literal(text: str) -> Address | None:
         if _IPV4.fullmatch(text):
             octets = [int(octet) for octet in text.split(".")]
             return IPv4Address(bytes(octets))
-        return None if "%" in text else IPv6Address(text)
+        return None if "%" in text else IPv6Address(_short(text) if _LONG_GROUP.search(text) else text)
     except ValueError:
         return None
+
+
+def _short(text: str) -> str:
+    """Return an IPv6 address without leading zeros beyond four digits of a group, and without those of IPv4 octets."""
+    groups, colon, last = text.rpartition(":")
+    groups = _LONG_GROUP.sub(r"\1\2", groups)
+    octets = [octet.lstrip("0") or "0" for octet in last.split(".")] if "." in last else [_LONG_GROUP.sub(r"\2", last)]
+    return f"{groups}{colon}{'.'.join(octets)}"
 
 
 def plain_address(text: str) -> Address | None:
@@ -81,14 +91,14 @@ def go_prefix(text: str, *, host_bits: bool) -> Prefix | None:
     return prefix if host_bits or prefix.network_address == address else None
 
 
-def special_messages(address: Address) -> list[str]:
+def special_messages(address: Address, text: str) -> list[str]:
     """Return the API server's messages about an address that no endpoint and no externalIP may have.
 
     Source: ``ValidateNonSpecialIP`` of pkg/apis/core/validation.
     """
     found = []
     if address.is_unspecified:
-        found.append(f"may not be unspecified ({address})")
+        found.append(f"may not be unspecified ({text})")
     if address.is_loopback:
         found.append("may not be in the loopback range (127.0.0.0/8, ::1/128)")
     if address.is_link_local:
@@ -103,6 +113,44 @@ def _is_local_multicast(address: Address) -> bool:
     if address.version == 4:
         return (first, second, third) == (224, 0, 0)
     return first == 0xFF and second & 0x0F == 0x02
+
+
+def strict_address_message(text: str) -> str:
+    """Return why strict validation refuses an address that ``parse_address`` reads, "" if it does not.
+
+    Source: k8s.io/apimachinery, pkg/util/validation/ip.go, ``parseIP``.
+    """
+    if _has_leading_zeros(text):
+        return "must not have leading 0s"
+    return "must not be an IPv4-mapped IPv6 address" if _is_mapped(text) else ""
+
+
+def strict_cidr_message(text: str) -> str:
+    """Return why strict validation refuses a CIDR that ``parse_cidr`` reads, "" if it does not.
+
+    Source: ``parseCIDR``, in the same file.
+    """
+    literal, _, length = text.partition("/")
+    if _has_leading_zeros(literal) or not _GO_LENGTH.fullmatch(length):
+        return "must not have leading 0s in IP or prefix length"
+    if _is_mapped(literal):
+        return "must not have an IPv4-mapped IPv6 address"
+    prefix, address = parse_cidr(text), parse_address(literal)
+    if prefix is not None and address != prefix.network_address:
+        return "must not have bits set beyond the prefix length"
+    return ""
+
+
+def _has_leading_zeros(literal: str) -> bool:
+    groups, _, last = literal.rpartition(":")
+    if any(len(octet) > 1 and octet.startswith("0") for octet in _octets(last)):
+        return True
+    return any(len(group) > _DIGITS_OF_GROUP for group in (*groups.split(":"), "" if "." in last else last))
+
+
+def _is_mapped(literal: str) -> bool:
+    address = _literal(literal)
+    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
 
 
 UNUSUAL_ADDRESS = "unusual-address"
@@ -142,7 +190,7 @@ def cidr_warnings(text: str) -> list[str]:
         found.append(f'CIDR value "{text}" is ambiguous in this context (should be "{prefix}" or "{single}"?)')
     literal, _, length = text.partition("/")
     mapped = prefix.version == 4 and ":" in literal
-    if mapped or any(len(part) > 1 and part.startswith("0") for part in (*_octets(literal), length)):
+    if mapped or _has_leading_zeros(literal) or (len(length) > 1 and length.startswith("0")):
         found.append(
             f'non-standard CIDR value "{text}" will be considered invalid in a future Kubernetes release: '
             f'use "{prefix}"'
@@ -151,4 +199,4 @@ def cidr_warnings(text: str) -> list[str]:
 
 
 def _octets(literal: str) -> list[str]:
-    return [] if ":" in literal else literal.split(".")
+    return literal.split(".") if "." in literal else []

@@ -96,9 +96,10 @@ class Decoder:
         # The number of problems, and the paths above the errors among them.
         self._above: tuple[int, Set[str]] = 0, frozenset()
 
-    def break_rule(self, path: str, type_of: str, message: str, *, at: str | None = None) -> None:
-        """Report that the value at a path breaks a CEL rule; ``type_of`` is the value's type in the schema."""
-        self._rule_errors.append((path, at or path, invalid(type_of, message)))
+    def break_rule(self, path: str, value: str | None, message: str, *, at: str | None = None) -> None:
+        """Report that a value at a path breaks a CEL rule; None stands for an object, whose value is not printed."""
+        text = f"Invalid value: {message}" if value is None else invalid(value, message)
+        self._rule_errors.append((path, at or path, text))
 
     def decode(self) -> tuple[ClusterPolicy, list[Problem]]:
         """Return the policy and the problems. The policy must not be used if a problem is an error."""
@@ -195,7 +196,7 @@ class Decoder:
         self._warn_of_null(fields, shape.ports, "every port of every protocol")
         ports = [self.variant.port(self, one) for one in shape.ports.read(fields)]
         if any(one.named for one in ports) and any(peer.pods is None for peer in peers):
-            self.break_rule(fields.path, "object", self.variant.no_names)
+            self.break_rule(fields.path, None, self.variant.no_names)
         name, line = shape.name.read(fields), self.report.source.line(fields.path)
         if any(one.unknown for one in ports):
             if action == "allow":
@@ -226,7 +227,7 @@ class Decoder:
     def _network(self, path: str, text: str) -> Prefix | None:
         prefix = go_prefix(text, host_bits=not self.variant.canonical)
         if prefix is None:
-            self.break_rule(path, "string", _WRONG_CIDR)
+            self.break_rule(path, text, _WRONG_CIDR)
         return prefix
 
 

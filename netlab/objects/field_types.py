@@ -16,6 +16,7 @@ from netlab.objects.shapes import Field, Schema, Shape
 _T = TypeVar("_T")
 _Values = Sequence[_T] | Callable[[], Sequence[_T]]
 
+NOT_32_BITS = "must be an integer of 32 bits"
 CIDR = r"^[0-9A-Fa-f:.]+/[0-9]+$"
 ADDRESS = r"^[0-9A-Fa-f:.]+$"
 
@@ -33,7 +34,7 @@ class Raw(Field[Any]):
 
     def read(self, fields: Fields) -> Any:
         """Return the value as it is written."""
-        return fields.data.get(self.name)
+        return self.written(fields)
 
     def schema(self) -> Schema:
         return self.type()
@@ -43,13 +44,15 @@ class Raw(Field[Any]):
 class Text(Field[str]):
     """A string. ``check`` returns the messages about a non-empty string. The decoder checks ``values``.
 
-    ``pattern`` is a regular expression for valid strings, which only the JSON Schema has.
+    ``checks_blank``: the empty string is checked too. ``pattern`` is a regular expression for valid strings, which only
+    the JSON Schema has.
     """
 
     default: str = ""
     check: Callable[[str], Sequence[str]] | None = None
     values: _Values[str] = ()
     pattern: str = ""
+    checks_blank: bool = False
 
     def read(self, fields: Fields, default: str | None = None) -> str:
         """Return the string; ``default`` replaces the declared default."""
@@ -58,7 +61,7 @@ class Text(Field[str]):
             if value is not None:
                 fields.error(self.name, invalid(value, mistyped(value, "a string")))
             return self.default if default is None else default
-        if self.check is not None and value:
+        if self.check is not None and (value or self.checks_blank):
             for message in self.check(value):
                 fields.error(self.name, invalid(value, message))
         return value
@@ -76,14 +79,15 @@ class Text(Field[str]):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Choice(Field[_T]):
-    """A string that is one of ``values``."""
+    """A string that is one of ``values``. ``blank``: the empty string stands for an absent field."""
 
     values: _Values[_T]
     default: _T
+    blank: bool = False
 
     def read(self, fields: Fields) -> _T:
         value = fields.typed(self.name, str, "a string")
-        if value is None:
+        if value is None or (self.blank and not value):
             return self.default
         supported = _listed(self.values)
         for one in supported:
@@ -93,10 +97,19 @@ class Choice(Field[_T]):
         return self.default
 
     def schema(self) -> Schema:
-        return _one_of(_listed(self.values), self.required)
+        return _one_of((*_listed(self.values), *([""] if self.blank else [])), self.required)
 
     def shown_default(self) -> str:
         return "" if self.required else _code(self.default)
+
+    def typed(self, fields: Fields) -> str | None:
+        """Return the string as it is written, None if the field is absent; report another type and return None."""
+        return fields.typed(self.name, str, "a string")
+
+    def known(self, fields: Fields) -> bool:
+        """Say whether the field is absent or has one of the values."""
+        value = self.written(fields)
+        return value is None or value in _listed(self.values) or (self.blank and value == "")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -128,6 +141,9 @@ class Whole(Field[int | None]):
     def read(self, fields: Fields) -> int | None:
         value = fields.typed(self.name, int, "an integer")
         if value is None:
+            return self.default
+        if not -(2**31) <= value < 2**31:
+            fields.error(self.name, invalid(value, NOT_32_BITS))
             return self.default
         if self.high is not None and not (self.low or 0) <= value <= self.high:
             fields.error(self.name, invalid(value, f"must be between {self.low} and {self.high}, inclusive"))

@@ -7,7 +7,7 @@ booleans are not.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +20,9 @@ _T = TypeVar("_T")
 
 
 _LONGEST = 300
+PORT_RANGE = "must be between 1 and 65535, inclusive"
+LAST = 999
+"""A version of Kubernetes after all others."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
@@ -67,20 +70,31 @@ def too_many(count: int, most: int) -> str:
 
 @frozen
 class Report:
-    """Collects the problems of one object with their lines: the first 100 errors and the first 100 warnings."""
+    """Collects the problems of one object with their lines: the first 100 errors and the first 100 warnings.
+
+    ``stored`` says whether the object comes from an API server, which has accepted it.
+    """
 
     source: Source
     object: str
     problems: list[Problem]
+    stored: Callable[[], bool] = lambda: False
     _counts: dict[str, int] = field(default_factory=dict)
 
     def error(self, path: str, message: str, *, at: str | None = None) -> None:
         """Add an error of the field at ``path``; ``at`` is the path of another field whose line is reported."""
         self.add("error", path, message, at)
 
-    def warn(self, path: str, message: str, rule: str) -> None:
-        """Add a warning of the field at ``path``; ``rule`` is the name of the check."""
-        self.add("warning", path, message, rule=rule)
+    def warn(self, path: str, message: str, rule: str, *, until: int = LAST) -> None:
+        """Add a warning of the field at ``path``; ``rule`` is the name of the check, ``until`` the last version."""
+        self.add("warning", path, message, rule=rule, servers=None if until == LAST else (0, until))
+
+    def refuse(self, path: str, message: str, *, since: int = 0, until: int = LAST, at: str | None = None) -> None:
+        """Add an error that only servers of some versions report: from ``since`` to ``until``, both included.
+
+        It is a warning until ``objects.versions`` has judged it.
+        """
+        self.add("warning", path, message, at, servers=(since, until))
 
     def add(
         self,
@@ -90,6 +104,7 @@ class Report:
         at: str | int | None = None,
         *,
         rule: str = "",
+        servers: tuple[int, int] | None = None,
     ) -> None:
         """Add a problem of the field at ``path``; ``at`` is another line, or the path of the field that has it."""
         count = self._counts[severity] = self._counts.get(severity, 0) + 1
@@ -98,7 +113,9 @@ class Report:
         if count > MOST_OF_AN_OBJECT:
             path, message, at = "", f"and more: netlab reports only the first {MOST_OF_AN_OBJECT}", ""
         line = at if isinstance(at, int) else self.source.line(path if at is None else at)
-        self.problems.append(Problem(self.source.file, line, cut(path), self.object, message, severity, rule))
+        self.problems.append(
+            Problem(self.source.file, line, cut(path), self.object, message, severity, rule, servers=servers)
+        )
 
     @property
     def full(self) -> bool:

@@ -13,6 +13,7 @@ from typing import IO, Any, get_args
 
 from netlab.errors import Problem, in_order
 from netlab.frozen import frozen
+from netlab.objects import versions
 from netlab.objects.all_objects import Objects
 from netlab.objects.documents import Reader
 from netlab.objects.file_trees import InputSource
@@ -57,11 +58,13 @@ def read_input(
     system: bool = False,
     change: Change | None = None,
     sources: Sequence[InputSource] = (),
+    server: int | None = None,
 ) -> Input:
     """Read and decode files, directories and ``-``. It raises no InputError; the arguments are those of ``load``.
 
     ``system``: the input also asks for system objects. ``change`` changes the documents before they are decoded.
-    ``sources``: the forms of input that are no path, as ``netlab.sources.SOURCES`` has them.
+    ``sources``: the forms of input that are no path, as ``netlab.sources.SOURCES`` has them. ``server``: as for
+    ``decode``.
     """
     kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
     reader = Reader(strict, stdin=stdin, sources=sources)
@@ -69,19 +72,21 @@ def read_input(
     if change is not None:
         documents, more = change(documents, reader)
         unread += more
-    found = input_of([*kinds, *documents], strict=strict)
+    found = input_of([*kinds, *documents], strict=strict, server=server)
     files = tuple(reader.files)
     problems = tuple(in_order((*unread, *found.problems), files))
     return Input(found.objects, problems, ALL_FACTS if _errors(unread) else found.unknown, files)
 
 
-def input_of(documents: Iterable[Document], *, strict: bool = False) -> Input:
-    """Decode documents. It raises no InputError."""
-    objects, problems = decode(documents, strict=strict)
+def input_of(documents: Iterable[Document], *, strict: bool = False, server: int | None = None) -> Input:
+    """Decode documents. It raises no InputError. The arguments are those of ``decode``."""
+    objects, problems = decode(documents, strict=strict, server=server)
     given = objects.documents
     if not _errors(problems):
         return Input(objects, tuple(problems))
-    paths = [(d, [p.path for p in _problems_of(d) if p.severity == "error"]) for d in given]
+    server = versions.of(given) if server is None else server
+    judged = ((d, versions.judged(_problems_of(d), server)) for d in given)
+    paths = [(d, [p.path for p in found if p.severity == "error"]) for d, found in judged]
     broken = {id(d.memo["object"][1]): (get(d.kind), wrong) for d, wrong in paths if wrong}
     unknown = {fact for d, wrong in paths for path in wrong for fact in _hidden_by(d, path)}
     if sum(d.kind == "Topology" and isinstance(d.memo["object"][1], Topology) for d in given) > 1:

@@ -14,11 +14,13 @@ from netlab.objects.shapes import Schema, Shape
 def check_labels(fields: Fields, name: str, labels: dict[str, str]) -> None:
     """Report invalid keys and values of labels, at the mapping's path, as the API server does, and the label's line."""
     path = fields.at(name)
+    # The API server leaves out a part of the path of a template's labels.
+    shown = path.replace(".template.metadata.", ".template.")
     for key, value in labels.items():
         for message in names.label_key(key):
-            fields.report.error(path, invalid(key, message), at=f"{path}.{key}")
+            fields.report.error(shown, invalid(key, message), at=f"{path}.{key}")
         for message in names.label_value(value):
-            fields.report.error(path, invalid(value, message), at=f"{path}.{key}")
+            fields.report.error(shown, invalid(value, message), at=f"{path}.{key}")
 
 
 def labels_of(name: str, about: str) -> TextMap:

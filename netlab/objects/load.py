@@ -9,6 +9,7 @@ from functools import partial
 from typing import IO, Any
 
 from netlab.errors import InputError, Problem, in_order
+from netlab.objects import versions
 from netlab.objects.all_objects import Objects
 from netlab.objects.bounds import MOST_PROBLEMS
 from netlab.objects.decoders import (
@@ -67,13 +68,14 @@ def load(
 
 
 def decode(
-    documents: Iterable[Document], *, strict: bool = False, access: Access | None = None
+    documents: Iterable[Document], *, strict: bool = False, access: Access | None = None, server: int | None = None
 ) -> tuple[Objects, list[Problem]]:
     """Decode documents; if no problem is an error, the objects are valid, each alone and all together.
 
     ``Objects.skipped`` counts the kinds that netlab does not read, and those that the user ignores. ``strict`` makes
     the former errors. ``Objects.documents`` has a name for each document with a generateName. ``access`` is what
-    scenarios may read.
+    scenarios may read. ``server`` is the version of Kubernetes by whose rules objects are judged; None: that of the
+    Topology among the documents, or the newest.
     """
     access = access or Access()
     given = _without_unnamed_secrets(with_generated_names(documents), access)
@@ -105,9 +107,10 @@ def decode(
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
             if isinstance(one, Scenario):
-                problems += check_scenario(one, str(key), partial(decode, strict=strict))
+                by_rules = versions.of(one.resources) if server is None else server
+                problems += check_scenario(one, str(key), partial(decode, strict=strict, server=by_rules))
             else:
-                problems += decode(one.resources, strict=strict)[1]
+                problems += decode(one.resources, strict=strict, server=server)[1]
         if key in found or test or isinstance(one, Topology):
             problems += _add(found, key, one)
         else:
@@ -119,6 +122,7 @@ def decode(
         ingresses, more = with_default_class(by_type[Ingress], by_type.get(IngressClass, ()))
         by_type[Ingress] = list(ingresses)
         problems += [*more, *link_warnings(by_type)]
+    problems = versions.judged(problems, versions.of(given) if server is None else server)
     return _objects(by_type, found.values(), given, skipped), problems
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from netlab.objects import kind as kinds
 from netlab.objects import names
 from netlab.objects.field_types import Flag, Part, Parts, Text, TextMap, Unread
-from netlab.objects.fields import Fields, Report, cut, duplicates, invalid, required
+from netlab.objects.fields import LAST, Fields, Report, cut, duplicates, invalid, required
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta
 
+Check = Callable[[str], Sequence[str]]
+"""Returns the messages about a value, none if it is valid."""
 DEFAULT_NAMESPACE = "default"
+# As much of a prefix as the name has that netlab makes of it.
+_GENERATED = 58
 IGNORED_KIND = "IgnoredKind"
 SERVICE_LABEL = "kubernetes.io/service-name"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
@@ -134,35 +139,74 @@ def _namespaced(name: str, known: kinds.Kind | None) -> bool:
     return not is_cluster_wide(name)
 
 
+def is_stored(document: Document) -> bool:
+    """Say whether an API server has stored the object: its metadata has what only the server writes."""
+    metadata = METADATA.written(Fields(Report(document.source, "", []), document.data))
+    if not isinstance(metadata, dict):
+        return False
+    return any(metadata.get(field.name) for field in (WrittenByServer.uid, WrittenByServer.resource_version))
+
+
 def open_document(document: Document, *, strict: bool = False) -> Fields:
     """Return the fields of an object; report duplicate fields, as errors if the kind is strict."""
-    report = Report(document.source, str(key_of(document)), [])
+    report = Report(document.source, str(key_of(document)), [], partial(is_stored, document))
     duplicates(report, document, strict=strict)
     return Fields(report, document.data)
 
 
 def object_meta(
-    root: Fields, check_name: Callable[[str], tuple[str, ...]] = names.dns_subdomain, metadata: Part = METADATA
+    root: Fields,
+    check_name: Check = names.dns_subdomain,
+    metadata: Part = METADATA,
+    older: tuple[int, Check] | None = None,
 ) -> Meta:
-    """Decode the metadata of an object. ``metadata`` is its declaration, ``check_name`` the rule for the name."""
+    """Decode the metadata of an object.
+
+    ``metadata`` is its declaration, ``check_name`` the rule for the name, ``older`` the last version of Kubernetes with
+    another rule, and that rule.
+    """
     fields = metadata.read(root)
     metadata.shape.only(fields)
     name, prefix = _ObjectMeta.name.read(fields), _ObjectMeta.generate_name.read(fields)
     # The API server checks a prefix as a name, with a letter instead of a hyphen at its end.
-    unfit = check_name(f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix) if prefix else ()
-    for message in unfit:
-        _ObjectMeta.generate_name.error(fields, invalid(prefix, message))
+    example = f"{prefix[:-1]}a" if prefix.endswith("-") and len(prefix) > 1 else prefix
+    unfit = _check_name(fields, _ObjectMeta.generate_name, example, prefix, check_name, older)
     namespaced = issubclass(metadata.shape, NamespacedMeta)
     namespace = (NamespacedMeta.namespace.read(fields) or DEFAULT_NAMESPACE) if namespaced else ""
     if name:
-        for message in () if unfit else check_name(name):
-            _ObjectMeta.name.error(fields, invalid(name, message))
+        # The name of an object with a bad prefix and no name is netlab's own.
+        if not (unfit and _is_made(name, prefix)):
+            _check_name(fields, _ObjectMeta.name, name, name, check_name, older)
     elif _ObjectMeta.name.missing(fields) and not unfit:
         _ObjectMeta.name.error(fields, required("name or generateName is required"))
     if namespace:
         for message in names.dns_label(namespace):
             NamespacedMeta.namespace.error(fields, invalid(namespace, message))
     return Meta(name, namespace, _ObjectMeta.labels.read(fields), read_annotations(fields), _controller(fields))
+
+
+def _is_made(name: str, prefix: str) -> bool:
+    """Say whether a name is a prefix and a number, as ``generate_name`` makes it."""
+    made = prefix[:_GENERATED]
+    return name.startswith(made) and name[len(made) :].isdecimal()
+
+
+def _check_name(
+    fields: Fields, field: Text, checked: str, written: str, check: Check, older: tuple[int, Check] | None
+) -> bool:
+    """Report what is wrong with a name; return whether a server refuses it. An empty one is not checked."""
+    if not written:
+        return False
+    since = 0 if older is None else older[0] + 1
+    wrong = [(message, since, LAST) for message in check(checked)]
+    if older is not None:
+        wrong += [(message, 0, older[0]) for message in older[1](checked)]
+    for message, first, last in wrong:
+        if (first, last) == (0, LAST):
+            field.error(fields, invalid(written, message))
+        else:
+            fields.report.refuse(field.at(fields), invalid(written, message), since=first, until=last)
+    return bool(wrong)
 
 
 def _controller(fields: Fields) -> str:
@@ -181,14 +225,19 @@ def is_read_annotation(key: str) -> bool:
     return key.startswith("netlab/") or key in _READ_ANNOTATIONS
 
 
-def read_annotations(fields: Fields) -> dict[str, str]:
+def _lower(key: str) -> str:
+    # Go changes each character alone. Python makes two characters of this one.
+    return key.replace("\u0130", "i").lower()
+
+
+def read_annotations(fields: Fields, shown: str = "") -> dict[str, str]:
     """Check all annotations of ``metadata``, and return those that netlab reads.
 
-    As in Kubernetes, the check of a key ignores case.
+    ``shown`` is the path in messages. As in Kubernetes, the check of a key ignores case.
     """
     found = TemplateMeta.annotations.read(fields)
     path = TemplateMeta.annotations.at(fields)
     for key in found:
-        for message in names.label_key(key.lower()):
-            fields.report.error(path, invalid(key, message), at=f"{path}.{key}")
+        for message in names.label_key(_lower(key)):
+            fields.report.error(shown or path, invalid(key, message), at=f"{path}.{key}")
     return {key: value for key, value in found.items() if is_read_annotation(key)}

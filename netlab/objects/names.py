@@ -14,10 +14,15 @@ from netlab.errors import UsageError
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_UNDERSCORED = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
+_WITH_UNDERSCORE = rf"{_UNDERSCORED}(\.{_UNDERSCORED})*"
 _DNS1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _VALUE = f"({_NAME})?"
 _PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+
+_BYTES = "bytes"
+_LONGEST_NAME = 253
 
 _is_label = re.compile(_LABEL).fullmatch
 _is_subdomain = re.compile(_SUBDOMAIN).fullmatch
@@ -35,8 +40,13 @@ def _too_long(value: str, most: int) -> bool:
     return len(value) > most or len(value.encode(errors="surrogatepass")) > most
 
 
-def _length(most: int) -> str:
-    return f"must be no more than {most} bytes"
+def _length(most: int, unit: str = "characters") -> str:
+    # Servers count bytes. Only messages about labels say so.
+    return f"must be no more than {most} {unit}"
+
+
+def _in_bytes(message: str) -> str:
+    return f"{message.removesuffix('characters')}{_BYTES}" if message == _length(_LONGEST_NAME) else message
 
 
 def _rule(text: str, regex: str, *examples: str) -> str:
@@ -67,7 +77,7 @@ def dns_label(value: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def dns_subdomain(value: str) -> tuple[str, ...]:
     """Check an RFC 1123 subdomain: the names of most objects."""
-    found = [_length(253)] if _too_long(value, 253) else []
+    found = [_length(_LONGEST_NAME)] if _too_long(value, _LONGEST_NAME) else []
     if not _is_subdomain(value):
         found.append(
             _rule(
@@ -81,9 +91,25 @@ def dns_subdomain(value: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
+def subdomain_with_underscore(value: str) -> tuple[str, ...]:
+    """Check an RFC 1123 subdomain whose labels may have underscores: the search domains of a resolver."""
+    found = [_length(_LONGEST_NAME)] if _too_long(value, _LONGEST_NAME) else []
+    if not re.fullmatch(_WITH_UNDERSCORE, value):
+        found.append(
+            _rule(
+                "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', "
+                "and must start and end with an alphanumeric character",
+                _WITH_UNDERSCORE,
+                "example.com",
+            )
+        )
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
 def wildcard_subdomain(value: str) -> tuple[str, ...]:
     """Check a host with a wildcard: ``*.`` and an RFC 1123 subdomain."""
-    found = [_length(253)] if _too_long(value, 253) else []
+    found = [_length(_LONGEST_NAME)] if _too_long(value, _LONGEST_NAME) else []
     if not (value.startswith("*.") and _is_subdomain(value[2:])):
         found.append(
             _rule(
@@ -94,6 +120,13 @@ def wildcard_subdomain(value: str) -> tuple[str, ...]:
             )
         )
     return tuple(found)
+
+
+def path_segment(value: str) -> tuple[str, ...]:
+    """Check a text that is a part of an URL's path: kinds and names of objects of any kind."""
+    if value in (".", ".."):
+        return (f"may not be '{value}'",)
+    return tuple(f"may not contain '{one}'" for one in "/%" if one in value)
 
 
 def domain_prefixed_path(value: str) -> tuple[tuple[str, str], ...]:
@@ -135,11 +168,11 @@ def label_key(value: str) -> tuple[str, ...]:
     if slash and not prefix:
         found.append("prefix part must be non-empty")
     elif slash:
-        found += [f"prefix part {message}" for message in dns_subdomain(prefix)]
+        found += [f"prefix part {_in_bytes(message)}" for message in dns_subdomain(prefix)]
     if not name:
         found.append("name part must be non-empty")
     elif _too_long(name, 63):
-        found.append(f"name part {_length(63)}")
+        found.append(f"name part {_length(63, _BYTES)}")
     if not _is_name(name):
         found.append(f"name part {_rule(_NAME_RULE, _NAME, 'MyName', 'my.name', '123-abc')}")
     return tuple(found)
@@ -148,7 +181,7 @@ def label_key(value: str) -> tuple[str, ...]:
 @lru_cache(maxsize=65536)
 def label_value(value: str) -> tuple[str, ...]:
     """Check a label's value; the empty string is valid."""
-    found = [_length(63)] if _too_long(value, 63) else []
+    found = [_length(63, _BYTES)] if _too_long(value, 63) else []
     if not _is_value(value):
         text = f"a valid label must be an empty string or {_NAME_RULE.removeprefix('must ')}"
         found.append(_rule(text, _VALUE, "MyValue", "my_value", "12345"))

@@ -59,7 +59,6 @@ class OpenApiShape(Shape, strict=True):
                 fields.report.error(fields.path, too_many(len(present), 1))
             elif all(name in cls.fields for name in fields.data):
                 fields.report.error(fields.path, _too_few(fields.path, "properties"))
-            return
         for one in cls.fields.values():
             check: Callable[[Report, str, Any], None] | None = getattr(one, "check_value", None)
             if check is None:

@@ -55,8 +55,9 @@ class PodDnsShape(Shape):
     dns_policy = Choice[DnsPolicy](
         "dnsPolicy",
         "Which servers the pod's resolver asks.",
-        values=("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+        values=("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"),
         default="ClusterFirst",
+        blank=True,
     )
     dns_config = Part("dnsConfig", "Settings of the pod's resolver.", shape=_DnsConfig)
     host_aliases = Parts("hostAliases", "Further lines of the pod's hosts file.", shape=_HostAlias)
@@ -72,12 +73,14 @@ class PodDns(NamedTuple):
     host_aliases: tuple[HostAlias, ...]
 
 
+_UNUSED_HOSTNAME = Text(PodDnsShape.hostname.name, PodDnsShape.hostname.about)
+_UNUSED_SUBDOMAIN = Text(PodDnsShape.subdomain.name, PodDnsShape.subdomain.about)
 _FIELDS = frozenset(PodDnsShape.fields)
 _DEFAULT = PodDns("", "", "ClusterFirst", None, ())
 
 
-def pod_dns(fields: Fields) -> PodDns:
-    """Decode the DNS fields of a pod's spec."""
+def pod_dns(fields: Fields, *, named: bool = True) -> PodDns:
+    """Decode the DNS fields of a pod's spec. Without ``named``, its names are not used and not checked."""
     if _FIELDS.isdisjoint(fields.data):
         return _DEFAULT
     policy = PodDnsShape.dns_policy.read(fields)
@@ -89,8 +92,8 @@ def pod_dns(fields: Fields) -> PodDns:
         PodDnsShape.host_aliases.error(fields, f"Too many: {len(aliases)}: must have at most {MOST_ALIASES} items")
         aliases = []
     return PodDns(
-        PodDnsShape.hostname.read(fields),
-        PodDnsShape.subdomain.read(fields),
+        (PodDnsShape.hostname if named else _UNUSED_HOSTNAME).read(fields),
+        (PodDnsShape.subdomain if named else _UNUSED_SUBDOMAIN).read(fields),
         policy,
         None if config is None else _config(config, policy),
         tuple(_alias(item) for item in aliases),
@@ -105,6 +108,8 @@ def _config(fields: Fields, policy: DnsPolicy) -> DnsConfig:
         _DnsConfig.nameservers.error(
             fields, required("must provide at least one DNS nameserver when `dnsPolicy` is None")
         )
+        # The API server does not check the other fields then.
+        return DnsConfig()
     if len(servers) > MOST_NAMESERVERS:
         message = f"must not have more than {MOST_NAMESERVERS} nameservers"
         _DnsConfig.nameservers.error(fields, invalid([text for _, text in servers], message))
@@ -119,8 +124,9 @@ def _config(fields: Fields, policy: DnsPolicy) -> DnsConfig:
         options = []
     for path, text in searches:
         # A dot alone, and an underscore, are allowed since Kubernetes 1.34.
-        for message in () if text == "." else names.dns_subdomain(text.removesuffix(".").replace("_", "a")):
-            fields.report.error(path, invalid(text, message))
+        name = text.removesuffix(".")
+        for message in () if text == "." else names.subdomain_with_underscore(name):
+            fields.report.error(path, invalid(name, message))
     return DnsConfig(
         tuple(str(address) for _, address in checked_addresses(fields, servers)),
         tuple(text for _, text in searches),
@@ -131,7 +137,7 @@ def _config(fields: Fields, policy: DnsPolicy) -> DnsConfig:
 def _option(fields: Fields) -> tuple[str, str]:
     name, value = _Option.name.read(fields), _Option.value.read(fields)
     if _Option.name.missing(fields):
-        _Option.name.error(fields, required("must not be empty"))
+        fields.report.error(fields.path, required("must not be empty"))
     for field, text in ((_Option.name, name), (_Option.value, value)):
         if not _WORD.fullmatch(text):
             field.error(fields, invalid(text, "must have no space and no control character"))

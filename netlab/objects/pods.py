@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from netlab.objects import names
 from netlab.objects.core_v1 import PROTOCOLS
-from netlab.objects.field_types import Choice, Flag, Part, Parts, Text, Whole
-from netlab.objects.fields import Fields, duplicate, invalid, required
+from netlab.objects.field_types import Choice, Flag, OneOf, Part, Parts, Text, Whole
+from netlab.objects.fields import PORT_RANGE, Fields, duplicate, invalid, required
 from netlab.objects.label_selectors import labels_of
 from netlab.objects.meta import TemplateMeta
 from netlab.objects.pod_dns import PodDnsShape, pod_dns
 from netlab.objects.shapes import Shape
-from netlab.objects.types import ContainerPort, PodSpec, Protocol
+from netlab.objects.types import LAST_PORT, ContainerPort, PodSpec, Protocol
 
 
 class _Port(Shape):
@@ -18,8 +18,8 @@ class _Port(Shape):
 
     name = Text("name", "The port's name, which policies and Services may use.", check=names.port_name)
     container_port = Whole("containerPort", "The port's number.", low=1, high=65535, required=True)
-    host_port = Whole("hostPort", "The port of the node that leads to it; 0 for none.", low=0, high=65535)
-    protocol = Choice[Protocol]("protocol", "The port's protocol.", values=PROTOCOLS, default="TCP")
+    host_port = Whole("hostPort", "The port of the node that leads to it; 0 for none.")
+    protocol = Choice[Protocol]("protocol", "The port's protocol.", values=PROTOCOLS, default="TCP", blank=True)
     host_ip = Text("hostIP", "The node's address at which the host port is open; by default all.")
 
 
@@ -33,7 +33,11 @@ class _Container(Shape):
 class _InitContainer(_Container):
     """A container that runs before the others, or, if it restarts always, beside them."""
 
-    restart_policy = Text("restartPolicy", "`Always` makes it a sidecar, whose ports count.")
+    restart_policy = OneOf(
+        "restartPolicy",
+        "`Always` makes it a sidecar, whose ports count.",
+        values=("Always", "Never", "OnFailure"),
+    )
 
 
 class PodSpecShape(PodDnsShape):
@@ -53,36 +57,61 @@ class PodTemplate(Shape):
     spec = Part("spec", "The pods' spec.", shape=PodSpecShape)
 
 
-def pod_spec(fields: Fields) -> PodSpec:
-    """Decode the ``spec`` of a pod or of a pod template."""
+def pod_spec(fields: Fields, *, of_pod: bool = False, named: bool = True) -> PodSpec:
+    """Decode the ``spec`` of a pod (``of_pod``) or of a pod template.
+
+    Without ``named``, the controller overwrites hostname and subdomain.
+    """
     node_name = PodSpecShape.node_name.read(fields)
     node_selector = PodSpecShape.node_selector.read(fields)
     host_network = PodSpecShape.host_network.read(fields)
     # An init container with restartPolicy Always is a sidecar: it runs as long as the pod, so its ports count.
     inits = PodSpecShape.init_containers.read(fields)
-    sidecars = [c for c in inits if _InitContainer.restart_policy.read(c) == "Always"]
-    ports: list[ContainerPort] = []
     containers = PodSpecShape.containers.read(fields)
     images = tuple(_Container.image.read(container) for container in (*inits, *containers))
-    for container in (*containers, *sidecars):
-        taken: set[str] = set()
-        ports += [_container_port(item, host_network, taken) for item in _Container.ports.read(container)]
-    return PodSpec(node_name, node_selector, host_network, tuple(ports), *pod_dns(fields), images)
+    taken: set[str] = set()
+    own_ports = of_pod and host_network
+    ports = [port for one in containers for port in _ports(one, host_network, taken, own_ports)]
+    for one in inits:
+        # Init containers run one by one, so only their own host ports can collide.
+        own = _ports(one, False, set(), own_ports)
+        ports += own if _InitContainer.restart_policy.read(one) == "Always" else ()
+    return PodSpec(node_name, node_selector, host_network, tuple(ports), *pod_dns(fields, named=named), images)
 
 
-def _container_port(fields: Fields, host_network: bool, taken: set[str]) -> ContainerPort:
+def _ports(container: Fields, host_network: bool, taken: set[str], own: bool) -> list[ContainerPort]:
+    """Decode the ports of a container.
+
+    ``taken`` has the host ports of those before it. ``own``: a port without a host port has its own number as that, as
+    the API server writes it in a Pod with the network of its node.
+    """
+    named: set[str] = set()
+    return [_container_port(item, host_network, named, taken, own) for item in _Container.ports.read(container)]
+
+
+def _container_port(fields: Fields, host_network: bool, named: set[str], taken: set[str], own: bool) -> ContainerPort:
     name = _Port.name.read(fields)
-    if name:
-        if name in taken:
+    if name and not names.port_name(name):
+        if name in named:
             _Port.name.error(fields, duplicate(name))
-        taken.add(name)
-    port = 0
-    if fields.data.get(_Port.container_port.name) in (None, 0):
+        named.add(name)
+    port, written = 0, _Port.container_port.written(fields)
+    if written in (None, 0):
         _Port.container_port.error(fields, required())
     else:
         port = _Port.container_port.read(fields) or 0
-    host_port = _Port.host_port.read(fields) or 0
-    if host_network and host_port and port and host_port != port:
+    host_port, host_ip = _Port.host_port.read(fields) or 0, _Port.host_ip.read(fields)
+    protocol = _Port.protocol.read(fields)
+    if host_network and host_port and host_port != (written or 0):
         message = "must match `containerPort` when `hostNetwork` is true"
         _Port.host_port.error(fields, invalid(host_port, message))
-    return ContainerPort(port, _Port.protocol.read(fields), name, host_port, _Port.host_ip.read(fields), fields.path)
+    checked = host_port or (written if own and isinstance(written, int) else 0)
+    if checked:
+        key = f"{_Port.protocol.written(fields) or protocol}/{host_ip}/{checked}"
+        if key in taken:
+            _Port.host_port.error(fields, duplicate(key))
+        taken.add(key)
+    if checked and not 1 <= checked <= LAST_PORT:
+        _Port.host_port.error(fields, invalid(checked, PORT_RANGE))
+        host_port = 0
+    return ContainerPort(port, protocol, name, host_port, host_ip, fields.path)

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.fields import Fields, duplicate, forbidden, invalid, required, unsupported
 from netlab.objects.meta import TOPOLOGY_MODES
-from netlab.objects.names import dns_subdomain
+from netlab.objects.names import dns_subdomain, label_key
 from netlab.objects.service_shapes import FAMILIES, PortShape, SpecShape
 from netlab.objects.services import Service
 from netlab.objects.shapes import Field
@@ -44,15 +43,25 @@ def cluster_ips(spec: Fields, *, external_name: bool) -> list[tuple[str, str]]:
         return [(f"{field.at(spec)}[0]", single)]
     if several and not single:
         field.error(spec, invalid(texts, "must be empty when `clusterIP` is not specified"))
-        return []
-    if several and texts[0] != single:
+    elif several and texts[0] != single:
         field.error(spec, invalid(texts, "first value must match `clusterIP`"))
     if texts[:1] == ["None"] and len(texts) > 1:
         field.error(spec, invalid(texts, "'None' must be the first and only value"))
-        return several[:1]
+        return several
     if len(several) > 2:
         field.error(spec, invalid(texts, "may only hold up to 2 values"))
     return several
+
+
+def reachable(kind: str, spec: Fields) -> bool:
+    """Say whether a Service of a type can be reached from outside of the cluster."""
+    typed = kind in ("NodePort", "LoadBalancer")
+    return typed or (kind == "ClusterIP" and SpecShape.type.known(spec) and not SpecShape.external_ips.empty(spec))
+
+
+def external_policy(spec: Fields) -> str:
+    """Return ``externalTrafficPolicy`` as it is written, "" if it is absent or no string."""
+    return SpecShape.external.typed(spec) or ""
 
 
 def check_service(service: Service, spec: Fields) -> None:
@@ -69,7 +78,7 @@ def check_service(service: Service, spec: Fields) -> None:
         _check_families(service, spec)
     _check_ports(service, spec)
     _check_balancer(service, spec)
-    _check_external_policy(service, spec, reachable=external or bool(service.external_ips))
+    _check_external_policy(service, spec, external_policy(spec), reachable=reachable(service.type, spec))
     _warn(service, spec)
 
 
@@ -89,13 +98,14 @@ def _check_families(service: Service, spec: Fields) -> None:
     for path, text in SpecShape.families.read(spec):
         if text not in FAMILIES:
             spec.report.error(path, unsupported(text, tuple(FAMILIES)))
-        elif text in seen:
+        if text in seen:
             spec.report.error(path, duplicate(text))
         seen.add(text)
     ips, families = service.cluster_ips, service.ip_families
     if len(ips) == 2 and ips[0].version == ips[1].version:
         message = "may specify no more than one IP for each IP family"
-        SpecShape.cluster_ips.error(spec, invalid([str(ip) for ip in ips], message))
+        texts = [text for _, text in SpecShape.cluster_ips.read(spec)]
+        SpecShape.cluster_ips.error(spec, invalid(texts, message))
     else:
         for index, (ip, family) in enumerate(zip(ips, families, strict=False)):
             if ip.version != family:
@@ -125,10 +135,12 @@ def _check_ports(service: Service, spec: Fields) -> None:
         elif port.name in names:
             PortShape.name.error(fields, duplicate(port.name))
         names.add(port.name)
-        if port.port and (port.protocol, port.port) in ports:
-            spec.report.error(port.path, duplicate({"port": port.port, "protocol": port.protocol}))
-        ports.add((port.protocol, port.port))
-        if port.node_port and service.type == "ClusterIP":
+        number = PortShape.port.written(fields) or 0
+        if isinstance(number, int):
+            if (port.protocol, number) in ports:
+                spec.report.error(port.path, duplicate(_as_key(port.protocol, number)))
+            ports.add((port.protocol, number))
+        if port.node_port and service.type == "ClusterIP" and SpecShape.type.known(spec):
             PortShape.node_port.error(fields, forbidden("may not be used when `type` is 'ClusterIP'"))
         elif port.node_port and (port.protocol, port.node_port) in node_ports:
             PortShape.node_port.error(fields, duplicate(port.node_port))
@@ -138,16 +150,21 @@ def _check_ports(service: Service, spec: Fields) -> None:
             spec.report.error(port.path, invalid(_KUBELET, message))
 
 
+def _as_key(protocol: str, number: int) -> dict[str, object]:
+    """Return a port as the API server prints one that is there twice."""
+    key = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number}
+    return {**key, "TargetPort": 0, "NodePort": 0}
+
+
 def source_ranges_path(path: str) -> str:
     """Return a path of loadBalancerSourceRanges as the API server prints it: with a capital letter."""
     return path.replace("loadBalancerSourceRanges", "LoadBalancerSourceRanges")
 
 
 def _check_balancer(service: Service, spec: Fields) -> None:
-    for path, text in SpecShape.source_ranges.read(spec):
-        for message in cidr_warnings(text.strip()):
-            spec.report.warn(path, message, UNUSUAL_CIDR)
     if service.type == "LoadBalancer":
+        for message in label_key(service.load_balancer_class) if SpecShape.class_name.has(spec) else ():
+            SpecShape.class_name.error(spec, invalid(service.load_balancer_class, message))
         return
     fields: tuple[Field[object], ...] = (SpecShape.allocate, SpecShape.class_name)  # type: ignore[assignment]
     for field in fields:
@@ -158,10 +175,10 @@ def _check_balancer(service: Service, spec: Fields) -> None:
         spec.report.error(source_ranges_path(path), forbidden(_LOAD_BALANCER_ONLY), at=path)
 
 
-def _check_external_policy(service: Service, spec: Fields, *, reachable: bool) -> None:
-    if SpecShape.external.has(spec) and not reachable:
+def _check_external_policy(service: Service, spec: Fields, written: str, *, reachable: bool) -> None:
+    if written and not reachable:
         message = "may only be set for externally-accessible services"
-        SpecShape.external.error(spec, invalid(service.external_traffic_policy, message))
+        SpecShape.external.error(spec, invalid(written, message))
     port = service.health_check_node_port
     if not port:
         return

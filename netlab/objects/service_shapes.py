@@ -23,10 +23,15 @@ class PortShape(Shape):
     target_port = Raw(
         "targetPort", "The port of the pods, a number or the name of a container port.", type=int_or_text(1, 65535)
     )
-    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
+    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP", blank=True)
     name = Text("name", "The port's name.", check=names.dns_label)
     node_port = Whole("nodePort", "The port of every node that leads to the Service.")
-    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.", check=names.label_key)
+    app_protocol = Text(
+        "appProtocol",
+        "The application's protocol, which nodes do not look at.",
+        check=names.label_key,
+        checks_blank=True,
+    )
 
 
 TARGET_NUMBER = Whole(PortShape.target_port.name, PortShape.target_port.about, low=1, high=65535)
@@ -52,7 +57,7 @@ class SpecShape(Shape):
     cluster_ip = Text("clusterIP", "The Service's primary address; `None` makes it headless.")
     cluster_ips = Texts("clusterIPs", "The Service's addresses, at most one per IP family.")
     type = Choice[ServiceType](
-        "type", "The type of the Service.", values=sorted(get_args(ServiceType)), default="ClusterIP"
+        "type", "The type of the Service.", values=sorted(get_args(ServiceType)), default="ClusterIP", blank=True
     )
     families = Texts("ipFamilies", "The Service's IP families, the primary one first.", values=tuple(FAMILIES))
     family_policy = Choice[FamilyPolicy](
@@ -62,13 +67,14 @@ class SpecShape(Shape):
     external_ips = Texts("externalIPs", "Further addresses that nodes translate to the endpoints.")
     source_ranges = Texts("loadBalancerSourceRanges", "The sources that may use the load balancer's address.")
     balancer_ip = Text("loadBalancerIP", "The address of the load balancer, one of `loadBalancerCIDRs`.")
-    class_name = Text("loadBalancerClass", "The class of the load balancer.", check=names.label_key)
+    class_name = Text("loadBalancerClass", "The class of the load balancer.")
     allocate = Flag("allocateLoadBalancerNodePorts", "`false`: a LoadBalancer gets no node ports.")
     affinity = Choice[SessionAffinity](
         "sessionAffinity",
         "`ClientIP`: all connections of a client go to one endpoint.",
         values=sorted(get_args(SessionAffinity)),
         default="None",
+        blank=True,
     )
     affinity_config = Part("sessionAffinityConfig", "Settings of session affinity.", shape=AffinityShape)
     internal = Choice[TrafficPolicy](
@@ -82,6 +88,7 @@ class SpecShape(Shape):
         "`Local`: traffic from outside goes to endpoints of the node that it comes to, and keeps its source.",
         values=get_args(TrafficPolicy),
         default="Cluster",
+        blank=True,
     )
     health = Whole(
         "healthCheckNodePort", "The nodes' port for health checks; netlab allocates it, and nothing answers."
@@ -90,7 +97,7 @@ class SpecShape(Shape):
     distribution = Choice(
         "trafficDistribution",
         "Which endpoints a client prefers.",
-        values=("PreferClose", "PreferSameNode", "PreferSameZone"),
+        values=("PreferClose", "PreferSameZone", "PreferSameNode"),
         default="",
     )
 

@@ -47,6 +47,10 @@ class Field(Generic[_T]):
         """Say whether the field is present and not null."""
         return fields.data.get(self.name) is not None
 
+    def written(self, fields: Fields) -> Any:
+        """Return the value as it is written, None if the field is absent."""
+        return fields.data.get(self.name)
+
     def null(self, fields: Fields) -> bool:
         """Say whether the field is present and null, as a template prints a value that is not set."""
         return self.name in fields.data and fields.data[self.name] is None

@@ -6,7 +6,7 @@ from typing import get_args
 
 from netlab import modes
 from netlab.modes.wiring import DefaultRoute, Masquerade, MtuPlace, PrefixLength, RemoteNodeSource
-from netlab.objects import names
+from netlab.objects import names, versions
 from netlab.objects.field_types import (
     ADDRESS,
     CIDR,
@@ -363,6 +363,12 @@ class SpecShape(Shape, strict=True):
     )
     cluster_domain = Text("clusterDomain", "The DNS domain of the cluster.", default=DEFAULT.cluster_domain)
     dns = OnFlag("dns", "Whether the lab answers DNS.")
+    kubernetes_version = Text(
+        versions.FIELD,
+        "The version of Kubernetes by whose rules objects are accepted: where versions differ, this one counts.",
+        default=versions.text(versions.NEWEST),
+        pattern=versions.PATTERN,
+    )
     policy = Part("policy", "Behaviour of policies that Kubernetes leaves open.", shape=PolicyShape)
 
 

@@ -32,7 +32,9 @@ def whole(one: _T, wrong: Collection[str]) -> _T:
 
 def pod_meta(meta: Meta, path: str, spec: str, wrong: Collection[str]) -> Meta:
     """Return the usable metadata of a pod. The network annotation cannot be used if hostNetwork has an error."""
-    unknown = affected(f"{path}.annotations", wrong) or affected(f"{spec}.hostNetwork", wrong)
+    # The API server leaves out a part of the path of a template's annotations.
+    paths = (f"{path}.annotations", f"{path.removesuffix('.metadata')}.annotations", f"{spec}.hostNetwork")
+    unknown = any(affected(one, wrong) for one in paths)
     return replace(meta, labels={}, annotations={} if unknown else meta.annotations)
 
 

@@ -22,6 +22,9 @@ from netlab.objects.types import Document, Meta, Workload
 
 _INT32 = 2**31 - 1
 _INDEXED = "Indexed"
+_MOST_INDEXED = 100_000
+_SUBDOMAINS = 26
+"""The last version in which the name of a StatefulSet may have dots."""
 
 
 class Templated(Shape):
@@ -111,7 +114,7 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     """Decode a workload; a DaemonSet has one pod on every node (``replicas`` None)."""
     root = open_document(document)
     made = template_of(document.kind)
-    meta = object_meta(root)
+    meta = _meta(root, made)
     spec = root
     for name in made.path:
         spec = spec.part(name)
@@ -121,7 +124,9 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     manual = made.job and JobSpec.manual_selector.read(spec)
     if not manual:
         made.check(metadata, labels, meta)
-    own = pod_spec(PodTemplate.spec.read(template))
+    if made.job:
+        made.check_job(root, spec, meta)
+    own = pod_spec(PodTemplate.spec.read(template), named=not made.stable_names)
     if made.stable_names:
         # The StatefulSet controller overwrites the template's subdomain, and gives each pod its name as hostname.
         own = replace(own, subdomain=StatefulSetSpec.service.read(spec))
@@ -129,7 +134,7 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
         document.kind,
         meta,
         made.replicas(ReplicatedRoot.spec.read(root), spec),
-        Meta("", meta.namespace, labels, read_annotations(metadata)),
+        Meta("", meta.namespace, labels, read_annotations(metadata, f"{template.path}.annotations")),
         own,
         ".".join((*made.path, "template")),
         document.source,
@@ -141,9 +146,27 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     return found, root.report.problems
 
 
+def _meta(root: Fields, made: Template) -> Meta:
+    if not made.stable_names:
+        return object_meta(root)
+    # The names of the pods are host names, and begin with that of the StatefulSet.
+    return object_meta(root, names.dns_label, older=(_SUBDOMAINS, names.dns_subdomain))
+
+
 def as_stated(own: Fields, spec: Fields) -> int:
     """Return the number of pods of a workload with ``replicas``."""
     return _bounded(spec, Replicated.replicas, _count(spec, Replicated.replicas))
+
+
+def check_indexed(root: Fields, spec: Fields, meta: Meta) -> None:
+    """Report a name of a Job whose numbered pods could not have host names."""
+    completions = JobSpec.completions.written(spec)
+    if JobSpec.mode.written(spec) != _INDEXED or not isinstance(completions, int) or completions < 1:
+        return
+    last = f"{meta.name}-{completions - 1}"
+    if names.dns_label(last):
+        message = f"will not able to create pod with invalid DNS label: {last}"
+        root.report.error("metadata.name", invalid(meta.name, message))
 
 
 def of_job(own: Fields, spec: Fields) -> int:
@@ -153,8 +176,15 @@ def of_job(own: Fields, spec: Fields) -> int:
     """
     parallelism = _count(spec, JobSpec.parallelism)
     completions = _count(spec, JobSpec.completions)
-    if JobSpec.mode.read(spec) == _INDEXED and not JobSpec.completions.has(spec):
+    # Without both, both are 1; but not in the template of a CronJob.
+    of_template = own.path != spec.path
+    unsaid = (of_template or JobSpec.parallelism.has(spec)) and not JobSpec.completions.has(spec)
+    if JobSpec.mode.read(spec) == _INDEXED and unsaid:
         JobSpec.completions.error(spec, required("when completion mode is Indexed"))
+    if JobSpec.mode.read(spec) == _INDEXED and parallelism is not None and parallelism > _MOST_INDEXED:
+        message = f"must be less than or equal to {_MOST_INDEXED} when completion mode is Indexed"
+        JobSpec.parallelism.error(spec, invalid(parallelism, message))
+        return 0
     at_once = parallelism if completions is None else min(parallelism or 0, completions)
     return 0 if JobSpec.suspend.read(spec) else _bounded(spec, JobSpec.parallelism, at_once)
 

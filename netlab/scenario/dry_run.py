@@ -16,6 +16,7 @@ from netlab.objects.input import ALL_FACTS
 from netlab.objects.kind import Fact
 from netlab.objects.scenarios import Expectation, HttpExpectation, Meanwhile, Scenario, Step
 from netlab.objects.system_objects import system_document
+from netlab.objects.versions import STORED
 from netlab.scenario.pairs import flows_of, unknown_names
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ class _State:
 
         ``read`` says that all documents of the step could be read.
         """
-        found = input_of(self.documents)
+        # Decoding has judged the objects of each step.
+        found = input_of(self.documents, server=STORED)
         problems = [problem for problem in found.problems if problem.severity == "error"]
         self.unknown = found.unknown if read else ALL_FACTS
         after = (

@@ -15,6 +15,7 @@ from netlab.frozen import frozen
 from netlab.objects import Objects, input_of
 from netlab.objects.invariants import InvariantRule, Invariants
 from netlab.objects.system_objects import system_document
+from netlab.objects.versions import STORED
 from netlab.policy.rule_judge import RuleJudge
 from netlab.policy.rule_results import RuleResult
 from netlab.scenario.results import Failure, ProgramFailure, RuleFailure, ScenarioResult, StepResult
@@ -59,7 +60,7 @@ def ready(invariants: Invariants) -> ReadyInvariants:
       InputError: with every problem of the objects that they name.
     """
     system = [system_document()] if _needs_system(invariants) else []
-    found = input_of([*invariants.resources, *system])
+    found = input_of([*invariants.resources, *system], server=STORED)
     cluster, more = try_resolve(found.objects, unknown=found.unknown)
     problems = [one for one in (*found.problems, *more) if one.severity == "error"]
     if problems:

@@ -18,6 +18,7 @@ from netlab.objects.invariants import InvariantRule
 from netlab.objects.kind import NETLAB_VERSION
 from netlab.objects.services import Service
 from netlab.objects.types import Document, Source
+from netlab.objects.versions import STORED
 from netlab.policy import evaluate
 from netlab.policy.bitsets import members
 from netlab.policy.rule_judge import RuleJudge, pair_of
@@ -129,7 +130,7 @@ class RulePackets:
             hosts.append({"name": name, "addresses": [str(one.addresses[0])]})
         # The names of outside addresses that no host has are no endpoints of the lab, so their pairs are left out.
         documents = with_topology_hosts(self._objects.documents, hosts)
-        found = input_of(documents)
+        found = input_of(documents, server=STORED)
         cluster, more = try_resolve(found.objects, unknown=found.unknown)
         problems = [one for one in (*found.problems, *more) if one.severity == "error"]
         if problems:

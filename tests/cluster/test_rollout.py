@@ -137,7 +137,7 @@ def test_a_daemon_set_is_updated_node_by_node() -> None:
     state = Failing(topology("n1", "n2"), workload("DaemonSet", "agent"))
 
     one = rolled(state, workload("DaemonSet", "agent", image="two")).steps()
-    surge = {"rollingUpdate": {"maxSurge": 1}}
+    surge = {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     other = rolled(state, workload("DaemonSet", "agent", image="one", updateStrategy=surge)).steps()
 
     assert [2, 1, 2, 1, 2] == [len(step.split()) for step in one]

@@ -209,7 +209,14 @@ _CLEARED = {
     "apis/networking.k8s.io/v1": ("networkpolicies", "ingresses"),
     "apis/apps/v1": ("deployments", "replicasets"),
 }
-_PLURALS = {"NetworkPolicy": "networkpolicies", "Ingress": "ingresses", "IngressClass": "ingressclasses"}
+_PLURALS = {
+    "NetworkPolicy": "networkpolicies",
+    "ClusterNetworkPolicy": "clusternetworkpolicies",
+    "Ingress": "ingresses",
+    "IngressClass": "ingressclasses",
+    "Endpoints": "endpoints",
+    "CustomResourceDefinition": "customresourcedefinitions",
+}
 
 
 def path_of(one: Object) -> str:

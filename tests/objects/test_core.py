@@ -115,11 +115,11 @@ def test_services_are_decoded(read_text: Read) -> None:
             "{apiVersion: v1, kind: Node, metadata: {name: a}, spec: {podCIDRs: [x]}}",
             "spec.podCIDRs[0]: Invalid value: ",
         ),
-        ("{apiVersion: v1, kind: Node, metadata: {name: a}, spec: {podCIDR: x}}", "spec.podCIDR: Invalid value: "),
-        ("{apiVersion: v1, kind: Service, metadata: {name: 1a}}", "metadata.name: Invalid value: "),
+        ("{apiVersion: v1, kind: Node, metadata: {name: a}, spec: {podCIDR: x}}", "spec.podCIDRs[0]: Invalid value: "),
+        ("{apiVersion: v1, kind: Service, metadata: {name: -a}}", "metadata.name: Invalid value: "),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{}]}}",
-            "spec.ports[0].port: Required value",
+            "spec.ports[0].port: Invalid value: 0: ",
         ),
         (
             "{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {ports: [{port: 1, targetPort: A-}]}}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from name_messages import DNS_1035_LABEL, SUBDOMAIN
+from name_messages import LABEL, SUBDOMAIN
 
 from netlab.errors import Problem
 from netlab.objects import Objects
@@ -98,8 +98,8 @@ WRONG = [
         ["spec.defaultBackend.service.name: Required value"],
     ),
     (
-        "defaultBackend: {service: {name: 1a, port: {number: 80}}}",
-        [f'spec.defaultBackend.service.name: Invalid value: "1a": {DNS_1035_LABEL}'],
+        "defaultBackend: {service: {name: -a, port: {number: 80}}}",
+        [f'spec.defaultBackend.service.name: Invalid value: "-a": {LABEL}'],
     ),
     (
         "defaultBackend: {service: {name: a}}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from name_messages import SUBDOMAIN
+from name_messages import SUBDOMAIN, UNDERSCORED
 
 from netlab.cluster import resolve
 from netlab.errors import Problem
@@ -33,7 +33,7 @@ WRONG = [
     (
         "dnsPolicy: Other",
         [
-            'spec.dnsPolicy: Unsupported value: "Other": supported values: "ClusterFirst", "ClusterFirstWithHostNet", '
+            'spec.dnsPolicy: Unsupported value: "Other": supported values: "ClusterFirstWithHostNet", "ClusterFirst", '
             '"Default", "None"'
         ],
     ),
@@ -53,9 +53,9 @@ WRONG = [
         ],
     ),
     ("dnsConfig: {nameservers: [x]}", [f'spec.dnsConfig.nameservers[0]: Invalid value: "x": {IP}']),
-    ('dnsConfig: {searches: ["a b"]}', [f'spec.dnsConfig.searches[0]: Invalid value: "a b": {SUBDOMAIN}']),
-    ('dnsConfig: {searches: ["a\\nb"]}', [f'spec.dnsConfig.searches[0]: Invalid value: "a\\nb": {SUBDOMAIN}']),
-    ("dnsConfig: {options: [{value: a}]}", ["spec.dnsConfig.options[0].name: Required value: must not be empty"]),
+    ('dnsConfig: {searches: ["a b"]}', [f'spec.dnsConfig.searches[0]: Invalid value: "a b": {UNDERSCORED}']),
+    ('dnsConfig: {searches: ["a\\nb"]}', [f'spec.dnsConfig.searches[0]: Invalid value: "a\\nb": {UNDERSCORED}']),
+    ("dnsConfig: {options: [{value: a}]}", ["spec.dnsConfig.options[0]: Required value: must not be empty"]),
     (
         'dnsConfig: {options: [{name: "ndots:5\\nnameserver", value: "a b"}]}',
         [

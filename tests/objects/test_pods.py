@@ -99,7 +99,7 @@ WRONG = [
     (
         "hostPort",
         "{containerPort: 80, hostPort: 65536}",
-        [f"{PORT}.hostPort: Invalid value: 65536: must be between 0 and 65535, inclusive"],
+        [f"{PORT}.hostPort: Invalid value: 65536: must be between 1 and 65535, inclusive"],
     ),
     (
         "protocol",

@@ -142,7 +142,7 @@ status: {{loadBalancer: {{ingress: [{{hostname: {SECRET}}}]}}}}
 apiVersion: networking.k8s.io/v1
 kind: IngressClass
 metadata: {{name: nginx, annotations: {{ingressclass.kubernetes.io/is-default-class: "true", a/b: {SECRET}}}}}
-spec: {{controller: k8s.io/ingress-nginx, parameters: {{kind: ConfigMap, name: {SECRET}}}}}
+spec: {{controller: k8s.io/ingress-nginx, parameters: {{kind: ConfigMap, name: a, apiGroup: {SECRET}}}}}
 """,
     "StoppedNode": """\
 apiVersion: netlab/v1alpha1

@@ -34,7 +34,12 @@ def read(kind: str, field: str, strategy: Any) -> tuple[RolloutStrategy | None, 
         ),
         ("StatefulSet", "updateStrategy", {"type": "OnDelete"}, RolloutStrategy("OnDelete", 0, 1)),
         ("DaemonSet", "updateStrategy", {}, RolloutStrategy("RollingUpdate", 0, 1)),
-        ("DaemonSet", "updateStrategy", {"rollingUpdate": {"maxSurge": 1}}, RolloutStrategy("RollingUpdate", 1, 0)),
+        (
+            "DaemonSet",
+            "updateStrategy",
+            {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            RolloutStrategy("RollingUpdate", 1, 0),
+        ),
     ],
 )
 def test_a_strategy_has_the_defaults_of_the_api(
@@ -94,7 +99,7 @@ def test_other_kinds_have_no_rolling_update(kind: str) -> None:
             "DaemonSet",
             "updateStrategy",
             {"rollingUpdate": {"maxUnavailable": 0}},
-            "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0 when maxSurge is 0",
+            "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0",
         ),
         (
             "DaemonSet",

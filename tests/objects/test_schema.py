@@ -141,7 +141,9 @@ def example(field: Field[Any], kind: Kind, to: Sequence[Any] = ()) -> Any:
         case OneOf(values=values):
             return values[0]
         case Text(pattern=pattern) if pattern:
-            return "1%" if "%" in pattern else "100mbit" if "bit" in pattern else "1ms"
+            return (
+                "1.37" if "1" in pattern[:2] else "1%" if "%" in pattern else "100mbit" if "bit" in pattern else "1ms"
+            )
         case Text() | Choice():
             values = field.values() if callable(field.values) else field.values
             return values[0] if values else "10.0.0.0/24" if field.name in ("cidr", "podCIDR") else "10.0.0.1"

@@ -102,7 +102,7 @@ WRONG = [
     (
         "long lab name",
         topology("", "a" * 64),
-        [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 bytes'],
+        [f'metadata.name: Invalid value: "{"a" * 64}": must be no more than 63 characters'],
     ),
     ("node name", topology("nodes: [{name: a.b}]"), [f'spec.nodes[0].name: Invalid value: "a.b": {DOTS}']),
     ("network name", topology("networks: [{name: a.b}]"), [f'{NET}.name: Invalid value: "a.b": {DOTS}']),

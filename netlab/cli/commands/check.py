@@ -18,16 +18,34 @@ if TYPE_CHECKING:
     from netlab.objects import Objects
 
 
+def _version(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    from netlab.objects import versions
+
+    found = versions.parse(value)
+    if found is None:
+        raise UsageError(f"--kubernetes-version {value}: {versions.RULE}")
+    return found
+
+
 @click.command("check")
 @options.files
 @options.profile
 @options.what_if
 @click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
+@click.option(
+    "--kubernetes-version",
+    "version",
+    metavar="VERSION",
+    callback=_version,
+    help="Judge the objects as the API server of this version does, such as 1.35; else as the Topology says.",
+)
 @options.output(Problems)
 @options.reports(Problems)
 @options.verbose
-def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], output: str) -> None:
+def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], version: int | None, output: str) -> None:
     """Read and validate the input; print every problem.
 
     netlab refuses errors (exit code 2). A warning is about legal input that is probably not intended.
@@ -37,7 +55,14 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], out
 
     if not files:
         raise UsageError("nothing to read: name files with -f FILE")
-    read = read_input(files, strict=strict, ignore=ignore, change=what_if.change(), sources=what_if.sources(files))
+    read = read_input(
+        files,
+        strict=strict,
+        ignore=ignore,
+        change=what_if.change(),
+        sources=what_if.sources(files),
+        server=version,
+    )
     found = whole_input(read)
     objects, problems = found.objects, found.problems
     errors = sum(problem.severity == "error" for problem in problems)

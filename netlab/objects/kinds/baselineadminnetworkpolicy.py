@@ -61,7 +61,7 @@ class _Root(ClusterPolicyRoot):
 
 def _check_name(decoder: Decoder, root: Fields, name: str) -> None:
     if name != "default":
-        decoder.break_rule("", "object", _ONE, at="metadata.name")
+        decoder.break_rule("", None, _ONE, at="metadata.name")
 
 
 _VARIANT = Variant(

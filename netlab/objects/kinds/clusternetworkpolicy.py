@@ -128,7 +128,7 @@ def _numbers(decoder: Decoder, protocol: Protocol, fields: Fields) -> PolicyPort
     if start is None or end is None:
         return None
     if start >= end:
-        decoder.break_rule(within.path, "object", "Start port must be less than End port")
+        decoder.break_rule(within.path, None, "Start port must be less than End port")
     return PolicyPort(protocol, start, end)
 
 

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 from netlab.objects.controllers import JOB_NAMES, job_labels, made_up
 from netlab.objects.field_types import Flag, Part, Root
-from netlab.objects.fields import Fields
+from netlab.objects.fields import Fields, invalid
 from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA, TemplateMeta
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Meta, Workload
 from netlab.objects.workloads import JobSpec, of_job, workload_kind
+
+# The name of a Job ends with eleven characters for its time.
+_LONGEST_NAME = 52
 
 
 class _JobTemplate(Shape):
@@ -36,13 +39,18 @@ class _Root(Root):
 
 def _replicas(own: Fields, spec: Fields) -> int:
     # The number of Jobs that run depends on the time of day. One pod stands for all.
-    suspended = _Spec.suspend.read(own)
-    return 0 if suspended else min(of_job(own, spec), 1)
+    suspended, pods = _Spec.suspend.read(own), of_job(own, spec)
+    return 0 if suspended else min(pods, 1)
 
 
 def _labels(workload: Workload) -> Mapping[str, str]:
     # A Job's name ends with its scheduled time in minutes.
     return job_labels(workload, f"{workload.meta.name[:46]}-{made_up(workload, JOB_NAMES[0])}")
+
+
+def _check_job(root: Fields, spec: Fields, meta: Meta) -> None:
+    if len(meta.name.encode()) > _LONGEST_NAME:
+        root.report.error("metadata.name", invalid(meta.name, f"must be no more than {_LONGEST_NAME} characters"))
 
 
 def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
@@ -57,7 +65,7 @@ def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
 KIND = workload_kind(
     "CronJob",
     "batch/v1",
-    Template(6, _replicas, ("spec", "jobTemplate", "spec"), _labels, job=True, check=_check),
+    Template(6, _replicas, ("spec", "jobTemplate", "spec"), _labels, job=True, check=_check, check_job=_check_job),
     shape=_Root,
     retired=("batch/v1beta1", "batch/v2alpha1"),
     short=("cj",),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.core_v1 import endpoint_addresses
-from netlab.objects.field_types import Part, Parts, Root, Text, Whole
-from netlab.objects.fields import Fields, required, too_many
+from netlab.objects.addresses import parse_address
+from netlab.objects.core_v1 import PROTOCOLS, endpoint_addresses
+from netlab.objects.field_types import Choice, Part, Parts, Root, Text, Whole
+from netlab.objects.fields import PORT_RANGE, Fields, invalid, required, too_many
 from netlab.objects.kind import Column, Kind
 from netlab.objects.kinds.endpointslice import SlicePortShape, TargetShape, pod_of, slice_port
 from netlab.objects.meta import METADATA, object_meta, open_document
 from netlab.objects.services import Endpoints, EndpointsSubset, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
-from netlab.objects.types import Document
+from netlab.objects.types import Document, Protocol
 
 # A cluster mirrors no more than these to EndpointSlices.
 _MOST_ADDRESSES = 1_000
@@ -25,7 +26,7 @@ class _Address(Shape):
 
     ip = Text("ip", "The endpoint's address.", required=True)
     hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
-    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
+    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain, checks_blank=True)
     target = Part("targetRef", "The pod behind the endpoint.", shape=TargetShape)
 
 
@@ -33,6 +34,7 @@ class _Port(SlicePortShape):
     """A port of all endpoints of the subset."""
 
     port = Whole("port", "The port's number.", low=1, high=65535, required=True)
+    protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP", blank=True)
 
 
 class _Subset(Shape):
@@ -79,10 +81,11 @@ def _subset(fields: Fields, namespace: str) -> EndpointsSubset:
 
 
 def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
-    written = [(_Address.ip.at(fields), _Address.ip.read(fields))]
-    if _Address.ip.missing(fields):
-        _Address.ip.error(fields, required())
-        written = []
+    path, text = _Address.ip.at(fields), _Address.ip.read(fields)
+    if parse_address(text) is None and isinstance(_Address.ip.written(fields), str | None):
+        # The API server has two checks, and both report it.
+        fields.report.error(path, invalid(text, "must be a valid IP address"))
+    written = [(path, text)]
     return SliceEndpoint(
         tuple(address for _, address in endpoint_addresses(fields, written)),
         ready,
@@ -95,8 +98,8 @@ def _address(fields: Fields, namespace: str, *, ready: bool) -> SliceEndpoint:
 
 def _port(fields: Fields) -> SlicePort:
     if not _Port.port.has(fields):
-        _Port.port.error(fields, required())
-    return slice_port(fields)
+        _Port.port.error(fields, invalid(0, PORT_RANGE))
+    return slice_port(fields, _Port.protocol)
 
 
 def _shown(endpoints: Endpoints) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.addresses import parse_address
+from netlab.objects.addresses import parse_address, strict_address_message
 from netlab.objects.core_v1 import PROTOCOLS, endpoint_addresses
 from netlab.objects.field_types import Choice, Flag, Part, Parts, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, duplicate, invalid, required, too_many
@@ -16,12 +17,14 @@ from netlab.objects.services import EndpointSlice, SliceEndpoint, SlicePort
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Address, Document, Protocol
 from netlab.objects.updates import immutable
+from netlab.objects.versions import STRICT_ADDRESSES
 
 _FAMILIES = {"IPv4": 4, "IPv6": 6, "FQDN": 0}
 _MOST_ENDPOINTS = 1_000
 _MOST_ADDRESSES = 100
 _MOST_PORTS = 20_000
 _MOST_HINTS = 8
+_IPV6 = 6
 
 
 class _Conditions(Shape):
@@ -58,8 +61,10 @@ class _Endpoint(Shape):
 
     addresses = Texts("addresses", "The endpoint's addresses; nodes use the first one.", required=True)
     conditions = Part("conditions", "The endpoint's state.", shape=_Conditions)
-    hostname = Text("hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label)
-    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain)
+    hostname = Text(
+        "hostname", "The endpoint's name in DNS, below that of the Service.", check=names.dns_label, checks_blank=True
+    )
+    node = Text("nodeName", "The node of the endpoint.", check=names.dns_subdomain, checks_blank=True)
     zone = Text("zone", "The zone of the endpoint.")
     hints = Part("hints", "The clients that should use the endpoint.", shape=_Hints)
     target = Part("targetRef", "The pod behind the endpoint.", shape=TargetShape)
@@ -71,7 +76,12 @@ class SlicePortShape(Shape):
     name = Text("name", "The name of the Service's port.", check=names.dns_label)
     port = Whole("port", "The port's number.", low=1, high=65535)
     protocol = Choice[Protocol]("protocol", "The protocol.", values=PROTOCOLS, default="TCP")
-    app_protocol = Text("appProtocol", "The application's protocol, which nodes do not look at.", check=names.label_key)
+    app_protocol = Text(
+        "appProtocol",
+        "The application's protocol, which nodes do not look at.",
+        check=names.label_key,
+        checks_blank=True,
+    )
 
 
 class _Root(Root):
@@ -79,7 +89,12 @@ class _Root(Root):
 
     metadata = METADATA
     family = Choice[Literal["", "IPv4", "IPv6", "FQDN"]](
-        "addressType", "The type of the addresses.", values=("FQDN", "IPv4", "IPv6"), default="", required=True
+        "addressType",
+        "The type of the addresses.",
+        values=("FQDN", "IPv4", "IPv6"),
+        default="",
+        required=True,
+        blank=True,
     )
     endpoints = Parts("endpoints", "The endpoints.", shape=_Endpoint)
     ports = Parts("ports", "The ports.", shape=SlicePortShape)
@@ -121,7 +136,7 @@ def _endpoint(fields: Fields, family: int, namespace: str) -> SliceEndpoint:
     serving = _Conditions.serving.read(conditions) if _Conditions.serving.has(conditions) else ready
     written = _Endpoint.addresses.read(fields)
     if _Endpoint.addresses.empty(fields):
-        _Endpoint.addresses.error(fields, required("must contain at least 1 address"))
+        _Endpoint.addresses.error(fields, required())
     elif len(written) > _MOST_ADDRESSES:
         _Endpoint.addresses.error(fields, too_many(len(written), _MOST_ADDRESSES))
         written = []
@@ -134,8 +149,8 @@ def _endpoint(fields: Fields, family: int, namespace: str) -> SliceEndpoint:
         _Endpoint.hostname.read(fields),
         _Endpoint.node.read(fields),
         _Endpoint.zone.read(fields),
-        _hints(hints, _Hints.zones),
-        _hints(hints, _Hints.nodes),
+        _hints(hints, _Hints.zones, names.label_value),
+        _hints(hints, _Hints.nodes, names.dns_subdomain),
         pod_of(_Endpoint.target.read(fields), namespace),
     )
 
@@ -144,24 +159,44 @@ def _addresses_of(fields: Fields, written: list[tuple[str, str]], family: int) -
     """Return the addresses; report those of another IP family. Names are ignored, as nodes do not use them."""
     if not family:
         return ()
-    of_family = []
+    valid, wrong = [], False
     for path, text in written:
+        # IPv6 addresses are checked strictly by all servers.
+        unusual = _unusual(text) if family == _IPV6 else ""
+        if unusual:
+            fields.report.error(path, invalid(text, unusual))
+            continue
         address = parse_address(text)
-        if address is None or address.version != family:
-            fields.report.error(path, invalid(text, f"must be a valid IPv{family} address"))
-        else:
-            of_family.append((path, text))
-    return tuple(address for _, address in endpoint_addresses(fields, of_family))
+        if address is not None and address.version != family:
+            message = invalid(text, f"must be an IPv{family} address")
+            if strict_address_message(text):
+                fields.report.refuse(_Endpoint.addresses.at(fields), message, until=STRICT_ADDRESSES - 1)
+            else:
+                _Endpoint.addresses.error(fields, message)
+            wrong = True
+        valid.append((path, text))
+    found = endpoint_addresses(fields, valid)
+    return () if wrong else tuple(address for _, address in found)
 
 
-def _hints(fields: Fields, field: Parts) -> tuple[str, ...]:
+def _unusual(text: str) -> str:
+    """Return what is wrong with the form of an address, "" for the usual form and for what is no address."""
+    address = parse_address(text)
+    if address is None:
+        return ""
+    if strict := strict_address_message(text):
+        return strict
+    return f'must be in canonical form ("{address}")' if text != str(address) else ""
+
+
+def _hints(fields: Fields, field: Parts, check: Callable[[str], tuple[str, ...]]) -> tuple[str, ...]:
     found: list[str] = []
     for item in _bounded(fields, field, _MOST_HINTS):
         name = _Hint.name.read(item)
-        if _Hint.name.missing(item):
-            _Hint.name.error(item, required())
-        elif name in found:
+        if name in found:
             _Hint.name.error(item, duplicate(name))
+        for message in check(name):
+            _Hint.name.error(item, invalid(name, message))
         found.append(name)
     return tuple(found)
 
@@ -186,11 +221,11 @@ def _ports(items: list[Fields]) -> tuple[SlicePort, ...]:
     return tuple(ports)
 
 
-def slice_port(fields: Fields) -> SlicePort:
+def slice_port(fields: Fields, protocol: Choice[Protocol] = SlicePortShape.protocol) -> SlicePort:
     """Decode a port of an EndpointSlice or of Endpoints."""
     return SlicePort(
         SlicePortShape.port.read(fields) or 0,
-        SlicePortShape.protocol.read(fields),
+        protocol.read(fields),
         SlicePortShape.name.read(fields),
         SlicePortShape.app_protocol.read(fields),
     )

@@ -7,13 +7,14 @@ from typing import get_args
 from netlab.errors import Problem
 from netlab.objects import names
 from netlab.objects.addresses import parse_address
-from netlab.objects.field_types import Choice, Part, Parts, Root, Text, TextMap, Texts, Whole
+from netlab.objects.field_types import Choice, Part, Parts, Root, Text, Texts, Whole
 from netlab.objects.fields import Fields, invalid, required, too_many
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressPath, IngressRule, IngressTls, PathType
 from netlab.objects.kind import Kind
 from netlab.objects.meta import INGRESS_CLASS, METADATA, TemplateMeta, object_meta, open_document
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta
+from netlab.objects.versions import RELAXED_SERVICE_NAMES
 
 # A lab's web server has a rule for each path. An object on a cluster has at most 1.5 MB, so it has fewer paths.
 MOST_PATHS = 5_000
@@ -37,15 +38,23 @@ class _Port(Shape):
 class _Service(Shape):
     """A Service of the Ingress's namespace."""
 
-    name = Text("name", "The Service's name.", check=names.dns1035_label, required=True)
+    name = Text("name", "The Service's name.", required=True)
     port = Part("port", "The Service's port.", shape=_Port)
+
+
+class _Resource(Shape):
+    """Another object of the Ingress's namespace."""
+
+    group = Text("apiGroup", "The object's API group.")
+    kind = Text("kind", "The object's kind.", required=True)
+    name = Text("name", "The object's name.", required=True)
 
 
 class _Backend(Shape):
     """The target of requests."""
 
     service = Part("service", "A Service.", shape=_Service)
-    resource = TextMap("resource", "The kind and the name of another object, which netlab does not serve.")
+    resource = Part("resource", "Another object, which netlab does not serve.", shape=_Resource)
 
 
 class _Path(Shape):
@@ -89,7 +98,9 @@ class _Tls(Shape):
 class _Spec(Shape):
     """The spec of an Ingress."""
 
-    class_name = Text("ingressClassName", "The IngressClass that serves it.", check=names.dns_subdomain)
+    class_name = Text(
+        "ingressClassName", "The IngressClass that serves it.", check=names.dns_subdomain, checks_blank=True
+    )
     default_backend = Part("defaultBackend", "The target of requests that no rule matches.", shape=_Backend)
     tls = Parts("tls", "The certificates.", shape=_Tls)
     rules = Parts("rules", "The rules.", shape=_Rule)
@@ -111,7 +122,7 @@ def ingress(document: Document) -> tuple[Ingress, list[Problem]]:
     rules = tuple(_rule(item) for item in _Spec.rules.read(spec))
     if not rules and default is None:
         message = "either `defaultBackend` or `rules` must be specified"
-        _Root.spec.error(root, invalid(None, message))
+        _Root.spec.error(root, invalid(_Spec.rules.written(spec), message))
     paths = sum(len(rule.paths) for rule in rules)
     if paths > MOST_PATHS:
         _Spec.rules.error(spec, f"Too many: {paths}: an Ingress of a lab has at most {MOST_PATHS} paths")
@@ -171,15 +182,16 @@ def _host_messages(host: str) -> tuple[str, ...]:
 
 def _path(fields: Fields) -> IngressPath:
     path = _Path.path.read(fields)
-    if _Path.type.missing(fields):
+    if not _Path.type.has(fields):
         _Path.type.error(fields, required("pathType must be specified"))
         return IngressPath(path, "ImplementationSpecific", IngressBackend(""), fields.path)
     kind = _Path.type.read(fields)
+    known = _Path.type.known(fields)
     # The API server has no such rule. The path becomes a line of a web server's configuration.
     if not path.isprintable() or len(path) > _LONGEST_PATH:
         _Path.path.error(fields, invalid(path, f"must have at most {_LONGEST_PATH} characters, all of them printable"))
-    unrestricted = kind == "ImplementationSpecific"
-    if not path.startswith("/") and (path or not unrestricted):
+    unrestricted = kind == "ImplementationSpecific" or not known
+    if known and not path.startswith("/") and (path or not unrestricted):
         _Path.path.error(fields, invalid(path, "must be an absolute path"))
     for sequence in () if unrestricted else _SEQUENCES:
         if sequence in path:
@@ -191,8 +203,7 @@ def _path(fields: Fields) -> IngressPath:
 
 
 def _backend(fields: Fields) -> IngressBackend:
-    resource = _Backend.resource.read(fields)
-    other = bool(resource) or _Backend.resource.has(fields)
+    other = _Backend.resource.has(fields)
     service = _Backend.service.read(fields)
     name = _Service.name.read(service)
     port = _Service.port.read(service)
@@ -203,10 +214,13 @@ def _backend(fields: Fields) -> IngressBackend:
         if any(name in _RETIRED for name in fields.data):
             message += "; service.name and service.port are what serviceName and servicePort were in retired versions"
         fields.report.error(fields.path, invalid("", message))
+    if other:
+        _check_resource(_Backend.resource.read(fields), alone=not both)
     if other or not _Backend.service.has(fields):
         return IngressBackend("", 0, fields.path)
     if _Service.name.missing(service):
         _Service.name.error(service, required())
+    _check_service_name(service, name)
     if port_name and number:
         fields.report.error(fields.path, invalid("", "cannot set both port name & port number"))
     elif port_name:
@@ -217,6 +231,28 @@ def _backend(fields: Fields) -> IngressBackend:
     elif not 1 <= number <= _MOST_PORT:
         _Port.number.error(port, invalid(number, f"must be between 1 and {_MOST_PORT}, inclusive"))
     return IngressBackend(name, port_name or number, fields.path)
+
+
+def _check_resource(fields: Fields, *, alone: bool) -> None:
+    """Check another object than a Service; only the types of its fields if there is a Service too (not ``alone``)."""
+    group = _Resource.group.read(fields)
+    if alone and _Resource.group.has(fields):
+        for message in names.dns_subdomain(group):
+            _Resource.group.error(fields, invalid(group, message))
+    for field in (_Resource.kind, _Resource.name):
+        text = field.read(fields)
+        if alone and field.missing(fields):
+            field.error(fields, required())
+        for message in names.path_segment(text) if alone else ():
+            field.error(fields, invalid(text, message))
+
+
+def _check_service_name(fields: Fields, name: str) -> None:
+    path = _Service.name.at(fields)
+    for message in names.dns_label(name) if name else ():
+        fields.report.refuse(path, invalid(name, message), since=RELAXED_SERVICE_NAMES)
+    for message in names.dns1035_label(name) if name else ():
+        fields.report.refuse(path, invalid(name, message), until=RELAXED_SERVICE_NAMES - 1)
 
 
 def _tls(fields: Fields) -> IngressTls:

@@ -21,6 +21,8 @@ class _Parameters(Shape):
     """An object with settings of the controller."""
 
     scope = Choice("scope", "Whether the object is in a namespace.", values=_SCOPES, default="Cluster")
+    kind = Text("kind", "The object's kind.", check=names.path_segment, required=True)
+    name = Text("name", "The object's name.", check=names.path_segment, required=True)
     namespace = Text("namespace", "The object's namespace.")
 
 
@@ -50,19 +52,28 @@ def ingress_class(document: Document) -> tuple[IngressClass, list[Problem]]:
         _Spec.controller.error(spec, f"Too long: may not be more than {_LONGEST} bytes")
     for part, message in names.domain_prefixed_path(controller) if controller else ():
         _Spec.controller.error(spec, invalid(part, message))
-    _check_parameters(_Spec.parameters.read(spec))
+    if (parameters := _Spec.parameters.find(spec)) is not None:
+        _check_parameters(parameters)
     default = meta.annotations.get(DEFAULT_CLASS) == "true"
     return IngressClass(meta, controller, default, document.source), root.report.problems
 
 
 def _check_parameters(fields: Fields) -> None:
-    scope = _Parameters.scope.read(fields)
+    for field in (_Parameters.kind, _Parameters.name):
+        field.read(fields)
+        if field.missing(fields):
+            field.error(fields, required())
+    scope, written = _Parameters.scope.read(fields), _Parameters.namespace.has(fields)
     namespace = _Parameters.namespace.read(fields)
-    if scope == "Namespace" and not _Parameters.namespace.has(fields):
+    if not _Parameters.scope.known(fields):
+        return
+    if scope == "Cluster":
+        if written:
+            _Parameters.namespace.error(fields, forbidden("`parameters.scope` is set to 'Cluster'"))
+        return
+    if not written:
         _Parameters.namespace.error(fields, required("`parameters.scope` is set to 'Namespace'"))
-    if scope == "Cluster" and _Parameters.namespace.has(fields):
-        _Parameters.namespace.error(fields, forbidden("`parameters.scope` is set to 'Cluster'"))
-    for message in names.dns_label(namespace) if namespace else ():
+    for message in names.dns_label(namespace) if written else ():
         _Parameters.namespace.error(fields, invalid(namespace, message))
 
 

@@ -10,7 +10,7 @@ from netlab.objects.fields import Fields, invalid
 from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA, TemplateMeta
 from netlab.objects.types import Meta, Workload
-from netlab.objects.workloads import JobSpec, of_job, workload_kind
+from netlab.objects.workloads import JobSpec, check_indexed, of_job, workload_kind
 
 
 class _Root(Root):
@@ -36,7 +36,7 @@ def _check(metadata: Fields, labels: Mapping[str, str], meta: Meta) -> None:
 KIND = workload_kind(
     "Job",
     "batch/v1",
-    Template(5, of_job, labels=_labels, job=True, check=_check),
+    Template(5, of_job, labels=_labels, job=True, check=_check, check_job=check_indexed),
     shape=_Root,
     retired=("extensions/v1beta1",),
 )

@@ -1,7 +1,7 @@
 """NetworkPolicy: decoding, defaults and validation as in the API server.
 
 Source: kubernetes pkg/apis/networking, ``v1/defaults.go`` and ``validation/validation.go``. Unknown and duplicate
-fields are errors. CIDRs follow the legacy rules (host bits are masked), with the API server's warnings.
+fields are errors. In CIDRs host bits are masked. ``objects.versions`` has the servers that refuse them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.addresses import CIDR_RULE, UNUSUAL_CIDR, cidr_warnings, parse_cidr, prefix_length
+from netlab.objects.addresses import CIDR_RULE, parse_cidr, prefix_length
+from netlab.objects.core_v1 import check_cidr_form
 from netlab.objects.field_types import CIDR, Choice, Part, Parts, Raw, Root, Text, Texts, Unread, Whole, int_or_text
-from netlab.objects.fields import Fields, forbidden, invalid, required, unsupported
+from netlab.objects.fields import PORT_RANGE, Fields, forbidden, invalid, required, unsupported
 from netlab.objects.kind import Kind
 from netlab.objects.label_selectors import Selector, label_selector
 from netlab.objects.meta import STRICT_METADATA, object_meta, open_document
@@ -24,7 +25,6 @@ from netlab.objects.types import Direction, Document, Prefix, Protocol
 API_VERSION = "networking.k8s.io/v1"
 PROTOCOLS: tuple[Protocol, ...] = ("TCP", "UDP", "SCTP")
 _TYPES: dict[str, Direction] = {"Ingress": "ingress", "Egress": "egress"}
-_PORT_RANGE = "must be between 1 and 65535, inclusive"
 
 
 class _Port(Shape, strict=True):
@@ -168,13 +168,13 @@ def _port(fields: Fields) -> PolicyPort:
 
 def _check_numbers(fields: Fields, port: int, end_port: int | None) -> None:
     if not 1 <= port <= 65535:
-        _Port.port.error(fields, invalid(port, _PORT_RANGE))
+        _Port.port.error(fields, invalid(port, PORT_RANGE))
     if end_port is None:
         return
     if end_port < port:
         _Port.end_port.error(fields, invalid(end_port, "must be greater than or equal to `port`"))
     if not 1 <= end_port <= 65535:
-        _Port.end_port.error(fields, invalid(end_port, _PORT_RANGE))
+        _Port.end_port.error(fields, invalid(end_port, PORT_RANGE))
 
 
 def _peer(fields: Fields) -> Peer:
@@ -239,8 +239,8 @@ def _cidr(fields: Fields, path: str, text: str) -> Prefix | None:
     prefix = parse_cidr(text)
     if prefix is None:
         fields.report.error(path, invalid(text, CIDR_RULE))
-    for warning in cidr_warnings(text):
-        fields.report.warn(path, warning, UNUSUAL_CIDR)
+    else:
+        check_cidr_form(fields.report, path, text)
     return prefix
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from netlab.errors import Problem
-from netlab.objects.core_v1 import addresses, prefixes
+from netlab.objects.core_v1 import addresses, check_cidr_form, prefixes
 from netlab.objects.field_types import CIDR, Part, Parts, Root, Text, Texts
+from netlab.objects.fields import invalid
 from netlab.objects.kind import Kind
 from netlab.objects.meta import CLUSTER_METADATA, object_meta, open_document
 from netlab.objects.shapes import Shape
@@ -45,14 +46,22 @@ def node(document: Document) -> tuple[Node, list[Problem]]:
     root = open_document(document)
     meta = object_meta(root, metadata=_Root.metadata)
     spec = _Root.spec.read(root)
-    written = _Spec.pod_cidrs.read(spec)
-    if not written and (cidr := _Spec.pod_cidr.read(spec)):
-        written = [(_Spec.pod_cidr.at(spec), cidr)]
+    written, cidr = _Spec.pod_cidrs.read(spec), _Spec.pod_cidr.read(spec)
+    if cidr and (not written or written[0][1] != cidr):
+        prefixes(spec, written)
+        # The API server takes podCIDR then.
+        written = [(f"{_Spec.pod_cidrs.at(spec)}[0]", cidr)]
+    cidrs = prefixes(spec, written)
+    for path, _ in cidrs:
+        check_cidr_form(root.report, path, dict(written)[path])
+    if len(written) == len(cidrs) > 1 and sorted(one.version for _, one in cidrs) != [4, 6]:
+        message = "may specify no more than one CIDR for each IP family"
+        _Spec.pod_cidrs.error(spec, invalid([text for _, text in written], message))
     stated = _Status.addresses.read(_Root.status.read(root))
     internal = [item for item in stated if _Address.type.read(item) == "InternalIP"]
     found = Node(
         meta,
-        tuple(cidr for _, cidr in prefixes(spec, written)),
+        tuple(one for _, one in cidrs),
         tuple(a for _, a in addresses(root, ((_Address.address.at(i), _Address.address.read(i)) for i in internal))),
         document.source,
     )

@@ -65,7 +65,7 @@ def pod(document: Document) -> tuple[Pod, list[Problem]]:
     hosts = _written(status, _Status.host_ips, _Status.host_ip)
     found = Pod(
         meta,
-        pod_spec(_Root.spec.read(root)),
+        pod_spec(_Root.spec.read(root), of_pod=True),
         _Status.phase.read(status),
         tuple(address for _, address in addresses(root, written)),
         document.source,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from netlab.errors import Problem
 from netlab.objects import names
-from netlab.objects.addresses import CIDR_RULE, parse_address, parse_cidr
-from netlab.objects.core_v1 import addresses, checked_addresses, endpoint_addresses
-from netlab.objects.fields import Fields, forbidden, invalid, required
+from netlab.objects.addresses import CIDR_RULE, UNUSUAL_ADDRESS, address_warnings, parse_address, parse_cidr
+from netlab.objects.core_v1 import addresses, check_cidr_form, checked_addresses, endpoint_addresses, report_unusual
+from netlab.objects.fields import PORT_RANGE, Fields, forbidden, invalid
 from netlab.objects.kind import Kind
 from netlab.objects.meta import object_meta, open_document
-from netlab.objects.service_rules import check_service, cluster_ips, source_ranges_path
+from netlab.objects.service_rules import check_service, cluster_ips, reachable, source_ranges_path
 from netlab.objects.service_shapes import (
     FAMILIES,
     TARGET_NUMBER,
@@ -25,6 +25,7 @@ from netlab.objects.service_shapes import (
 from netlab.objects.service_updates import service_update
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
 from netlab.objects.types import Address, Document, Prefix
+from netlab.objects.versions import RELAXED_SERVICE_NAMES
 
 _DAY = 86400
 
@@ -32,7 +33,7 @@ _DAY = 86400
 def service(document: Document) -> tuple[Service, list[Problem]]:
     """Decode a Service. The value must not be used if a problem is an error."""
     root = open_document(document)
-    meta = object_meta(root, names.dns1035_label)
+    meta = object_meta(root, names.dns_label, older=(RELAXED_SERVICE_NAMES - 1, names.dns1035_label))
     spec = ServiceRoot.spec.read(root)
     kind = SpecShape.type.read(spec)
     texts = cluster_ips(spec, external_name=kind == "ExternalName")
@@ -42,12 +43,12 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
         meta,
         SpecShape.selector.read(spec),
         tuple(_service_port(item) for item in SpecShape.ports.read(spec)),
-        () if headless else tuple(address for _, address in checked_addresses(root, texts)),
+        tuple(address for _, address in checked_addresses(root, texts[1:] if headless else texts)),
         kind,
         document.source,
         headless,
         tuple(FAMILIES[text] for _, text in SpecShape.families.read(spec) if text in FAMILIES),
-        SpecShape.family_policy.read(spec),
+        SpecShape.family_policy.read(spec) if kind != "ExternalName" else "",
         SpecShape.external_name.read(spec),
         _external_ips(spec),
         tuple(_ingress(root, item) for item in _ingresses(root)),
@@ -57,7 +58,7 @@ def service(document: Document) -> tuple[Service, list[Problem]]:
         affinity,
         _affinity_timeout(spec, affinity),
         SpecShape.internal.read(spec),
-        SpecShape.external.read(spec),
+        SpecShape.external.read(spec) if reachable(kind, spec) else "Cluster",
         SpecShape.health.read(spec) or 0,
         SpecShape.publish.read(spec),
         SpecShape.distribution.read(spec),
@@ -84,7 +85,8 @@ def _balancer_ip(spec: Fields, kind: str, *, headless: bool) -> Address | None:
     if parse_address(text) is None:
         spec.report.warn(field.at(spec), f"is ignored: {text!r} is no IP address", "field-without-effect")
         return None
-    return checked_addresses(spec, [(field.at(spec), text)])[0][1]
+    report_unusual(spec.report, field.at(spec), text, "", address_warnings(text), UNUSUAL_ADDRESS)
+    return parse_address(text)
 
 
 def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:
@@ -93,6 +95,8 @@ def _source_ranges(spec: Fields) -> tuple[Prefix, ...]:
     for path, text in written:
         if parse_cidr(text) is None:
             spec.report.error(source_ranges_path(path), invalid(text, CIDR_RULE), at=path)
+        else:
+            check_cidr_form(spec.report, source_ranges_path(path), text, line_of=path)
     return tuple(cidr for _, text in written if (cidr := parse_cidr(text)) is not None)
 
 
@@ -130,16 +134,23 @@ def _ingress(root: Fields, item: Fields) -> LoadBalancerIngress:
 
 
 def _service_port(fields: Fields) -> ServicePort:
-    if not PortShape.port.has(fields):
-        PortShape.port.error(fields, required())
     port = PortShape.port.read(fields) or 0
+    if not PortShape.port.has(fields):
+        PortShape.port.error(fields, invalid(0, PORT_RANGE))
     target = PortShape.target_port.read(fields)
     if isinstance(target, str):
         for message in names.port_name(target) if target else ():
             PortShape.target_port.error(fields, invalid(target, message))
+    elif isinstance(target, bool | float | list | dict):
+        PortShape.target_port.error(fields, invalid(target, "must be an integer or a string"))
+        target = 0
     elif target:
-        # The API server reads 0 as an absent field.
         target = TARGET_NUMBER.read(fields)
+    else:
+        # The API server reads 0 as an absent field, and takes the Service's port.
+        written = PortShape.port.written(fields)
+        if not port and (written is None or isinstance(written, int)):
+            PortShape.target_port.error(fields, invalid(written or 0, PORT_RANGE))
     return ServicePort(
         port,
         target or 0,

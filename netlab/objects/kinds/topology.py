@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from netlab import modes
 from netlab.errors import Problem
 from netlab.modes.wiring import Wiring
-from netlab.objects import names
+from netlab.objects import names, versions
 from netlab.objects.addresses import UNUSUAL_CIDR, cidr_warnings
 from netlab.objects.core_v1 import addresses, prefixes
 from netlab.objects.field_types import Text, Texts
@@ -70,6 +70,9 @@ def topology(document: Document) -> tuple[Topology, list[Problem]]:
     ranges = (SpecShape.service_cidrs, SpecShape.load_balancer_cidrs)
     services, balancers = (_virtual(spec, field, written) for field in ranges)
     domain = _cluster_domain(spec)
+    version = SpecShape.kubernetes_version.read(spec)
+    if versions.parse(version) is None:
+        SpecShape.kubernetes_version.error(spec, invalid(version, versions.RULE))
     found = Topology(
         _lab_name(TopologyRoot.metadata.read(root)),
         networks or DEFAULT.networks,
@@ -281,7 +284,7 @@ KIND = Kind(
     topology,
     namespaced=False,
     unknown_if_wrong=(
-        (r"metadata\b.*|spec\.(policy|profile|nodePortRange|clusterDomain|dns)\b.*", ()),
+        (r"metadata\b.*|spec\.(policy|profile|nodePortRange|clusterDomain|dns|kubernetesVersion)\b.*", ()),
         (r"spec\.links\b.*", ()),
         (r"spec\.hosts\b.*", ("hosts",)),
         (r"spec\.nodes\b.*", ("nodes", "addresses", "places")),

@@ -14,8 +14,20 @@ from netlab.policy.lint import RULES, all_rules
 from netlab.policy.lint.rule import SEVERITIES, Rule
 
 # The functions whose arguments have the name of a warning.
-MAKERS = {"Problem", "_problem", "_remark", "_warning", "add", "problem", "problem_at", "replace", "report", "warn"}
-MAKERS |= {"warning"}
+MAKERS = {
+    "Problem",
+    "_problem",
+    "_remark",
+    "_warning",
+    "add",
+    "problem",
+    "problem_at",
+    "replace",
+    "report",
+    "warn",
+    "report_unusual",
+}
+MAKERS |= {"warning", "report_unusual"}
 EACH = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.id)
 
 

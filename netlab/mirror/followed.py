@@ -39,6 +39,7 @@ class Followed:
     - ``due``: the time at which the server is asked next, if no watch runs.
     - ``failures``: how many attempts failed since the last that did not.
     - ``size``: how many bytes of memory the objects take at most.
+    - ``stale_since``: since when the list alone cannot be read, 0.0 if it can; ``stale_said``: whether a line said so.
     - ``forbidden_since``: since when a list that was told is not any more, 0.0 if it is.
     """
 
@@ -54,6 +55,8 @@ class Followed:
         self.due = 0.0
         self.failures = 0
         self.forbidden_since = 0.0
+        self.stale_since = 0.0
+        self.stale_said = False
         self._source = source
         self.size = 0
         self._documents: dict[_Name, Document] = {}
@@ -103,7 +106,7 @@ class Followed:
                 changed = self._remove(name)
             elif kind in ("ADDED", "MODIFIED"):
                 memory(value)
-                item = {"apiVersion": self.resource.version, "kind": self.resource.kind, **value}
+                item = {**value, "apiVersion": self.resource.version, "kind": self.resource.kind}
                 changed = self._put({name: clean(item)})
             else:
                 raise BrokenWatchError(f"an event of type {str(kind)[:50]}", gone=True)

@@ -156,26 +156,33 @@ class Mirror:
                     return
                 continue
             return
+        # Each try hides more, so this comes to an end.
+        self._inventory.changed = time.monotonic()
 
     def _attempt_hidden(self) -> None:
+        """Bring in force what was refused and is right now; what is refused once more stays hidden."""
         before, self._hidden = self._hidden, {}
         try:
-            found = self._read()
-            refused = {key for key in map(key_of, found.documents) if key in before}
-            if not refused:
-                # They are gone from the cluster, and so from what is in their place.
-                self._edit(found)
-                return
-            try:
-                self._edit(found)
-            except InputError:
-                self._hidden = {key: one for key, one in before.items() if key in refused}
+            for _ in range(_TRIES):
+                found = self._read()
+                try:
+                    self._edit(found)
+                    break
+                except InputError as error:
+                    again = {key: one for key, one in _named(error, found.documents).items() if before.get(key) is one}
+                    if not again:
+                        self._hidden = before
+                        return
+                    self._hidden.update(again)
+            else:
+                self._hidden = before
                 return
         except BaseException:
             self._hidden = before
             raise
-        names = few(sorted(map(str, refused)), MOST_NAMED)
-        self._say.line(f"in the lab now: {names}")
+        there = {key for one in found.documents if (key := key_of(one)) in before}
+        if there:
+            self._say.line(f"in the lab now: {few(sorted(map(str, there)), MOST_NAMED)}")
 
     def _read(self) -> Read:
         source = self._source
@@ -235,12 +242,10 @@ class Mirror:
         Raises:
           InputError: before there is a lab, if the error names no object of the cluster.
         """
-        by_name: dict[str, list[Document]] = {}
-        for document in documents:
-            by_name.setdefault(str(key_of(document)), []).append(document)
         wrong = [one for one in error.problems if one.severity == "error"]
-        named = {one.object: one for one in reversed(wrong) if one.object in by_name}
-        new = {key_of(one): one for name in named for one in by_name[name]}
+        new = _named(error, documents)
+        names = {str(key) for key in new}
+        named = {one.object: one for one in reversed(wrong) if one.object in names}
         if new.keys() <= self._hidden.keys():
             if self._lab is None:
                 raise error
@@ -259,6 +264,12 @@ class Mirror:
         """Return the objects that are new or other than in the lab."""
         given = {id(one) for one in self._given}
         return {key_of(one): one for one in documents if id(one) not in given and key_of(one) not in self._hidden}
+
+
+def _named(error: InputError, documents: Iterable[Document]) -> dict[Key, Document]:
+    """Return the documents that an error names."""
+    wrong = {one.object for one in error.problems if one.severity == "error"}
+    return {key: one for one in documents if str(key := key_of(one)) in wrong}
 
 
 def _names(keys: Iterable[Key]) -> str:

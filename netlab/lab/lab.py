@@ -322,6 +322,7 @@ class Lab(AtEndpoints):
 
         Raises:
           UsageError: for a pod that does not exist, or that netlab added.
+          InputError: before the first step, if the pods in their place do not go together with the lab.
         """
         from netlab.lab import failures
 

@@ -19,7 +19,8 @@ from urllib.parse import urlencode
 from netlab.errors import HostError
 from netlab.kernel.kube_process import KubeError, KubeProcess
 from netlab.kernel.kube_streams import Frame
-from netlab.mirror.followed import BrokenWatchError, Followed
+from netlab.mirror.followed import FIRST_WAIT, BrokenWatchError, Followed
+from netlab.mirror.singles import SingleKey, Singles
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.types import Document, Source
 from netlab.quantity import quantity
@@ -38,13 +39,10 @@ MOST_MEMORY = 2_000_000_000
 """How many bytes the objects of a cluster may take; 2,000 pods take some 20 million."""
 # The server ends a watch after that time; every watch is authorized again when it begins.
 _WATCH_SECONDS = 290
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
-# A watch that ends sooner did not work, whatever the server said.
-_WORKED = 1.0
+_LONGEST_WAIT = 10.0
 # A watch that fails that often one after the other begins with a list again: its resourceVersion may be of no use.
 _MOST_FAILURES = 5
 _NOT_FOUND, _FORBIDDEN, _GONE, _UNAUTHORIZED = 404, 403, 410, 401
-_Known = tuple[float, Document | None, NotListedError | None]
 
 
 class Inventory:
@@ -65,7 +63,7 @@ class Inventory:
         self._lists: dict[tuple[Resource, str], Followed] = {}
         self._watches: dict[int, Followed] = {}
         self._last_watch = 0
-        self._singles: dict[tuple[Resource, str, str], _Known] = {}
+        self._singles = Singles(self._api)
         self._needed: set[tuple[object, ...]] = set()
         self._down_since: float | None = None
         self._up_since = 0.0
@@ -85,7 +83,7 @@ class Inventory:
         for number in [number for number, one in self._watches.items() if id(one) not in kept]:
             self._process.end_watch(number)
             del self._watches[number]
-        self._singles = {key: one for key, one in self._singles.items() if key in self._needed}
+        self._singles.keep(self._needed)
         if self._memory() > MOST_MEMORY:
             raise HostError(f"{self._name}: its objects take too much memory", "mirror single namespaces with -n")
 
@@ -116,14 +114,9 @@ class Inventory:
 
     def one(self, resource: Resource, namespace: str, name: str) -> Document | None:
         """Return an object, None if there is none; raises what ``items`` does."""
-        key = resource, namespace, name
+        key = SingleKey(resource, namespace, name)
         self._needed.add(key)
-        if key not in self._singles:
-            self._singles[key] = self._single(resource, namespace, name)
-        _, document, refused = self._singles[key]
-        if refused is not None:
-            raise refused
-        return document
+        return self._singles.get(key, time.monotonic() + POLL_SECONDS)
 
     # --- what comes ---------------------------------------------------------------------------------------------
 
@@ -144,7 +137,7 @@ class Inventory:
                 self._process.end_watch(frame.watch)
                 self._stop(found)
                 found.version = "" if broken.gone else found.version
-                self._again(found)
+                found.again(_LONGEST_WAIT)
             else:
                 self._bound(found)
         elif frame.event == "refused":
@@ -172,17 +165,15 @@ class Inventory:
         if self._down_since is None and now >= self._kinds_due:
             self._try(self._ask_kinds)
         if self._down_since is None:
-            for key in [key for key, (until, _, _) in self._singles.items() if now >= until]:
-                self._try(lambda of=key: self._ask_single(*of))  # type: ignore[misc]
+            for key in self._singles.due(now):
+                self._try(lambda of=key: self._note(self._singles.ask(of, now + POLL_SECONDS)))  # type: ignore[misc]
 
     def seconds(self) -> float:
         """Return the time until ``tick`` has something to do."""
         dues = [one.due for one in self._lists.values() if not one.watch]
         if self._down_since is not None:
             dues = [max(self._retry, min(dues, default=0.0))]
-        dues += (
-            [self._kinds_due, *(until for until, _, _ in self._singles.values())] if self._down_since is None else []
-        )
+        dues += [self._kinds_due, *self._singles.times()] if self._down_since is None else []
         return max(0.0, min(dues, default=POLL_SECONDS) - time.monotonic())
 
     # --- lists and watches --------------------------------------------------------------------------------------
@@ -246,19 +237,14 @@ class Inventory:
         self._watches.pop(found.watch, None)
         found.watch = 0
 
-    def _wait(self, found: Followed) -> None:
-        """Have a list wait for its next attempt, the longer the more failed."""
-        found.due = time.monotonic() + min(_FIRST_WAIT * 2**found.failures, _LONGEST_WAIT)
-        found.failures = min(found.failures + 1, 20)
-
     def _refused(self, found: Followed, frame: Frame) -> None:
         self._stop(found)
         if frame.status == _GONE:
             found.version = ""
-            self._wait(found)
+            found.wait(_LONGEST_WAIT)
         elif frame.status in (_FORBIDDEN, _NOT_FOUND):
             # It may be listed all the same. After a watch that worked, what changed is asked for soon.
-            wait, found.worked = _FIRST_WAIT if found.worked else POLL_SECONDS, False
+            wait, found.worked = FIRST_WAIT if found.worked else POLL_SECONDS, False
             found.version, found.due = "", time.monotonic() + wait
         else:
             if frame.status == _UNAUTHORIZED:
@@ -267,7 +253,7 @@ class Inventory:
                 # The server of one API may be down alone.
                 self._down(f"status {frame.status}")
             self._stale(found, f"status {frame.status}")
-            self._wait(found)
+            found.wait(_LONGEST_WAIT)
 
     def _ended(self, found: Followed, message: str) -> None:
         self._stop(found)
@@ -275,31 +261,18 @@ class Inventory:
             # An attempt of before the server was back says nothing about now.
             if found.began > self._up_since:
                 self._down(message or "it ends connections")
-            self._wait(found)
+            found.wait(_LONGEST_WAIT)
         else:
-            self._again(found)
-
-    def _again(self, found: Followed) -> None:
-        """Have a watch that was answered and ended begin again: at once if it worked."""
-        if time.monotonic() - found.opened < _WORKED:
-            self._wait(found)
-        else:
-            found.failures, found.due = 0, 0.0
+            found.again(_LONGEST_WAIT)
 
     def _stale(self, found: Followed, why: str) -> None:
-        """Say once that the objects of a list grow old, if they have not been told for a while."""
-        now = time.monotonic()
-        found.stale_since = found.stale_since or now
-        if found.stale_said or self._down_since is not None or now - found.stale_since < FORGIVING_SECONDS:
-            return
-        found.stale_said = True
-        where = f" in {found.namespace}" if found.namespace else ""
-        self._say(f"{self._name}: {found.resource.name}{where} cannot be read ({why}); the lab keeps those it has")
+        if self._down_since is None and found.is_stale(FORGIVING_SECONDS):
+            where = f" in {found.namespace}" if found.namespace else ""
+            self._say(f"{self._name}: {found.resource.name}{where} cannot be read ({why}); the lab keeps those it has")
 
     def _fresh(self, found: Followed) -> None:
-        if found.stale_said:
+        if found.is_fresh():
             self._say(f"{self._name}: {found.resource.name} can be read again")
-        found.stale_since, found.stale_said = 0.0, False
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
@@ -318,27 +291,6 @@ class Inventory:
             self._kinds_missing_since = None
         self._note(found != self._kinds)
         self._kinds = found
-
-    def _single(self, resource: Resource, namespace: str, name: str) -> _Known:
-        document, refused = None, None
-        try:
-            document = self._api().one(resource, namespace, name)
-        except NotListedError as error:
-            refused = error
-        except TooLargeError as error:
-            refused = NotListedError(str(error), forbidden=False)
-        return time.monotonic() + POLL_SECONDS, document, refused
-
-    def _ask_single(self, resource: Resource, namespace: str, name: str) -> None:
-        key = resource, namespace, name
-        _, before, why = self._singles[key]
-        self._singles[key] = time.monotonic() + POLL_SECONDS, before, why
-        until, document, refused = self._single(*key)
-        if (before and before.data) == (document and document.data) and str(why) == str(refused):
-            document, refused = before, why
-        else:
-            self._note(True)
-        self._singles[key] = until, document, refused
 
     def _note(self, changed: bool) -> None:
         if changed and self.changed is None:
@@ -359,10 +311,10 @@ class Inventory:
         elif found is not None:
             self._stale(found, why)
         if found is not None:
-            self._wait(found)
+            found.wait(_LONGEST_WAIT)
 
     def _down(self, why: str) -> None:
-        self._retry = time.monotonic() + (_FIRST_WAIT if self._down_since is None else 1.0)
+        self._retry = time.monotonic() + (FIRST_WAIT if self._down_since is None else 1.0)
         if self._down_since is None:
             self._down_since = time.monotonic()
             self._say(f"{self._name}: the API server does not answer ({why}); the lab stays as it is until it does")
@@ -372,5 +324,5 @@ class Inventory:
             seconds = round(time.monotonic() - self._down_since)
             self._down_since, self._up_since = None, time.monotonic()
             for found in self._lists.values():
-                found.due = min(found.due, time.monotonic() + _FIRST_WAIT)
+                found.due = min(found.due, time.monotonic() + FIRST_WAIT)
             self._say(f"{self._name}: the API server answers again, after {quantity(seconds, 'second')}")

@@ -22,6 +22,7 @@ from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
 from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
 from netlab.mirror.reading import Read, read
+from netlab.objects.bounds import MANY_PODS
 from netlab.objects.input import Input, input_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.unread import UNLISTED
@@ -52,10 +53,12 @@ class Mirror:
     """The objects of a cluster, and the lab that has them.
 
     ``build`` makes the lab. ``follow`` runs until an exception ends it. ``extra`` are documents beside the cluster's,
-    such as a Topology.
+    such as a Topology. A cluster that grows beyond ``most_pods`` changes the lab no more, until it has fewer again.
     """
 
-    def __init__(self, source: Source, extra: Sequence[Document], output: Output) -> None:
+    def __init__(
+        self, source: Source, extra: Sequence[Document], output: Output, most_pods: int | None = MANY_PODS
+    ) -> None:
         self._source = source
         self._extra = tuple(extra)
         self._output = output
@@ -66,6 +69,8 @@ class Mirror:
         self._given: tuple[Document, ...] = ()
         self._hidden: dict[Key, Document] = {}
         self._again = 0.0
+        self._most_pods = most_pods
+        self._failed = ""
 
     @property
     def lab(self) -> Lab:
@@ -142,7 +147,10 @@ class Mirror:
         except InputError as error:
             self._say.once(str(error.problems[-1]))
         except (KernelError, HostError) as error:
-            self._say.line(f"a change is not in force: {error}; netlab tries again")
+            # The host may fail for hours, as with a full disk.
+            if self._failed != str(error):
+                self._say.line(f"a change is not in force: {error}; netlab tries again")
+            self._failed = str(error)
             self._again = time.monotonic() + AGAIN_SECONDS
             self._inventory.changed = time.monotonic()
 
@@ -203,6 +211,9 @@ class Mirror:
         self._say.problems(found.problems)
         if self._same(found.documents):
             return
+        pods = sum(one.kind == "Pod" for one in found.documents)
+        if self._most_pods is not None and pods > self._most_pods:
+            raise HostError(f"the cluster has {pods:,} pods now", f"say --yes to mirror more than {self._most_pods:,}")
         ours = {*map(key_of, self._given), *map(key_of, found.documents)}
 
         def replaced(now: Sequence[Document]) -> list[Document]:
@@ -211,7 +222,7 @@ class Mirror:
         unread = {(one.kind, one.meta.key) for one in self.lab.cluster.unread}
         with self.lab.machine.uninterrupted():
             self._change(replaced)
-        self._given = found.documents
+        self._given, self._failed = found.documents, ""
         self._output.changes(self.lab.name, self.lab.changes)
         self._say.unread(self.lab.cluster, unread)
         self._say.moved(self.lab.cluster, self._given)

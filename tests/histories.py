@@ -55,7 +55,7 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
         st.tuples(st.sampled_from("xy"), st.integers(1, 4)), st.tuples(labels, declared, st.sampled_from(NODES), kind)
     )
 
-    def cluster(mode, found, written, team):
+    def cluster(mode, found, written, team, shift):
         return b.cluster(
             [
                 b.pod(
@@ -63,7 +63,11 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
                     *(
                         []
                         if kind == "none"
-                        else [f"100.64.0.{node[-1]}" if kind == "host" else f"10.244.0.{n + 8 * (ns == 'y')}"]
+                        else [
+                            f"100.64.0.{node[-1]}"
+                            if kind == "host"
+                            else f"10.244.0.{(n + shift) % 4 + 1 + 8 * (ns == 'y')}"
+                        ]
                     ),
                     labels=labels,
                     ports=declared,
@@ -78,7 +82,8 @@ def histories(b: Any) -> st.SearchStrategy[list[Cluster]]:
             mode=mode,
         )
 
-    clusters = st.tuples(members, policies, st.sampled_from("12"))
+    # With another shift, pods have addresses that other pods had before.
+    clusters = st.tuples(members, policies, st.sampled_from("12"), st.sampled_from([0, 0, 1]))
     return st.sampled_from(["bridge", "overlay", "routed"]).flatmap(
         lambda mode: st.lists(clusters.map(lambda parts: cluster(mode, *parts)), min_size=2, max_size=5)
     )

@@ -41,17 +41,20 @@ def run(context: str, user: sudo_user.User | None, questions: int, answers: int,
             _send(answers, {"error": error.kind, "message": str(error), "names": error.names})
             os._exit(0)
         _send(answers, {"context": library.context, "namespace": library.namespace, "server": library.server})
-        get, watch = library.get, None
+        get, streams = library.get, None
         if events >= 0:
             from netlab.kernel.kube_streams import Connection, Streams
 
             connection = Connection(library, lambda: Library(library.context))
-            get, watch = connection.get, Streams(connection, events).start
+            get, streams = connection.get, Streams(connection, events)
         with open(questions, "rb") as lines:
             for line in lines:
                 question = json.loads(line)
-                if watch is not None and "watch" in question:
-                    watch(question["watch"], question["path"])
+                if streams is not None and "watch" in question:
+                    streams.start(question["watch"], question["path"])
+                    continue
+                if streams is not None and "end" in question:
+                    streams.end(question["end"])
                     continue
                 try:
                     status, retry_after, body = get(question["path"], question["accept"], question["most"])

@@ -15,6 +15,7 @@ import os
 import socket
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from netlab.kernel.request_errors import MOST_MESSAGE, one_line, why
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 45.0
+BODY_SECONDS = 60.0
 _CHUNK = 1 << 16
 _MOST_CONTEXTS = 1_000
 _AGENT = "netlab"
@@ -56,6 +58,9 @@ class LibraryError(Exception):
         self.kind = kind
         self.names = names
         super().__init__(message)
+
+
+_LARGE_LINE = LibraryError("large", "a line of the watch is too large")
 
 
 class _Errors(logging.Handler):
@@ -97,8 +102,8 @@ class Library:
         self._configuration.retries = urllib3.Retry(
             connect=1, read=0, redirect=0, status=0, other=0, respect_retry_after_header=False
         )
-        with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
-            try:
+        try:
+            with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
                 loader = KubeConfigLoader(
                     merged.config, active_context=self.context, config_base_path=None, temp_file_path=folder
                 )
@@ -112,8 +117,8 @@ class Library:
                 _use(_tls(self._configuration), self._client.pool_manager)
                 alive = [*HTTPConnection.default_socket_options, *_ALIVE]
                 self._client.pool_manager.connection_pool_kw["socket_options"] = alive
-            except _WRONG as error:
-                raise LibraryError("config", f"context {self.context}: {one_line(error)}") from error
+        except _WRONG as error:
+            raise LibraryError("config", f"context {self.context}: {one_line(error)}") from error
         self.server = f"{server.scheme}://{server.netloc.rpartition('@')[2]}"
 
     def _authenticate(self, loader: KubeConfigLoader) -> None:
@@ -207,6 +212,8 @@ class Stream:
         for chunk in self._answer.stream(_CHUNK, decode_content=True):
             *whole, rest = chunk.split(b"\n")
             for line in whole:
+                if size + len(line) > most:
+                    raise _LARGE_LINE
                 parts.append(line)
                 yield b"".join(parts)
                 parts, size = [], 0
@@ -214,7 +221,7 @@ class Stream:
                 parts.append(rest)
                 size += len(rest)
             if size > most:
-                raise LibraryError("large", "a line of the watch is too large")
+                raise _LARGE_LINE
 
 
 def impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -281,7 +288,13 @@ def _shown(paths: str) -> str:
 
 def _body(answer: urllib3.BaseHTTPResponse, most: int) -> bytes:
     parts, size = [], 0
+    until = time.monotonic() + BODY_SECONDS
     for chunk in answer.stream(_CHUNK, decode_content=True):
+        if time.monotonic() > until:
+            # Nobody waits any more, and other questions do.
+            with contextlib.suppress(OSError):
+                answer.close()
+            raise LibraryError("reach", f"an answer takes more than {BODY_SECONDS:g} seconds")
         size += len(chunk)
         if size > most:
             # The rest is not wanted, so the connection is of no use.

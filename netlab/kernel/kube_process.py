@@ -116,11 +116,7 @@ class KubeProcess:
           TooLargeAnswerError: if the body is larger than ``most`` bytes.
         """
         self._number += 1
-        question = {"number": self._number, "path": path, "accept": accept, "most": most}
-        try:
-            os.write(self._ask, json.dumps(question).encode() + b"\n")
-        except BrokenPipeError:
-            raise _ended() from None
+        self._tell({"number": self._number, "path": path, "accept": accept, "most": most})
         head = self._head(self.server)
         size = head.get("size")
         if not isinstance(size, int) or not 0 <= size <= most or not isinstance(head.get("status"), int):
@@ -139,8 +135,15 @@ class KubeProcess:
 
     def watch(self, number: int, path: str) -> None:
         """Begin a watch, whose frames have the number; raises HostError if the process ended."""
+        self._tell({"watch": number, "path": path})
+
+    def end_watch(self, number: int) -> None:
+        """End a watch; frames of it may come for a while. Raises HostError if the process ended."""
+        self._tell({"end": number})
+
+    def _tell(self, message: dict[str, Any]) -> None:
         try:
-            os.write(self._ask, json.dumps({"watch": number, "path": path}).encode() + b"\n")
+            os.write(self._ask, json.dumps(message).encode() + b"\n")
         except BrokenPipeError:
             raise _ended() from None
 

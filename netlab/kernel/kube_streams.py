@@ -160,10 +160,16 @@ class Streams:
         self._connection = connection
         self._to = to
         self._lock = threading.Lock()
+        self._running: set[int] = set()
 
     def start(self, watch: int, path: str) -> None:
         """Begin a watch."""
+        self._running.add(watch)
         threading.Thread(target=self._run, args=(watch, path), name="netlab-watch", daemon=True).start()
+
+    def end(self, watch: int) -> None:
+        """End a watch, at the latest when its next line comes: a server sends a bookmark about once a minute."""
+        self._running.discard(watch)
 
     def _run(self, watch: int, path: str) -> None:
         message = ""
@@ -171,6 +177,7 @@ class Streams:
             self._follow(watch, path)
         except Exception as error:
             message = str(error)
+        self._running.discard(watch)
         with contextlib.suppress(OSError):
             self._send({"watch": watch, "event": "end", "message": message[:500]})
 
@@ -180,6 +187,8 @@ class Streams:
             if answer.status == _OK:
                 self._send({"watch": watch, "event": "open", "status": _OK})
                 for line in answer.lines(MOST_LINE):
+                    if watch not in self._running:
+                        return
                     self._send({"watch": watch, "event": "line"}, line)
                 return
             head = {"watch": watch, "event": "refused", "status": answer.status, "retry_after": answer.retry_after}

@@ -40,20 +40,25 @@ def start_node(lab: Lab, node: str) -> Changes:
 def kill(lab: Lab, refs: Sequence[str]) -> Changes:
     """Do as ``Lab.kill``."""
     lab.check_no_control_plane()
-    return in_steps(lab, partial(replacement.kill, refs=refs))
+    return in_steps(lab, _checked(lab, partial(replacement.kill, refs=refs)))
 
 
 def rollout(lab: Lab, documents: Sequence[Document]) -> Changes:
     """Do as ``Lab.rollout``."""
     lab.check_no_control_plane()
+    return in_steps(lab, _checked(lab, partial(rollouts.rollout, changes=documents)))
 
-    def plan(state: LabState) -> Iterable[Sequence[Document]]:
-        steps = list(rollouts.rollout(state, documents))
-        # What does not go together at the end is an error before the first step.
-        lab.cluster_as(lambda now: steps[-1])
+
+def _checked(lab: Lab, plan: Plan) -> Plan:
+    """Return the plan; what does not go together at its end is an error before its first step."""
+
+    def checked(state: LabState) -> Iterable[Sequence[Document]]:
+        steps = list(plan(state))
+        if steps:
+            lab.cluster_as(lambda now: steps[-1])
         return steps
 
-    return in_steps(lab, plan)
+    return checked
 
 
 def in_steps(lab: Lab, plan: Plan) -> Changes:

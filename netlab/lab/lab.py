@@ -337,6 +337,7 @@ class Lab(AtEndpoints):
 
         Raises:
           UsageError: for a pod that does not exist, or that netlab added; and in a lab with a control plane.
+          InputError: before the first step, if the pods in their place do not go together with the lab.
         """
         from netlab.lab import failures
 

@@ -8,6 +8,7 @@ Source: "Kubernetes API Concepts" of kubernetes.io (efficient detection of chang
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from netlab.objects.bounds import TooLargeError
@@ -17,7 +18,11 @@ from netlab.sources.cluster_api import Listing, NotListedError
 from netlab.sources.cluster_json import clean, memory, value_of
 from netlab.sources.cluster_kinds import Resource
 
+FIRST_WAIT = 0.2
+"""How many seconds a list waits after a first failure."""
 _GONE = 410
+# A watch that ends sooner did not work, whatever the server said.
+_WORKED = 1.0
 _Name = tuple[str, str]
 
 
@@ -39,6 +44,7 @@ class Followed:
     - ``due``: the time at which the server is asked next, if no watch runs.
     - ``failures``: how many attempts failed since the last that did not.
     - ``size``: how many bytes of memory the objects take at most.
+    - ``stale_since``: since when the list alone cannot be read, 0.0 if it can; ``stale_said``: whether a line said so.
     - ``forbidden_since``: since when a list that was told is not any more, 0.0 if it is.
     """
 
@@ -54,6 +60,8 @@ class Followed:
         self.due = 0.0
         self.failures = 0
         self.forbidden_since = 0.0
+        self.stale_since = 0.0
+        self.stale_said = False
         self._source = source
         self.size = 0
         self._documents: dict[_Name, Document] = {}
@@ -67,6 +75,32 @@ class Followed:
         if self._sorted is None:
             self._sorted = [self._documents[name] for name in sorted(self._documents, key="/".join)]
         return self._sorted
+
+    def wait(self, longest: float) -> None:
+        """Wait for the next attempt, the longer the more failed; ``longest`` in seconds."""
+        self.due = time.monotonic() + min(FIRST_WAIT * 2**self.failures, longest)
+        self.failures = min(self.failures + 1, 20)
+
+    def again(self, longest: float) -> None:
+        """Have a watch that was answered and ended begin again: at once if it worked."""
+        if time.monotonic() - self.opened < _WORKED:
+            self.wait(longest)
+        else:
+            self.failures, self.due = 0, 0.0
+
+    def is_stale(self, forgiven: float) -> bool:
+        """Note that the objects are not told now; return True once, when that has lasted for some seconds."""
+        now = time.monotonic()
+        self.stale_since = self.stale_since or now
+        if self.stale_said or now - self.stale_since < forgiven:
+            return False
+        self.stale_said = True
+        return True
+
+    def is_fresh(self) -> bool:
+        """Note that the objects are told; return whether ``is_stale`` was True before."""
+        said, self.stale_said, self.stale_since = self.stale_said, False, 0.0
+        return said
 
     def list_is(self, listing: Listing) -> bool:
         """Take a whole list, and return whether it differs from what was known."""
@@ -103,7 +137,7 @@ class Followed:
                 changed = self._remove(name)
             elif kind in ("ADDED", "MODIFIED"):
                 memory(value)
-                item = {"apiVersion": self.resource.version, "kind": self.resource.kind, **value}
+                item = {**value, "apiVersion": self.resource.version, "kind": self.resource.kind}
                 changed = self._put({name: clean(item)})
             else:
                 raise BrokenWatchError(f"an event of type {str(kind)[:50]}", gone=True)

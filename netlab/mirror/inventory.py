@@ -7,6 +7,7 @@ A list is asked for, and its watch begins, when a reading first needs it. One th
 - While the server does not answer, what was known stays. One list at a time is tried, so that a server that comes back
   is not met by all at once.
 - A kind that may be listed and not watched is listed every ``POLL_SECONDS``. So are lists beyond ``MOST_WATCHES``.
+- A list that alone cannot be read keeps its objects too. After ``FORGIVING_SECONDS`` a line says so.
 """
 
 from __future__ import annotations
@@ -16,29 +17,32 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from netlab.errors import HostError
-from netlab.kernel.kube_process import KubeProcess
+from netlab.kernel.kube_process import KubeError, KubeProcess
 from netlab.kernel.kube_streams import Frame
-from netlab.mirror.followed import BrokenWatchError, Followed
+from netlab.mirror.followed import FIRST_WAIT, BrokenWatchError, Followed
+from netlab.mirror.singles import SingleKey, Singles
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.types import Document, Source
 from netlab.quantity import quantity
-from netlab.sources.cluster_api import Api, NotListedError
+from netlab.sources.cluster_api import Api, NotListedError, OddAnswerError
 from netlab.sources.cluster_kinds import Resource
 
 POLL_SECONDS = 30.0
 """How often that is asked for again which no watch tells."""
 FORGIVING_SECONDS = 60.0
-"""How long a list may be forbidden before it counts. A server that starts forbids for a moment what it will allow."""
+"""How long a list may be forbidden, or a kind be missing, before it counts.
+
+A server that starts forbids for a moment what it will allow, and does not serve all of its kinds yet.
+"""
 MOST_WATCHES = 256
 MOST_MEMORY = 2_000_000_000
 """How many bytes the objects of a cluster may take; 2,000 pods take some 20 million."""
 # The server ends a watch after that time; every watch is authorized again when it begins.
 _WATCH_SECONDS = 290
-_FIRST_WAIT, _LONGEST_WAIT = 0.2, 10.0
-# A watch that ends sooner did not work, whatever the server said.
-_WORKED = 1.0
+_LONGEST_WAIT = 10.0
+# A watch that fails that often one after the other begins with a list again: its resourceVersion may be of no use.
+_MOST_FAILURES = 5
 _NOT_FOUND, _FORBIDDEN, _GONE, _UNAUTHORIZED = 404, 403, 410, 401
-_Known = tuple[float, Document | None, NotListedError | None]
 
 
 class Inventory:
@@ -55,10 +59,11 @@ class Inventory:
         self._say = say
         self._kinds: list[Resource] = []
         self._kinds_due = 0.0
+        self._kinds_missing_since: float | None = None
         self._lists: dict[tuple[Resource, str], Followed] = {}
         self._watches: dict[int, Followed] = {}
         self._last_watch = 0
-        self._singles: dict[tuple[Resource, str, str], _Known] = {}
+        self._singles = Singles(self._api)
         self._needed: set[tuple[object, ...]] = set()
         self._down_since: float | None = None
         self._up_since = 0.0
@@ -75,9 +80,11 @@ class Inventory:
         """End a reading. What it did not need is dropped. Raises HostError if the rest takes too much memory."""
         self._lists = {key: one for key, one in self._lists.items() if key in self._needed}
         kept = {id(one) for one in self._lists.values()}
-        self._watches = {number: one for number, one in self._watches.items() if id(one) in kept}
-        self._singles = {key: one for key, one in self._singles.items() if key in self._needed}
-        if sum(one.size for one in self._lists.values()) > MOST_MEMORY:
+        for number in [number for number, one in self._watches.items() if id(one) not in kept]:
+            self._process.end_watch(number)
+            del self._watches[number]
+        self._singles.keep(self._needed)
+        if self._memory() > MOST_MEMORY:
             raise HostError(f"{self._name}: its objects take too much memory", "mirror single namespaces with -n")
 
     def kinds(self) -> Sequence[Resource]:
@@ -107,14 +114,9 @@ class Inventory:
 
     def one(self, resource: Resource, namespace: str, name: str) -> Document | None:
         """Return an object, None if there is none; raises what ``items`` does."""
-        key = resource, namespace, name
+        key = SingleKey(resource, namespace, name)
         self._needed.add(key)
-        if key not in self._singles:
-            self._singles[key] = self._single(resource, namespace, name)
-        _, document, refused = self._singles[key]
-        if refused is not None:
-            raise refused
-        return document
+        return self._singles.get(key, time.monotonic() + POLL_SECONDS)
 
     # --- what comes ---------------------------------------------------------------------------------------------
 
@@ -126,14 +128,18 @@ class Inventory:
         if frame.event == "open":
             found.opened = time.monotonic()
             found.worked = True
+            self._fresh(found)
             self._up()
         elif frame.event == "line":
             try:
                 self._note(found.take(frame.body))
             except BrokenWatchError as broken:
+                self._process.end_watch(frame.watch)
                 self._stop(found)
                 found.version = "" if broken.gone else found.version
-                self._wait(found)
+                found.again(_LONGEST_WAIT)
+            else:
+                self._bound(found)
         elif frame.event == "refused":
             self._refused(found, frame)
         else:
@@ -147,6 +153,8 @@ class Inventory:
         due = [one for one in self._lists.values() if not one.watch and one.due <= now]
         # The first one tells whether the server is back.
         for found in due[:1] if self._down_since is not None else due:
+            if found.failures >= _MOST_FAILURES:
+                found.version = ""
             if not found.version:
                 self._try(lambda one=found: self._note(self._list(one)), found)  # type: ignore[misc]
             elif len(self._watches) < MOST_WATCHES:
@@ -157,17 +165,15 @@ class Inventory:
         if self._down_since is None and now >= self._kinds_due:
             self._try(self._ask_kinds)
         if self._down_since is None:
-            for key in [key for key, (until, _, _) in self._singles.items() if now >= until]:
-                self._try(lambda of=key: self._ask_single(*of))  # type: ignore[misc]
+            for key in self._singles.due(now):
+                self._try(lambda of=key: self._note(self._singles.ask(of, now + POLL_SECONDS)))  # type: ignore[misc]
 
     def seconds(self) -> float:
         """Return the time until ``tick`` has something to do."""
         dues = [one.due for one in self._lists.values() if not one.watch]
         if self._down_since is not None:
             dues = [max(self._retry, min(dues, default=0.0))]
-        dues += (
-            [self._kinds_due, *(until for until, _, _ in self._singles.values())] if self._down_since is None else []
-        )
+        dues += [self._kinds_due, *self._singles.times()] if self._down_since is None else []
         return max(0.0, min(dues, default=POLL_SECONDS) - time.monotonic())
 
     # --- lists and watches --------------------------------------------------------------------------------------
@@ -184,7 +190,7 @@ class Inventory:
         except NotListedError as error:
             return self._not_listed(found, error)
         self._up()
-        found.failures = 0
+        self._fresh(found)
         # Without a version there is no such kind or namespace.
         found.due = 0.0 if listing.version else time.monotonic() + POLL_SECONDS
         return found.list_is(listing)
@@ -194,6 +200,7 @@ class Inventory:
         had = (found.resource, found.namespace) in self._lists and found.refused is None
         found.version, found.due = "", now + POLL_SECONDS
         if had and not error.forbidden:
+            self._stale(found, str(error))
             return False
         if had:
             found.forbidden_since = found.forbidden_since or now
@@ -216,22 +223,28 @@ class Inventory:
         }
         self._process.watch(found.watch, f"{found.resource.path(found.namespace)}?{urlencode(query)}")
 
+    def _bound(self, found: Followed) -> None:
+        """End a watch whose objects come to take too much memory; a list is asked for later, which may be shorter."""
+        if self._memory() > MOST_MEMORY:
+            self._process.end_watch(found.watch)
+            self._stop(found)
+            found.version, found.due = "", time.monotonic() + _LONGEST_WAIT
+
+    def _memory(self) -> int:
+        return sum(one.size for one in self._lists.values())
+
     def _stop(self, found: Followed) -> None:
         self._watches.pop(found.watch, None)
         found.watch = 0
 
-    def _wait(self, found: Followed) -> None:
-        """Have a list wait for its next attempt, the longer the more failed."""
-        found.due = time.monotonic() + min(_FIRST_WAIT * 2**found.failures, _LONGEST_WAIT)
-        found.failures = min(found.failures + 1, 20)
-
     def _refused(self, found: Followed, frame: Frame) -> None:
         self._stop(found)
         if frame.status == _GONE:
-            found.version, found.due = "", 0.0
+            found.version = ""
+            found.wait(_LONGEST_WAIT)
         elif frame.status in (_FORBIDDEN, _NOT_FOUND):
             # It may be listed all the same. After a watch that worked, what changed is asked for soon.
-            wait, found.worked = _FIRST_WAIT if found.worked else POLL_SECONDS, False
+            wait, found.worked = FIRST_WAIT if found.worked else POLL_SECONDS, False
             found.version, found.due = "", time.monotonic() + wait
         else:
             if frame.status == _UNAUTHORIZED:
@@ -239,46 +252,45 @@ class Inventory:
             elif not any(one.opened for one in self._watches.values()):
                 # The server of one API may be down alone.
                 self._down(f"status {frame.status}")
-            self._wait(found)
+            self._stale(found, f"status {frame.status}")
+            found.wait(_LONGEST_WAIT)
 
     def _ended(self, found: Followed, message: str) -> None:
-        opened = found.opened
         self._stop(found)
-        if not opened:
+        if not found.opened:
             # An attempt of before the server was back says nothing about now.
             if found.began > self._up_since:
                 self._down(message or "it ends connections")
-            self._wait(found)
-        elif time.monotonic() - opened < _WORKED:
-            self._wait(found)
+            found.wait(_LONGEST_WAIT)
         else:
-            found.failures, found.due = 0, 0.0
+            found.again(_LONGEST_WAIT)
+
+    def _stale(self, found: Followed, why: str) -> None:
+        if self._down_since is None and found.is_stale(FORGIVING_SECONDS):
+            where = f" in {found.namespace}" if found.namespace else ""
+            self._say(f"{self._name}: {found.resource.name}{where} cannot be read ({why}); the lab keeps those it has")
+
+    def _fresh(self, found: Followed) -> None:
+        if found.is_fresh():
+            self._say(f"{self._name}: {found.resource.name} can be read again")
 
     # --- the rest -----------------------------------------------------------------------------------------------
 
     def _ask_kinds(self) -> None:
+        now = time.monotonic()
+        self._kinds_due = now + POLL_SECONDS
         found = self._api().kinds()
-        self._kinds_due = time.monotonic() + POLL_SECONDS
+        there = {(one.version, one.plural) for one in found}
+        missing = [one for one in self._kinds if (one.version, one.plural) not in there]
+        if missing:
+            self._kinds_missing_since = self._kinds_missing_since or now
+            if now - self._kinds_missing_since < FORGIVING_SECONDS:
+                self._kinds_due = now + _LONGEST_WAIT
+                found += missing
+        else:
+            self._kinds_missing_since = None
         self._note(found != self._kinds)
         self._kinds = found
-
-    def _single(self, resource: Resource, namespace: str, name: str) -> _Known:
-        document, refused = None, None
-        try:
-            document = self._api().one(resource, namespace, name)
-        except NotListedError as error:
-            refused = error
-        return time.monotonic() + POLL_SECONDS, document, refused
-
-    def _ask_single(self, resource: Resource, namespace: str, name: str) -> None:
-        key = resource, namespace, name
-        _, before, why = self._singles[key]
-        until, document, refused = self._single(*key)
-        if (before and before.data) == (document and document.data) and str(why) == str(refused):
-            document, refused = before, why
-        else:
-            self._note(True)
-        self._singles[key] = until, document, refused
 
     def _note(self, changed: bool) -> None:
         if changed and self.changed is None:
@@ -287,13 +299,22 @@ class Inventory:
     def _try(self, ask: Callable[[], object], found: Followed | None = None) -> None:
         try:
             ask()
+            return
         except HostError as error:
-            self._down(error.what.removeprefix(f"{self._process.server}: "))
-            if found is not None:
-                self._wait(found)
+            why, alone = error.what.removeprefix(f"{self._process.server}: "), isinstance(error, OddAnswerError)
+        except (TooLargeError, KubeError) as error:
+            # KubeError: the kubeconfig was read again, and is wrong now.
+            why, alone = str(error), isinstance(error, TooLargeError)
+        # What else the server answers may be right.
+        if not ((alone or found is None) and any(one.opened for one in self._watches.values())):
+            self._down(why)
+        elif found is not None:
+            self._stale(found, why)
+        if found is not None:
+            found.wait(_LONGEST_WAIT)
 
     def _down(self, why: str) -> None:
-        self._retry = time.monotonic() + (_FIRST_WAIT if self._down_since is None else 1.0)
+        self._retry = time.monotonic() + (FIRST_WAIT if self._down_since is None else 1.0)
         if self._down_since is None:
             self._down_since = time.monotonic()
             self._say(f"{self._name}: the API server does not answer ({why}); the lab stays as it is until it does")
@@ -303,5 +324,5 @@ class Inventory:
             seconds = round(time.monotonic() - self._down_since)
             self._down_since, self._up_since = None, time.monotonic()
             for found in self._lists.values():
-                found.due = min(found.due, time.monotonic() + _FIRST_WAIT)
+                found.due = min(found.due, time.monotonic() + FIRST_WAIT)
             self._say(f"{self._name}: the API server answers again, after {quantity(seconds, 'second')}")

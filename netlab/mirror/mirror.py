@@ -23,6 +23,7 @@ from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
 from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
 from netlab.mirror.reading import Read, read
+from netlab.objects.bounds import MANY_PODS
 from netlab.objects.input import Input, input_of
 from netlab.objects.meta import Key, key_of
 from netlab.objects.unread import UNLISTED
@@ -53,10 +54,12 @@ class Mirror:
     """The objects of a cluster, and the lab that has them.
 
     ``build`` makes the lab. ``follow`` runs until an exception ends it. ``extra`` are documents beside the cluster's,
-    such as a Topology.
+    such as a Topology. A cluster that grows beyond ``most_pods`` changes the lab no more, until it has fewer again.
     """
 
-    def __init__(self, source: Source, extra: Sequence[Document], output: Output) -> None:
+    def __init__(
+        self, source: Source, extra: Sequence[Document], output: Output, most_pods: int | None = MANY_PODS
+    ) -> None:
         self._source = source
         self._extra = tuple(extra)
         self._output = output
@@ -67,6 +70,8 @@ class Mirror:
         self._given: tuple[Document, ...] = ()
         self._hidden: dict[Key, Document] = {}
         self._again = 0.0
+        self._most_pods = most_pods
+        self._failed = ""
 
     @property
     def lab(self) -> Lab:
@@ -147,7 +152,10 @@ class Mirror:
         except InputError as error:
             self._say.once(str(error.problems[-1]))
         except (KernelError, HostError) as error:
-            self._say.line(f"a change is not in force: {error}; netlab tries again")
+            # The host may fail for hours, as with a full disk.
+            if self._failed != str(error):
+                self._say.line(f"a change is not in force: {error}; netlab tries again")
+            self._failed = str(error)
             self._again = time.monotonic() + AGAIN_SECONDS
             self._inventory.changed = time.monotonic()
 
@@ -161,26 +169,33 @@ class Mirror:
                     return
                 continue
             return
+        # Each try hides more, so this comes to an end.
+        self._inventory.changed = time.monotonic()
 
     def _attempt_hidden(self) -> None:
+        """Bring in force what was refused and is right now; what is refused once more stays hidden."""
         before, self._hidden = self._hidden, {}
         try:
-            found = self._read()
-            refused = {key for key in map(key_of, found.documents) if key in before}
-            if not refused:
-                # They are gone from the cluster, and so from what is in their place.
-                self._edit(found)
-                return
-            try:
-                self._edit(found)
-            except InputError:
-                self._hidden = {key: one for key, one in before.items() if key in refused}
+            for _ in range(_TRIES):
+                found = self._read()
+                try:
+                    self._edit(found)
+                    break
+                except InputError as error:
+                    again = {key: one for key, one in _named(error, found.documents).items() if before.get(key) is one}
+                    if not again:
+                        self._hidden = before
+                        return
+                    self._hidden.update(again)
+            else:
+                self._hidden = before
                 return
         except BaseException:
             self._hidden = before
             raise
-        names = few(sorted(map(str, refused)), MOST_NAMED)
-        self._say.line(f"in the lab now: {names}")
+        there = {key for one in found.documents if (key := key_of(one)) in before}
+        if there:
+            self._say.line(f"in the lab now: {few(sorted(map(str, there)), MOST_NAMED)}")
 
     def _read(self) -> Read:
         source = self._source
@@ -201,6 +216,9 @@ class Mirror:
         self._say.problems(found.problems)
         if self._same(found.documents):
             return
+        pods = sum(one.kind == "Pod" for one in found.documents)
+        if self._most_pods is not None and pods > self._most_pods:
+            raise HostError(f"the cluster has {pods:,} pods now", f"say --yes to mirror more than {self._most_pods:,}")
         ours = {*map(key_of, self._given), *map(key_of, found.documents)}
 
         def replaced(now: Sequence[Document]) -> list[Document]:
@@ -209,7 +227,7 @@ class Mirror:
         unread = {(one.kind, one.meta.key) for one in self.lab.cluster.unread}
         with self.lab.machine.uninterrupted():
             self._change(replaced)
-        self._given = found.documents
+        self._given, self._failed = found.documents, ""
         self._output.changes(self.lab.name, self.lab.changes)
         self._say.unread(self.lab.cluster, unread)
         self._say.moved(self.lab.cluster, self._given)
@@ -240,12 +258,10 @@ class Mirror:
         Raises:
           InputError: before there is a lab, if the error names no object of the cluster.
         """
-        by_name: dict[str, list[Document]] = {}
-        for document in documents:
-            by_name.setdefault(str(key_of(document)), []).append(document)
         wrong = [one for one in error.problems if one.severity == "error"]
-        named = {one.object: one for one in reversed(wrong) if one.object in by_name}
-        new = {key_of(one): one for name in named for one in by_name[name]}
+        new = _named(error, documents)
+        names = {str(key) for key in new}
+        named = {one.object: one for one in reversed(wrong) if one.object in names}
         if new.keys() <= self._hidden.keys():
             if self._lab is None:
                 raise error
@@ -264,6 +280,12 @@ class Mirror:
         """Return the objects that are new or other than in the lab."""
         given = {id(one) for one in self._given}
         return {key_of(one): one for one in documents if id(one) not in given and key_of(one) not in self._hidden}
+
+
+def _named(error: InputError, documents: Iterable[Document]) -> dict[Key, Document]:
+    """Return the documents that an error names."""
+    wrong = {one.object for one in error.problems if one.severity == "error"}
+    return {key: one for one in documents if str(key := key_of(one)) in wrong}
 
 
 def _names(keys: Iterable[Key]) -> str:

@@ -126,14 +126,17 @@ class _Work:
     def _update_pods(self, change: ClusterChange) -> None:
         """Replace the elements that fragments make for each pod alone (``of_pod``)."""
         removed, added = ({pod.ref: pod for pod in pods} for pods in (change.pods.removed, change.pods.added))
+        put: list[tuple[str, Entry]] = []
         for ref in dict.fromkeys(chain(removed, added)):
             (old_node, old), (new_node, new) = self._entries(removed.get(ref)), self._entries(added.get(ref))
             if old_node == new_node and old == new:
                 continue
             for entry in old:
                 self._stores.nodes[old_node].remove(entry.set, entry.key)
-            for entry in new:
-                self._stores.nodes[new_node].put(*entry)
+            put += ((new_node, entry) for entry in new)
+        # After all that is removed: another pod may have had the address.
+        for node, entry in put:
+            self._stores.nodes[node].put(*entry)
 
     def _entries(self, pod: Pod | None) -> tuple[str, list[Entry]]:
         if pod is None:

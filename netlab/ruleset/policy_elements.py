@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from netlab.cluster.node_addresses import addresses_of_nodes
 from netlab.cluster.types import Cluster, Pod
@@ -40,12 +40,15 @@ class _Shared:
         self.store = store
         self.changed: set[Member] = set()
 
-    def move(self, name: str, old: Signatures, new: Signatures, identities: Identities) -> None:
-        """Replace the identities of an endpoint's addresses."""
-        self.changed |= self.space.move(name, old.values(), new.values())
+    def remove(self, old: Signatures, new: Signatures) -> None:
+        """Remove the elements of the addresses that an endpoint has no more; before any endpoint's ``move``."""
         for address, signature in old.items():
             if signature and not new.get(address):
                 self.store.remove(f"id{address.version}", (address,))
+
+    def move(self, name: str, old: Signatures, new: Signatures, identities: Identities) -> None:
+        """Replace the identities of an endpoint's addresses."""
+        self.changed |= self.space.move(name, old.values(), new.values())
         for address, signature in new.items():
             if signature and old.get(address) != signature:
                 element = Element((identities.number(signature),), listing([name]))
@@ -151,18 +154,26 @@ class PolicyElements:
         self._pods |= added
         new = {ref: self._pods.get(ref) for ref in touched}
 
+        moves: list[tuple[_Shared, str, Signatures, Signatures]] = []
         for ref in dict.fromkeys((*identities.endpoints, *(r for r in moved if r in self._identities.of))):
             kept = self._identities.of.get(ref, {})
             before, after = identities.endpoints.get(ref, (kept, kept))
-            self._move(self._shared_by(ref, old[ref]), self._shared_by(ref, new[ref]), ref, before, after)
+            moves += self._moves(self._shared_by(ref, old[ref]), self._shared_by(ref, new[ref]), ref, before, after)
+        # First all that is removed: another pod may have the address now.
+        for shared, _, before, after in moves:
+            shared.remove(before, after)
+        for shared, ref, before, after in moves:
+            shared.move(ref, before, after, self._identities)
         for text, (signatures_before, signatures_after) in identities.blocks.items():
             for shared in self._all_shared:
                 shared.changed |= shared.space.move(text, signatures_before, signatures_after)
         if identities.blocks:
             self._update_ranges()
+        classified: list[tuple[Pod | None, Pod | None, PodClasses, PodClasses]] = []
         for ref in dict.fromkeys((*judged, *(r for r in moved if r in self._classes.of))):
             kept_classes = self._tiers.judged.get(ref, self._classes.of.get(ref, {}))
-            self._classify(old[ref], new[ref], *judged.get(ref, (kept_classes, kept_classes)))
+            classified.append((old[ref], new[ref], *judged.get(ref, (kept_classes, kept_classes))))
+        self._classify(classified)
         self._update_allows(change)
         if self._settings.service_egress == "pre-dnat":
             self._update_services(change.after)
@@ -202,13 +213,16 @@ class PolicyElements:
             return [] if "/" in ref else self._all_shared
         return self._all_shared if pod.traits.transport.joins_nodes else [self._nodes[pod.node].shared]
 
-    def _move(self, old: list[_Shared], new: list[_Shared], ref: str, before: Signatures, after: Signatures) -> None:
+    def _moves(
+        self, old: list[_Shared], new: list[_Shared], ref: str, before: Signatures, after: Signatures
+    ) -> Iterator[tuple[_Shared, str, Signatures, Signatures]]:
+        """Yield what changes in each address space for an endpoint: its name, and its identities before and after."""
         stays = {id(shared) for shared in old} & {id(shared) for shared in new}
         for shared in old:
             if id(shared) not in stays:
-                shared.move(ref, before, {}, self._identities)
+                yield shared, ref, before, {}
         for shared in new:
-            shared.move(ref, before if id(shared) in stays else {}, after, self._identities)
+            yield shared, ref, before if id(shared) in stays else {}, after
 
     def _update_ranges(self) -> None:
         """Replace the identities of all addresses that are not a pod's: interval maps of disjoint ranges."""
@@ -221,19 +235,22 @@ class PolicyElements:
             }
             self._everywhere.replace(f"cidr{family}", elements)
 
-    def _classify(
-        self, old: Pod | None, new: Pod | None, classes_before: PodClasses, classes_after: PodClasses
-    ) -> None:
-        stays = _place(old) == _place(new)
-        for direction, way, _ in WAYS:
-            before, after = classes_before.get(direction), classes_after.get(direction)
-            if stays and before == after:
-                continue
-            if old is not None and before is not None:
-                self._nodes[old.node].remove(old, direction, way, before)
-            if new is not None and after is not None:
-                number = 0 if isinstance(after, str) else self._number(after)
-                self._nodes[new.node].add(new, direction, way, after, number)
+    def _classify(self, pods: Sequence[tuple[Pod | None, Pod | None, PodClasses, PodClasses]]) -> None:
+        """Replace the classes of pods; first all are removed, as another pod may have the address of one now."""
+        added: list[tuple[Pod, Direction, str, PolicyClass | str]] = []
+        for old, new, classes_before, classes_after in pods:
+            stays = _place(old) == _place(new)
+            for direction, way, _ in WAYS:
+                before, after = classes_before.get(direction), classes_after.get(direction)
+                if stays and before == after:
+                    continue
+                if old is not None and before is not None:
+                    self._nodes[old.node].remove(old, direction, way, before)
+                if new is not None and after is not None:
+                    added.append((new, direction, way, after))
+        for pod, direction, way, found in added:
+            number = 0 if isinstance(found, str) else self._number(found)
+            self._nodes[pod.node].add(pod, direction, way, found, number)
 
     def _update_allows(self, change: ClusterChange) -> None:
         """Replace the allows of the classes whose policies changed, or whose peers have other identities on a node."""

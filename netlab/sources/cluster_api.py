@@ -16,7 +16,7 @@ from netlab.errors import HostError
 from netlab.kernel.kube_process import Answer, KubeProcess, TooLargeAnswerError
 from netlab.objects.bounds import Budget
 from netlab.objects.types import Document, Source
-from netlab.sources.cluster_discovery import aggregated, resource, versions
+from netlab.sources.cluster_discovery import aggregated, dicts, resource, versions
 from netlab.sources.cluster_json import clean, memory, memory_of_text, value_of
 from netlab.sources.cluster_kinds import Resource
 
@@ -44,6 +44,10 @@ class NotListedError(Exception):
     def __init__(self, message: str, *, forbidden: bool) -> None:
         self.forbidden = forbidden
         super().__init__(message)
+
+
+class OddAnswerError(HostError):
+    """The server answers, and not as an API server does."""
 
 
 class Listing(NamedTuple):
@@ -98,7 +102,8 @@ class Api:
     def listing(self, resource: Resource, namespace: str = "") -> Listing:
         """Return the objects of a kind, of one namespace or of all, with ``kind`` and ``apiVersion``.
 
-        They are without what no reader wants: ``managedFields`` and the last applied configuration.
+        They are without what no reader wants: ``managedFields`` and the last applied configuration. The kind is that of
+        the list, whatever an item says: an object of netlab's own kinds may name programs of this host.
 
         Raises:
           NotListedError: if the server does not list them.
@@ -126,7 +131,7 @@ class Api:
             raise self._wrong(path, "the answer is no object")
         if value is None:
             return None
-        return Document(clean({"apiVersion": resource.version, "kind": resource.kind, **value}), self._source)
+        return Document(clean({**value, "apiVersion": resource.version, "kind": resource.kind}), self._source)
 
     def _pages(self, resource: Resource, namespace: str, size: int) -> Iterator[Listing]:
         more = ""
@@ -146,7 +151,7 @@ class Api:
                 raise self._wrong(path, "the answer is no list")
             if not all(isinstance(item, dict) and isinstance(item.get("metadata"), dict) for item in items):
                 raise self._wrong(path, "the list has an item that is no object")
-            page = [clean({"apiVersion": resource.version, "kind": resource.kind, **item}) for item in items]
+            page = [clean({**item, "apiVersion": resource.version, "kind": resource.kind}) for item in items]
             version = metadata.get("resourceVersion")
             del value, items
             # What is not kept takes no memory.
@@ -181,9 +186,8 @@ class Api:
         if answer.status in (*_UNAVAILABLE, _NOT_FOUND):
             # An API service whose server is down.
             return
-        for one in self._decoded(path, answer).get("resources") or ():
-            if isinstance(one, dict):
-                yield from resource(version, one.get("kind"), one.get("name"), one.get("namespaced"), one.get("verbs"))
+        for one in dicts(self._decoded(path, answer).get("resources")):
+            yield from resource(version, one.get("kind"), one.get("name"), one.get("namespaced"), one.get("verbs"))
 
     def _answer(self, path: str, accept: str) -> Answer:
         """Return an answer; ask again while the server is busy."""
@@ -220,8 +224,8 @@ class Api:
             raise self._wrong(path, "the answer is no object")
         return value
 
-    def _wrong(self, path: str, why: str) -> HostError:
-        return HostError(f"{self._process.server}{path.partition('?')[0]}: {why}", "see that it is an API server")
+    def _wrong(self, path: str, why: str) -> OddAnswerError:
+        return OddAnswerError(f"{self._process.server}{path.partition('?')[0]}: {why}", "see that it is an API server")
 
 
 class _GoneError(Exception):

@@ -13,22 +13,21 @@ from netlab.sources.cluster_kinds import Resource
 
 def versions(value: dict[str, Any]) -> Iterator[str]:
     """Yield the versions of an APIVersions or an APIGroupList, the preferred one of a group first."""
-    yield from (one for one in value.get("versions") or () if isinstance(one, str))
-    for group in value.get("groups") or ():
-        if isinstance(group, dict):
-            preferred = group.get("preferredVersion") or {}
-            every = [preferred, *(group.get("versions") or ())]
-            names = (one.get("groupVersion") for one in every if isinstance(one, dict))
-            yield from dict.fromkeys(name for name in names if isinstance(name, str))
+    own = value.get("versions")
+    yield from (one for one in (own if isinstance(own, list) else ()) if isinstance(one, str))
+    for group in dicts(value.get("groups")):
+        every = [_dict(group.get("preferredVersion")), *dicts(group.get("versions"))]
+        names = (one.get("groupVersion") for one in every)
+        yield from dict.fromkeys(name for name in names if isinstance(name, str))
 
 
 def aggregated(value: dict[str, Any]) -> Iterator[Resource]:
     """Yield the kinds of an APIGroupDiscoveryList."""
-    for group in _dicts(value.get("items")):
+    for group in dicts(value.get("items")):
         name = _dict(group.get("metadata")).get("name") or ""
-        for version in _dicts(group.get("versions")):
+        for version in dicts(group.get("versions")):
             full = f"{name}/{version.get('version')}" if name else str(version.get("version"))
-            for one in _dicts(version.get("resources")):
+            for one in dicts(version.get("resources")):
                 kind = _dict(one.get("responseKind")).get("kind")
                 yield from resource(full, kind, one.get("resource"), one.get("scope") == "Namespaced", one.get("verbs"))
 
@@ -51,5 +50,6 @@ def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: object) -> Iterator[dict[str, Any]]:
+def dicts(value: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a list; none if it is no list."""
     return (one for one in value if isinstance(one, dict)) if isinstance(value, list) else iter(())

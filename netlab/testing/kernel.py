@@ -346,6 +346,8 @@ class FakeKernel:
             return
         self._wireguard.pop((name, link), None)
         space -= {i for i in space if i is found or (not isinstance(i, (Link, Sysctl)) and i.dev == link)}
+        if found.parent is not None:
+            self._children[found.parent].discard((name, link))
         if found.peer is not None:
             self._drop(*found.peer)
         for child in self._children.pop((name, link), ()):

@@ -88,6 +88,24 @@ def test_a_change_that_the_host_fails_to_make_is_tried_again(running: Running, m
     running.assert_mirrors()
 
 
+def test_a_cluster_that_grows_beyond_what_a_user_agreed_to_changes_nothing(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line, until there are fewer pods: strangers may make pods without an end."""
+    monkeypatch.setattr(mirror, "AGAIN_SECONDS", 0.1)
+    running.mirror._most_pods = 3
+    many = [pod(f"p{number}", f"10.244.1.{number + 20}") for number in range(4)]
+    running.server.put(*many)
+    running.until(lambda: running.said("the cluster has 6 pods now; say --yes to mirror more than 3"))
+    for _ in range(5):
+        running.mirror.step(0.1)
+    running.server.delete(*many[1:])
+    running.until(lambda: "shop/p0" in running.names())
+
+    assert {"shop/a", "shop/b", "shop/deny", "shop/p0"} == running.names()
+    assert 1 == len(running.lines), running.lines
+
+
 def test_a_change_that_broke_off_is_repaired(running: Running) -> None:
     """As after a command that was killed in the middle of a change of the lab."""
     from dataclasses import replace

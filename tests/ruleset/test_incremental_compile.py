@@ -72,6 +72,27 @@ def test_a_node_that_a_change_does_not_touch_keeps_its_ruleset(build):
     assert 2 == difference(before["node-1"], after["node-1"]).elements
 
 
+@pytest.mark.parametrize("order", [(1, -1), (-1, 1)])
+def test_two_pods_swap_their_addresses(build, order):
+    """Each keeps its class and its identity, in whichever order the pods come."""
+
+    def members(first, second):
+        return [
+            build.pod("x/2", f"10.244.0.{first}", labels="app=p", node=NODES[0]),
+            build.pod("x/3", f"10.244.0.{second}", labels="app=q", node=NODES[0]),
+        ][:: order[0]]
+
+    policies = [
+        build.policy("x/p", "app=p", ingress=[build.rule(build.pods("app=q"))], egress=[]),
+        build.policy("x/q", "app=q", ingress=[]),
+    ]
+    compiler = Compiler(port_of)
+    compiler.compile(build.cluster(members(2, 3), policies, nodes=NODES))
+    after = build.cluster(members(3, 2), policies, nodes=NODES)
+
+    assert shape(Compiler(port_of).compile(after)) == shape(compiler.compile(after))
+
+
 def test_a_compile_after_an_error_is_complete(build):
     """A pod without a known port makes one compile fail; the next one starts anew."""
     compiler = Compiler(lambda pod: {"1": Port("veth1", "02:00:00:00:00:01")}[pod.name])

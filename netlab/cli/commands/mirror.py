@@ -106,11 +106,14 @@ def _mirror(
     from netlab.cluster.plain_policies import without_read
     from netlab.kernel.machine import this_host
     from netlab.mirror.mirror import Mirror, Source
+    from netlab.objects.bounds import MANY_PODS
     from netlab.policy import warnings
     from netlab.sources.cluster import PREFIX
 
     output = _Output()
-    mirror = Mirror(Source(process, f"{PREFIX}{process.context}", tuple(namespaces)), extra, output)
+    mirror = Mirror(
+        Source(process, f"{PREFIX}{process.context}", tuple(namespaces)), extra, output, None if yes else MANY_PODS
+    )
     given, cluster, problems = mirror.read()
     inputs.warn(without_read(cluster, given.problems_and([*problems, *warnings(cluster)])), files)
     inputs.confirm(len(cluster.pods), yes)

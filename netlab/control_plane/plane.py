@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netlab.control_plane import certificates, first_objects, kubeconfig, preparing, settings, waiting
 from netlab.control_plane.api import Client
 from netlab.control_plane.components import API_SERVER, ETCD, Component, agent, components
-from netlab.control_plane.rest import Sender
+from netlab.control_plane.rest import Sender, plain
 from netlab.control_plane.settings import Settings
 from netlab.errors import HostError, UsageError, way_out
 from netlab.frozen import frozen
@@ -101,7 +101,7 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
         _start_nodes(running, found)
     running.close()
     say("creating objects")
-    given = [_plain(one.data) for one in objects.documents if not _makes_lab(one)]
+    given = [plain(one.data) for one in objects.documents if not _makes_lab(one)]
     done = sender.send([*first_objects.dns_service(running.cluster), *given])
     if wishes.wait:
         say("waiting for pods")
@@ -303,10 +303,3 @@ def _wait(client: Client, machine: Machine, lab: str) -> None:
             log = places[API_SERVER] / "output"
             raise HostError(f"{API_SERVER} is not ready after {_READY_SECONDS:g} s", f"its output is in {log}")
         time.sleep(_PAUSE)
-
-
-def _plain(data: Any) -> Any:
-    """Return data of a document as mappings and lists of their own; JSON has no others."""
-    if isinstance(data, dict):
-        return {key: _plain(value) for key, value in data.items()}
-    return [_plain(one) for one in data] if isinstance(data, list | tuple) else data

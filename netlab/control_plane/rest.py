@@ -94,6 +94,13 @@ class Sender:
                 self._resources[version, one["kind"]] = one["name"], bool(one["namespaced"])
 
 
+def plain(data: Any) -> Any:
+    """Return data of a document as mappings and lists of their own; JSON has no others."""
+    if isinstance(data, dict):
+        return {key: plain(value) for key, value in data.items()}
+    return [plain(one) for one in data] if isinstance(data, list | tuple) else data
+
+
 def in_order(objects: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return objects in the order in which they are created: first those that others need, then as they are given."""
     rank = {kind: at for at, kind in enumerate(_FIRST)}

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.kernel(needs=["openssl"])
 
 def test_every_program_runs_and_says_that_it_is_ready(of_lab):
     """`status` has a line for each, with the file of its output."""
-    lines = of_lab.netlab("control-plane", "status").stdout.splitlines()
+    lines = of_lab.netlab("control-plane", "status", "--lab", of_lab.name).stdout.splitlines()
 
     assert ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "nodes"] == [
         line.split()[0] for line in lines[1:]

@@ -217,7 +217,7 @@ def test_a_deployment_survives_a_stopped_node(failing):
     with Listening(failing), asking(failing) as asked:
         eventually(lambda: asked.answers[-1][1] == "made")
         began = time.monotonic()
-        failing.netlab("node", "stop", "n2", "--lab", failing.name)
+        said = failing.netlab("node", "stop", "n2", "--lab", failing.name).stderr
         cut = time.monotonic()
         assert ready(failing)["n2"]
         eventually(lambda: not ready(failing)["n2"], SOON)
@@ -232,6 +232,7 @@ def test_a_deployment_survives_a_stopped_node(failing):
         eventually(lambda: before["n2"] not in {one["metadata"]["name"] for one in failing.pods()}, SOON)
         time.sleep(0.5)
         done = time.monotonic()
+    assert f"NotReady for its controllers after {GRACE} seconds, and its pods are replaced {TOLERATED} seconds" in said
     lost = asked.count("lost", began, noticed)
     made = asked.count("made", began, noticed)
     print(f"noticed after {noticed - cut:.1f} s, replaced after {replaced - cut:.1f} s; lost {lost} of {lost + made}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from netlab.cluster import Cluster, resolve_input
 from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 from netlab.frozen import frozen
+from netlab.kernel.lock import Lock
 from netlab.lab.lab import Lab
 from netlab.mirror.inventory import Inventory
 from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
@@ -37,6 +38,9 @@ BATCH_SECONDS = 0.05
 AGAIN_SECONDS = 5.0
 """When a change is tried again that this host failed to make."""
 _TRIES = 20
+
+# A file in the lab's folder.
+_LOCK = "mirror.lock"
 
 
 @frozen
@@ -62,6 +66,7 @@ class Mirror:
         self._say = Messages(output)
         self._inventory = Inventory(source.process, source.name, output.line)
         self._lab: Lab | None = None
+        self._lock: Lock | None = None
         # What of the lab is the cluster's, as it was last brought in force.
         self._given: tuple[Document, ...] = ()
         self._hidden: dict[Key, Document] = {}
@@ -100,10 +105,35 @@ class Mirror:
         raise HostError(f"{self._source.name}: its objects do not go together", "see what netlab check says about it")
 
     def build(self, given: Input, cluster: Cluster, name: str, machine: Machine) -> Lab:
-        """Build the lab of what ``read`` returned, or bring a running one to it; raises what ``Lab.up`` does."""
+        """Build the lab of what ``read`` returned, or bring a running one to it.
+
+        Raises what ``Lab.up`` does, and UsageError if another mirror has the lab.
+        """
+        self._claim(machine, name or cluster.name)
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
+        self._claim(machine, self.lab.name)
         self._say.moved(self.lab.cluster, self._given)
         return self._lab
+
+    def _claim(self, machine: Machine, name: str) -> None:
+        """Take the lab, if there is one, until the process ends; raise UsageError if another mirror has it."""
+        if self._lock is not None:
+            return
+        lock = Lock(machine.store.folder(name) / _LOCK)
+        try:
+            taken = lock.acquire(wait=False)
+        except FileNotFoundError:
+            return
+        if not taken:
+            lock.release()
+            raise UsageError(f"lab {name}: another netlab mirror has it; end that one, or name another lab with --lab")
+        self._lock = lock
+
+    def close(self) -> None:
+        """Leave the lab to other mirrors."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     # --- following ----------------------------------------------------------------------------------------------
 

@@ -96,6 +96,30 @@ def test_once_builds_and_ends(server: WatchedServer, unique: Callable[..., str],
 
 
 @pytest.mark.kernel
+def test_a_second_mirror_of_one_lab_is_refused(server: WatchedServer, unique: Callable[..., str], netlab: Call) -> None:
+    """Two would undo each other's changes. The lab stays as it is."""
+    name = unique("twice")
+    words = [sys.executable, "-u", "-m", "netlab", "mirror", "cluster:", "--lab", name]
+    first = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY)
+    assert first.stdout is not None
+    guard = threading.Timer(60, first.kill)
+    guard.start()
+    try:
+        assert any("follows" in line for line in first.stdout)
+        second = netlab("mirror", "cluster:", "--lab", name, "--once")
+    finally:
+        first.send_signal(signal.SIGINT)
+        first.wait(30)
+        guard.cancel()
+        first.stdout.close()
+        if name in Lab.names():
+            Lab.open(name).down()
+
+    assert 2 == second.exit_code
+    assert f"lab {name}: another netlab mirror has it; end that one, or name another lab with --lab" in second.stderr
+
+
+@pytest.mark.kernel
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("remove", [True, False])
 def test_a_signal_ends_it(server: WatchedServer, unique: Callable[..., str], end: signal.Signals, remove: bool) -> None:

@@ -125,6 +125,7 @@ def _mirror(
             terminal.say(f"lab {running.name} follows {PREFIX}{process.context}; Ctrl-C ends this command")
             _follow(mirror)
     finally:
+        mirror.close()
         if remove:
             running.down()
             terminal.say(f"lab {running.name}: removed")

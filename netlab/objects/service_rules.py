@@ -83,8 +83,11 @@ def check_service(service: Service, spec: Fields) -> None:
 
 
 def _check_external_name(service: Service, spec: Fields) -> None:
-    for field in (SpecShape.families, SpecShape.family_policy):
-        if not field.empty(spec):
+    for field, written in (
+        (SpecShape.families, not SpecShape.families.empty(spec)),
+        (SpecShape.family_policy, SpecShape.family_policy.has(spec)),
+    ):
+        if written:
             field.error(spec, forbidden("may not be set for ExternalName services"))
     name = service.external_name.removesuffix(".")
     if not name:
@@ -135,16 +138,17 @@ def _check_ports(service: Service, spec: Fields) -> None:
         elif port.name in names:
             PortShape.name.error(fields, duplicate(port.name))
         names.add(port.name)
-        number = PortShape.port.written(fields) or 0
+        # As written, as a wrong protocol is not the default.
+        number, protocol = PortShape.port.written(fields) or 0, str(PortShape.protocol.written(fields) or "TCP")
         if isinstance(number, int):
-            if (port.protocol, number) in ports:
-                spec.report.error(port.path, duplicate(_as_key(port.protocol, number)))
-            ports.add((port.protocol, number))
+            if (protocol, number) in ports:
+                spec.report.error(port.path, duplicate(_as_key(protocol, number)))
+            ports.add((protocol, number))
         if port.node_port and service.type == "ClusterIP" and SpecShape.type.known(spec):
             PortShape.node_port.error(fields, forbidden("may not be used when `type` is 'ClusterIP'"))
-        elif port.node_port and (port.protocol, port.node_port) in node_ports:
+        elif port.node_port and (protocol, port.node_port) in node_ports:
             PortShape.node_port.error(fields, duplicate(port.node_port))
-        node_ports.add((port.protocol, port.node_port))
+        node_ports.add((protocol, port.node_port))
         if service.type == "LoadBalancer" and port.port == _KUBELET:
             message = f"may not expose port {_KUBELET} externally since it is used by kubelet"
             spec.report.error(port.path, invalid(_KUBELET, message))

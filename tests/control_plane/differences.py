@@ -123,6 +123,22 @@ DIFFERENCES = (
         kind="ClusterNetworkPolicy",
     ),
     Difference(
+        "whole-number",
+        "server",
+        r"spec\..*",
+        r'Invalid value: "number": .* in body must be of type .*',
+        "As below: a number such as 80.0 is an integer for netlab, as for kubectl.",
+        kind="ClusterNetworkPolicy",
+    ),
+    Difference(
+        "whole-number",
+        "netlab",
+        r"spec\..*",
+        r'Invalid value: "integer": .* in body must be of type .*',
+        "As below: a number such as 80.0 is an integer for netlab, as for kubectl.",
+        kind="ClusterNetworkPolicy",
+    ),
+    Difference(
         "policy-domains",
         "netlab",
         r"spec\.egress\[\d+\]\.to\[\d+\]\.domainNames",

@@ -19,7 +19,7 @@ from typing import Any
 
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
-from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes import pod_status, runtime_process
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.config_maps import ConfigMaps
@@ -33,11 +33,11 @@ from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
 from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
 from netlab.control_plane.nodes.reachable import KUBELET
 from netlab.control_plane.nodes.registration import Registration
-from netlab.control_plane.nodes.runtime import Runtime
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
+from netlab.kernel.pod_starter import Runtime
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -301,7 +301,7 @@ def main() -> None:
     if found is None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
-    pki, runtime = folder / "pki", Runtime()
+    pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
     client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(
         lab,

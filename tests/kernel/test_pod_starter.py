@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
 from netlab.kernel import netns, processes
 from netlab.kernel.pod_process import PodProgram
 from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_starter import Attached, Program, Runtime
 
 pytestmark = pytest.mark.kernel
 
+MAIN = "netlab.control_plane.nodes.runtime_process"
 SPACE = f"netlab.runtime-{os.getpid():x}.pod.x.a"
 FILES = {"/etc/resolv.conf": "nameserver 10.96.0.10\n", "/etc/hosts": "10.0.0.1 a\n"}
 
@@ -38,7 +39,7 @@ def space() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def runtime(space: str) -> Iterator[Runtime]:
-    made = Runtime()
+    made = Runtime(MAIN)
     try:
         yield made
     finally:
@@ -221,7 +222,7 @@ def test_programs_end_with_the_process_that_forks_them(space):
     """Also when that is killed; the next program has a new one."""
     inode = netns.inode(space)
     assert inode is not None
-    made = Runtime()
+    made = Runtime(MAIN)
     held = start(made, program("sleep", "600"), "c")
     assert 0 == run(made, program("true"))[0]
     os.kill(made.pid, signal.SIGKILL)

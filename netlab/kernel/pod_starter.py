@@ -51,10 +51,13 @@ class Program:
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""
-        try:
-            data = self._control.recv(pod_runtime.MOST)
-        except OSError:
-            data = b""
+        data = b""
+        # The first answer is ECONNRESET if the process closed its end before it read a signal (unix_release_sock in
+        # net/unix/af_unix.c). Its message comes after that.
+        for _ in range(2):
+            with contextlib.suppress(OSError):
+                data = self._control.recv(pod_runtime.MOST)
+                break
         self._control.close()
         found = json.loads(data) if data else {}
         return int(found.get("code", _KILLED)), str(found.get("error", ""))

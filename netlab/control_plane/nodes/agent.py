@@ -92,11 +92,6 @@ class Agent:
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._stopped_node_of)
-
-    def _stopped_node_of(self, ref: str) -> str:
-        node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")
-        return node if node in self._stopped_nodes else ""
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref

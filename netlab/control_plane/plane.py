@@ -78,8 +78,9 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
         sender.send(first_objects.rights())
         starting.start_nodes(running, found)
     running.close()
-    say("creating objects")
     given = [plain(one.data) for one in objects.documents if not _makes_lab(one)]
+    if given:
+        say("creating objects")
     own = first_objects.dns_service(running.cluster)
     done = sender.send([*own, *given])
     hidden = set(map(rest.label, own)).difference(map(rest.label, given))

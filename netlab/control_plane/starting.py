@@ -71,9 +71,10 @@ def _running_programs(running: Lab, found: Settings, say: Callable[[str], None])
         etcd, api_server, *others = components(name, running.cluster, found, files)
         for one in (etcd, api_server):
             _ensure(machine, name, one)
-    say("starting the API server")
     client = Client(preparing.pki(machine, name), "admin", found.ports.apiserver)
-    _wait(client, machine, name)
+    if not client.is_ready():
+        say("starting the API server")
+        _wait(client, machine, name)
     with running.held():
         for one in others:
             _ensure(machine, name, one)

@@ -4,7 +4,8 @@ The whole of the cluster's objects is composed for each change. Documents of obj
 values as before, so the lab takes its incremental path. What other commands add to the lab under other names stays.
 
 A change is all or nothing. If the lab refuses some objects, they are left out, and the rest goes on; they are tried
-again with every later change. Their cluster goes on without asking, so no error of theirs may end the command.
+again with every later change. The cluster has them already, so an object
+that the lab refuses must not end the command.
 """
 
 from __future__ import annotations

@@ -330,7 +330,7 @@ def pod_of(plane: Plane, name: str, *, alive: bool = True) -> Any:
 
 
 def test_a_killed_pod_is_replaced_and_its_programs_end(failing):
-    """A disruption budget does not keep it alive, as a pod that dies does not ask."""
+    """A PodDisruptionBudget does not prevent it, as it prevents no death."""
     before = places(failing)
     failing.apply(budget(3))
     program = ["kubectl", "--kubeconfig", str(failing.kubeconfig), "exec", "-n", "shop", before["n2"], "--"]

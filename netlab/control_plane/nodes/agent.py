@@ -280,7 +280,7 @@ class Agent:
 
 
 def say(text: str) -> None:
-    """Write a line with the time to the program's output. Names and messages in it are of strangers."""
+    """Write a line with the time to the program's output. Strangers wrote names and messages in it."""
     _LOG.warning("%s", printable(text))
 
 

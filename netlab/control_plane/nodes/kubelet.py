@@ -89,7 +89,7 @@ class Kubelet:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # A client that breaks off is no error.
+            # A client may close the connection at any time.
             with contextlib.suppress(
                 ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError
             ):

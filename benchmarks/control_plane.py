@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks import manifests
 from benchmarks.figures import Options, Ratio, Result, Row
-from netlab.control_plane import plane, settings
+from netlab.control_plane import plane, settings, starting
 from netlab.control_plane.api import Client
 from netlab.dataplane import names
 from netlab.errors import HostError
@@ -43,7 +43,7 @@ def run(options: Options) -> Result:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # noqa: S607  wherever PATH has it
     with tempfile.TemporaryDirectory() as folder:
         objects = manifests.objects([manifests.topology(_LAB, 3), _namespace(), _deployment(2)])
-        wishes = plane.Wishes(kubeconfig=f"{folder}/kubeconfig")
+        wishes = starting.Wishes(kubeconfig=f"{folder}/kubeconfig")
         try:
             started = plane.up(objects, _LAB, wishes)
             return _measured(started.seconds, options.rounds or _ROUNDS, _PODS)

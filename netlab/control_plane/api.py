@@ -1,7 +1,7 @@
 """Requests to the API server of a lab's control plane, with a certificate of its own.
 
-A client has one connection in each thread. Answers are of a server that netlab started; what is in the objects is of
-strangers.
+A client has one connection in each thread. netlab started the server that answers; strangers wrote
+the objects in the answers.
 """
 
 from __future__ import annotations

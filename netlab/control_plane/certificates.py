@@ -1,4 +1,4 @@
-"""The keys and certificates of a control plane: which there are, who has which, and their making.
+"""The keys and certificates of a control plane: which there are, and how they are made.
 
 Source: Kubernetes, PKI certificates and requirements. etcd has an authority of its own, as whoever has a certificate of
 the cluster's authority is a user of the API, and none of them may read etcd. The front proxy too: whoever has a

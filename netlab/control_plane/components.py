@@ -227,7 +227,7 @@ def agent(lab: str, settings: Settings) -> Program:
     return Program(
         "",
         (lab, f"{beat:g}", settings.host_programs),
-        "netlab.control_plane.nodes.agent",
+        "netlab.control_plane.nodes.program",
         listens=(("tcp", settings.ports.kubelet),),
         needs=("yaml", "networkx"),
         privileged=True,

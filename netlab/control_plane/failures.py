@@ -23,7 +23,7 @@ _ENDED = (_NOT_FOUND, 409)
 def kill(lab: Lab, refs: Sequence[str]) -> None:
     """End pods at once, as ``kubectl delete --force --grace-period=0`` does; return when they have left the lab.
 
-    The real controllers replace them. A disruption budget is not asked, as a pod that dies does not ask.
+    The real controllers replace them. A PodDisruptionBudget does not prevent it, as it prevents no death.
 
     Raises:
       UsageError: for a pod that does not exist, or that netlab added.

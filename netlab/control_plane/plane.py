@@ -9,19 +9,18 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.control_plane import certificates, first_objects, kubeconfig, preparing, settings, waiting
+from netlab.control_plane import certificates, first_objects, preparing, rest, settings, starting, waiting
 from netlab.control_plane.api import Client
-from netlab.control_plane.components import API_SERVER, ETCD, Component, agent, components
+from netlab.control_plane.components import agent, components
 from netlab.control_plane.rest import Sender, plain
 from netlab.control_plane.settings import Settings
-from netlab.errors import HostError, UsageError, way_out
+from netlab.control_plane.starting import Wishes
+from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
-from netlab.lab import outside_files, programs, removal
+from netlab.lab import programs, removal
 from netlab.lab.lab import Lab
 from netlab.lab.record import Records
 from netlab.lab.state import described
@@ -31,29 +30,7 @@ if TYPE_CHECKING:
     from netlab.kernel.machine import Machine
     from netlab.objects import Document, Objects
 
-_READY_SECONDS, _PAUSE = 90.0, 0.05
 _NODE = "Node"
-
-
-@frozen
-class Wishes:
-    """What a user chooses; what is empty or None stays as it was.
-
-    The folder of the programs, the path of the kubeconfig, admission plugins, ABAC rules, and which pods may run
-    programs of this host. Further, how long the controllers wait for a node: the seconds until it is not ready, and
-    those until its pods are replaced because it is not ready, or not reached. ``wait``: the seconds in which the pods
-    of the objects have to be ready, 0 not to wait.
-    """
-
-    assets: str = ""
-    kubeconfig: str = ""
-    plugins: tuple[str, ...] = ()
-    abac: str = ""
-    host_programs: str = ""
-    node_grace: int | None = None
-    not_ready: int | None = None
-    unreachable: int | None = None
-    wait: float = 0.0
 
 
 @frozen
@@ -80,12 +57,12 @@ class ProgramState:
 def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = lambda text: None) -> Started:
     """Start a control plane in front of a lab, or bring a running one to these objects; return when all are created.
 
-    The Topology, and Node objects, make the lab. All other objects are created through the API. ``say`` is called with
-    what is being done.
+    The Topology, and Node objects, make the lab. All other objects are created through the API. Without objects and
+    without a name it is the control plane that there is. ``say`` is called with what is being done.
 
     Raises:
       HostError: without root, when a program is missing, or when one does not start.
-      UsageError: when the lab runs, with objects that did not come from a control plane.
+      UsageError: when the lab runs with another Topology, or with objects that did not come from a control plane.
       Refused: for objects that the API server refuses.
       InputError, KernelError.
     """
@@ -93,22 +70,25 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
     if not privilege.privileged():
         raise HostError("a control plane needs root: its programs run beside the lab", "type sudo before the command")
     of_lab = [one for one in objects.documents if _makes_lab(one)]
-    running = _lab(of_lab, objects, lab, wishes)
+    running = _lab(of_lab, objects, lab or _only(objects), wishes)
     with preparing.turn(running):
-        found, client = _started(running, wishes, say)
-        sender = Sender(client)
+        again = settings.read(running.machine, running.name) is not None
+        found, client = starting.start_programs(running, wishes, say)
+        sender = Sender(client, compare=again)
         sender.send(first_objects.rights())
-        _start_nodes(running, found)
+        starting.start_nodes(running, found)
     running.close()
-    say("creating objects")
     given = [plain(one.data) for one in objects.documents if not _makes_lab(one)]
-    done = sender.send([*first_objects.dns_service(running.cluster), *given])
+    if given:
+        say("creating objects")
+    own = first_objects.dns_service(running.cluster)
+    done = sender.send([*own, *given])
+    hidden = set(map(rest.label, own)).difference(map(rest.label, given))
     if wishes.wait:
         say("waiting for pods")
         waiting.wait(client, given, wishes.wait)
-    return Started(
-        running.name, found.kubeconfig, tuple(done[-len(given) :] if given else ()), time.monotonic() - started
-    )
+    shown = tuple((name, verb) for name, verb in done if name not in hidden)
+    return Started(running.name, found.kubeconfig, shown, time.monotonic() - started)
 
 
 def status(lab: str) -> tuple[str, list[ProgramState]]:
@@ -172,7 +152,7 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
     name = lab or (objects.topology.name if objects.topology else "default")
     if name not in Lab.names():
         kubernetes_programs.find(wishes.assets)
-        output.check(_kubeconfig(name, wishes), "--kubeconfig")
+        output.check(starting.kubeconfig_path(name, wishes), "--kubeconfig")
         base, _ = decode(of_lab)
         # Another command may build it at the same time.
         with contextlib.suppress(UsageError):
@@ -181,11 +161,17 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
     # A command that was killed before it wrote the settings leaves a lab without.
     if settings.read(running.machine, name) is None and not all(_makes_lab(one) for one in running.documents):
         raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
+    if objects.topology and objects.topology != running.objects.topology:
+        raise UsageError(f"lab {name} runs with another Topology; remove it first: netlab down {name}")
     return running
 
 
-def _kubeconfig(lab: str, wishes: Wishes) -> str:
-    return str(Path(wishes.kubeconfig or f"{lab}.kubeconfig").absolute())
+def _only(objects: Objects) -> str:
+    """Return the name of the lab with a control plane that a command without input means; "" if there is none."""
+    from netlab.kernel.machine import this_host
+
+    machine = this_host()
+    return _named(machine, "") if not objects.documents and _with_planes(machine) else ""
 
 
 def _opened(name: str) -> Lab:
@@ -205,34 +191,11 @@ def _opened(name: str) -> Lab:
     return Lab.up(objects, name=name, cluster=cluster)
 
 
-def _settled(running: Lab, wishes: Wishes) -> Settings:
-    """Return the settings of a control plane that starts now, and keep them. The caller has its turn."""
-    machine, name = running.machine, running.name
-    known = settings.read(machine, name)
-    if known is None:
-        paths = dict(kubernetes_programs.find(wishes.assets))
-        known = Settings(preparing.new_ports(), paths, _kubeconfig(name, wishes))
-    times = {name: getattr(wishes, name) for name in settings.TIMES}
-    found = replace(
-        preparing.with_free_ports(machine, name, known),
-        programs=dict(kubernetes_programs.find(wishes.assets)) if wishes.assets else known.programs,
-        kubeconfig=_kubeconfig(name, wishes) if wishes.kubeconfig else known.kubeconfig,
-        plugins=wishes.plugins or known.plugins,
-        abac=wishes.abac or known.abac,
-        host_programs=wishes.host_programs or known.host_programs,
-        **{name: value for name, value in times.items() if value is not None},
-    )
-    output.check(found.kubeconfig, "--kubeconfig")
-    with running.held():
-        settings.write(machine, name, found)
-    return found
-
-
 def _named(machine: Machine, lab: str) -> str:
     """Return the name of a lab with a control plane, also of one that cannot be used."""
     if lab:
         return lab
-    names = [name for name in Lab.names(machine) if settings.folder(machine, name).is_dir()]
+    names = _with_planes(machine)
     if len(names) == 1:
         return names[0]
     if not names:
@@ -240,66 +203,12 @@ def _named(machine: Machine, lab: str) -> str:
     raise UsageError(f"several labs have a control plane, name one: {', '.join(names)}")
 
 
+def _with_planes(machine: Machine) -> list[str]:
+    return [name for name in Lab.names(machine) if settings.folder(machine, name).is_dir()]
+
+
 def _settings(machine: Machine, lab: str) -> Settings:
     found = settings.read(machine, lab)
     if found is None:
         raise UsageError(f"lab {lab} has no control plane")
     return found
-
-
-# --- programs ---------------------------------------------------------------------------------------------------------
-
-
-def _started(running: Lab, wishes: Wishes, say: Callable[[str], None]) -> tuple[Settings, Client]:
-    """Start the programs that do not run, or not as they should; return when the API server is ready."""
-    machine, name = running.machine, running.name
-    found = _settled(running, wishes)
-    with running.held():
-        files = preparing.keys(running)
-        etcd, api_server, *others = components(name, running.cluster, found, files)
-        for one in (etcd, api_server):
-            _ensure(machine, name, one)
-    say("starting the API server")
-    client = Client(preparing.pki(machine, name), "admin", found.ports.apiserver)
-    _wait(client, machine, name)
-    with running.held():
-        for one in others:
-            _ensure(machine, name, one)
-    return found, client
-
-
-def _start_nodes(running: Lab, found: Settings) -> None:
-    """Start netlab as the nodes, and write the kubeconfig."""
-    machine, name = running.machine, running.name
-    with running.held():
-        text = kubeconfig.text(preparing.keys(running), "admin", name, found.ports.apiserver)
-        # It reads the keys and the port of the API server when it starts.
-        known = {"checksum": sha256(text.encode()).hexdigest().encode()}
-        _ensure(machine, name, Component(programs.AGENT, agent(name, found), found.ports.kubelet, known))
-        outside_files.write(machine, name, found.kubeconfig, text)
-
-
-def _ensure(machine: Machine, lab: str, one: Component) -> None:
-    """Write the files of a program, and start it if it does not run with these. The caller holds the lab's lock."""
-    folder = programs.folder(machine, lab, one.kind, "")
-    try:
-        changed = [machine.write(folder, name, data, secret=True) for name, data in one.secret.items()]
-        changed += [machine.write(folder, name, data) for name, data in one.public.items()]
-    except OSError as error:
-        raise HostError(f"cannot write {folder}: {error.strerror}", way_out(error.errno)) from error
-    if any(changed):
-        machine.stop(folder)
-    programs.ensure(machine, lab, one.kind, [programs.Wanted(one.program, one.public)])
-
-
-def _wait(client: Client, machine: Machine, lab: str) -> None:
-    until = time.monotonic() + _READY_SECONDS
-    places = {kind: programs.folder(machine, lab, kind, "") for kind in (ETCD, API_SERVER)}
-    while not client.is_ready():
-        ended = [kind for kind, place in places.items() if not machine.send(place, 0)]
-        if ended:
-            raise HostError(f"{ended[0]} has ended", f"its output is in {places[ended[0]] / 'output'}")
-        if time.monotonic() > until:
-            log = places[API_SERVER] / "output"
-            raise HostError(f"{API_SERVER} is not ready after {_READY_SECONDS:g} s", f"its output is in {log}")
-        time.sleep(_PAUSE)

@@ -1,4 +1,4 @@
-"""What a control plane has before its programs start: its turn, its settings with free ports, and its keys."""
+"""What a control plane needs before its programs start: one command that starts it, free ports, and keys."""
 
 from __future__ import annotations
 

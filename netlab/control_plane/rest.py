@@ -16,6 +16,9 @@ from netlab.errors import NetlabError
 # Seconds: a new CustomResourceDefinition is served, or a new namespace has its account, after a moment.
 _PATIENCE, _PAUSE = 20.0, 0.1
 _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "ServiceAccount")
+# The API server makes these namespaces itself, a moment after its start.
+_EVERY_SERVER = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_BOOKKEEPING = frozenset({"resourceVersion", "managedFields"})
 # The controller manager makes the account of a namespace. The API server refuses a pod before it is there.
 _ACCOUNT = "serviceaccount"
 _NOT_FOUND, _FORBIDDEN, _CONFLICT = 404, 403, 409
@@ -28,16 +31,21 @@ class Refused(NetlabError):
 
 
 class Sender:
-    """Sends objects to an API server, each to the path of its kind."""
+    """Sends objects to an API server, each to the path of its kind.
 
-    def __init__(self, client: Client) -> None:
+    With ``compare`` it reads each object first, as the server may have it already.
+    """
+
+    def __init__(self, client: Client, *, compare: bool = False) -> None:
         self._client = client
+        self._compare = compare
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def send(self, objects: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-        """Create the objects, or bring them to this form; return each name with "created" or "configured".
+        """Create the objects, or bring them to this form.
 
-        Namespaces that objects name and nobody has made are made too.
+        Return each name with "created", "configured" or "unchanged". Namespaces that objects name and nobody has made
+        are made too.
 
         Raises:
           Refused: with a line for each object that the server refuses, after all others were sent.
@@ -46,11 +54,11 @@ class Sender:
         done: list[tuple[str, str]] = []
         refused: list[str] = []
         for one in in_order([*_missing_namespaces(objects), *objects]):
-            label = _label(one)
+            name = label(one)
             try:
-                done.append((label, self._send(one)))
+                done.append((name, self._send(one)))
             except ApiError as error:
-                refused.append(f"{label}: {error}")
+                refused.append(f"{name}: {error}")
         if refused:
             raise Refused("\n".join(refused))
         return done
@@ -59,7 +67,7 @@ class Sender:
         """Return the path of an object; raises ApiError where the server does not serve its kind."""
         version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
         if (version, kind) not in self._resources:
-            self._read(version)
+            self._discover(version)
         found = self._resources.get((version, kind))
         if found is None:
             raise ApiError(_NOT_FOUND, "NotFound", f"the server has no kind {kind} of {version}")
@@ -73,16 +81,25 @@ class Sender:
         while True:
             try:
                 path = self.path(one)
-                answer = self._client.apply(path, body)
-                generation = answer.get("metadata", {}).get("generation", 1)
-                return "configured" if generation != 1 else "created"
+                before = self._read(path) if self._compare else None
+                after = self._client.apply(path, body)
+                return "created" if before is None else "unchanged" if _same(before, after) else "configured"
             except ApiError as error:
                 early = error.status == _NOT_FOUND or (error.status == _FORBIDDEN and _ACCOUNT in str(error))
                 if not (early or error.temporary or error.status == _CONFLICT) or time.monotonic() > until:
                     raise
             time.sleep(_PAUSE)
 
-    def _read(self, version: str) -> None:
+    def _read(self, path: str) -> Object | None:
+        """Return an object that the server has, None if it has none; raises ApiError."""
+        try:
+            return self._client.get(path)
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return None
+
+    def _discover(self, version: str) -> None:
         try:
             answer = self._client.get(_root(version))
         except ApiError as error:
@@ -107,6 +124,16 @@ def in_order(objects: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(objects, key=lambda one: rank.get(one["kind"], len(rank)))
 
 
+def _same(before: Object, after: Object) -> bool:
+    """Return whether an object is as it was. Who wrote a field when is no part of it."""
+
+    def content(one: Object) -> Object:
+        metadata = {key: value for key, value in one["metadata"].items() if key not in _BOOKKEEPING}
+        return one | {"metadata": metadata}
+
+    return content(before) == content(after)
+
+
 def _missing_namespaces(objects: Iterable[Mapping[str, Any]]) -> list[Object]:
     used: dict[str, None] = {}
     made = set()
@@ -115,7 +142,11 @@ def _missing_namespaces(objects: Iterable[Mapping[str, Any]]) -> list[Object]:
             made.add(one["metadata"]["name"])
         elif namespace := one["metadata"].get("namespace"):
             used[namespace] = None
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in used if name not in made]
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        for name in used
+        if name not in made and name not in _EVERY_SERVER
+    ]
 
 
 def _namespace(one: Mapping[str, Any]) -> str:
@@ -126,6 +157,7 @@ def _root(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
-def _label(one: Mapping[str, Any]) -> str:
+def label(one: Mapping[str, Any]) -> str:
+    """Return the name by which messages know an object: KIND/NAMESPACE/NAME."""
     metadata = one["metadata"]
     return "/".join(filter(None, (one["kind"].lower(), metadata.get("namespace"), metadata.get("name"))))

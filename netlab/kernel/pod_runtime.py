@@ -78,7 +78,7 @@ class _Running:
 
 
 class Runtime:
-    """Runs programs for who holds the other end of ``orders``, until that is closed."""
+    """Runs programs for the process at the other end of ``orders``, until that end is closed."""
 
     def __init__(self, orders: socket.socket, own: Sequence[Own]) -> None:
         self._orders, self._own = orders, own

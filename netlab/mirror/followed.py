@@ -38,7 +38,7 @@ class Followed:
     """The objects of a kind in one namespace, or in all ("").
 
     - ``version``: the resourceVersion from which a watch goes on; "" if the list must be asked for first.
-    - ``refused``: why the list is not told, None if it is.
+    - ``refused``: why the server does not list it, None if it does.
     - ``watch``: the number of the running watch, 0 if none runs. ``began``: when it was asked for. ``opened``: when the
       server began to answer it, 0.0 before. ``worked``: whether a watch was answered since the last that was forbidden.
     - ``due``: the time at which the server is asked next, if no watch runs.

@@ -2,10 +2,10 @@
 
 A list is asked for, and its watch begins, when a reading first needs it. One that no reading needs is dropped.
 
-- A watch that ends goes on from the last resourceVersion; bookmarks keep it young. After 410 Gone the list is asked for
-  anew, and what differs is the change.
+- A watch that ends goes on from the last resourceVersion; bookmarks keep it recent. After 410 Gone netlab asks for the
+  list again, and what differs is the change.
 - While the server does not answer, what was known stays. One list at a time is tried, so that a server that comes back
-  is not met by all at once.
+  does not get all requests at once.
 - A kind that may be listed and not watched is listed every ``POLL_SECONDS``. So are lists beyond ``MOST_WATCHES``.
 - A list that alone cannot be read keeps its objects too. After ``FORGIVING_SECONDS`` a line says so.
 """

@@ -4,7 +4,8 @@ The whole of the cluster's objects is composed for each change. Documents of obj
 values as before, so the lab takes its incremental path. What other commands add to the lab under other names stays.
 
 A change is all or nothing. If the lab refuses some objects, they are left out, and the rest goes on; they are tried
-again with every later change. Their cluster goes on without asking, so no error of theirs may end the command.
+again with every later change. The cluster has them already, so an object
+that the lab refuses must not end the command.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING
 from netlab.cluster import Cluster, resolve_input
 from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 from netlab.frozen import frozen
-from netlab.kernel.lock import Lock
 from netlab.lab import programs
 from netlab.lab.lab import Lab
+from netlab.mirror.claim import Claim
 from netlab.mirror.inventory import Inventory
 from netlab.mirror.messages import MOST_NAMED, Messages, Output, first_of_each
 from netlab.mirror.reading import Read, read
@@ -40,9 +41,6 @@ BATCH_SECONDS = 0.05
 AGAIN_SECONDS = 5.0
 """When a change is tried again that this host failed to make."""
 _TRIES = 20
-
-# A file in the lab's folder.
-_LOCK = "mirror.lock"
 
 
 @frozen
@@ -70,7 +68,7 @@ class Mirror:
         self._say = Messages(output)
         self._inventory = Inventory(source.process, source.name, output.line)
         self._lab: Lab | None = None
-        self._lock: Lock | None = None
+        self._claim = Claim()
         # What of the lab is the cluster's, as it was last brought in force.
         self._given: tuple[Document, ...] = ()
         self._hidden: dict[Key, Document] = {}
@@ -116,31 +114,15 @@ class Mirror:
         Raises what ``Lab.up`` does, and UsageError if another mirror has the lab, or it has a control plane.
         """
         programs.check_no_agent(machine, name or cluster.name)
-        self._claim(machine, name or cluster.name)
+        self._claim.take(machine, name or cluster.name)
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
-        self._claim(machine, self.lab.name)
+        self._claim.take(machine, self.lab.name)
         self._say.moved(self.lab.cluster, self._given)
         return self._lab
 
-    def _claim(self, machine: Machine, name: str) -> None:
-        """Take the lab, if there is one, until the process ends; raise UsageError if another mirror has it."""
-        if self._lock is not None:
-            return
-        lock = Lock(machine.store.folder(name) / _LOCK)
-        try:
-            taken = lock.acquire(wait=False)
-        except FileNotFoundError:
-            return
-        if not taken:
-            lock.release()
-            raise UsageError(f"lab {name}: another netlab mirror has it; end that one, or name another lab with --lab")
-        self._lock = lock
-
     def close(self) -> None:
         """Leave the lab to other mirrors."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._claim.release()
 
     # --- following ----------------------------------------------------------------------------------------------
 

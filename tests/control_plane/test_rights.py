@@ -62,7 +62,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
 
 
 def asked(plane: Plane, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run kubectl without a kubeconfig, as a user whom the words name."""
+    """Run kubectl without a kubeconfig, as the user that the words name."""
     settings = json.loads(plane.kubeconfig.read_text())["clusters"][0]["cluster"]
     (plane.folder / "ca").write_bytes(base64.b64decode(settings["certificate-authority-data"]))
     server = ["--server", settings["server"], "--certificate-authority", str(plane.folder / "ca")]
@@ -125,7 +125,7 @@ def test_a_user_with_the_role_lists_pods_of_one_namespace_and_nothing_else(plane
 
 
 def test_a_token_of_a_service_account_has_its_rights(plane):
-    """`kubectl create token` makes it; a wrong one is nobody's."""
+    """`kubectl create token` makes it; a wrong one is refused."""
     token = plane.kubectl("create", "token", "reader", "-n", "marketing").strip()
 
     listed = asked(plane, "--token", token, "get", "pods", "-n", "marketing", "-o", "name")

@@ -1,4 +1,4 @@
-"""The programs that ``netlab control-plane`` starts: who they are, and that they start again and end."""
+"""The programs that ``netlab control-plane`` starts: their user, and that they start again and end."""
 
 from __future__ import annotations
 

@@ -69,6 +69,48 @@ def test_other_rules_of_abac_are_in_force_at_once(own):
     assert "yes\n" == own.kubectl(*ask)
 
 
+def test_each_object_of_the_input_has_a_line_that_says_what_became_of_it(own):
+    """Objects of netlab's own, such as the Service of DNS, have none."""
+    (own.folder / "more.yaml").write_text(json.dumps(WEB | {"metadata": {"name": "more", "namespace": "lines"}}))
+    again = ("control-plane", "up", "--lab", own.name, "-f", "more.yaml")
+
+    assert "namespace/lines created\ndeployment/lines/more created\n" == own.netlab(*again).stdout
+    assert "namespace/lines unchanged\ndeployment/lines/more unchanged\n" == own.netlab(*again).stdout
+    own.kubectl("delete", "namespace", "lines", "--timeout=60s")
+
+
+def test_without_input_up_starts_what_ended_and_sends_nothing(own):
+    """The lab is the one with a control plane."""
+    os.kill(own.process("kube-scheduler"), signal.SIGKILL)
+    said = own.netlab("control-plane", "up", "--lab", own.name)
+
+    assert "" == said.stdout
+    assert {"Ready"} == states(own)
+
+
+def test_another_topology_is_refused(own):
+    """The nodes of a lab stay; a command that asks for others must not do nothing."""
+    topology = (own.folder / "lab.yaml").read_text().replace("n3", "n4")
+    (own.folder / "other.yaml").write_text(topology)
+    failed = own.netlab("control-plane", "up", "--lab", own.name, "-f", "other.yaml", check=False)
+
+    assert 2 == failed.returncode
+    assert (
+        f"Error: lab {own.name} runs with another Topology; remove it first: netlab down {own.name}\n" == failed.stderr
+    )
+
+
+def test_a_plugin_that_the_api_server_does_not_have_is_an_error_once(own):
+    """The server's own words say what is wrong. The next command without the option starts it again."""
+    again = ("control-plane", "up", "--lab", own.name)
+    failed = own.netlab(*again, "--admission-plugins", "Nope", check=False)
+
+    assert 3 == failed.returncode
+    assert "Nope" in failed.stderr.splitlines()[-1]
+    own.netlab(*again)
+    assert {"Ready"} == states(own)
+
+
 def test_a_port_that_was_taken_meanwhile_is_replaced(own):
     """Another program has the ports of all that were killed; the kubeconfig has the new one."""
     settings = Path(f"/run/netlab/{own.name}/control-plane/settings.json")

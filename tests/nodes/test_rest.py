@@ -17,13 +17,19 @@ SERVED = {
 
 
 class Server(Client):
-    """An API server that keeps the paths of what it gets; ``refusals`` are raised first, by path."""
+    """An API server that keeps the paths of what it gets; ``refusals`` are raised first, by path.
+
+    Each request gives an object another version, and those of ``changed`` another generation.
+    """
 
     def __init__(self, refusals: dict[str, list[ApiError]] | None = None) -> None:
         self.refusals = refusals or {}
         self.got: list[str] = []
+        self.changed: list[str] = []
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
+        if path in self.got:
+            return {"metadata": {"resourceVersion": "1", "generation": 1}}
         if path not in SERVED:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         fields = ("kind", "name", "namespaced")
@@ -33,7 +39,7 @@ class Server(Client):
         if self.refusals.get(path):
             raise self.refusals[path].pop(0)
         self.got.append(path)
-        return {"metadata": {"generation": 1}}
+        return {"metadata": {"resourceVersion": "2", "generation": 2 if path in self.changed else 1}}
 
 
 def one(kind: str, name: str, namespace: str = "", version: str = "v1") -> dict[str, Any]:
@@ -55,6 +61,25 @@ def test_namespaces_come_first_wherever_they_stand():
 
     assert ["namespace/shop", "namespace/db", "deployment/shop/web", "configmap/db/a"] == [name for name, _ in sent]
     assert "/apis/apps/v1/namespaces/shop/deployments/web" in server.got
+
+
+def test_the_verb_says_what_became_of_an_object():
+    """An object is unchanged if all but its version is as it was."""
+    server = Server()
+    sender = Sender(server, compare=True)
+    server.changed = ["/api/v1/namespaces/default/pods/b"]
+    sender.send([one("Pod", "a"), one("Pod", "b")])
+    sent = sender.send([one("Pod", "a"), one("Pod", "b"), one("Pod", "c")])
+
+    assert [("pod/a", "unchanged"), ("pod/b", "configured"), ("pod/c", "created")] == sent
+
+
+def test_namespaces_of_every_api_server_are_not_made():
+    """The server makes them itself."""
+    server = Server()
+    Sender(server).send([one("Pod", "a", "default"), one("ConfigMap", "b", "kube-system")])
+
+    assert ["/api/v1/namespaces/default/pods/a", "/api/v1/namespaces/kube-system/configmaps/b"] == server.got
 
 
 def test_an_object_without_a_namespace_is_in_the_default_one():

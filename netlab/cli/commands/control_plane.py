@@ -79,19 +79,22 @@ def up_command(
 
     The Topology makes the lab, and its nodes are the cluster's. The command returns when the API server has all
     objects; the controllers and netlab go on by themselves. It can be repeated: what runs stays, and what ended is
-    started again.
+    started again. Without -f, the control plane that there is stays as it is; if there is none, it begins with one node
+    and no objects.
 
     Exit code 3 means that this host lacks root or a program; the message says how to get it.
     """
     from netlab.control_plane import abac as policy_file
-    from netlab.control_plane import plane
+    from netlab.control_plane import plane, starting
+    from netlab.objects import decode
 
-    objects, _ = inputs.read_objects(files, strict, also_read=None)
+    given = files or options.wanted_profile()
+    objects = inputs.read_objects(files, strict, also_read=None)[0] if given else decode([])[0]
     plugins = tuple(filter(None, (name.strip() for name in admission_plugins.split(","))))
     if wrong := [name for name in plugins if not name.isalnum()]:
         raise UsageError(f"--admission-plugins {admission_plugins}: {wrong[0]!r} is no name of a plugin")
     rules = policy_file.read(abac) if abac else ""
-    wishes = plane.Wishes(
+    wishes = starting.Wishes(
         assets,
         kubeconfig,
         plugins,

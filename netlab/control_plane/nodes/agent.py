@@ -1,4 +1,4 @@
-"""The program that is all nodes of a lab: it follows the API server, changes the lab, and says what has become of it.
+"""All nodes of a lab: they follow the API server, change the lab, and write what has become of its objects.
 
 One thread follows each kind. This thread alone changes the lab: it takes all changes that have come, and brings them in
 force together. So a burst of a thousand pods is a few changes of the lab, and a single policy is in force at once. A
@@ -8,24 +8,18 @@ pod's status says Running after its namespace, its addresses and its policies ar
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from netlab.control_plane import settings
 from netlab.control_plane.api import Client, Object
-from netlab.control_plane.nodes import pod_status, runtime_process
+from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
-from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.ending import Ending
-from netlab.control_plane.nodes.into_lab import IntoLab
-from netlab.control_plane.nodes.kubelet import Inside, Kubelet
+from netlab.control_plane.nodes.kubelet import Inside
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
@@ -36,8 +30,7 @@ from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import own_namespace
-from netlab.errors import HostError, NetlabError, UsageError, printable
-from netlab.kernel.pod_starter import Runtime
+from netlab.errors import NetlabError, printable
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -92,11 +85,6 @@ class Agent:
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._stopped_node_of)
-
-    def _stopped_node_of(self, ref: str) -> str:
-        node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")
-        return node if node in self._stopped_nodes else ""
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref
@@ -121,11 +109,8 @@ class Agent:
                 try:
                     self._look()
                     self._work()
-                except UsageError as error:
-                    # The lab is gone, or somebody else broke a change off.
-                    say(str(error))
-                    time.sleep(_PAUSE)
                 except NetlabError as error:
+                    # A UsageError: the lab is gone, or another command's change of it broke off.
                     say(str(error))
                     time.sleep(_PAUSE)
         self._statuses.close()
@@ -285,42 +270,5 @@ class Agent:
 
 
 def say(text: str) -> None:
-    """Write a line with the time to the program's output. Names and messages in it are of strangers."""
+    """Write a line with the time to the program's output. Strangers wrote names and messages in it."""
     _LOG.warning("%s", printable(text))
-
-
-def main() -> None:
-    """Be the nodes of a lab until SIGTERM.
-
-    The arguments are the lab, the seconds between two heartbeats, and which pods may run programs of this host.
-    """
-    name, beat, allowed = sys.argv[1:]
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    lab = Lab.open(name)
-    found = settings.read(lab.machine, name)
-    if found is None:
-        raise HostError(f"lab {name} has no control plane")
-    folder = settings.folder(lab.machine, name)
-    pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
-    client = Client(pki, "nodes", found.ports.apiserver)
-    agent = Agent(
-        lab,
-        client,
-        found.ports.kubelet,
-        float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
-    )
-    signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
-    try:
-        into_lab = IntoLab(lab, found.ports.kubelet)
-        into_lab.start()
-        Kubelet(agent.programs, agent.inside, into_lab.connect, pki, found.ports.kubelet).start()
-        agent.run()
-    except OSError as error:
-        say(f"cannot listen: {error}")
-        os._exit(1)
-    except NetlabError as error:
-        say(str(error))
-        os._exit(error.exit_code)
-    # Threads that wait for the API server do not hold up the end.
-    os._exit(0)

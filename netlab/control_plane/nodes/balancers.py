@@ -1,7 +1,7 @@
 """The addresses of load balancers in the status of their Services, as the controller of a cloud writes them.
 
-The lab allocates the addresses, and translates them. A Service with a class is somebody else's, and so is an address
-outside of the lab's ranges.
+The lab allocates the addresses, and translates them. Another controller has Services with a class, and addresses that
+are not in the lab's ranges.
 
 Source: core/v1 ServiceStatus; k8s.io/cloud-provider, controllers/service.
 """

@@ -39,7 +39,6 @@ _REASONS = {
     403: "Forbidden",
     404: "Not Found",
     501: "Not Implemented",
-    503: "Service Unavailable",
 }
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
@@ -52,7 +51,6 @@ class Inside(NamedTuple):
     ``find``: the Pod of a reference, None where there is none. ``exists``: whether the lab has it. ``pods``: all Pods.
     ``metrics``: numbers by their name. ``runs``: whether the program of a container, by the pod's uid, runs or will
     run; a pause does as long as its pod.
-    ``stopped``: the node of a pod if it is stopped, else "".
     """
 
     find: Callable[[str], dict[str, Any] | None]
@@ -60,7 +58,6 @@ class Inside(NamedTuple):
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
     runs: Callable[[str, str], bool]
-    stopped: Callable[[str], str] = lambda ref: ""
 
 
 class Kubelet:
@@ -92,7 +89,7 @@ class Kubelet:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            # A client that breaks off is no error.
+            # A client may close the connection at any time.
             with contextlib.suppress(
                 ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ssl.SSLError
             ):
@@ -133,8 +130,6 @@ class Kubelet:
                 pod = self._inside.find(ref)
                 if pod is None:
                     await _send(writer, 404, f"pod {ref} is not on this node\n")
-                elif node := self._inside.stopped(ref):
-                    await _send(writer, 503, f"node {node} is stopped: its kubelet does not answer\n")
                 elif what == "containerLogs":
                     await self._logs(request, pod, container, writer)
                 elif not self._inside.exists(ref):

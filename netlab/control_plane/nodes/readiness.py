@@ -25,7 +25,7 @@ READINESS, LIVENESS, STARTUP = "readinessProbe", "livenessProbe", "startupProbe"
 class Probe(NamedTuple):
     """A probe of a container: a connection, with a path a request of HTTP, or a command.
 
-    ``honest``: the container's program runs, so it has to answer.
+    ``has_program``: the container's program runs, so it has to answer.
     """
 
     port: int
@@ -39,7 +39,7 @@ class Probe(NamedTuple):
     kind: str = READINESS
     container: str = ""
     command: tuple[str, ...] = ()
-    honest: bool = False
+    has_program: bool = False
 
     @property
     def question(self) -> bytes:
@@ -57,7 +57,7 @@ class Probe(NamedTuple):
     def passes(self, answer: Answer) -> bool:
         """Return whether an answer is a success."""
         if isinstance(answer, str):
-            return answer == "nobody" and not self.honest
+            return answer == "nobody" and not self.has_program
         if not self.path:
             return True
         words = answer.split(b" ", 2)
@@ -72,11 +72,11 @@ def probes_of(pod: Mapping[str, Any], running: Collection[str] = ()) -> list[Pro
 
 
 def _of_container(container: Mapping[str, Any], running: Collection[str]) -> Iterator[Probe]:
-    honest = container.get("name") in running
-    for kind in (READINESS, LIVENESS, STARTUP) if honest else (READINESS,):
+    has_program = container.get("name") in running
+    for kind in (READINESS, LIVENESS, STARTUP) if has_program else (READINESS,):
         written = container.get(kind)
         found = _asked(container, written) if written else None
-        if written and found and (found.port or honest):
+        if written and found and (found.port or has_program):
             yield found._replace(
                 period=float(written.get("periodSeconds") or 10),
                 timeout=float(written.get("timeoutSeconds") or 1),
@@ -85,7 +85,7 @@ def _of_container(container: Mapping[str, Any], running: Collection[str]) -> Ite
                 successes=int(written.get("successThreshold") or 1),
                 kind=kind,
                 container=container.get("name", ""),
-                honest=honest,
+                has_program=has_program,
             )
 
 
@@ -121,7 +121,7 @@ class _Target:
         """The program has just started: it is not ready until it has passed, and alive until it has failed."""
         self.due = now + self.probe.delay
         self.failed = self.passed = 0
-        self.up = not self.probe.honest or self.probe.kind == LIVENESS
+        self.up = not self.probe.has_program or self.probe.kind == LIVENESS
 
     def take(self, *, passes: bool, now: float) -> None:
         self.failed = 0 if passes else self.failed + 1

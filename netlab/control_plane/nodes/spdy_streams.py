@@ -1,6 +1,6 @@
 """The server's side of a connection of SPDY/3.1: streams that the client opens.
 
-kubectl knows no windows of SPDY, and sends as much as TCP takes. So what a slow stream has not read yet holds up the
+kubectl ignores the flow control of SPDY, and sends as much as TCP takes. So a stream that is read slowly delays the
 whole connection, as at a kubelet.
 
 Source: as ``spdy``.

@@ -1,6 +1,7 @@
 """What is in force in place of a policy that the lab refuses: the pods that it selects are isolated.
 
-kubectl shows the policy, so its user takes its pods for protected. Nothing may reach them that the policy would stop.
+kubectl shows the policy, so a user believes that its pods are protected. Nothing may reach them that the policy would
+stop.
 """
 
 from __future__ import annotations

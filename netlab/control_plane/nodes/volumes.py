@@ -1,8 +1,10 @@
 """The volumes of containers that run programs: emptyDir, ConfigMaps, and fields of the pod.
 
 netlab keeps nothing of a Secret, and has no storage: a container with such a volume does not start. The token and the
-certificate of a service account, which the API server adds to every pod, are left away. Files are those of the
-container's start; later changes of a ConfigMap do not come. Source: core/v1 Volume.
+certificate of a service account, which the API server adds to every pod, are left out. A container has the files of its
+start; later changes of a ConfigMap are not read.
+
+Source: core/v1 Volume.
 """
 
 from __future__ import annotations

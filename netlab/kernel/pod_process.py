@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from netlab.errors import HostError, NetlabError, printable
 from netlab.frozen import frozen
-from netlab.kernel import apart, attached, libc, netns, pod_root, signals
+from netlab.kernel import apart, attached, libc, netns, pod_root, pod_volumes, signals
 from netlab.kernel.sudo_user import NOBODY, User, become
 
 # Processes and threads of user nobody, those of all pods included; the bytes of a file; and open files.
@@ -57,7 +57,7 @@ class PodProgram:
     folder: str = "/"
     terminal: bool = False
     pod: str = ""
-    mounts: tuple[pod_root.Mount, ...] = ()
+    mounts: tuple[pod_volumes.Mount, ...] = ()
     volumes: tuple[str, ...] = ()
 
 
@@ -183,7 +183,7 @@ def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
         os.closerange(3, ready)
         os.closerange(ready + 1, 1 << 16)
         libc.end_with_parent()
-        pod_root.hold_volumes(names)
+        pod_volumes.hold(names)
         os.write(ready, b"!")
         os.close(ready)
         while True:

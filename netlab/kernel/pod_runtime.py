@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.kernel import libc, pod_process, signals
 from netlab.kernel.pod_process import Own, PodProgram
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 MOST = 512 << 10
 """Bytes: the longest order."""

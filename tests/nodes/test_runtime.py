@@ -17,7 +17,7 @@ import pytest
 from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
 from netlab.kernel import netns, processes
 from netlab.kernel.pod_process import PodProgram
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 pytestmark = pytest.mark.kernel
 
@@ -242,3 +242,36 @@ def test_an_order_that_is_too_long_is_refused(runtime):
         run(runtime, program("true", LONG="x" * (600 << 10)))
 
     assert 0 == run(runtime, program("true", LONG="x" * (100 << 10)))[0]
+
+
+def test_a_link_that_a_program_left_in_a_volume_leads_to_no_folder_of_the_host(runtime, space):
+    """Root would make the folder of the mount behind it: only a volume, and what the pod has for itself, can change."""
+    place = Path("/var/tmp") / f"netlab-link-{os.getpid():x}"  # noqa: S108  where every user may write
+    place.mkdir()
+    try:
+        left = Mount("/data", "left")
+        assert 0 == run(runtime, program("ln", "-s", str(place), "/data/x", mounts=(left,)))[0]
+        for name in ("folder", "file"):
+            files = {"": "text"} if name == "file" else {"k": "text"}
+            below = Mount(f"/data/x/{name}/a", "", files)
+            code, _, why = run(runtime, program("true", mounts=(left, below)))
+            assert (126, True) == (code, "nothing in folders of the host" in why)
+        assert [] == list(place.iterdir())
+    finally:
+        place.rmdir()
+        runtime.forget("pod-1")
+
+
+def test_a_volume_where_netlab_keeps_files_to_mount_changes_nothing_of_the_host(runtime, space):
+    """The files of a ConfigMap are written before a volume can be in their place."""
+    place = Path("/var/tmp") / f"netlab-keep-{os.getpid():x}"  # noqa: S108  where every user may write
+    place.mkdir()
+    try:
+        left = Mount("/run/netlab", "keep")
+        assert 0 == run(runtime, program("ln", "-s", str(place), "/run/netlab/volumes", mounts=(left,)))[0]
+        mounts = (left, Mount("/config", "", {"k": "text"}))
+        assert (0, "text", "") == run(runtime, program("cat", "/config/k", mounts=mounts))
+        assert [] == list(place.iterdir())
+    finally:
+        place.rmdir()
+        runtime.forget("pod-1")

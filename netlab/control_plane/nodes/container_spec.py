@@ -13,7 +13,7 @@ from netlab.control_plane.nodes.runtime_process import AGNHOST
 from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
 from netlab.errors import UsageError
 from netlab.frozen import frozen
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 RUN, HOST = "netlab/run", "host"
 """The annotation of a pod whose containers run programs of this host."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -10,12 +11,13 @@ import socket
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
-from netlab.kernel import netns, processes
+from netlab.kernel import libc, netns, processes
 from netlab.kernel.pod_process import PodProgram
 from netlab.kernel.pod_volumes import Mount
 
@@ -275,3 +277,43 @@ def test_a_volume_where_netlab_keeps_files_to_mount_changes_nothing_of_the_host(
     finally:
         place.rmdir()
         runtime.forget("pod-1")
+
+
+BOMB = "i=0; while [ $i -lt 1040 ]; do sleep 600 & i=$((i+1)); done"
+
+
+def test_a_program_that_forks_without_end_stops_no_other_pod(runtime, space):
+    """Processes of user nobody are counted for each pod, and a program of a pod has no room for more."""
+    held = start(runtime, program("sh", "-c", f"({BOMB}); exec sleep 600"), "bomb")
+    try:
+        full = program("sh", "-c", "true & wait")
+        until = time.monotonic() + 30
+        while "fork" not in run(runtime, full, "bomb")[1]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        other = replace(program("sh", "-c", "(id -u; id -g) & wait"), pod="pod-2")
+        assert (0, "65534\n65534\n", "") == run(runtime, other)
+    finally:
+        held.send(signal.SIGKILL)
+        held.result()
+        runtime.forget("pod-2")
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of system calls are those of x86_64")
+def test_a_program_makes_no_user_namespace_and_has_no_keys_of_root(space):
+    """In a user namespace it would have capabilities; a session keyring is inherited from the command."""
+    library = ctypes.CDLL(None, use_errno=True)
+    libc.leave_keyring()
+    assert library.syscall(248, b"user", b"netlab-root", b"secret", ctypes.c_long(6), ctypes.c_long(-3)) > 0
+    assert "netlab-root" in Path("/proc/keys").read_text()
+    made = Runtime()
+    try:
+        script = "unshare -U true; cat /proc/keys; test -e /proc/keys && echo read"
+        _, printed, _ = run(made, program("sh", "-c", script))
+    finally:
+        made.close()
+        libc.leave_keyring()
+
+    assert "unshare failed: No space left on device" in printed
+    assert "read" in printed
+    assert "netlab-root" not in printed

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import selectors
 import signal
@@ -250,8 +251,15 @@ def _tell(control: socket.socket, **what: Any) -> None:
         control.send(json.dumps(what).encode())
 
 
+def allow_descriptors() -> None:
+    """Let this process have all open files that it may have: each program of a pod takes several."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(orders: int, own: Sequence[Own]) -> None:
     """Be the runtime until the orders end."""
+    allow_descriptors()
     try:
         Runtime(socket.socket(fileno=orders), own).run()
     except KernelError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import select
 import signal
 import socket
@@ -317,3 +318,18 @@ def test_a_program_makes_no_user_namespace_and_has_no_keys_of_root(space):
     assert "unshare failed: No space left on device" in printed
     assert "read" in printed
     assert "netlab-root" not in printed
+
+
+def test_the_process_that_forks_may_open_all_files_that_it_may_have(space):
+    """Each program takes three descriptors of it, and a shell allows 1,024 as a rule."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        made = Runtime()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        assert 0 == run(made, program("true"))[0]
+        assert (hard, hard) == resource.prlimit(made.pid, resource.RLIMIT_NOFILE)
+    finally:
+        made.close()

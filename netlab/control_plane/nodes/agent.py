@@ -38,6 +38,7 @@ from netlab.control_plane.nodes.statuses import Statuses
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import own_namespace
 from netlab.errors import HostError, NetlabError, UsageError, printable
+from netlab.kernel.pod_runtime import allow_descriptors
 from netlab.lab.lab import Lab
 
 # Seconds: how long to wait for a change, and after a change that failed.
@@ -301,6 +302,7 @@ def main() -> None:
     if found is None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
+    allow_descriptors()
     pki, runtime = folder / "pki", Runtime()
     client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(

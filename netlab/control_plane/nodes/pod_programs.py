@@ -139,7 +139,10 @@ class PodPrograms:
             return "silence"
         finally:
             os.close(null)
-        if not select.select([started.fileno()], [], [], probe.timeout)[0]:
+        # select(2) has no descriptors above 1023.
+        ended = select.poll()
+        ended.register(started.fileno(), select.POLLIN)
+        if not ended.poll(probe.timeout * 1000):
             started.send(signal.SIGKILL)
             started.result()
             return "silence"

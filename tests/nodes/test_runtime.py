@@ -333,3 +333,14 @@ def test_the_process_that_forks_may_open_all_files_that_it_may_have(space):
         assert (hard, hard) == resource.prlimit(made.pid, resource.RLIMIT_NOFILE)
     finally:
         made.close()
+
+
+def test_a_signal_that_comes_too_late_hides_no_exit_code():
+    """``kubectl exec`` kills what may still run. The kernel answers a message that nobody read with an error."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ended = Program(near)
+    far.send(b'{"code": 3, "error": "why"}')
+    ended.send(signal.SIGKILL)
+    far.close()
+
+    assert (3, "why") == ended.result()

@@ -44,10 +44,13 @@ class Program:
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""
-        try:
-            data = self._control.recv(pod_runtime.MOST)
-        except OSError:
-            data = b""
+        data = b""
+        with contextlib.suppress(OSError):
+            try:
+                data = self._control.recv(pod_runtime.MOST)
+            except ConnectionResetError:
+                # A signal came after the end, and nobody read it. How the program ended comes after this error.
+                data = self._control.recv(pod_runtime.MOST)
         self._control.close()
         found = json.loads(data) if data else {}
         return int(found.get("code", _KILLED)), str(found.get("error", ""))

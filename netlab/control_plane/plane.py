@@ -21,10 +21,8 @@ from netlab.control_plane.settings import Settings
 from netlab.errors import HostError, UsageError, way_out
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
-from netlab.lab import outside_files, programs, removal
+from netlab.lab import outside_files, programs, removal, repair
 from netlab.lab.lab import Lab
-from netlab.lab.record import Records
-from netlab.lab.state import described
 from netlab.objects.kind import NETLAB_VERSION
 
 if TYPE_CHECKING:
@@ -177,7 +175,8 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
         # Another command may build it at the same time.
         with contextlib.suppress(UsageError):
             return Lab.up(base, name=name, cluster=replace(resolve(base), name=name), new=True)
-    running = _opened(name)
+    repair.repair(name)
+    running = Lab.open(name)
     # A command that was killed before it wrote the settings leaves a lab without.
     if settings.read(running.machine, name) is None and not all(_makes_lab(one) for one in running.documents):
         raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
@@ -186,23 +185,6 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
 
 def _kubeconfig(lab: str, wishes: Wishes) -> str:
     return str(Path(wishes.kubeconfig or f"{lab}.kubeconfig").absolute())
-
-
-def _opened(name: str) -> Lab:
-    """Return a running lab, repaired where a change of it broke off."""
-    from netlab.kernel.machine import this_host
-
-    records = Records(this_host())
-    record = records.load(name)
-    if record is None or record.ready:
-        return Lab.open(name)
-    with records.locked(name):
-        # A change that is under way holds the lock until the record is ready.
-        record = records.load(name)
-    if record is None or record.ready:
-        return Lab.open(name)
-    objects, cluster = described(record)
-    return Lab.up(objects, name=name, cluster=cluster)
 
 
 def _settled(running: Lab, wishes: Wishes) -> Settings:

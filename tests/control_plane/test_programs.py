@@ -218,16 +218,16 @@ def test_logs_of_a_pod_that_is_removed_end(here):
     make(here, "pauses", container())
     ready(here, "talking")
     ready(here, "pauses")
-    ask = ["kubectl", "--kubeconfig", str(here.kubeconfig), "logs", "-f"]
+    ask = ["kubectl", "--kubeconfig", str(here.kubeconfig), "logs", "-f", "-n", SPACE]
     null = subprocess.DEVNULL
     with (
-        subprocess.Popen([*ask, "talking"], stdout=subprocess.PIPE, stderr=null) as talks,
+        subprocess.Popen([*ask, "talking"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as talks,
         subprocess.Popen([*ask, "pauses"], stdout=null, stderr=null) as pauses,
     ):
         try:
             assert talks.stdout is not None
             assert b"x\n" == talks.stdout.readline()
-            here.kubectl("delete", "pod", "talking", "pauses", "--grace-period=0", "--force")
+            here.kubectl("delete", "pod", "talking", "pauses", "-n", SPACE, "--grace-period=0", "--force")
             talks.communicate(timeout=20)
             pauses.wait(20)
         finally:

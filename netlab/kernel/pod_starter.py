@@ -47,7 +47,10 @@ class Program:
 
     def ends_within(self, seconds: float) -> bool:
         """Return whether the program ends in this time, or has ended."""
-        return bool(select.select([self._control], [], [], seconds)[0])
+        # select(2) has no descriptors above 1023.
+        ended = select.poll()
+        ended.register(self._control, select.POLLIN)
+        return bool(ended.poll(seconds * 1000))
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""

@@ -16,6 +16,7 @@ from netlab.control_plane.nodes.into_lab import IntoLab
 from netlab.control_plane.nodes.kubelet import Kubelet
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.errors import HostError, NetlabError
+from netlab.kernel.pod_runtime import allow_descriptors
 from netlab.kernel.pod_starter import Runtime
 from netlab.lab.lab import Lab
 
@@ -32,6 +33,7 @@ def main() -> None:
     if found is None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
+    allow_descriptors()
     pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
     client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(

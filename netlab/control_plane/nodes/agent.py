@@ -87,12 +87,18 @@ class Agent:
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._pod, self._has, lambda: self._known.all(POD), lambda: self._metrics, self._containers.runs)
+        return Inside(
+            self._pod,
+            self._has,
+            lambda: self._known.all(POD),
+            lambda: self._metrics,
+            self._containers.runs,
+            self._stopped_node_of,
+        )
 
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
-        return Inside(self._has, lambda: self._known.all(POD), lambda: self._metrics, self._stopped_node_of)
 
     def _stopped_node_of(self, ref: str) -> str:
         node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")

@@ -242,3 +242,14 @@ def test_an_order_that_is_too_long_is_refused(runtime):
         run(runtime, program("true", LONG="x" * (600 << 10)))
 
     assert 0 == run(runtime, program("true", LONG="x" * (100 << 10)))[0]
+
+
+def test_a_kill_that_comes_after_the_end_does_not_hide_the_exit_code():
+    """The kubelet kills what it believes to run, and the runtime has closed its end without reading that."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    far.send(b'{"code": 3, "error": "why"}')
+    ended = Program(near)
+    ended.send(signal.SIGKILL)
+    far.close()
+
+    assert (3, "why") == ended.result()

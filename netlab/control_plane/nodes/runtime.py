@@ -44,10 +44,12 @@ class Program:
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""
-        try:
-            data = self._control.recv(pod_runtime.MOST)
-        except OSError:
-            data = b""
+        data = b""
+        for _ in range(2):
+            # A signal that came after the end was not read: that is an error once, and then comes what was said.
+            with contextlib.suppress(OSError):
+                data = self._control.recv(pod_runtime.MOST)
+                break
         self._control.close()
         found = json.loads(data) if data else {}
         return int(found.get("code", _KILLED)), str(found.get("error", ""))

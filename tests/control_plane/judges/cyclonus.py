@@ -49,7 +49,7 @@ PARTS = (Part(("ingress",), ("egress",)), Part(("egress",)), Part((), ("ingress"
 def run(program: Path, folder: Path, seconds: float, tags: str = "") -> list[Case]:
     """Run its cases, or those with one of these tags (A,B), and return how each ended that did so in time."""
     parts = [Part(tuple(tags.split(",")))] if tags else PARTS
-    words = [program, "generate", *Part().words, "--dry-run", "--mock"]
+    words = [str(program), "generate", *Part().words, "--dry-run", "--mock"]
     names = listed(subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout)
 
     def of(part: Part) -> list[Case]:

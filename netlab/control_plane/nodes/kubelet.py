@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
 from netlab.control_plane.nodes import port_forward, remote_command, spdy_channels
+from netlab.control_plane.nodes.connections import held
 from netlab.control_plane.nodes.logs import shown, wishes_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.websocket import WebSocket, accept
@@ -83,7 +84,7 @@ class Kubelet:
         """Listen, and answer in a thread of its own; return when it listens. Raises OSError."""
         loop = asyncio.new_event_loop()
         started = asyncio.start_server(
-            self._answer, ADDRESS, self._port, ssl=self._context, limit=_MOST_HEAD, ssl_handshake_timeout=_SECONDS
+            held(self._answer), ADDRESS, self._port, ssl=self._context, limit=_MOST_HEAD, ssl_handshake_timeout=_SECONDS
         )
         loop.run_until_complete(started)
         threading.Thread(target=loop.run_forever, daemon=True).start()

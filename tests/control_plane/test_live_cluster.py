@@ -179,6 +179,9 @@ def test_1200_pods_come_in_three_pages(plane: ControlPlane, monkeypatch: pytest.
 # --- rights ---------------------------------------------------------------------------------------------------------
 
 
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+
 def grant(plane: ControlPlane, user: str, rules: list[Object], namespace: str = "") -> None:
     """Give a user rights, in a namespace or in all; return when the API server knows of them."""
     kind = "Role" if namespace else "ClusterRole"
@@ -197,9 +200,7 @@ def grant(plane: ControlPlane, user: str, rules: list[Object], namespace: str = 
         what = {"group": rule["apiGroups"][0], "resource": rule["resources"][0], "verb": rule["verbs"][0]}
         review = {"user": user, "resourceAttributes": {**what, "namespace": namespace}}
         asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": review}
-        while not plane.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", asked)[1]["status"][
-            "allowed"
-        ]:
+        while not plane.call("POST", REVIEWS, asked)[1]["status"]["allowed"]:
             assert time.monotonic() < until, rule
             time.sleep(0.05)
 

@@ -23,16 +23,13 @@ _OWN = ("dev", "proc", "root", "run", "sys", "tmp", "lost+found")
 _TEMPORARY = "mode=1777,size=64m,nr_inodes=64k"
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  of a program alone
 # Source: OCI runtime specification, default devices.
-_DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
+_DEVICES = ("full", "null", "ptmx", "random", "tty", "urandom", "zero")
 _DEVICE_LINKS = {
     "fd": "/proc/self/fd",
-    "ptmx": "pts/ptmx",
     "stderr": "/proc/self/fd/2",
     "stdin": "/proc/self/fd/0",
     "stdout": "/proc/self/fd/1",
 }
-# All terminals of a host are counted, so one pod has a part of them.
-_TERMINALS = "newinstance,ptmxmode=0666,mode=0620,max=256"
 _PYTHON, _LIBRARY = "/run/netlab/python", "/run/netlab/lib"
 
 
@@ -120,7 +117,7 @@ def _own_folders(namespace: str) -> None:
 
 
 def _devices() -> None:
-    """Give the new root the devices of a container: none that reaches this host, and terminals of its own."""
+    """Give the new root the devices of a container: none that reaches this host but its terminals."""
     libc.mount("netlab", f"{_NEW}/dev", "tmpfs", data="mode=755,size=1m,nr_inodes=1k")
     for name in _DEVICES:
         if os.path.exists(f"/dev/{name}"):
@@ -128,11 +125,10 @@ def _devices() -> None:
             libc.mount(f"/dev/{name}", f"{_NEW}/dev/{name}", flags=libc.MS_BIND)
     for name, target in _DEVICE_LINKS.items():
         os.symlink(target, f"{_NEW}/dev/{name}")
-    for path, kind, data in (
-        ("/dev/pts", "devpts", _TERMINALS),
-        ("/dev/mqueue", "mqueue", ""),
-        (_SHM, "tmpfs", _TEMPORARY),
-    ):
+    os.mkdir(f"{_NEW}/dev/pts", 0o755)
+    # The terminal of ``kubectl exec -t`` is one of this host's, and programs look for its name.
+    libc.mount("/dev/pts", f"{_NEW}/dev/pts", flags=libc.MS_BIND)
+    for path, kind, data in (("/dev/mqueue", "mqueue", ""), (_SHM, "tmpfs", _TEMPORARY)):
         os.mkdir(f"{_NEW}{path}", 0o755)
         libc.mount(kind, f"{_NEW}{path}", kind, data=data)
 

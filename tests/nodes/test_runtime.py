@@ -347,14 +347,12 @@ def test_a_signal_that_comes_too_late_hides_no_exit_code():
 
 
 def test_a_program_has_the_devices_of_a_container(runtime):
-    """And terminals of its own; none of this host's, and no queues of messages."""
-    script = (
-        "echo $(ls /dev) + $(ls /dev/pts /dev/mqueue); echo x > /dev/null; head -c 2 /dev/zero | wc -c; echo y > /dev/x"
-    )
+    """None else of this host's, and no queues of messages."""
+    script = "echo $(ls /dev) + $(ls /dev/mqueue); echo x > /dev/null; head -c 2 /dev/zero | wc -c; echo y > /dev/x"
     _, printed, _ = run(runtime, program("sh", "-c", script))
     names, size, refused = printed.splitlines()
 
     devices = "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero"
-    assert f"{devices} + /dev/mqueue: /dev/pts: ptmx" == names
+    assert f"{devices} +" == names
     assert "2" == size.strip()
     assert "Permission denied" in refused

@@ -1,4 +1,4 @@
-"""The files that a program of a pod sees: those of this host, but ``/tmp``, ``/run``, ``/dev`` and ``/proc`` anew.
+"""The files that a program of a pod sees: those of this host, but ``/tmp``, ``/run``, ``/dev/shm`` and ``/proc`` anew.
 
 No image is there, so the host's programs and libraries are seen, and can be changed as far as user ``nobody`` can. The
 root directory itself is a new one, with room for what a container has beside. Nothing of the host changes.
@@ -22,14 +22,6 @@ _NEW = "/sys"
 _OWN = ("dev", "proc", "root", "run", "sys", "tmp", "lost+found")
 _TEMPORARY = "mode=1777,size=64m,nr_inodes=64k"
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  of a program alone
-# Source: OCI runtime specification, default devices.
-_DEVICES = ("full", "null", "ptmx", "random", "tty", "urandom", "zero")
-_DEVICE_LINKS = {
-    "fd": "/proc/self/fd",
-    "stderr": "/proc/self/fd/2",
-    "stdin": "/proc/self/fd/0",
-    "stdout": "/proc/self/fd/1",
-}
 _PYTHON, _LIBRARY = "/run/netlab/python", "/run/netlab/lib"
 
 
@@ -109,28 +101,13 @@ def _own_folders(namespace: str) -> None:
     for name in ("dev", "proc", "run", "sys", "tmp"):
         with contextlib.suppress(FileExistsError):
             os.mkdir(f"{_NEW}/{name}", 0o755)
-    _devices()
+    libc.mount("/dev", f"{_NEW}/dev", flags=libc.MS_BIND | libc.MS_REC)
+    if os.path.isdir(_SHM):
+        libc.mount("tmpfs", _NEW + _SHM, "tmpfs", data=_TEMPORARY)
     libc.mount("proc", f"{_NEW}/proc", "proc")
     libc.mount(netns.mark_of_own(namespace), f"{_NEW}/sys", "sysfs")
     libc.mount("tmpfs", _NEW + _TMP, "tmpfs", data=_TEMPORARY)
     os.makedirs(f"{_NEW}/run/lock", 0o755)
-
-
-def _devices() -> None:
-    """Give the new root the devices of a container: none that reaches this host but its terminals."""
-    libc.mount("netlab", f"{_NEW}/dev", "tmpfs", data="mode=755,size=1m,nr_inodes=1k")
-    for name in _DEVICES:
-        if os.path.exists(f"/dev/{name}"):
-            pod_volumes.write(f"{_NEW}/dev/{name}", "", 0o644)
-            libc.mount(f"/dev/{name}", f"{_NEW}/dev/{name}", flags=libc.MS_BIND)
-    for name, target in _DEVICE_LINKS.items():
-        os.symlink(target, f"{_NEW}/dev/{name}")
-    os.mkdir(f"{_NEW}/dev/pts", 0o755)
-    # The terminal of ``kubectl exec -t`` is one of this host's, and programs look for its name.
-    libc.mount("/dev/pts", f"{_NEW}/dev/pts", flags=libc.MS_BIND)
-    for path, kind, data in (("/dev/mqueue", "mqueue", ""), (_SHM, "tmpfs", _TEMPORARY)):
-        os.mkdir(f"{_NEW}{path}", 0o755)
-        libc.mount(kind, f"{_NEW}{path}", kind, data=data)
 
 
 def _etc(files: Mapping[str, str]) -> str:
@@ -176,7 +153,7 @@ def _is_open(path: str) -> bool:
 def _mount(mounts: Sequence[Mount], volumes: Mapping[str, int], overlays: Iterable[str]) -> None:
     """Mount volumes and files, and close the descriptors of the volumes."""
     files = pod_volumes.write_files(mounts, f"{_NEW}/run/netlab/volumes")
-    places = (_NEW, f"{_NEW}{_TMP}", f"{_NEW}/dev", f"{_NEW}{_SHM}", *overlays)
+    places = (_NEW, f"{_NEW}{_TMP}", f"{_NEW}{_SHM}", *overlays)
     own = {os.stat(place).st_dev for place in places if os.path.isdir(place)}
     own |= {os.fstat(fd).st_dev for fd in volumes.values()}
     for number, one in enumerate(mounts):

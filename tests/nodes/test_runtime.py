@@ -344,15 +344,3 @@ def test_a_signal_that_comes_too_late_hides_no_exit_code():
     far.close()
 
     assert (3, "why") == ended.result()
-
-
-def test_a_program_has_the_devices_of_a_container(runtime):
-    """None else of this host's, and no queues of messages."""
-    script = "echo $(ls /dev) + $(ls /dev/mqueue); echo x > /dev/null; head -c 2 /dev/zero | wc -c; echo y > /dev/x"
-    _, printed, _ = run(runtime, program("sh", "-c", script))
-    names, size, refused = printed.splitlines()
-
-    devices = "fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero"
-    assert f"{devices} +" == names
-    assert "2" == size.strip()
-    assert "Permission denied" in refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ POD = {
 }
 
 
+def _answers(plane: Plane) -> bool:
+    """Return whether the program of the pod runs and answers."""
+    ask = ("exec", "-n", "shop", "web", "--", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s")
+    return plane.kubectl(*ask, check=False) == ""
+
+
 def test_two_labs_with_long_names_do_not_meet(tmp_path: Path) -> None:
     """Both begin at the same time; a user of one is none of the other, and the end of one leaves the other."""
     if missing := lacking():
@@ -34,9 +41,7 @@ def test_two_labs_with_long_names_do_not_meet(tmp_path: Path) -> None:
         begun = [one.starting(POD) for one in planes]
         assert [0, 0] == [one.wait(110) for one in begun]
         for one in planes:
-            eventually(lambda one=one: one.get("pod", "web", "-n", "shop")["status"]["phase"] == "Running")
-            ask = ("exec", "-n", "shop", "web", "--", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s")
-            eventually(lambda one=one, ask=ask: one.kubectl(*ask, check=False) == "")
+            eventually(partial(_answers, one))
         server = first.kubectl("config", "view", "-o", "jsonpath={.clusters[0].cluster.server}")
         said = second.kubectl("--server", server, "--insecure-skip-tls-verify", "get", "pods", "-A", check=False)
         assert "certificate" in said or "Unauthorized" in said or "must be logged in" in said

@@ -70,12 +70,13 @@ Main = Callable[[Sequence[str]], int]
 class Own:
     """A program of netlab that pods have: where it is, and its function.
 
-    ``prepare`` is called with the arguments while the process still has privilege, in the pod's network.
+    ``prepare`` is called with the arguments and the variables while the process still has privilege, in the pod's
+    network.
     """
 
     built_in: pod_root.BuiltIn
     main: Main
-    prepare: Callable[[Sequence[str]], None] = lambda argv: None
+    prepare: Callable[[Sequence[str], Mapping[str, str]], None] = lambda argv, environment: None
 
     def is_asked(self, argv: Sequence[str]) -> bool:
         """Say whether a command is this program, by its path or its name."""
@@ -222,7 +223,7 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
     argv = _direct(program.argv)
     for one in own:
         if one.is_asked(argv):
-            one.prepare(argv)
+            one.prepare(argv, program.environment)
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.
@@ -234,6 +235,8 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
         raise HostError(f"{program.folder}: {error.strerror}") from error
     for one in own:
         if one.is_asked(argv):
+            # It may have a raw socket.
+            libc.refuse_tracing()
             os.environ.clear()
             os.environ.update(environment)
             os._exit(_call(one.main, argv))

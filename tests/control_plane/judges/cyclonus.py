@@ -1,7 +1,8 @@
 """cyclonus: its cases of NetworkPolicy, each with a table of who reaches whom.
 
-A denied probe waits a second, so parts of the cases run at once, each with a cluster of its own, as all cases use the
-same namespaces.
+A denied probe waits a second, so parts of the cases run at once, each in a cluster of its own, as all cases use the
+same namespaces. A part is small, as cyclonus takes 200 MB more for each case. Those of SCTP have servers of all
+protocols, the others of TCP and UDP.
 
 Source: github.com/mattfenwick/cyclonus, `cyclonus generate`.
 """
@@ -10,8 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import re
 import subprocess
+import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +28,10 @@ _LISTED = re.compile(r"^test #(\d+): (.*)\n - tags: (.*)$", re.MULTILINE)
 _STARTED = re.compile(r"^starting test case #(?=\d+$)", re.MULTILINE)
 _ENDED = re.compile(r"^finished policy #\d+$", re.MULTILINE)
 _WRONG = re.compile(r"(\d+) wrong, \d+ ignored, \d+ correct$", re.MULTILINE)
+
+_SCTP = "sctp"
+# How many clusters there are, and the most cases of a part.
+_AT_ONCE, _MOST = 6, 14
 
 
 class Part(NamedTuple):
@@ -42,22 +50,49 @@ class Part(NamedTuple):
         return (not self.include or bool(tags.intersection(self.include))) and not tags.intersection(self.exclude)
 
 
-# Together all cases, each once.
-PARTS = (Part(("ingress",), ("egress",)), Part(("egress",)), Part((), ("ingress", "egress")))
-
-
 def run(program: Path, folder: Path, seconds: float, tags: str = "") -> list[Case]:
     """Run its cases, or those with one of these tags (A,B), and return how each ended that did so in time."""
-    parts = [Part(tuple(tags.split(",")))] if tags else PARTS
     words = [str(program), "generate", *Part().words, "--dry-run", "--mock"]
     names = listed(subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout)
+    waiting: queue.SimpleQueue[Part] = queue.SimpleQueue()
+    chosen = [Part(tuple(tags.split(",")))] if tags else parts(names)
+    # The longest first.
+    for part in sorted(chosen, key=lambda one: -sum(one.has(tags) for _, tags in names)):
+        waiting.put(part)
+    until = time.monotonic() + seconds
 
-    def of(part: Part) -> list[Case]:
-        at = folder / f"part-{parts.index(part) + 1}"
-        return cases(_run(program, part, at, seconds), [name for name, has in names if part.has(has)])
+    def work(number: int) -> list[Case]:
+        found: list[Case] = []
+        at = folder / f"cluster-{number}"
+        at.mkdir(parents=True, exist_ok=True)
+        with cluster(at) as kubeconfig, contextlib.suppress(queue.Empty):
+            while (left := until - time.monotonic()) > 0:
+                part = waiting.get_nowait()
+                log = at / f"{'-'.join(part.include) or 'others'}.log"
+                _run(program, part, kubeconfig, log, left)
+                found += cases(log.read_text(), [name for name, has in names if part.has(has)])
+        return found
 
-    with ThreadPoolExecutor(len(parts)) as pool:
-        return [case for found in pool.map(of, parts) for case in found]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return [case for found in pool.map(work, range(1, _AT_ONCE + 1)) for case in found]
+
+
+def parts(listed: Sequence[tuple[str, set[str]]]) -> list[Part]:
+    """Return parts that together have each case once; the first is those of SCTP.
+
+    cyclonus knows no "and". So each part has one tag, and none of the tags of the parts before. Rare tags come first.
+    """
+    found: list[Part] = []
+    left, used = list(listed), [_SCTP]
+    while used[-1]:
+        tag = used[-1]
+        found.append(Part((tag,), tuple(used[:-1])))
+        left = [(name, tags) for name, tags in left if tag not in tags]
+        counts = Counter(one for _, tags in left for one in tags)
+        few = [(count, one) for one, count in counts.items() if count <= _MOST]
+        more = [(count, one) for one, count in counts.items() if count < len(left)]
+        used.append("" if len(left) <= _MOST or not more else max(few)[1] if few else min(more)[1])
+    return [*found, Part((), tuple(used[:-1]))]
 
 
 def listed(text: str) -> list[tuple[str, set[str]]]:
@@ -80,10 +115,8 @@ def cases(log: str, names: Sequence[str]) -> list[Case]:
     return found
 
 
-def _run(program: Path, part: Part, folder: Path, seconds: float) -> str:
-    """Run a part with a cluster of its own, and return its output; after these seconds it is ended."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "cyclonus.log"
+def _run(program: Path, part: Part, kubeconfig: Path, log: Path, seconds: float) -> None:
+    """Run a part, with its output in a file; after these seconds it is ended."""
     words = [
         "generate",
         *part.words,
@@ -92,11 +125,9 @@ def _run(program: Path, part: Part, folder: Path, seconds: float) -> str:
         "--job-timeout-seconds=1",
         # A busy machine may take longer than a second.
         "--retries=3",
+        # A third of the probes would be of SCTP.
+        *(["--server-protocol=TCP,UDP"] if _SCTP in part.exclude else []),
     ]
-    with cluster(folder) as kubeconfig, log.open("wb") as output:
-        environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            subprocess.run(
-                [program, *words], env=environment, check=True, stdout=output, stderr=output, timeout=seconds
-            )
-    return log.read_text()
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    with log.open("wb") as output, contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run([program, *words], env=environment, check=True, stdout=output, stderr=output, timeout=seconds)

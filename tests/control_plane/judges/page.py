@@ -18,8 +18,12 @@ _HEAD = """\
 # What unmodified judges say
 
 Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
-cluster has three nodes in three zones and both IP families. `make judges` builds and runs them, and writes this page. A
-case that does not pass has a reason, and a reason that no longer applies is an error.
+cluster has three nodes in three zones and both IP families. A case that does not pass has a reason, and a reason that
+no longer applies is an error.
+
+`make judges JUDGE=e2e`, `JUDGE=cyclonus` or `JUDGE=cluster-policies` builds and runs one of them, as root, and writes
+this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --most 240'` runs a part and writes nothing.
+cyclonus has servers of TCP and UDP, and in its cases of SCTP of all three protocols; a probe waits a second.
 """
 
 

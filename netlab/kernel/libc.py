@@ -107,6 +107,14 @@ def end_with_parent(number: int = 9) -> None:
     _check(_libc.prctl(1, number, 0, 0, 0), "prctl")
 
 
+def refuse_tracing() -> None:
+    """Keep other processes of this user from tracing this one, and from taking its descriptors; raises KernelError.
+
+    prctl(PR_SET_DUMPABLE): a change of user does so where fs.suid_dumpable is not 1.
+    """
+    _check(_libc.prctl(4, 0, 0, 0, 0), "prctl")
+
+
 def drop_capabilities() -> None:
     """Give up all capabilities for good, also for user 0 and through set-user-id programs; raises KernelError.
 

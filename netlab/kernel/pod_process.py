@@ -72,12 +72,13 @@ Main = Callable[[Sequence[str]], int]
 class Own:
     """A program of netlab that pods have: where it is, and its function.
 
-    ``prepare`` is called with the arguments while the process still has privilege, in the pod's network.
+    ``prepare`` is called with the arguments and the variables while the process still has privilege, in the pod's
+    network.
     """
 
     built_in: pod_root.BuiltIn
     main: Main
-    prepare: Callable[[Sequence[str]], None] = lambda argv: None
+    prepare: Callable[[Sequence[str], Mapping[str, str]], None] = lambda argv, environment: None
 
     def is_asked(self, argv: Sequence[str]) -> bool:
         """Say whether a command is this program, by its path or its name."""
@@ -233,7 +234,7 @@ def _run(program: PodProgram, own: Sequence[Own], space: int) -> NoReturn:
     argv = _direct(program.argv)
     for one in own:
         if one.is_asked(argv):
-            one.prepare(argv)
+            one.prepare(argv, program.environment)
     if space >= 0:
         libc.setns(space, libc.CLONE_NEWUSER)
         os.close(space)
@@ -249,6 +250,8 @@ def _run(program: PodProgram, own: Sequence[Own], space: int) -> NoReturn:
         raise HostError(f"{program.folder}: {error.strerror}") from error
     for one in own:
         if one.is_asked(argv):
+            # It may have a raw socket.
+            libc.refuse_tracing()
             os.environ.clear()
             os.environ.update(environment)
             os._exit(_call(one.main, argv))

@@ -89,10 +89,14 @@ def test_a_case_of_cyclonus_passes_if_each_of_its_steps_is_right_at_the_last_try
     assert [Case("a", PASSED), Case("b", FAILED), Case("c", FAILED)] == cyclonus.cases(log, names)
 
 
-@pytest.mark.parametrize("tags", [{"ingress"}, {"egress"}, {"ingress", "egress"}, {"tcp"}, set()], ids=sorted)
-def test_each_case_of_cyclonus_is_in_one_part(tags):
-    """The parts run at once."""
-    assert 1 == sum(part.has(tags) for part in cyclonus.PARTS)
+def test_each_case_of_cyclonus_is_in_one_small_part():
+    """The parts run at once, and those of SCTP are one."""
+    names = [(f"{number:03} case", {"ab"[number % 2], f"t{number // 10}"}) for number in range(100)]
+    parts = cyclonus.parts([*names, ("101 case", {"sctp", "a"})])
+
+    assert {1} == {sum(part.has(tags) for part in parts) for _, tags in names}
+    assert max(sum(part.has(tags) for _, tags in names) for part in parts) <= 14
+    assert [True] == [part.has({"sctp", "a"}) for part in parts if part.has({"sctp", "a"})]
 
 
 def test_tests_of_go_are_those_of_its_verbose_output():

@@ -331,3 +331,17 @@ def test_programs_start_anew_when_netlab_as_the_nodes_was_killed(here):
     ready(here, "survivor")
     assert 0 == run(here, "survivor", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s").returncode
     assert "Succeeded" == phase(here, "finished")
+
+
+def test_a_pod_that_has_to_end_says_whether_it_is_ready_while_it_serves(here):
+    """netexec fails its probe of readiness from SIGTERM on, and answers until it ends."""
+    probe = {"httpGet": {"path": "/readyz", "port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    make(here, "serves-on", container("c", image=AGNHOST, args=["netexec", "--delay-shutdown=60"],
+         readinessProbe=probe), terminationGracePeriodSeconds=60)  # fmt: skip
+    ready(here, "serves-on")
+    here.kubectl("delete", "pod", "serves-on", "-n", SPACE, "--wait=false")
+    eventually(lambda: not is_ready(here, "serves-on"), 20)
+
+    assert "Running" == phase(here, "serves-on")
+    assert "running" in state(here, "serves-on")["state"]
+    here.kubectl("delete", "pod", "serves-on", "-n", SPACE, "--force", "--grace-period=0")

@@ -345,3 +345,19 @@ def test_a_signal_that_comes_too_late_hides_no_exit_code():
     far.close()
 
     assert (3, "why") == ended.result()
+
+
+def test_no_other_program_of_the_pod_can_take_a_descriptor_of_the_stand_in(runtime):
+    """It may have a raw socket, which could send any packet."""
+    held = start(runtime, program("/agnhost", "netexec", "--http-port=8091"), "raw")
+    asked = program("sh", "-c", "/agnhost connect 127.0.0.1:8091 --timeout=5s; ls /proc/1/fd")
+    try:
+        deadline = time.monotonic() + 10
+        while (found := run(runtime, asked, "raw"))[1].startswith("REFUSED") and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        held.send(signal.SIGKILL)
+        held.result()
+
+    assert found[0] != 0
+    assert "Permission denied" in found[1]

@@ -60,15 +60,35 @@ def test_a_client_gets_its_answer_in_both_ip_families():
     assert "TIMEOUT\n" == done.stderr
 
 
-def test_a_command_without_sctp_opens_no_raw_socket(monkeypatch):
-    """Only those that may speak it keep one."""
+@pytest.mark.parametrize(
+    ("words", "environment", "opens"),
+    [
+        (["connect", "10.0.0.1:80", "--protocol=tcp"], {}, False),
+        (["connect", "10.0.0.1:80", "--protocol=sctp"], {}, True),
+        (["porter"], {"SERVE_PORT_80": "foo"}, False),
+        (["porter"], {"SERVE_SCTP_PORT_80": "foo"}, True),
+        (["netexec"], {}, True),
+        (["pause"], {"SERVE_SCTP_PORT_80": "foo"}, False),
+    ],
+)
+def test_only_a_command_that_may_speak_sctp_opens_a_raw_socket(monkeypatch, words, environment, opens):
+    """Such a socket could send any packet."""
+    opened = []
 
-    def refuse(*arguments: object) -> None:
-        raise AssertionError("opened")
+    def note(*arguments: object) -> None:
+        opened.append(arguments)
+        raise PermissionError
 
-    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "socket", note)
+    sctp.prepare(["agnhost", *words], environment)
 
-    sctp.prepare(["agnhost", "connect", "10.0.0.1:80", "--protocol=tcp"])
+    assert opens == bool(opened)
+
+
+def test_a_program_that_the_stand_in_starts_has_no_raw_socket():
+    """Descriptors of Python are closed on exec."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, sctp.PROTOCOL) as made:
+        assert not made.get_inheritable()
 
 
 def test_the_first_checksums_may_be_made_by_several_threads():

@@ -235,17 +235,17 @@ class Agent:
 
     def _say_status(self, pod: Object) -> None:
         metadata, uid = pod["metadata"], pod["metadata"]["uid"]
-        if key_of(pod) in self._ending:
-            return
-        if "deletionTimestamp" in metadata:
+        ending = key_of(pod) in self._ending
+        if "deletionTimestamp" in metadata and not ending:
             if self._written.get(uid) != "removed":
                 self._written[uid] = "removed"
                 self._statuses.remove(pod)
             return
-        if not is_alive(pod):
+        if not ending and not is_alive(pod):
             return
         wanted = self._status_of(pod)
-        if wanted is None:
+        # The last program of a pod that has to end may have ended just now: then the pod is removed soon.
+        if wanted is None or (ending and wanted["phase"] != "Running"):
             return
         if not pod_status.differs(pod.get("status", {}), wanted):
             self._written.pop(uid, None)

@@ -145,8 +145,11 @@ class Containers:
             self._ending.discard(uid)
 
     def restart(self, uid: str, name: str, grace: float) -> None:
-        """End the program of a container, so that it starts again; it has ``grace`` seconds to end."""
-        for one in self._pods.get(uid, ()):
+        """End the program of a container, so that it starts again; it has ``grace`` seconds to end.
+
+        A pod that has to end has been told so.
+        """
+        for one in self._pods.get(uid, ()) if uid not in self._ending else ():
             if one.container.name == name and one.program is not None:
                 one.program.send(signal.SIGTERM)
                 one.killed = self._clock() + grace

@@ -127,6 +127,10 @@ class Known:
         if pod is not None:
             self._set(POD, key, pod)
 
+    def lingers(self, key: Key) -> bool:
+        """Return whether a pod has to end, and is still in the lab."""
+        return key in self._lingering
+
     def hold(self, uid: str, key: Key, why: str, *, on: bool) -> None:
         """Note that the containers of a pod are not ready, or no longer for this reason."""
         reasons = self._held.get(uid, set())

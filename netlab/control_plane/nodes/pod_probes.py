@@ -55,9 +55,9 @@ class PodProbes:
         self._prober.run(stopped)
 
     def follow(self, touched: Sequence[Object]) -> None:
-        """Probe the pods that run and have probes, and no others."""
+        """Probe the pods that run and have probes, also while their programs end, and no others."""
         has = self._lab.cluster.by_ref
-        alive = [pod for pod in touched if is_alive(pod) and "/".join(key_of(pod)) in has and _has_probes(pod)]
+        alive = [pod for pod in touched if self._runs(pod) and "/".join(key_of(pod)) in has and _has_probes(pod)]
         self._keys |= {pod["metadata"]["uid"]: key_of(pod) for pod in alive}
         for uid in self._prober.follow(alive, time.monotonic(), self._containers.with_programs):
             self._known.hold(uid, self._keys[uid], PROBES, on=True)
@@ -77,7 +77,11 @@ class PodProbes:
 
     def _is(self, uid: str, key: Key) -> bool:
         pod = self._known.find(POD, key)
-        return pod is not None and pod["metadata"]["uid"] == uid and is_alive(pod)
+        return pod is not None and pod["metadata"]["uid"] == uid and self._runs(pod)
+
+    def _runs(self, pod: Object) -> bool:
+        """Return whether a pod runs; one whose programs still end is asked whether it is ready."""
+        return is_alive(pod) or self._known.lingers(key_of(pod))
 
     def _ask(self, uid: str, probe: Probe) -> Answer:
         """Ask a port of a pod from its node, or run a command in its container."""

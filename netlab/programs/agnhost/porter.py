@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Sequence
 
-from netlab.programs.agnhost import flags, http
+from netlab.programs.agnhost import flags, http, sctp
 from netlab.programs.agnhost.sockets import accept_forever, at_end, end, fatal, in_thread, listen, log, why
 
 FLAGS = {"json-response": False}
@@ -16,7 +16,7 @@ _PREFIXES = {
     "SERVE_PORT_": "tcp",
     "SERVE_TCP_PORT_": "tcp",
     "SERVE_UDP_PORT_": "udp",
-    "SERVE_SCTP_PORT_": "sctp",
+    sctp.SERVE: "sctp",
     "SERVE_TLS_PORT_": "tls",
 }
 # How a program of Go ends at a signal that it does not handle.

@@ -16,10 +16,11 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 PROTOCOL = 132
+SERVE = "SERVE_SCTP_PORT_"
 _DATA, _INIT, _INIT_ACK, _SACK, _HEARTBEAT, _HEARTBEAT_ACK, _ABORT = 0, 1, 2, 3, 4, 5, 6
 _SHUTDOWN, _SHUTDOWN_ACK, _COOKIE_ECHO, _COOKIE_ACK, _SHUTDOWN_COMPLETE = 7, 8, 10, 11, 14
 _COOKIE, _WHOLE, _WINDOW = 7, 3, 65535
@@ -34,9 +35,14 @@ _stacks: dict[int, _Stack] = {}
 Key = tuple[int, str, int, int]
 
 
-def prepare(argv: Sequence[str]) -> None:
-    """Open what user ``nobody`` may not open, for a command that may speak SCTP; nothing where the kernel has it."""
-    if not any("sctp" in word or word in ("porter", "netexec") for word in argv):
+def prepare(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Open what user ``nobody`` may not open, for a command that may speak SCTP; nothing where the kernel has it.
+
+    ``porter`` does if a variable names a port of SCTP, and ``netexec`` if it is asked to dial one. A raw socket could
+    send any packet, so this module alone uses it, and no program that is started has it.
+    """
+    serves = "porter" in argv and any(name.startswith(SERVE) for name in environment)
+    if not serves and "netexec" not in argv and not any("sctp" in word for word in argv):
         return
     with contextlib.suppress(OSError):
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, PROTOCOL).close()

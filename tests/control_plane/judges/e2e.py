@@ -7,10 +7,12 @@ run beside them run alone, after the others.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -41,13 +43,18 @@ def run(
     at_once: int,
     seconds: float,
     done: Callable[[Case], None],
+    most: float = math.inf,
 ) -> list[Case]:
     """Run these specs, and return how each ended; ``done`` is called with each when it has.
 
-    A spec that takes longer than some seconds fails. The output of each spec is in a file of the folder.
+    A spec that takes longer than some seconds fails. None begins after ``most`` seconds: what is left out is no case.
+    The output of each spec is in a file of the folder.
     """
+    until = time.monotonic() + most
 
-    def one(number: int) -> Case:
+    def one(number: int) -> Case | None:
+        if time.monotonic() > until:
+            return None
         case = _spec(program, kubeconfig, folder / f"spec-{number:03}", names[number], seconds)
         done(case)
         return case
@@ -55,7 +62,8 @@ def run(
     together = [n for n, name in enumerate(names) if not _ALONE.search(name)]
     with ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(one, together))
-    return found + [one(n) for n, name in enumerate(names) if _ALONE.search(name)]
+    found += [one(n) for n, name in enumerate(names) if _ALONE.search(name)]
+    return [case for case in found if case is not None]
 
 
 def _spec(program: Path, kubeconfig: Path, folder: Path, name: str, seconds: float) -> Case:

@@ -11,15 +11,19 @@ from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Reason
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
 JUDGES = {
     "e2e": "The end-to-end suite of Kubernetes 1.37.2 (`e2e.test`), all specs of sig-network",
-    "cyclonus": "cyclonus 0.5.6, all of its cases",
+    "cyclonus": "cyclonus 0.5.6, those of its 230 cases that ended in the time of the run",
     "cluster-policies": "The conformance suite of cluster-wide policies (`sigs.k8s.io/network-policy-api` 0.3.0)",
 }
 _HEAD = """\
 # What unmodified judges say
 
 Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
-cluster has three nodes in three zones and both IP families. `make judges` builds and runs them, and writes this page. A
-case that does not pass has a reason, and a reason that no longer applies is an error.
+cluster has three nodes in three zones and both IP families. A case that does not pass has a reason, and a reason that
+no longer applies is an error.
+
+`make judges JUDGE=e2e`, `JUDGE=cyclonus` or `JUDGE=cluster-policies` builds and runs one of them, as root, and writes
+this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --most 240'` runs a part and writes nothing.
+cyclonus has servers of TCP and UDP, and in its cases of SCTP of all three protocols; a probe waits a second.
 """
 
 

@@ -16,6 +16,8 @@ from control_plane.judges.verdicts import Case
 
 PROGRAMS = {"e2e": "e2e.test", "cyclonus": "cyclonus", "cluster-policies": "cluster-policies.test"}
 CRD = "cluster-policies.yaml"
+# Seconds that suffice for all cases of a judge.
+_WHOLE = 14400.0
 
 
 def main() -> int:
@@ -35,7 +37,7 @@ def main() -> int:
     else:
         with cluster(folder, crd if given.judge == "cluster-policies" else None) as kubeconfig:
             cases = _run(given, program, kubeconfig, folder)
-    whole = not (given.focus or given.first or given.skip or given.names)
+    whole = not (given.focus or given.first or given.skip or given.names or given.most < _WHOLE)
     outcomes = {one.name: one.outcome for one in cases}
     passed = list(outcomes.values()).count(verdicts.PASSED)
     print(f"{given.judge}: {passed} of {len(outcomes)} cases pass, in {time.monotonic() - started:.0f} s")
@@ -55,7 +57,11 @@ def _run(given: argparse.Namespace, program: Path, kubeconfig: Path, folder: Pat
     names = [one for one in names if not given.skip or not re.search(given.skip, one)]
     if given.names:
         names = [one for one in given.names.read_text().splitlines() if one in names]
-    return e2e.run(program, kubeconfig, folder, names[: given.first or None], given.at_once, given.seconds, _say)
+    names = names[: given.first or None]
+    found = e2e.run(program, kubeconfig, folder, names, given.at_once, given.seconds, _say, given.most)
+    if len(found) < len(names):
+        print(f"left out, as {given.most:g} s were over: {len(names) - len(found)} specs")
+    return found
 
 
 def _say(case: Case) -> None:
@@ -73,7 +79,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="only the first N specs")
     parser.add_argument("--at-once", type=int, default=6, metavar="N", help="how many specs run at a time")
     parser.add_argument("--seconds", type=float, default=900, metavar="N", help="the most that a spec may take")
-    parser.add_argument("--most", type=float, default=7200, metavar="N", help="cyclonus: the most seconds of its run")
+    parser.add_argument(
+        "--most", type=float, default=_WHOLE, metavar="N", help="e2e, cyclonus: begin no more after N seconds"
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the output of programs goes")
     parser.add_argument("--write", action="store_true", help="keep the results, and write docs/conformance.md")
     return parser.parse_args()

@@ -236,6 +236,17 @@ def test_programs_end_with_the_process_that_forks_them(space):
         made.close()
 
 
+def test_a_signal_that_comes_too_late_does_not_hide_how_a_program_ended():
+    """The other end has said it, and is closed with the signal unread."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    far.send(b'{"code": 3}')
+    held = Program(near)
+    held.send(signal.SIGKILL)
+    far.close()
+
+    assert (3, "") == held.result()
+
+
 def test_an_order_that_is_too_long_is_refused(runtime):
     """In one line; the process goes on."""
     with pytest.raises(Exception, match="arguments and variables are too long"):

@@ -45,12 +45,20 @@ class Program:
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""
         try:
-            data = self._control.recv(pod_runtime.MOST)
+            data = self._received()
         except OSError:
             data = b""
         self._control.close()
         found = json.loads(data) if data else {}
         return int(found.get("code", _KILLED)), str(found.get("error", ""))
+
+    def _received(self) -> bytes:
+        """Return how the program ended, b"" where nothing says so; raises OSError."""
+        try:
+            return self._control.recv(pod_runtime.MOST)
+        except ConnectionResetError:
+            # A signal came too late to be read. The kernel says this once, before the message that waits.
+            return self._control.recv(pod_runtime.MOST)
 
 
 class Runtime:

@@ -20,10 +20,8 @@ from netlab.control_plane.starting import Wishes
 from netlab.errors import HostError, UsageError
 from netlab.frozen import frozen
 from netlab.kernel import kubernetes_programs, output, privilege
-from netlab.lab import programs, removal
+from netlab.lab import programs, removal, repair
 from netlab.lab.lab import Lab
-from netlab.lab.record import Records
-from netlab.lab.state import described
 from netlab.objects.kind import NETLAB_VERSION
 
 if TYPE_CHECKING:
@@ -157,7 +155,8 @@ def _lab(of_lab: Sequence[Document], objects: Objects, lab: str, wishes: Wishes)
         # Another command may build it at the same time.
         with contextlib.suppress(UsageError):
             return Lab.up(base, name=name, cluster=replace(resolve(base), name=name), new=True)
-    running = _opened(name)
+    repair.repair(name)
+    running = Lab.open(name)
     # A command that was killed before it wrote the settings leaves a lab without.
     if settings.read(running.machine, name) is None and not all(_makes_lab(one) for one in running.documents):
         raise UsageError(f"lab {name} runs with objects of its own; remove it first: netlab down {name}")
@@ -172,23 +171,6 @@ def _only(objects: Objects) -> str:
 
     machine = this_host()
     return _named(machine, "") if not objects.documents and _with_planes(machine) else ""
-
-
-def _opened(name: str) -> Lab:
-    """Return a running lab, repaired where a change of it broke off."""
-    from netlab.kernel.machine import this_host
-
-    records = Records(this_host())
-    record = records.load(name)
-    if record is None or record.ready:
-        return Lab.open(name)
-    with records.locked(name):
-        # A change that is under way holds the lock until the record is ready.
-        record = records.load(name)
-    if record is None or record.ready:
-        return Lab.open(name)
-    objects, cluster = described(record)
-    return Lab.up(objects, name=name, cluster=cluster)
 
 
 def _named(machine: Machine, lab: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 from netlab.control_plane.api import ApiError, Client, Object
 from netlab.control_plane.rest import Sender
 from netlab.errors import HostError
+from netlab.objects.kind import get
+from netlab.objects.types import Pod
 
 _PAUSE = 0.1
 _NOT_FOUND = 404
@@ -23,12 +25,20 @@ def wait(client: Client, objects: Sequence[Mapping[str, Any]], seconds: float) -
     """
     sender, until = Sender(client), time.monotonic() + seconds
     for one in objects:
-        is_ready = _READY.get(str(one["kind"]))
+        is_ready = _readiness(str(one["kind"]))
         while is_ready is not None and not _holds(client, sender.path(one), is_ready):
             if time.monotonic() > until:
                 name = f"{one['kind'].lower()}/{one['metadata']['name']}"
                 raise HostError(f"{name} is not ready after {seconds:g} s", "kubectl describe says why")
             time.sleep(_PAUSE)
+
+
+def _readiness(kind: str) -> Callable[[Object], bool] | None:
+    """Return what says whether the pods of an object are ready; None for a kind that has no pods."""
+    known = get(kind)
+    if known is None or known.template is None:
+        return _pod if known is not None and known.type is Pod else None
+    return _workload
 
 
 def _holds(client: Client, path: str, is_ready: Callable[[Object], bool]) -> bool:
@@ -38,6 +48,13 @@ def _holds(client: Client, path: str, is_ready: Callable[[Object], bool]) -> boo
         if error.status == _NOT_FOUND or error.temporary:
             return False
         raise
+
+
+def _workload(one: Object) -> bool:
+    """Return whether the pods of a workload are ready; those of a Job need not be."""
+    if "replicas" in (one.get("spec") or {}):
+        return _replicas(one)
+    return "desiredNumberScheduled" not in (one.get("status") or {}) or _daemon_set(one)
 
 
 def _replicas(one: Object) -> bool:
@@ -58,13 +75,3 @@ def _pod(one: Object) -> bool:
 def _seen(one: Object) -> bool:
     """Return whether the controller has seen the object as it is now."""
     return bool((one.get("status") or {}).get("observedGeneration", 0) >= one["metadata"].get("generation", 1))
-
-
-_READY: Mapping[str, Callable[[Object], bool]] = {
-    "Deployment": _replicas,
-    "StatefulSet": _replicas,
-    "ReplicaSet": _replicas,
-    "ReplicationController": _replicas,
-    "DaemonSet": _daemon_set,
-    "Pod": _pod,
-}

@@ -50,10 +50,12 @@ def execute(
         raise UsageError("--user needs root; without root every program runs as you")
     strange = user is not None and user.confined and not callable(argv)
     hidden: list[str] = []
+    space = -1
     if strange:
-        from netlab.kernel import apart
+        from netlab.kernel import apart, counted
 
-        hidden = [] if privilege.rootless() else apart.host_sockets()
+        if not privilege.rootless():
+            hidden, space = apart.host_sockets(), counted.new()
     netns.enter(namespace)
     environment = dict(os.environ) | dict(extra or {})
     try:
@@ -72,14 +74,10 @@ def execute(
         with contextlib.suppress(KernelError):
             libc.mount(netns.mark_of_own(namespace), "/sys", "sysfs")
     if strange:
+        libc.leave_keyring()
         apart.enter(hidden, root=not privilege.rootless())
     if user is not None and dropped:
-        with contextlib.suppress(OSError):
-            _PING.write_text(_EVERY_GROUP)
-        if strange:
-            with contextlib.suppress(OSError):
-                _PORTS.write_text(_EVERY_PORT)
-        become(user)
+        _become(user, space, every_port=strange)
         environment |= user.environment
     if user is not None and user.confined:
         libc.drop_capabilities()
@@ -103,6 +101,17 @@ def execute(
         if folders and isinstance(error, PermissionError) and not any(map(_has(argv[0]), folders)):
             why = "no such program in the folders of PATH that its user may enter"
         raise UsageError(f"{argv[0]}: {why}") from error
+
+
+def _become(user: User, space: int, *, every_port: bool) -> None:
+    """Become a user for which ``ping`` works; ``space`` is a user namespace that it is counted in, or -1."""
+    for path, text in ((_PING, _EVERY_GROUP), *([(_PORTS, _EVERY_PORT)] if every_port else [])):
+        with contextlib.suppress(OSError):
+            path.write_text(text)
+    if space >= 0:
+        libc.setns(space, libc.CLONE_NEWUSER)
+        os.close(space)
+    become(user)
 
 
 def _own_mounts(hostname: str) -> None:

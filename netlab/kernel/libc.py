@@ -31,6 +31,8 @@ UMOUNT_NOFOLLOW = 0x8
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
 _FSCONFIG_CMD_CREATE = 6
+# The number differs between architectures; those that came since 2012 have the generic one.
+_KEYCTL, _KEYCTL_GENERIC = {"x86_64": 250, "ppc64le": 271, "s390x": 280, "armv7l": 311, "i686": 288}, 219
 _MOUNT_ATTR_NOSUID_NODEV_NOEXEC = 2 | 4 | 8
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -116,3 +118,12 @@ def drop_capabilities() -> None:
     _check(_libc.prctl(38, 1, 0, 0, 0), "prctl")
     header, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     _check(_libc.capset(header, data), "capset")
+
+
+def leave_keyring() -> None:
+    """Give this process an empty session keyring: keys of its caller, such as root's, are no longer its own.
+
+    keyctl(2), KEYCTL_JOIN_SESSION_KEYRING. A kernel without keys has nothing to leave.
+    """
+    number = _KEYCTL.get(os.uname().machine, _KEYCTL_GENERIC)
+    _libc.syscall(ctypes.c_long(number), ctypes.c_long(1), None)

@@ -16,15 +16,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from netlab.errors import HostError, NetlabError, printable
 from netlab.frozen import frozen
-from netlab.kernel import apart, attached, libc, netns, pod_root, signals
+from netlab.kernel import apart, attached, libc, netns, pod_root, pod_volumes, signals
 from netlab.kernel.sudo_user import NOBODY, User, become
 
-# Processes and threads of user nobody, those of all pods included; the bytes of a file; and open files.
-_PROCESSES, _LARGEST_FILE, _FILES = 8192, 64 << 20, 4096
+# Processes and threads of a pod; those of user nobody, all pods included, where they are not counted apart.
+_PROCESSES, _PROCESSES_OF_ALL = 1024, 8192
+# The bytes of a file, and open files.
+_LARGEST_FILE, _FILES = 64 << 20, 4096
 _CANNOT_RUN, _MISSING = 126, 127
 _PING = "/proc/sys/net/ipv4/ping_group_range", "0 2147483647"
 _PORTS = "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"
@@ -57,7 +59,7 @@ class PodProgram:
     folder: str = "/"
     terminal: bool = False
     pod: str = ""
-    mounts: tuple[pod_root.Mount, ...] = ()
+    mounts: tuple[pod_volumes.Mount, ...] = ()
     volumes: tuple[str, ...] = ()
 
 
@@ -82,36 +84,45 @@ class Own:
         return argv[0] in (self.built_in.path, os.path.basename(self.built_in.path))
 
 
-def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
+class OfPod(NamedTuple):
+    """What the programs of a pod have in common, as descriptors; -1 where there is none.
+
+    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``.
+    """
+
+    holder: int = -1
+    counted: int = -1
+
+
+def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, pod: OfPod) -> NoReturn:
     """Become the program, in a process that is the first of its process namespace.
 
-    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``. ``holder`` is a
-    descriptor of the process that holds the pod's volumes, -1 for a program without volumes.
+    ``fds`` are its input, output and errors. Why it cannot run goes to the descriptor ``said``.
     """
 
     def become() -> None:
-        _prepare(program, fds, said, also=holder)
-        _make_root(program, own, holder)
-        _run(program, own)
+        _prepare(program, fds, said, pod)
+        _make_root(program, own, pod.holder)
+        _run(program, own, pod.counted)
 
     _guarded(become, said)
     os._exit(_CANNOT_RUN)
 
 
-def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, holder: int = -1) -> NoReturn:
+def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, pod: OfPod) -> NoReturn:
     """Do so as a child of the first process of a namespace, which this process is, and end as the program ends.
 
     A first process has no signals by default, which a user's commands expect.
     """
 
     def prepare() -> None:
-        _prepare(program, fds, said, also=holder)
-        _make_root(program, own, holder)
+        _prepare(program, fds, said, pod)
+        _make_root(program, own, pod.holder)
 
     _guarded(prepare, said)
     child = os.fork()
     if child == 0:
-        _guarded(lambda: _run(program, own), said)
+        _guarded(lambda: _run(program, own, pod.counted), said)
     for fd in (0, 1, 2, said):
         os.close(fd)
     while True:
@@ -121,17 +132,17 @@ def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], sa
             os._exit(code if code >= 0 else 128 - code)
 
 
-def join(program: PodProgram, first: int, fds: Sequence[int], own: Sequence[Own], said: int) -> NoReturn:
-    """Become the program in the namespaces of a running one; ``first`` is a descriptor of that process.
+def join(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, pod: OfPod) -> NoReturn:
+    """Become the program in the namespaces of a running one; ``pod.holder`` is a descriptor of that process.
 
     This process is in its process namespace already.
     """
 
     def enter() -> None:
-        kept = _prepare(program, fds, said, also=first)
-        libc.setns(kept, libc.CLONE_NEWNS | libc.CLONE_NEWNET | libc.CLONE_NEWUTS | libc.CLONE_NEWIPC)
-        os.close(kept)
-        _run(program, own)
+        _prepare(program, fds, said, pod)
+        libc.setns(pod.holder, libc.CLONE_NEWNS | libc.CLONE_NEWNET | libc.CLONE_NEWUTS | libc.CLONE_NEWIPC)
+        os.close(pod.holder)
+        _run(program, own, pod.counted)
 
     _guarded(enter, said)
     os._exit(_CANNOT_RUN)
@@ -156,8 +167,8 @@ class _Cannot(FileNotFoundError):
         return str(self.args[0])
 
 
-def _prepare(program: PodProgram, fds: Sequence[int], said: int, also: int = -1) -> int:
-    """Keep nothing of the forking process but these descriptors, which get the numbers 0 to 2; return ``also``'s."""
+def _prepare(program: PodProgram, fds: Sequence[int], said: int, pod: OfPod) -> None:
+    """Keep nothing of the forking process but these descriptors; the first three get the numbers 0 to 2."""
     for number in (*signals.ENDS, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     # A first process does not get a signal before it has a handler for it. So it stays blocked until then.
@@ -165,7 +176,7 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, also: int = -1)
     for at, fd in enumerate(fds):
         os.dup2(fd, at)
     low = 3
-    for fd in sorted(one for one in (said, also) if one >= 0):
+    for fd in sorted(one for one in (said, *pod) if one >= 0):
         os.closerange(low, fd)
         low = fd + 1
     os.closerange(low, 1 << 16)
@@ -174,7 +185,6 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, also: int = -1)
     if program.terminal:
         attached.take_terminal()
     os.umask(0o022)
-    return also
 
 
 def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
@@ -183,7 +193,7 @@ def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
         os.closerange(3, ready)
         os.closerange(ready + 1, 1 << 16)
         libc.end_with_parent()
-        pod_root.hold_volumes(names)
+        pod_volumes.hold(names)
         os.write(ready, b"!")
         os.close(ready)
         while True:
@@ -208,11 +218,12 @@ def _make_root(program: PodProgram, own: Sequence[Own], holder: int) -> None:
     pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own), program.mounts)
 
 
-def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
-    """Give up privilege, and become the program."""
+def _run(program: PodProgram, own: Sequence[Own], space: int) -> NoReturn:
+    """Give up privilege, and become the program; ``space`` is a user namespace for it, or -1."""
+    processes = _PROCESSES if space >= 0 else _PROCESSES_OF_ALL
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NPROC, _PROCESSES),
+        (resource.RLIMIT_NPROC, processes),
         (resource.RLIMIT_FSIZE, _LARGEST_FILE),
         (resource.RLIMIT_NOFILE, _FILES),
     ):
@@ -223,6 +234,10 @@ def _run(program: PodProgram, own: Sequence[Own]) -> NoReturn:
     for one in own:
         if one.is_asked(argv):
             one.prepare(argv)
+    if space >= 0:
+        libc.setns(space, libc.CLONE_NEWUSER)
+        os.close(space)
+    libc.leave_keyring()
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.

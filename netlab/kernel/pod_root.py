@@ -7,38 +7,22 @@ root directory itself is a new one, with room for what a container has beside. N
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from netlab.errors import HostError, KernelError
 from netlab.frozen import frozen
-from netlab.kernel import libc, netns
+from netlab.kernel import libc, netns, pod_volumes
+from netlab.kernel.pod_volumes import Mount
 
 # Every Linux has this directory. The new root is made on it, and then moved.
 _NEW = "/sys"
 _OWN = ("dev", "proc", "root", "run", "sys", "tmp", "lost+found")
-_TEMPORARY = "mode=1777,size=64m"
+_TEMPORARY = "mode=1777,size=64m,nr_inodes=64k"
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  of a program alone
-# Where the mount namespace of ``hold_volumes`` has them; each is open before the new root covers them.
-_VOLUMES = "/sys"
-_MOST_LINKS, _ALONE = 40, "file"
 _PYTHON, _LIBRARY = "/run/netlab/python", "/run/netlab/lib"
-
-
-@frozen
-class Mount:
-    """What a program has at ``path``: a volume of its pod, or files by their names, which it can only read.
-
-    A file without a name is at the path itself.
-    """
-
-    path: str
-    volume: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @frozen
@@ -71,7 +55,7 @@ def enter(
       hidden: paths of Unix sockets that it must not see.
       files: its ``/etc/resolv.conf`` and ``/etc/hosts``.
       programs: programs of netlab.
-      mounts: what it has besides; this process is in the mount namespace of ``hold_volumes``.
+      mounts: what it has besides; this process is in the mount namespace of ``pod_volumes.hold``.
 
     Raises:
       HostError: the program would see files of the host that are not for it.
@@ -83,20 +67,16 @@ def enter(
             if not path.startswith(("/run/", f"{_TMP}/", "/var/run/")):
                 with contextlib.suppress(OSError, KernelError):
                     libc.mount(os.devnull, path, flags=libc.MS_BIND)
-        volumes = {one.volume: os.open(f"{_VOLUMES}/{one.volume}", os.O_PATH) for one in mounts if one.volume}
-        libc.mount("netlab", _NEW, "tmpfs", data="mode=755,size=64m")
+        volumes = pod_volumes.held(mounts)
+        libc.mount("netlab", _NEW, "tmpfs", data="mode=755,size=64m,nr_inodes=64k")
         for entry in sorted(os.scandir("/"), key=lambda one: one.name):
             _copy(entry)
-        for one in mounts:
-            _make_room(one.path)
+        overlays = [pod_volumes.make_room(_NEW, one.path, _OWN) for one in mounts]
         _own_folders(namespace)
-        _etc(files)
+        overlays.append(_etc(files))
         for program in programs:
             _give(program)
-        for number, one in enumerate(mounts):
-            _mount(one, number, volumes)
-        for fd in volumes.values():
-            os.close(fd)
+        _mount(mounts, volumes, filter(None, overlays))
         os.chdir(_NEW)
         libc.mount(".", "/", flags=libc.MS_MOVE)
         os.chroot(".")
@@ -130,22 +110,25 @@ def _own_folders(namespace: str) -> None:
     os.makedirs(f"{_NEW}/run/lock", 0o755)
 
 
-def _etc(files: Mapping[str, str]) -> None:
-    """Bind files over those of ``/etc``; where it lacks one, ``/etc`` is an overlay of the host's."""
+def _etc(files: Mapping[str, str]) -> str:
+    """Bind files over those of ``/etc``; where it lacks one, make it an overlay of the host's, and return it."""
+    overlay = ""
     if any(os.path.islink(_NEW + path) or not os.path.isfile(_NEW + path) for path in files):
         for name in ("upper", "work"):
             os.makedirs(f"{_NEW}/run/netlab/etc/{name}", 0o755)
         data = f"lowerdir=/etc,upperdir={_NEW}/run/netlab/etc/upper,workdir={_NEW}/run/netlab/etc/work"
-        libc.mount("netlab", f"{_NEW}/etc", "overlay", data=data)
+        overlay = f"{_NEW}/etc"
+        libc.mount("netlab", overlay, "overlay", data=data)
         for path in files:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(_NEW + path)
-            _write(_NEW + path, "", 0o644)
+            pod_volumes.write(_NEW + path, "", 0o644)
     os.makedirs(f"{_NEW}/run/netlab/files", 0o755, exist_ok=True)
     for number, (path, text) in enumerate(files.items()):
         source = f"{_NEW}/run/netlab/files/{number}"
-        _write(source, text, 0o644)
+        pod_volumes.write(source, text, 0o644)
         libc.mount(source, _NEW + path, flags=libc.MS_BIND)
+    return overlay
 
 
 def _give(program: BuiltIn) -> None:
@@ -159,7 +142,7 @@ def _give(program: BuiltIn) -> None:
     place = f"{_NEW}{_LIBRARY}/{program.package.replace('.', '/')}"
     os.makedirs(place, 0o755)
     libc.mount(str(program.folder), place, flags=libc.MS_BIND)
-    _write(_NEW + program.path, program.script(python), 0o755)
+    pod_volumes.write(_NEW + program.path, program.script(python), 0o755)
 
 
 def _is_open(path: str) -> bool:
@@ -167,80 +150,13 @@ def _is_open(path: str) -> bool:
     return all(os.stat(parent).st_mode & 0o001 for parent in Path(path).parents)
 
 
-# --- volumes ----------------------------------------------------------------------------------------------------------
-
-
-def hold_volumes(names: Sequence[str]) -> None:
-    """Give this process a mount namespace with volumes, for the programs of a pod that enter it; raises KernelError."""
-    libc.unshare(libc.CLONE_NEWNS)
-    libc.mount("", "/", flags=libc.MS_SLAVE | libc.MS_REC)
-    libc.mount("netlab", _VOLUMES, "tmpfs", data="mode=755,size=64m")
-    for name in names:
-        os.mkdir(f"{_VOLUMES}/{name}")
-        # As a kubelet makes them, for every user of the pod. No other process sees them.
-        os.chmod(f"{_VOLUMES}/{name}", 0o777)  # noqa: S103
-
-
-def _make_room(path: str) -> None:
-    """Let the new root have room for a mount below a folder of the host; such a folder becomes an overlay."""
-    top = _inside(path).removeprefix(f"{_NEW}/").partition("/")[0]
-    if top in _OWN or not os.path.ismount(f"{_NEW}/{top}") or os.path.isdir(_inside(path)):
-        return
-    place = f"{_NEW}/.netlab/{top}"
-    if os.path.isdir(place):
-        return
-    for name in ("upper", "work"):
-        os.makedirs(f"{place}/{name}", 0o755)
-    data = f"lowerdir=/{top},upperdir={place}/upper,workdir={place}/work"
-    libc.mount("netlab", f"{_NEW}/{top}", "overlay", data=data)
-
-
-def _inside(path: str) -> str:
-    """Return where a path of the program is now; links lead to places of the new root."""
-    found, left, links = "", [part for part in path.split("/") if part], 0
-    while left:
-        part = left.pop(0)
-        if part == "..":
-            found = found.rpartition("/")[0]
-            continue
-        where = f"{_NEW}{found}/{part}"
-        if os.path.islink(where):
-            links += 1
-            if links > _MOST_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            target = os.readlink(where)
-            found = "" if target.startswith("/") else found
-            left = [one for one in target.split("/") if one not in ("", ".")] + left
-        elif part != ".":
-            found = f"{found}/{part}"
-    return _NEW + found
-
-
-def _mount(one: Mount, number: int, volumes: Mapping[str, int]) -> None:
-    target = _inside(one.path)
-    if target == _NEW:
-        raise OSError(errno.EINVAL, "a volume cannot be the root directory")
-    if one.volume:
-        source = f"/proc/self/fd/{volumes[one.volume]}"
-    else:
-        source = f"{_NEW}/run/netlab/volumes/{number}"
-        os.makedirs(source, 0o755)
-        for name, text in one.files.items():
-            path = f"{source}/{name or _ALONE}"
-            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-            _write(path, text, 0o644)
-    if list(one.files) == [""]:
-        source = f"{source}/{_ALONE}"
-        os.makedirs(os.path.dirname(target), 0o755, exist_ok=True)
-        if not os.path.isfile(target):
-            _write(target, "", 0o644)
-    else:
-        os.makedirs(target, 0o755, exist_ok=True)
-    libc.mount(source, target, flags=libc.MS_BIND)
-
-
-def _write(path: str, text: str, mode: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(fd, "w", encoding="utf-8", errors="surrogateescape") as file:
-        os.fchmod(fd, mode)
-        file.write(text)
+def _mount(mounts: Sequence[Mount], volumes: Mapping[str, int], overlays: Iterable[str]) -> None:
+    """Mount volumes and files, and close the descriptors of the volumes."""
+    files = pod_volumes.write_files(mounts, f"{_NEW}/run/netlab/volumes")
+    places = (_NEW, f"{_NEW}{_TMP}", f"{_NEW}{_SHM}", *overlays)
+    own = {os.stat(place).st_dev for place in places if os.path.isdir(place)}
+    own |= {os.fstat(fd).st_dev for fd in volumes.values()}
+    for number, one in enumerate(mounts):
+        pod_volumes.attach(_NEW, one, volumes[one.volume] if one.volume else files[number], own)
+    for fd in (*volumes.values(), *files.values()):
+        os.close(fd)

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import select
 import selectors
 import signal
@@ -19,9 +20,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from netlab.errors import HostError, KernelError, NetlabError
-from netlab.kernel import libc, pod_process, signals
-from netlab.kernel.pod_process import Own, PodProgram
-from netlab.kernel.pod_root import Mount
+from netlab.kernel import counted, libc, pod_process, signals
+from netlab.kernel.pod_process import OfPod, Own, PodProgram
+from netlab.kernel.pod_volumes import Mount
 
 MOST = 512 << 10
 """Bytes: the longest order."""
@@ -90,6 +91,7 @@ class Runtime:
         # By pod: a descriptor of the process that holds its volumes, and its id.
         self._holders: dict[str, int] = {}
         self._holder_ids: dict[str, int] = {}
+        self._counted: dict[str, int] = {}
         self._done = False
 
     def run(self) -> None:
@@ -131,14 +133,13 @@ class Runtime:
         said, say = os.pipe()
         first = self._first.get(container) if beside else None
         try:
-            holder = self._holder(program) if first is None and program.volumes else -1
+            space = self._counted_of(program)
             if first is not None:
-                pid = self._in_namespace(
-                    first.pidfd, lambda: pod_process.join(program, first.pidfd, fds, self._own, say)
-                )
+                become, of, beside_of = pod_process.join, OfPod(first.pidfd, space), first.pidfd
             else:
                 become = pod_process.start_beside if beside else pod_process.start
-                pid = self._in_namespace(-1, lambda: become(program, fds, self._own, say, holder))
+                of, beside_of = OfPod(self._holder(program) if program.volumes else -1, space), -1
+            pid = self._in_namespace(beside_of, lambda: become(program, fds, self._own, say, of))
         except BaseException:
             os.close(said)
             raise
@@ -154,9 +155,13 @@ class Runtime:
     def _holder(self, program: PodProgram) -> int:
         """Return a descriptor of the process that holds the volumes of a program's pod; start it if there is none."""
         found = self._holders.get(program.pod)
-        if found is not None and not select.select([found], [], [], 0)[0]:
-            return found
-        self._drop(program.pod)
+        if found is not None:
+            # select(2) has no descriptors above 1023.
+            ended = select.poll()
+            ended.register(found, select.POLLIN)
+            if not ended.poll(0):
+                return found
+        self._drop_volumes(program.pod)
         readable, ready = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -171,7 +176,20 @@ class Runtime:
         self._holder_ids[program.pod] = pid
         return self._holders[program.pod]
 
+    def _counted_of(self, program: PodProgram) -> int:
+        """Return the user namespace in which a pod's processes are counted, -1 where this host has none."""
+        if program.pod not in self._counted:
+            self._counted[program.pod] = counted.new()
+        return self._counted[program.pod]
+
     def _drop(self, pod: str) -> None:
+        """Keep nothing of a pod. What its programs have goes with the last of them."""
+        self._drop_volumes(pod)
+        fd = self._counted.pop(pod, -1)
+        if fd >= 0:
+            os.close(fd)
+
+    def _drop_volumes(self, pod: str) -> None:
         """End the process that holds a pod's volumes. They go with the last program that has them."""
         fd = self._holders.pop(pod, None)
         if fd is not None:
@@ -233,8 +251,15 @@ def _tell(control: socket.socket, **what: Any) -> None:
         control.send(json.dumps(what).encode())
 
 
+def allow_descriptors() -> None:
+    """Let this process have all open files that it may have: each program of a pod takes several."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def serve(orders: int, own: Sequence[Own]) -> None:
     """Be the runtime until the orders end."""
+    allow_descriptors()
     try:
         Runtime(socket.socket(fileno=orders), own).run()
     except KernelError as error:

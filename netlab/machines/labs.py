@@ -63,6 +63,10 @@ class Labs(Protocol):
         """Return a running lab; see ``Lab.open``."""
         ...
 
+    def repaired(self, name: str = "") -> Lab:
+        """Return a running lab, repaired where a change of it broke off; see ``netlab.lab.repair``."""
+        ...
+
     def names(self) -> list[str]:
         """Return the names of all labs, sorted."""
         ...
@@ -103,6 +107,12 @@ class LocalLabs:
         from netlab.lab.lab import Lab
 
         return Lab.open(name)
+
+    def repaired(self, name: str = "") -> Lab:
+        from netlab.lab.repair import repair
+
+        repair(name)
+        return self.open(name)
 
     def names(self) -> list[str]:
         from netlab.lab import removal

@@ -70,13 +70,29 @@ def test_an_entry_that_says_nothing_is_refused(tmp_path):
 
 
 def test_cases_of_cyclonus_have_numbers_as_some_have_the_same_name():
-    """The numbers are those of its output."""
-    report = (
-        '<testsuite><testcase name="deny all"/><testcase name="deny all"><failure message=""/></testcase></testsuite>'
-    )
-    log = "test #1: deny all\n - tags: x\ntest #2: deny all\n - tags: y\n"
+    """They are those of the whole list, whichever part of it runs."""
+    text = "test #1: deny all\n - tags: ingress, x\ntest #2: deny all\n - tags: egress\n"
 
-    assert [Case("001 deny all", PASSED), Case("002 deny all", FAILED)] == cyclonus.cases(report, log)
+    assert [("001 deny all", {"ingress", "x"}), ("002 deny all", {"egress"})] == cyclonus.listed(text)
+
+
+def test_a_case_of_cyclonus_passes_if_each_of_its_steps_is_right_at_the_last_try():
+    """One that was broken off is left out."""
+    log = (
+        "starting test case #1\n0 wrong, 0 ignored, 81 correct\nfinished policy #1\n"
+        "starting test case #2\n0 wrong, 0 ignored, 81 correct\n"
+        "Discrepancy found:1 wrong, 0 ignored, 80 correct\nfinished policy #2\n"
+        "starting test case #3\nfinished policy #3\nstarting test case #4\n0 wrong, 0 ignored, 81 correct\n"
+    )
+    names = ["a", "b", "c", "d"]
+
+    assert [Case("a", PASSED), Case("b", FAILED), Case("c", FAILED)] == cyclonus.cases(log, names)
+
+
+@pytest.mark.parametrize("tags", [{"ingress"}, {"egress"}, {"ingress", "egress"}, {"tcp"}, set()], ids=sorted)
+def test_each_case_of_cyclonus_is_in_one_part(tags):
+    """The parts run at once."""
+    assert 1 == sum(part.has(tags) for part in cyclonus.PARTS)
 
 
 def test_tests_of_go_are_those_of_its_verbose_output():

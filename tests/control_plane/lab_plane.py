@@ -66,9 +66,9 @@ class Plane:
         chosen = ("--kubeconfig", str(self.kubeconfig))
         self.netlab("control-plane", "up", "-f", "lab.yaml", *chosen)
 
-    def starting(self) -> subprocess.Popen[bytes]:
+    def starting(self, *objects: dict[str, Any]) -> subprocess.Popen[bytes]:
         """Return a command that starts the control plane, and is not waited for."""
-        words = [sys.executable, "-m", "netlab", *self._up()]
+        words = [sys.executable, "-m", "netlab", *self._up(*objects)]
         null = subprocess.DEVNULL
         return subprocess.Popen(words, cwd=self.folder, stdin=null, stdout=null, stderr=null)
 

@@ -260,6 +260,29 @@ def test_a_stopped_node_is_off_for_kubectl_too(failing):
     assert eventually(lambda: execute(failing, before["n3"], *command) == "")
 
 
+def test_a_stopped_node_breaks_off_what_kubectl_had_open_there(failing):
+    """A program of ``kubectl exec`` and a follower of logs; those of other nodes go on."""
+    before = places(failing)
+    ask = ["kubectl", "--kubeconfig", str(failing.kubeconfig), "-n", "shop"]
+    words = {node: ("exec", before[node], "--", "sleep", "300") for node in ("n2", "n3")}
+    with (
+        subprocess.Popen([*ask, *words["n3"]], stderr=subprocess.DEVNULL) as there,
+        subprocess.Popen([*ask, "logs", "-f", before["n3"]], stderr=subprocess.DEVNULL) as follower,
+        subprocess.Popen([*ask, *words["n2"]], stderr=subprocess.DEVNULL) as elsewhere,
+    ):
+        try:
+            spaces = [f"netlab.{failing.name}.pod.shop.{before[node]}" for node in words]
+            with Lab.open(failing.name) as lab:
+                eventually(lambda: len(lab.machine.occupied_by_programs(spaces, 0)) == len(spaces))
+            failing.netlab("node", "stop", "n3", "--lab", failing.name)
+            assert 0 != there.wait(SOON)
+            follower.wait(SOON)
+            assert elsewhere.poll() is None
+        finally:
+            for one in (there, follower, elsewhere):
+                one.kill()
+
+
 def execute(plane: Plane, pod: str, *words: str) -> str:
     return plane.kubectl("exec", pod, *words, check=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -178,8 +179,11 @@ def test_1200_pods_come_in_three_pages(plane: ControlPlane, monkeypatch: pytest.
 # --- rights ---------------------------------------------------------------------------------------------------------
 
 
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+
 def grant(plane: ControlPlane, user: str, rules: list[Object], namespace: str = "") -> None:
-    """Give a user rights, in a namespace or in all."""
+    """Give a user rights, in a namespace or in all; return when the API server knows of them."""
     kind = "Role" if namespace else "ClusterRole"
     version = "rbac.authorization.k8s.io/v1"
     metadata = {"name": f"of-{user}", **({"namespace": namespace} if namespace else {})}
@@ -191,6 +195,14 @@ def grant(plane: ControlPlane, user: str, rules: list[Object], namespace: str = 
     ):
         plane.call("DELETE", f"{path_of(one)}/of-{user}")
         plane.create(one)
+    until = time.monotonic() + 60
+    for rule in (one for one in rules if one.get("resources")):
+        what = {"group": rule["apiGroups"][0], "resource": rule["resources"][0], "verb": rule["verbs"][0]}
+        review = {"user": user, "resourceAttributes": {**what, "namespace": namespace}}
+        asked = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": review}
+        while not plane.call("POST", REVIEWS, asked)[1]["status"]["allowed"]:
+            assert time.monotonic() < until, rule
+            time.sleep(0.05)
 
 
 def test_the_printed_role_suffices(shop: ControlPlane, netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:

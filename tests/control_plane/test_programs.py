@@ -212,6 +212,29 @@ def test_logs_are_followed_until_the_end(here):
     assert ("T", "line 6\n") == (when[10], text)
 
 
+def test_logs_of_a_pod_that_is_removed_end(here):
+    """``kubectl logs -f`` ends with its pod, also where the pod is gone at once, and where it is a pause."""
+    make(here, "talking", container("c", "sh", "-c", "while sleep 0.1; do echo x; done"), host=True)
+    make(here, "pauses", container())
+    ready(here, "talking")
+    ready(here, "pauses")
+    ask = ["kubectl", "--kubeconfig", str(here.kubeconfig), "logs", "-f", "-n", SPACE]
+    null = subprocess.DEVNULL
+    with (
+        subprocess.Popen([*ask, "talking"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as talks,
+        subprocess.Popen([*ask, "pauses"], stdout=null, stderr=null) as pauses,
+    ):
+        try:
+            assert talks.stdout is not None
+            assert b"x\n" == talks.stdout.readline()
+            here.kubectl("delete", "pod", "talking", "pauses", "-n", SPACE, "--grace-period=0", "--force")
+            talks.communicate(timeout=20)
+            pauses.wait(20)
+        finally:
+            talks.kill()
+            pauses.kill()
+
+
 def test_containers_share_a_volume_and_read_a_config_map(here):
     """At paths that the host has, and at others; nothing of it is left on the host. A Secret stops the container."""
     here.kubectl("create", "configmap", "settings", "-n", SPACE, "--from-literal=a.conf=one")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
 import socket
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,35 @@ def _runs(mark: str) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def test_a_program_is_counted_apart_from_all_others_of_user_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control planes and pods have thousands of threads of that user, and a program may have 512."""
+    with _threads_of_nobody(600):
+        found = run(monkeypatch, "(id -u) & wait; exit 3")
+
+    assert (3, "65534\n", "") == (found.status, found.stdout, found.stderr)
+
+
+@contextlib.contextmanager
+def _threads_of_nobody(number: int) -> Iterator[None]:
+    ready, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            sudo_user.become(sudo_user.User(sudo_user.NOBODY, sudo_user.NOBODY))
+            threading.stack_size(1 << 16)
+            for _ in range(number):
+                threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+            os.write(say, b"!")
+            time.sleep(600)
+        finally:
+            os._exit(1)
+    os.close(say)
+    try:
+        assert b"!" == os.read(ready, 1)
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(ready)

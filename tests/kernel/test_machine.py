@@ -17,6 +17,8 @@ LAB = Path(netlab.__file__).parent / "lab"
 ALLOWED = {"netlab.kernel.machine", "netlab.kernel.program", "netlab.kernel.state"}
 # By file, the modules that it may import too, and why.
 MORE = {
+    # A kubeconfig is a file of this host, which a kernel in memory writes too.
+    "outside_files.py": {"netlab.kernel.output"},
     # The users of this host are not a machine's, as a lab in memory has none.
     "at_endpoints.py": {"netlab.kernel.sudo_user"},
     # The echo program is a process of this host, which a kernel in memory cannot have.

@@ -30,10 +30,27 @@ SPEAK_TO_LINUX = frozenset(
         "termios",
     )
 )
+_NODES = "is a part of netlab as the nodes, which answers the API server over sockets"
+_STAND_IN = "is a part of the stand-in for agnhost, a program inside an endpoint"
 _AGENT = "is a part of the agent, whose processes are joined by sockets"
 # By file and module, why it may.
 EXCEPTIONS = {
     ("conformance/cnis_by_packets.py", "socket"): "is a program inside an endpoint",
+    ("control_plane/nodes/connecting.py", "socket"): _NODES,
+    ("control_plane/nodes/egress.py", "socket"): _NODES,
+    ("control_plane/nodes/into_lab.py", "socket"): _NODES,
+    ("control_plane/nodes/kubelet.py", "socket"): _NODES,
+    ("control_plane/nodes/port_forward.py", "socket"): _NODES,
+    ("programs/agnhost/connect.py", "socket"): _STAND_IN,
+    ("programs/agnhost/dial.py", "socket"): _STAND_IN,
+    ("programs/agnhost/http.py", "socket"): _STAND_IN,
+    ("programs/agnhost/netexec.py", "subprocess"): _STAND_IN,
+    ("programs/agnhost/porter.py", "socket"): _STAND_IN,
+    ("programs/agnhost/sctp.py", "socket"): _STAND_IN,
+    ("programs/agnhost/sctp.py", "struct"): _STAND_IN,
+    ("programs/agnhost/serve_hostname.py", "socket"): _STAND_IN,
+    ("programs/agnhost/sockets.py", "socket"): _STAND_IN,
+    ("programs/agnhost/text_server.py", "socket"): _STAND_IN,
     ("conformance/cnis_by_packets.py", "struct"): "is a program inside an endpoint",
     ("machines/agent.py", "select"): _AGENT,
     ("machines/agent.py", "socket"): _AGENT,

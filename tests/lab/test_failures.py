@@ -15,6 +15,8 @@ from failing import Data, document, pod, service, topology, workload
 from netlab.cluster.flows import FlowSelection
 from netlab.dataplane import names
 from netlab.errors import InputError
+from netlab.kernel.linux import Linux
+from netlab.lab import convergence
 from netlab.lab.lab import Lab
 from netlab.lab.temporary import temporary
 from netlab.objects import decode
@@ -231,13 +233,53 @@ def test_apply_rolls_out(running: tuple[Callable[..., str], Path], tmp_path: Pat
     assert "web-5 " in run("get", "pods", "-n", "x")
 
 
+def lab_name(made: Path) -> str:
+    found = next(line.split("name:")[1].strip() for line in made.read_text().splitlines() if "name: " in line)
+    return found.strip('"')
+
+
+class Broken(Exception):
+    """Stands for the kill of a process."""
+
+
+def broken(*_: object) -> None:
+    raise Broken
+
+
+def test_a_rollout_that_was_killed_goes_on(
+    running: tuple[Callable[..., str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lab is half-changed, and other commands refuse it; what is stopped stays so."""
+    run, made = running
+    name = lab_name(made)
+    run("node", "stop", "n2")
+    changed = yaml_file(tmp_path / "two.yaml", [workload("Deployment", "web", 3, image="two")])
+    with Lab.open(name) as lab:
+        # A killed process undoes nothing.
+        monkeypatch.setattr(Linux, "apply", broken)
+        monkeypatch.setattr(convergence, "_undo", lambda *_: None)
+        with pytest.raises(Broken):
+            lab.rollout([document(workload("Deployment", "web", 3, image="two"))])
+    monkeypatch.undo()
+    refused = run("verify", code=2)
+    rolled = run("apply", "--rollout", "-f", changed)
+
+    assert "half-changed" in refused
+    assert "deployment/x/web" in rolled
+    assert "n2 " in run("get", "nodes", "n2")
+    with Lab.open(name) as lab:
+        assert {"n2"} == lab.cluster.stopped_nodes
+        assert [] == lab.drift()
+        assert {"web-4", "web-5", "web-6"} == {pod.name for pod in lab.cluster.pods if pod.name.startswith("web-")}
+
+
 def test_a_lab_with_failures_is_an_input(running: tuple[Callable[..., str], Path], program: Program) -> None:
     """Commands that read ``lab:NAME`` see the stopped node."""
     run, made = running
     run("node", "stop", "n2")
-    name = next(line.split("name:")[1].strip() for line in made.read_text().splitlines() if "name: " in line)
+    name = lab_name(made)
 
-    done = program("explain", "x/client", "node:n2:80", "-f", f"lab:{name.strip(chr(34))}")
+    done = program("explain", "x/client", "node:n2:80", "-f", f"lab:{name}")
 
     assert "node n2 is stopped" in done.stdout
 

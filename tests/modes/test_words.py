@@ -16,6 +16,12 @@ _DEFINE = ("modes/", "kernel/", "cni/")
 _OF_PICTURES = ("bridge", "host", "none")
 # Words that mean something else: where, which, how often.
 _OTHERS = {
+    ("cli/commands/control_plane.py", "none"): 1,  # no pod may run programs of this host
+    ("control_plane/settings.py", "none"): 1,
+    ("control_plane/nodes/container_spec.py", "none"): 1,
+    ("control_plane/nodes/container_spec.py", "host"): 1,  # the annotation for programs of this host
+    ("control_plane/nodes/volumes.py", "none"): 1,  # no file
+    ("programs/agnhost/dial.py", "host"): 1,  # a parameter of a URL
     ("control_plane/nodes/pod_status.py", "none"): 1,  # no image
     ("control_plane/nodes/readiness.py", "host"): 1,  # of a URL
     ("lab/programs.py", "host"): 1,  # the host's network namespace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -79,6 +80,27 @@ def test_variables_have_values_fields_and_one_another():
     assert {"NAME": "a", "IP": "10.0.0.1", "HOST": "192.168.0.1", "APP": "web"}.items() <= found.environment.items()
     assert ("a $(NONE) $(NAME)", "") == (found.environment["ALL"], found.environment["EMPTY"])
     assert ("/agnhost", "a $(NONE) $(NAME)", "10.0.0.1") == found.argv
+
+
+@pytest.mark.parametrize(
+    ("value", "args"),
+    [
+        ("x" * 60_000, ["$(A)$(A)"]),
+        ("x" * 60_000, ["$(A)"] * 100_000),
+        ("x" * 60_000, [{"name": f"B{at}", "value": "$(A)"} for at in range(100_000)]),
+    ],
+)
+def test_references_that_grow_without_end_stop_the_container(value, args):
+    """A small object could else fill the memory of the program that is all nodes."""
+    env = [{"name": "A", "value": value}, *(one for one in args if isinstance(one, dict))]
+    args = [one for one in args if isinstance(one, str)]
+    tracemalloc.start()
+    found = of(pod({"name": "c", "image": "agnhost", "args": args, "env": env}))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert "arguments and variables are too long" == found.problem
+    assert most < 50 << 20
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 
 from netlab.control_plane.nodes import logs
 from netlab.control_plane.nodes.logs import Logs, Wishes, shown, wishes_of
-from netlab.control_plane.nodes.polling import Poller
 from netlab.errors import HostError
+from netlab.kernel.polling import Poller
 
 FEW = b"".join(f"2026-01-01T00:00:0{second}.000000000Z stdout F line {second}\n".encode() for second in range(1, 5))
 

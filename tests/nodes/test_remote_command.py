@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from netlab.control_plane.nodes import remote_command
-from netlab.control_plane.nodes.runtime import Attached
 from netlab.control_plane.nodes.websocket import ProtocolError, WebSocket, accept
 from netlab.errors import HostError
+from netlab.kernel.pod_starter import Attached
 
 Talk = Callable[["Client"], Awaitable[Any]]
 

@@ -69,3 +69,17 @@ def test_a_command_without_sctp_opens_no_raw_socket(monkeypatch):
     monkeypatch.setattr(socket, "socket", refuse)
 
     sctp.prepare(["agnhost", "connect", "10.0.0.1:80", "--protocol=tcp"])
+
+
+def test_the_first_checksums_may_be_made_by_several_threads():
+    """A program reads in a thread of its own while it sends its first packet."""
+    program = """
+import sys, threading
+from netlab.programs.agnhost import sctp
+sys.setswitchinterval(1e-6)
+found = []
+threads = [threading.Thread(target=lambda: found.append(sctp._checksum(b"123456789"))) for _ in range(8)]
+[one.start() for one in threads], [one.join() for one in threads]
+assert found == [0xE3069283] * 8, found
+"""
+    assert 0 == subprocess.run([sys.executable, "-c", program], timeout=30).returncode

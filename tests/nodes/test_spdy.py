@@ -87,15 +87,24 @@ def test_a_terminal_has_no_stream_of_errors():
     assert {3, 0, 1, 4} == spdy_channels.wanted({"input": ["1"], "output": ["1"], "error": ["1"], "tty": ["1"]})
 
 
-def talk(argv: list[str], channels: dict[str, int], given: bytes = b"", after: bytes = b"") -> dict[int, bytes]:
-    """Run a program over SPDY: open the streams, send input, and return what came on each stream."""
+def talk(
+    argv: list[str],
+    channels: dict[str, int],
+    given: bytes = b"",
+    after: bytes = b"",
+    wanted: set[int] | None = None,
+) -> dict[int, bytes]:
+    """Run a program over SPDY: open the streams, send input, and return what came on each stream.
+
+    ``wanted`` are the channels that the request asks for, by default those of the streams.
+    """
     failures: list[BaseException] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             streams = spdy_channels.Channels(reader, writer)
             kinds = {"error": 3, "stdin": 0, "stdout": 1, "stderr": 2, "resize": 4}
-            if await streams.open({kinds[name.lower()] for name in channels}):
+            if await streams.open(wanted or {kinds[name.lower()] for name in channels}):
                 await execute(streams, argv)
         except BaseException as error:
             failures.append(error)
@@ -131,6 +140,15 @@ def talk(argv: list[str], channels: dict[str, int], given: bytes = b"", after: b
     found = asyncio.run(asyncio.wait_for(main(), 20))
     assert [] == failures
     return found
+
+
+def test_streams_are_counted_so_a_terminal_may_have_errors_in_place_of_sizes():
+    """cyclonus asks for a terminal and for errors, and opens no stream of sizes. The kubelet serves it at once."""
+    asked = spdy_channels.wanted({"output": ["1"], "error": ["1"], "tty": ["1"]})
+    found = talk(["echo", "hello"], {"error": 1, "stdout": 3, "stderr": 5}, wanted=asked)
+
+    assert b"hello\n" == found[3]
+    assert "Success" == json.loads(found[1])["status"]
 
 
 def test_a_program_has_its_streams_and_its_exit_code():

@@ -8,7 +8,7 @@ import pytest
 
 from netlab.control_plane.nodes.container_spec import Container, containers_of
 from netlab.control_plane.nodes.volumes import shared_volumes
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 CONFIG = {"data": {"a.conf": "one", "b.conf": "two"}, "binaryData": {"c": "dGhyZWU="}}
 

@@ -45,7 +45,7 @@ def apply_command(
 
     running, missing = None, None
     try:
-        running = labs().open(lab)
+        running = labs().repaired(lab) if rollout else labs().open(lab)
     except NetlabError as error:
         # Report errors of the input before this one.
         missing = error

@@ -30,7 +30,7 @@ def stop_command(node: str, lab: str) -> None:
     """
     from netlab.machines.labs import labs
 
-    running = labs().open(lab)
+    running = labs().repaired(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.stop_node(name)
@@ -58,7 +58,7 @@ def start_command(node: str, lab: str) -> None:
     """
     from netlab.machines.labs import labs
 
-    running = labs().open(lab)
+    running = labs().repaired(lab)
     name = node.removeprefix("node:")
     before = running.cluster
     changes = running.start_node(name)

@@ -32,7 +32,7 @@ def kill_command(names: Sequence[str], lab: str, namespace: str) -> None:
     """
     from netlab.machines.labs import labs
 
-    running = labs().open(lab)
+    running = labs().repaired(lab)
     before = running.cluster
     refs = [running.find(name, namespace).ref for name in names]
     if running.has_control_plane:

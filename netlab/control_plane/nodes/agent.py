@@ -80,11 +80,16 @@ class Agent:
     @property
     def inside(self) -> Inside:
         """What the kubelets ask."""
-        return Inside(self._pod, self._has, lambda: self._known.all(POD), lambda: self._metrics, self._containers.runs)
+        runs, stopped = self._containers.runs, self._stopped_node_of
+        return Inside(self._pod, self._has, lambda: self._known.all(POD), lambda: self._metrics, runs, stopped)
 
     def _pod(self, ref: str) -> Object | None:
         namespace, _, name = ref.partition("/")
         return self._known.find(POD, (namespace, name))
+
+    def _stopped_node_of(self, ref: str) -> str:
+        node = getattr(self._lab.cluster.by_ref.get(ref), "node", "")
+        return node if node in self._stopped_nodes else ""
 
     def _has(self, ref: str) -> bool:
         return ref in self._lab.cluster.by_ref

@@ -6,21 +6,24 @@ Source: core/v1 Container; Kubernetes, "Define Dependent Environment Variables",
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from netlab.control_plane.nodes.runtime_process import AGNHOST
 from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
 from netlab.errors import UsageError
 from netlab.frozen import frozen
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 RUN, HOST = "netlab/run", "host"
 """The annotation of a pod whose containers run programs of this host."""
 NONE, ASKED, ALL = "none", "asked", "all"
 """Which pods may run programs of this host: no pod, those with the annotation, all."""
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
-_MOST_VARIABLES = 64 << 10
+# Characters of one variable or argument, and of all of a container. An order to the process that forks has 512 KiB.
+_MOST_VARIABLES, _MOST_OF_ALL = 64 << 10, 512 << 10
+_TOO_LONG = "arguments and variables are too long"
+_Text = TypeVar("_Text", str, "str | None")
 
 
 @frozen
@@ -96,12 +99,13 @@ class _Maker:
         problem = ""
         command = _command(one)
         runs = bool(command) and (self._runs or command[0] == AGNHOST)
+        argv = tuple(command) if runs else ()
         try:
             environment = self._environment(one)
             mounts = mounts_of(self._pod, one, self._fields, self._config) if runs else ()
+            argv = tuple(_bounded(_expanded(word, environment) for word in argv))
         except UsageError as error:
             problem = str(error)
-        argv = tuple(_expanded(word, environment) for word in command) if runs else ()
         folder, volumes = one.get("workingDir") or "/", shared_volumes(self._pod)
         return Container(one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem)
 
@@ -111,8 +115,8 @@ class _Maker:
             reference = source.get("configMapRef") or source.get("secretRef") or {}
             prefix = source.get("prefix") or ""
             found |= {prefix + key: text for key, text in self._data(reference, secret="secretRef" in source).items()}
-        for variable in one.get("env") or ():
-            value = self._value(variable, found)
+        variables = one.get("env") or ()
+        for variable, value in zip(variables, _bounded(self._value(each, found) for each in variables), strict=True):
             if value is not None:
                 found[variable["name"]] = value
         return found
@@ -153,12 +157,30 @@ def is_agnhost(image: str) -> bool:
 
 
 def _expanded(text: str, variables: Mapping[str, str]) -> str:
-    """Replace ``$(NAME)`` by a variable; an unknown one stays, and ``$$`` is one ``$``."""
+    """Replace ``$(NAME)`` by a variable; an unknown one stays, and ``$$`` is one ``$``.
 
-    def value(match: re.Match[str]) -> str:
-        return "$" if match[1] is None else variables.get(match[1], match[0])
+    Raises:
+      UsageError: for more than a program can have; references to references grow without end.
+    """
+    found, size, at = [], 0, 0
+    for match in _REFERENCE.finditer(text):
+        value = "$" if match[1] is None else variables.get(match[1], match[0])
+        found += [text[at : match.start()], value]
+        size += match.start() - at + len(value)
+        if size > _MOST_VARIABLES:
+            raise UsageError(_TOO_LONG)
+        at = match.end()
+    return "".join([*found, text[at:]])
 
-    return _REFERENCE.sub(value, text)[:_MOST_VARIABLES]
+
+def _bounded(texts: Iterable[_Text]) -> Iterator[_Text]:
+    """Yield texts; raise UsageError where they are more than a program can have."""
+    size = 0
+    for text in texts:
+        size += len(text or "")
+        if size > _MOST_OF_ALL:
+            raise UsageError(_TOO_LONG)
+        yield text
 
 
 def _fields(pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from netlab.control_plane.nodes.connecting import connect
+from netlab.control_plane.nodes.connections import held
 from netlab.control_plane.nodes.reachable import Place, Unreachable
 from netlab.errors import NetlabError
 from netlab.kernel.machine import Inside
@@ -64,7 +65,7 @@ class Egress:
         """Listen in the API server's folder, and answer in a thread of its own. Raises OSError."""
         listening = _listen(folder)
         loop = asyncio.new_event_loop()
-        loop.run_until_complete(asyncio.start_unix_server(self.answer, sock=listening, limit=_MOST_HEAD))
+        loop.run_until_complete(asyncio.start_unix_server(held(self.answer), sock=listening, limit=_MOST_HEAD))
         threading.Thread(target=loop.run_forever, daemon=True).start()
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
 from netlab.control_plane.nodes import port_forward, remote_command, spdy_channels
+from netlab.control_plane.nodes.connections import held
 from netlab.control_plane.nodes.logs import shown, wishes_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.websocket import WebSocket, accept
@@ -31,7 +32,7 @@ from netlab.kernel.loopback import ADDRESS
 
 _SECONDS = 30.0
 _MOST_HEAD = 64 << 10
-_LOOK = 0.2
+_LOOK, _LAST_SECONDS = 0.2, 1.0
 _UNKNOWN = "netlab answers over WebSocket (v5.channel.k8s.io) and SPDY (v4.channel.k8s.io) only\n"
 _REASONS = {
     200: "OK",
@@ -58,6 +59,7 @@ class Inside(NamedTuple):
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
     runs: Callable[[str, str], bool]
+    stopped: Callable[[str], str]
 
 
 class Kubelet:
@@ -82,7 +84,7 @@ class Kubelet:
         """Listen, and answer in a thread of its own; return when it listens. Raises OSError."""
         loop = asyncio.new_event_loop()
         started = asyncio.start_server(
-            self._answer, ADDRESS, self._port, ssl=self._context, limit=_MOST_HEAD, ssl_handshake_timeout=_SECONDS
+            held(self._answer), ADDRESS, self._port, ssl=self._context, limit=_MOST_HEAD, ssl_handshake_timeout=_SECONDS
         )
         loop.run_until_complete(started)
         threading.Thread(target=loop.run_forever, daemon=True).start()
@@ -119,25 +121,58 @@ class Kubelet:
             case ["pods"]:
                 pods = {"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": self._inside.pods()}
                 await _send(writer, 200, json.dumps(pods), "application/json")
-            case ["portForward", namespace, name, *_]:
-                ref = f"{namespace}/{name}"
-                if not self._inside.exists(ref):
-                    await _send(writer, 404, f"pod {ref} does not run\n")
-                elif not await port_forward.serve(ref, partial(self._connect, ref), request.headers, reader, writer):
-                    await _send(writer, 400, "ask for a WebSocket, or for SPDY/3.1\n")
-            case ["containerLogs" | "exec" | "attach" as what, namespace, name, container, *_]:
-                ref = f"{namespace}/{name}"
-                pod = self._inside.find(ref)
-                if pod is None:
-                    await _send(writer, 404, f"pod {ref} is not on this node\n")
-                elif what == "containerLogs":
-                    await self._logs(request, pod, container, writer)
-                elif not self._inside.exists(ref):
-                    await _send(writer, 404, f"pod {ref} does not run\n")
-                else:
-                    await self._attached(request, what, _Container(ref, pod, container), reader, writer)
+            case [("containerLogs" | "exec" | "attach") as what, namespace, name, container, *_]:
+                await self._of_pod(request, what, f"{namespace}/{name}", container, reader, writer)
+            case ["portForward" as what, namespace, name, *_]:
+                await self._of_pod(request, what, f"{namespace}/{name}", "", reader, writer)
             case _:
                 await _send(writer, 501, f"netlab does not answer /{'/'.join(request.parts)}\n")
+
+    async def _of_pod(
+        self,
+        request: Request,
+        what: str,
+        ref: str,
+        container: str,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Answer a request for a pod; break off when the pod is gone, or its node stops."""
+        pod = self._inside.find(ref)
+        if pod is None:
+            await _send(writer, 404, f"pod {ref} is not on this node\n")
+        elif node := self._inside.stopped(ref):
+            await _send(writer, 503, f"node {node} is stopped: its kubelet does not answer\n")
+        elif what == "containerLogs":
+            await self._while_there(ref, pod, self._logs(request, pod, container, writer))
+        elif not self._inside.exists(ref):
+            await _send(writer, 404, f"pod {ref} does not run\n")
+        elif what == "portForward":
+            await self._while_there(ref, pod, self._forwarded(request, ref, reader, writer))
+        else:
+            of = _Container(ref, pod, container)
+            await self._while_there(ref, pod, self._attached(request, what, of, reader, writer))
+
+    async def _while_there(self, ref: str, pod: dict[str, Any], work: Coroutine[Any, Any, None]) -> None:
+        """Do work as long as a pod is there and its node runs."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK))[0] and not self._inside.stopped(ref):
+                now = self._inside.find(ref)
+                if now is None or now["metadata"]["uid"] != pod["metadata"]["uid"]:
+                    # How its programs have ended is said first.
+                    await asyncio.wait({task}, timeout=_LAST_SECONDS)
+                    break
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _forwarded(
+        self, request: Request, ref: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if not await port_forward.serve(ref, partial(self._connect, ref), request.headers, reader, writer):
+            await _send(writer, 400, "ask for a WebSocket, or for SPDY/3.1\n")
 
     async def _logs(self, request: Request, pod: dict[str, Any], container: str, writer: asyncio.StreamWriter) -> None:
         """Answer with the output of a container; with ``follow`` until it has ended, or the client is gone."""

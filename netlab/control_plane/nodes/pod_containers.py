@@ -14,8 +14,8 @@ from netlab.control_plane.nodes.containers import Containers
 from netlab.control_plane.nodes.objects import POD, PROGRAMS, Key, Known, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.pod_status import Programs
-from netlab.control_plane.nodes.runtime import Program
 from netlab.errors import UsageError
+from netlab.kernel.pod_starter import Program
 from netlab.lab.lab import Lab
 
 _GRACE = 30.0

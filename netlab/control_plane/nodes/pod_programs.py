@@ -6,7 +6,6 @@ What a program is, and in which containers it may run, ``container_spec`` says; 
 from __future__ import annotations
 
 import os
-import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,12 +15,12 @@ from typing import Any
 from netlab.control_plane.nodes.container_spec import Container, containers_of
 from netlab.control_plane.nodes.logs import Log, Logs
 from netlab.control_plane.nodes.objects import key_of
-from netlab.control_plane.nodes.polling import Poller
 from netlab.control_plane.nodes.readiness import Probe
-from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_process import PodProgram
+from netlab.kernel.pod_starter import Attached, Program, Runtime
+from netlab.kernel.polling import Poller
 from netlab.lab import dns
 from netlab.lab.lab import Lab
 
@@ -139,7 +138,7 @@ class PodPrograms:
             return "silence"
         finally:
             os.close(null)
-        if not select.select([started.fileno()], [], [], probe.timeout)[0]:
+        if not started.ends_within(probe.timeout):
             started.send(signal.SIGKILL)
             started.result()
             return "silence"

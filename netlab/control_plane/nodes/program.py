@@ -9,13 +9,15 @@ import sys
 
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client
+from netlab.control_plane.nodes import runtime_process
 from netlab.control_plane.nodes.agent import Agent, say
 from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.into_lab import IntoLab
 from netlab.control_plane.nodes.kubelet import Kubelet
 from netlab.control_plane.nodes.pod_programs import PodPrograms
-from netlab.control_plane.nodes.runtime import Runtime
 from netlab.errors import HostError, NetlabError
+from netlab.kernel.pod_runtime import allow_descriptors
+from netlab.kernel.pod_starter import Runtime
 from netlab.lab.lab import Lab
 
 
@@ -31,7 +33,8 @@ def main() -> None:
     if found is None:
         raise HostError(f"lab {name} has no control plane")
     folder = settings.folder(lab.machine, name)
-    pki, runtime = folder / "pki", Runtime()
+    allow_descriptors()
+    pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
     client = Client(pki, "nodes", found.ports.apiserver)
     agent = Agent(
         lab,

@@ -48,7 +48,8 @@ def place_of(cluster: Cluster, host: str, port: int, kubelet_port: int) -> Place
         raise Unreachable(f"{host} is no IP address") from error
     found = cluster.by_address.get(address)
     if isinstance(found, Node) and port in (kubelet_port, KUBELET):
-        _check_runs(found)
+        if found.stopped:
+            raise Unreachable(f"node {found.name} is stopped: its kubelet does not answer")
         return Place("", ADDRESS, kubelet_port)
     if found is None:
         address, port = _endpoint_of_service(cluster, address, port)

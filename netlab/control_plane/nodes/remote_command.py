@@ -13,9 +13,9 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from netlab.control_plane.nodes.runtime import Attached
 from netlab.control_plane.nodes.websocket import ProtocolError
 from netlab.errors import NetlabError
+from netlab.kernel.pod_starter import Attached
 
 PROTOCOLS = ("v5.channel.k8s.io",)
 _STDIN, _STDOUT, _STDERR, _STATUS, _RESIZE, _CLOSED = 0, 1, 2, 3, 4, 255

@@ -60,10 +60,13 @@ class Channels:
         self._last = 0
 
     async def open(self, channels: set[int]) -> bool:
-        """Wait until the client has opened its streams; return False if it does not."""
+        """Wait until the client has opened as many streams as it asked for; return False if it does not.
+
+        They are counted, as by the kubelet: a client that asks for a terminal may open its errors in place of its size.
+        """
         try:
             async with asyncio.timeout(_SECONDS):
-                while not channels <= set(self._streams.values()):
+                while len(self._streams) < len(channels):
                     if not await self._read():
                         return False
         except (TimeoutError, ProtocolError):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from netlab.objects import Document
+from netlab.objects.cluster_policies import ClusterPolicy
+from netlab.objects.kind import get
+from netlab.objects.policies import NetworkPolicy
 
-_POLICY, _BASELINE = "NetworkPolicy", "BaselineAdminNetworkPolicy"
-_CLUSTER_POLICIES = ("ClusterNetworkPolicy", "AdminNetworkPolicy", _BASELINE)
 _KEPT = ("tier", "priority", "subject")
 _EVERYWHERE: dict[str, Any] = {"namespaces": {}}
 _DENIED = {
@@ -26,11 +27,13 @@ def stand_in(policy: Document) -> Document | None:
     A NetworkPolicy isolates its pods in the directions of its ``policyTypes``. A policy of the cluster denies its pods
     everything that its API can name.
     """
-    spec = policy.data.get("spec")
-    if policy.kind not in (_POLICY, *_CLUSTER_POLICIES) or not isinstance(spec, dict):
+    spec, kind = policy.data.get("spec"), get(policy.kind)
+    if not isinstance(spec, dict) or kind is None or kind.type not in (NetworkPolicy, ClusterPolicy):
         return None
     instead = (
-        _isolated(spec) if policy.kind == _POLICY else {**{key: spec[key] for key in _KEPT if key in spec}, **_DENIED}
+        _isolated(spec)
+        if kind.type is NetworkPolicy
+        else {**{key: spec[key] for key in _KEPT if key in spec}, **_DENIED}
     )
     return Document({**policy.data, "spec": instead}, policy.source)
 

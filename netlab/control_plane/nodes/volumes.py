@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_volumes import Mount
 
 Config = Callable[[str], Mapping[str, Any] | None]
 """Returns a ConfigMap of the pod's namespace by its name, None where there is none."""

@@ -28,7 +28,6 @@ _PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 _AGAIN = 0.5
 _MOST, _MOST_MESSAGES = 1000, 100
 _FIRST_PORT, _PORTS = 32768, 28232
-_TABLE: list[int] = []
 _raw: dict[int, socket.socket] = {}
 _stacks: dict[int, _Stack] = {}
 
@@ -334,14 +333,23 @@ def _parameters(data: bytes) -> Iterator[tuple[int, bytes]]:
         data = data[size + -size % 4 :]
 
 
+def _checksums() -> list[int]:
+    """Return the CRC32c of each byte."""
+    found = []
+    for number in range(256):
+        value = number
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        found.append(value)
+    return found
+
+
+# Made once, before programs are forked and before they have threads.
+_TABLE = _checksums()
+
+
 def _checksum(data: bytes) -> int:
     """Return the CRC32c of bytes."""
-    if not _TABLE:
-        for number in range(256):
-            value = number
-            for _ in range(8):
-                value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-            _TABLE.append(value)
     found = 0xFFFFFFFF
     for byte in data:
         found = found >> 8 ^ _TABLE[(found ^ byte) & 0xFF]

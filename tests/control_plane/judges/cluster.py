@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TOPOLOGY = HERE / "cluster.yaml"
+_numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
@@ -24,7 +26,7 @@ def cluster(folder: Path, objects: Path | None = None) -> Iterator[Path]:
     Raises:
       CalledProcessError: when it does not start.
     """
-    name, kubeconfig = f"judges-{os.getpid():x}", folder / "kubeconfig"
+    name, kubeconfig = f"judges-{os.getpid():x}-{next(_numbers)}", folder / "kubeconfig"
     more = ["-f", str(objects)] if objects else []
     up = ["up", "-f", str(TOPOLOGY), *more, "--lab", name, "--kubeconfig", str(kubeconfig), "--host-programs=all"]
     try:

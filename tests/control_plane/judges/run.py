@@ -30,8 +30,11 @@ def main() -> int:
     print(f"output: {folder}", flush=True)
     started = time.monotonic()
     crd = given.programs / CRD
-    with cluster(folder, crd if given.judge == "cluster-policies" else None) as kubeconfig:
-        cases = _run(given, program, kubeconfig, folder)
+    if given.judge == "cyclonus":
+        cases = cyclonus.run(program, folder, given.most, given.focus)
+    else:
+        with cluster(folder, crd if given.judge == "cluster-policies" else None) as kubeconfig:
+            cases = _run(given, program, kubeconfig, folder)
     whole = not (given.focus or given.first or given.skip or given.names)
     outcomes = {one.name: one.outcome for one in cases}
     passed = list(outcomes.values()).count(verdicts.PASSED)
@@ -46,8 +49,6 @@ def main() -> int:
 
 
 def _run(given: argparse.Namespace, program: Path, kubeconfig: Path, folder: Path) -> list[Case]:
-    if given.judge == "cyclonus":
-        return cyclonus.run(program, kubeconfig, folder, given.focus)
     if given.judge == "cluster-policies":
         return cluster_policies.run(program, kubeconfig, folder)
     names = e2e.specs(program, folder, given.focus or "sig-network")
@@ -72,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="only the first N specs")
     parser.add_argument("--at-once", type=int, default=6, metavar="N", help="how many specs run at a time")
     parser.add_argument("--seconds", type=float, default=900, metavar="N", help="the most that a spec may take")
+    parser.add_argument("--most", type=float, default=7200, metavar="N", help="cyclonus: the most seconds of its run")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the output of programs goes")
     parser.add_argument("--write", action="store_true", help="keep the results, and write docs/conformance.md")
     return parser.parse_args()

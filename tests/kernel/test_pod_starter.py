@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import resource
 import select
 import signal
 import socket
 import stat
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from netlab.control_plane.nodes.runtime import Attached, Program, Runtime
-from netlab.kernel import netns, processes
+from netlab.kernel import libc, netns, processes
 from netlab.kernel.pod_process import PodProgram
-from netlab.kernel.pod_root import Mount
+from netlab.kernel.pod_starter import Attached, Program, Runtime
+from netlab.kernel.pod_volumes import Mount
 
 pytestmark = pytest.mark.kernel
 
+MAIN = "netlab.control_plane.nodes.runtime_process"
 SPACE = f"netlab.runtime-{os.getpid():x}.pod.x.a"
 FILES = {"/etc/resolv.conf": "nameserver 10.96.0.10\n", "/etc/hosts": "10.0.0.1 a\n"}
 
@@ -38,7 +42,7 @@ def space() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def runtime(space: str) -> Iterator[Runtime]:
-    made = Runtime()
+    made = Runtime(MAIN)
     try:
         yield made
     finally:
@@ -221,7 +225,7 @@ def test_programs_end_with_the_process_that_forks_them(space):
     """Also when that is killed; the next program has a new one."""
     inode = netns.inode(space)
     assert inode is not None
-    made = Runtime()
+    made = Runtime(MAIN)
     held = start(made, program("sleep", "600"), "c")
     assert 0 == run(made, program("true"))[0]
     os.kill(made.pid, signal.SIGKILL)
@@ -236,20 +240,108 @@ def test_programs_end_with_the_process_that_forks_them(space):
         made.close()
 
 
-def test_a_signal_that_comes_too_late_does_not_hide_how_a_program_ended():
-    """The other end has said it, and is closed with the signal unread."""
-    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    far.send(b'{"code": 3}')
-    held = Program(near)
-    held.send(signal.SIGKILL)
-    far.close()
-
-    assert (3, "") == held.result()
-
-
 def test_an_order_that_is_too_long_is_refused(runtime):
     """In one line; the process goes on."""
     with pytest.raises(Exception, match="arguments and variables are too long"):
         run(runtime, program("true", LONG="x" * (600 << 10)))
 
     assert 0 == run(runtime, program("true", LONG="x" * (100 << 10)))[0]
+
+
+def test_a_link_that_a_program_left_in_a_volume_leads_to_no_folder_of_the_host(runtime, space):
+    """Root would make the folder of the mount behind it: only a volume, and what the pod has for itself, can change."""
+    place = Path("/var/tmp") / f"netlab-link-{os.getpid():x}"  # noqa: S108  where every user may write
+    place.mkdir()
+    try:
+        left = Mount("/data", "left")
+        assert 0 == run(runtime, program("ln", "-s", str(place), "/data/x", mounts=(left,)))[0]
+        for name in ("folder", "file"):
+            files = {"": "text"} if name == "file" else {"k": "text"}
+            below = Mount(f"/data/x/{name}/a", "", files)
+            code, _, why = run(runtime, program("true", mounts=(left, below)))
+            assert (126, True) == (code, "nothing in folders of the host" in why)
+        assert [] == list(place.iterdir())
+    finally:
+        place.rmdir()
+        runtime.forget("pod-1")
+
+
+def test_a_volume_where_netlab_keeps_files_to_mount_changes_nothing_of_the_host(runtime, space):
+    """The files of a ConfigMap are written before a volume can be in their place."""
+    place = Path("/var/tmp") / f"netlab-keep-{os.getpid():x}"  # noqa: S108  where every user may write
+    place.mkdir()
+    try:
+        left = Mount("/run/netlab", "keep")
+        assert 0 == run(runtime, program("ln", "-s", str(place), "/run/netlab/volumes", mounts=(left,)))[0]
+        mounts = (left, Mount("/config", "", {"k": "text"}))
+        assert (0, "text", "") == run(runtime, program("cat", "/config/k", mounts=mounts))
+        assert [] == list(place.iterdir())
+    finally:
+        place.rmdir()
+        runtime.forget("pod-1")
+
+
+BOMB = "i=0; while [ $i -lt 1040 ]; do sleep 600 & i=$((i+1)); done"
+
+
+def test_a_program_that_forks_without_end_stops_no_other_pod(runtime, space):
+    """Processes of user nobody are counted for each pod, and a program of a pod has no room for more."""
+    held = start(runtime, program("sh", "-c", f"({BOMB}); exec sleep 600"), "bomb")
+    try:
+        full = program("sh", "-c", "true & wait")
+        until = time.monotonic() + 30
+        while "fork" not in run(runtime, full, "bomb")[1]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        other = replace(program("sh", "-c", "(id -u; id -g) & wait"), pod="pod-2")
+        assert (0, "65534\n65534\n", "") == run(runtime, other)
+    finally:
+        held.send(signal.SIGKILL)
+        held.result()
+        runtime.forget("pod-2")
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of system calls are those of x86_64")
+def test_a_program_makes_no_user_namespace_and_has_no_keys_of_root(space):
+    """In a user namespace it would have capabilities; a session keyring is inherited from the command."""
+    library = ctypes.CDLL(None, use_errno=True)
+    libc.leave_keyring()
+    assert library.syscall(248, b"user", b"netlab-root", b"secret", ctypes.c_long(6), ctypes.c_long(-3)) > 0
+    assert "netlab-root" in Path("/proc/keys").read_text()
+    made = Runtime(MAIN)
+    try:
+        script = "unshare -U true; cat /proc/keys; test -e /proc/keys && echo read"
+        _, printed, _ = run(made, program("sh", "-c", script))
+    finally:
+        made.close()
+        libc.leave_keyring()
+
+    assert "unshare failed: No space left on device" in printed
+    assert "read" in printed
+    assert "netlab-root" not in printed
+
+
+def test_the_process_that_forks_may_open_all_files_that_it_may_have(space):
+    """Each program takes three descriptors of it, and a shell allows 1,024 as a rule."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        made = Runtime(MAIN)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        assert 0 == run(made, program("true"))[0]
+        assert (hard, hard) == resource.prlimit(made.pid, resource.RLIMIT_NOFILE)
+    finally:
+        made.close()
+
+
+def test_a_signal_that_comes_too_late_hides_no_exit_code():
+    """``kubectl exec`` kills what may still run. The kernel answers a message that nobody read with an error."""
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ended = Program(near)
+    far.send(b'{"code": 3, "error": "why"}')
+    ended.send(signal.SIGKILL)
+    far.close()
+
+    assert (3, "why") == ended.result()

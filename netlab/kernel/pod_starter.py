@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import struct
@@ -22,7 +23,9 @@ from netlab.errors import HostError
 from netlab.kernel import pod_runtime
 from netlab.kernel.pod_process import PodProgram
 
-_RUN = "import sys; sys.path.append(sys.argv[1]); from netlab.control_plane.nodes.runtime_process import main; main(%d)"
+_RUN = (
+    "import sys; sys.path.append(sys.argv[1]); from importlib import import_module; import_module(sys.argv[2]).main(%d)"
+)
 _KILLED = 128 + signal.SIGKILL
 # setsockopt(2), include/uapi/asm-generic/socket.h; Python has no name for it.
 _SNDBUFFORCE = 32
@@ -42,29 +45,35 @@ class Program:
         with contextlib.suppress(OSError):
             self._control.send(bytes((number,)))
 
+    def ends_within(self, seconds: float) -> bool:
+        """Return whether the program ends in this time, or has ended."""
+        # select(2) has no descriptors above 1023.
+        ended = select.poll()
+        ended.register(self._control, select.POLLIN)
+        return bool(ended.poll(seconds * 1000))
+
     def result(self) -> tuple[int, str]:
         """Wait for the end; return the exit code, 128 and more for a signal, and why the program could not run."""
-        try:
-            data = self._received()
-        except OSError:
-            data = b""
+        data = b""
+        # The first answer is ECONNRESET if the process closed its end before it read a signal (unix_release_sock in
+        # net/unix/af_unix.c). Its message comes after that.
+        for _ in range(2):
+            with contextlib.suppress(OSError):
+                data = self._control.recv(pod_runtime.MOST)
+                break
         self._control.close()
         found = json.loads(data) if data else {}
         return int(found.get("code", _KILLED)), str(found.get("error", ""))
 
-    def _received(self) -> bytes:
-        """Return how the program ended, b"" where nothing says so; raises OSError."""
-        try:
-            return self._control.recv(pod_runtime.MOST)
-        except ConnectionResetError:
-            # A signal came too late to be read. The kernel says this once, before the message that waits.
-            return self._control.recv(pod_runtime.MOST)
-
 
 class Runtime:
-    """The process that forks programs; make it once."""
+    """The process that forks programs; make it once.
 
-    def __init__(self) -> None:
+    ``module`` has a function ``main`` that is this process: it takes the descriptor of its orders.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
         self._lock = threading.Lock()
         self._begin()
 
@@ -80,7 +89,7 @@ class Runtime:
         with other:
             # With -I -S no variable, no folder of a user and no .pth file decides what is imported.
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _RUN % other.fileno(), folder],
+                [sys.executable, "-I", "-S", "-c", _RUN % other.fileno(), folder, self._module],
                 stdin=subprocess.DEVNULL,
                 pass_fds=(other.fileno(),),
                 start_new_session=True,

@@ -41,7 +41,6 @@ KEPT = {
     ("modes/cni.py", "of_plugins"): _PURE,
     ("modes/__init__.py", "wired"): _PURE,
     ("policy/label_sets.py", "labels_of"): _PURE,
-    ("programs/agnhost/sctp.py", "_TABLE"): _PURE,
     ("programs/agnhost/sctp.py", "_raw"): "set in the process of a pod's program only",
     ("programs/agnhost/sctp.py", "_stacks"): "set in the process of a pod's program only",
     ("policy/lint/covers.py", "_ports"): _PURE,

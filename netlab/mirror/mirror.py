@@ -113,7 +113,8 @@ class Mirror:
 
         Raises what ``Lab.up`` does, and UsageError if another mirror has the lab, or it has a control plane.
         """
-        programs.check_no_agent(machine, name or cluster.name)
+        if programs.has_agent(machine, wanted := name or cluster.name):
+            raise UsageError(f"lab {wanted} has a control plane; name another lab with --lab")
         self._claim.take(machine, name or cluster.name)
         self._lab = Lab.up(given.objects, name=name, machine=machine, cluster=cluster)
         self._claim.take(machine, self.lab.name)

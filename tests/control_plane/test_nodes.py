@@ -256,7 +256,7 @@ def test_mirror_leaves_a_lab_with_a_control_plane_alone(of_lab, monkeypatch):
     done = of_lab.netlab("mirror", "cluster:", "--once", "--lab", of_lab.name, check=False)
 
     assert 2 == done.returncode
-    assert "has a control plane, so change its objects with kubectl" in done.stderr
+    assert "has a control plane; name another lab with --lab" in done.stderr
 
 
 def test_rbac_and_abac_decide_what_a_user_may_do(of_lab):

@@ -123,7 +123,8 @@ class _Maker:
             # Some of these numbers are nodePorts of Services too.
             ports.append({"containerPort": 80, "hostPort": 30100 + number, "protocol": "TCP", "name": "published"})
         elif self.chance(0.5):
-            address = {4: f"10.244.{at}.{100 + number}", 6: f"fd00:10:244:{at:x}::{100 + number:x}"}
+            subnet = f":{at:x}" if at else ""
+            address = {4: f"10.244.{at}.{100 + number}", 6: f"fd00:10:244{subnet}::{100 + number:x}"}
             status["podIPs"] = [{"ip": address[f]} for f in self.families]
             status["podIP"] = status["podIPs"][0]["ip"]
             self.addresses.append(address)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,9 +78,10 @@ def container() -> Iterator[str]:
     try:
         place = f"/proc/{process.pid}/ns/net"
         own = os.stat("/proc/self/ns/net").st_ino
-        for _ in range(1000):
-            if os.stat(place).st_ino != own:
-                break
+        until = time.monotonic() + 30
+        while os.stat(place).st_ino == own:
+            assert time.monotonic() < until
+            time.sleep(0.001)
         yield place
         assert process.poll() is None, "the process of the container ended"
     finally:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import yaml
 
 from . import differences
 from .apiserver_judge import Judge, Verdict, netlab_verdict
-from .control_plane import ControlPlane
+from .control_plane import ControlPlane, path_of
 from .random_objects import random_objects
 from .whole_objects import CUSTOM, NAMESPACE, WHOLE
 
@@ -41,8 +42,8 @@ def judge(control_plane: ControlPlane) -> Judge:
 
 
 @pytest.fixture(scope="module")
-def custom(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Install the definitions of cluster-wide policies, from the Go module that has them."""
+def custom(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Install the definitions of cluster-wide policies, from the Go module that has them; other tests have them not."""
     if shutil.which("go") is None:
         pytest.skip("needs go")
     words = ["go", "mod", "download", "-json", _MODULE]
@@ -51,10 +52,20 @@ def custom(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
         pytest.skip(f"needs the Go module {_MODULE}")
     files = sorted((Path(json.loads(found.stdout)["Dir"]) / _CRDS).glob("policy.*.yaml"))
     assert files
-    for file in files:
-        control_plane.create(yaml.safe_load(file.read_text()))
+    definitions = [yaml.safe_load(file.read_text()) for file in files]
+    for one in definitions:
+        control_plane.create(one)
+    _until(control_plane, HTTPStatus.OK)
+    yield
+    for one in definitions:
+        control_plane.call("DELETE", f"{path_of(one)}/{one['metadata']['name']}")
+    _until(control_plane, HTTPStatus.NOT_FOUND)
+
+
+def _until(control_plane: ControlPlane, status: int) -> None:
+    """Wait until the API server has the kind of cluster-wide policies, or no longer."""
     until = time.monotonic() + _SERVED_SECONDS
-    while control_plane.call("GET", _SERVED)[0] != HTTPStatus.OK:
+    while control_plane.call("GET", _SERVED)[0] != status:
         assert time.monotonic() < until
         time.sleep(0.2)
 

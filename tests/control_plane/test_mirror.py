@@ -193,8 +193,11 @@ def test_a_server_that_is_killed_and_comes_back(estate: ControlPlane, begin: Beg
     running.until(lambda: "mir/after" in running.names())
     running.until(lambda: "mir/unseen" in running.names() and "mir/p3" not in running.names())
 
-    assert running.said("answers again")
-    assert 2 == len(running.lines), running.lines
+    # A server that starts may answer that it is busy. That is said as a second outage.
+    outages = len(running.lines) // 2
+    assert outages in (1, 2), running.lines
+    assert outages == sum("does not answer" in line for line in running.lines)
+    assert outages == sum("answers again" in line for line in running.lines)
     running.assert_mirrors()
 
 

@@ -111,12 +111,12 @@ class Objects:
 
     @property
     def starting_nodes(self) -> frozenset[str]:
-        """The names of the nodes that have their links again, and whose pods are not ready yet."""
+        """The names of the nodes that have their links again, and that have pods that are not ready yet."""
         return frozenset(one.meta.name for one in self._named("StoppedNode") if one.starting)
 
     @property
     def unready_nodes(self) -> frozenset[str]:
-        """The names of the nodes whose pods are not ready: they are stopped or starting, and netlab says so itself."""
+        """The names of the nodes that are stopped or starting. netlab itself says that their pods are not ready."""
         return frozenset(one.meta.name for one in self._named("StoppedNode") if not one.control_plane)
 
     @property

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from netlab.control_plane.api import ApiError, Client
@@ -21,8 +22,17 @@ _NOT_FOUND, _CONFLICT = 404, 409
 _MERGE = "application/merge-patch+json"
 
 
+class _Request(NamedTuple):
+    """A request about a pod."""
+
+    key: Key
+    method: str
+    path: str
+    body: dict[str, Any]
+
+
 class Statuses:
-    """Writes to the API server, several at a time.
+    """Writes to the API server, several at a time, and one at a time for each pod: the last status stays.
 
     A write that fails is told, and after a moment ``again`` is called with the pod's key, to write it once more.
     """
@@ -30,6 +40,9 @@ class Statuses:
     def __init__(self, client: Client, failed: Callable[[str], None], again: Callable[[Key], None]) -> None:
         self._client, self._failed, self._again = client, failed, again
         self._pool = ThreadPoolExecutor(_WORKERS, "statuses")
+        self._lock = threading.Lock()
+        # By the pod's uid: what to write after the request that is under way.
+        self._next: dict[str, _Request | None] = {}
 
     def write(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         """Bring a pod's status to this one; that of another pod with the name stays."""
@@ -37,13 +50,13 @@ class Statuses:
             "metadata": {"uid": pod["metadata"]["uid"]},
             "status": {**status, "observedGeneration": _generation(pod)},
         }
-        self._pool.submit(self._do, key_of(pod), "PATCH", f"{path_of(pod)}/status", body)
+        self._ask(pod["metadata"]["uid"], _Request(key_of(pod), "PATCH", f"{path_of(pod)}/status", body))
 
     def remove(self, pod: Mapping[str, Any]) -> None:
         """Remove a pod that has ended and whose namespace is gone."""
         uid = pod["metadata"]["uid"]
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
-        self._pool.submit(self._do, key_of(pod), "DELETE", path_of(pod), body)
+        self._ask(uid, _Request(key_of(pod), "DELETE", path_of(pod), body))
 
     def ingress(self, service: Mapping[str, Any], ingress: list[dict[str, Any]], failed: Callable[[str], None]) -> None:
         """Bring the addresses of a Service's load balancer to these; ``failed`` is called with its uid."""
@@ -56,18 +69,39 @@ class Statuses:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _do(self, key: Key, method: str, path: str, body: dict[str, Any]) -> None:
-        try:
-            self._client.request(method, path, body, STRATEGIC if method == "PATCH" else "application/json")
-        except ApiError as error:
-            # The pod is gone, or another one has its name.
-            if error.status not in (_NOT_FOUND, _CONFLICT):
-                self._tell(key, f"{method} {path}: {error}")
-        except (NetlabError, OSError) as error:
-            self._tell(key, f"{method} {path}: {error}")
+    def _ask(self, uid: str, request: _Request) -> None:
+        with self._lock:
+            under_way = uid in self._next
+            self._next[uid] = request if under_way else None
+        if not under_way:
+            self._pool.submit(self._do_all, uid, request)
 
-    def _tell(self, key: Key, text: str) -> None:
-        self._failed(text)
+    def _do_all(self, uid: str, request: _Request | None) -> None:
+        while request is not None:
+            self._do(request)
+            with self._lock:
+                request = self._next.pop(uid)
+                if request is not None:
+                    self._next[uid] = None
+
+    def _do(self, request: _Request) -> None:
+        kind = STRATEGIC if request.method == "PATCH" else "application/json"
+        try:
+            self._client.request(request.method, request.path, request.body, kind)
+        except ApiError as error:
+            if error.status == _CONFLICT:
+                # Another pod has its name, or others changed the pod more often than the API server tries.
+                self._later(request.key)
+            elif error.status != _NOT_FOUND:
+                self._tell(request, error)
+        except (NetlabError, OSError) as error:
+            self._tell(request, error)
+
+    def _tell(self, request: _Request, error: Exception) -> None:
+        self._failed(f"{request.method} {request.path}: {error}")
+        self._later(request.key)
+
+    def _later(self, key: Key) -> None:
         time.sleep(_PAUSE)
         self._again(key)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from control_plane.judges import cluster_policies, cyclonus, page, verdicts
 from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Case, Reason
@@ -107,3 +109,22 @@ def test_tests_of_go_are_those_of_its_verbose_output():
     )
 
     assert [Case("One", PASSED), Case("Two", FAILED)] == cluster_policies.cases(log)
+
+
+def test_the_parts_of_the_suite_of_cluster_wide_policies_have_each_test_once():
+    """The last part has the tests that nobody knew of."""
+    names = [f"Test{at}" for at in range(12)]
+    *shares, (_, last) = cluster_policies.parts(names)
+    run = [re.findall(r"Test\d+", words[0]) for _, words in shares]
+    skipped = re.findall(r"Test\d+", last[1])
+
+    assert all(words[0].startswith("-test.run=^TestConformance$/^(") for _, words in shares)
+    assert last[1].startswith("-test.skip=^TestConformance$/^(")
+    assert "-test.run=^TestConformance$" == last[0]
+    assert sorted(skipped) == sorted(name for share in run for name in share)
+    assert 2 == len(set(names) - set(skipped))
+
+
+def test_a_suite_of_which_no_test_is_known_runs_in_one_part():
+    """So it is the first time."""
+    assert [("others", ["-test.run=^TestConformance$"])] == cluster_policies.parts(())

@@ -31,11 +31,12 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     print(f"output: {folder}", flush=True)
     started = time.monotonic()
-    crd = given.programs / CRD
     if given.judge == "cyclonus":
         cases = cyclonus.run(program, folder, given.most, given.focus)
+    elif given.judge == "cluster-policies":
+        cases = cluster_policies.run(program, given.programs / CRD, folder, verdicts.kept(given.judge))
     else:
-        with cluster(folder, crd if given.judge == "cluster-policies" else None) as kubeconfig:
+        with cluster(folder) as kubeconfig:
             cases = _run(given, program, kubeconfig, folder)
     whole = not (given.focus or given.first or given.skip or given.names or given.most < _WHOLE)
     outcomes = {one.name: one.outcome for one in cases}
@@ -51,8 +52,6 @@ def main() -> int:
 
 
 def _run(given: argparse.Namespace, program: Path, kubeconfig: Path, folder: Path) -> list[Case]:
-    if given.judge == "cluster-policies":
-        return cluster_policies.run(program, kubeconfig, folder)
     names = e2e.specs(program, folder, given.focus or "sig-network")
     names = [one for one in names if not given.skip or not re.search(given.skip, one)]
     if given.names:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from control_plane import lab_plane
 from control_plane.control_plane import ControlPlane, missing, running
 from control_plane.lab_plane import SERVICE, WEB, Plane, eventually, lacking
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a control plane of a test that failed has, as it is gone when a reader asks."""
+    report = yield
+    if report.failed:
+        values = getattr(item, "funcargs", {}).values()
+        for plane in {id(one): one for one in values if isinstance(one, Plane)}.values():
+            report.sections += plane.shown()
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ import yaml
 from netlab.cluster.flows import Flow
 from netlab.lab.lab import Lab
 
+# Lines of each text that a failed test shows.
+_SHOWN = 40
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 LABELS = {"topology.kubernetes.io/zone": "a", "disk": "fast"}
 WEB = {
@@ -115,6 +117,21 @@ class Plane:
 
     def log(self, program: str) -> Path:
         return Path(f"/run/netlab/{self.name}/programs/{program}.host")
+
+    def shown(self) -> list[tuple[str, str]]:
+        """Return what a reader of a failed test asks: titles and texts, the newest lines of each."""
+        asked = {
+            "pods": ("get", "pods", "-A", "-o", "wide"),
+            "nodes": ("get", "nodes", "-o", "wide"),
+            "replica sets": ("get", "replicasets", "-A", "-o", "wide"),
+            "events": ("get", "events", "-A", "--sort-by=.lastTimestamp"),
+        }
+        found = [(title, self.kubectl(*words, "--request-timeout=10s", check=False)) for title, words in asked.items()]
+        for program in ("agent", "kube-controller-manager", "kube-scheduler", "kube-apiserver"):
+            file = self.log(program) / "output"
+            if file.exists():
+                found.append((f"output of {program}", file.read_text(errors="replace")))
+        return [(title, "\n".join(text.splitlines()[-_SHOWN:])) for title, text in found]
 
     def process(self, program: str) -> int:
         return int((self.log(program) / "process").read_text().split()[0])

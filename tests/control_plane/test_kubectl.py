@@ -43,6 +43,19 @@ def images(plane: Plane) -> set[str]:
     return {one["spec"]["containers"][0]["image"] for one in running(plane.pods("kubectl"))}
 
 
+def _settled(plane: Plane, number: int) -> bool:
+    """Return whether there are so many pods, all run, and the controllers have seen two of them in the Deployment.
+
+    Before that they may delete a pod that a test has chosen.
+    """
+    of_controllers = plane.get("deployment", "api", "-n", "kubectl")["status"]
+    pods = plane.pods("kubectl")
+    return (
+        number == len(pods) == len(running(pods))
+        and 2 == of_controllers.get("readyReplicas") == of_controllers["replicas"]
+    )
+
+
 def test_a_rollout_is_followed_undone_and_restarted(plane):
     """The real controllers replace the pods; each one is another pod with an address."""
     plane.apply(deployment("example/api:2"))
@@ -70,24 +83,27 @@ def test_a_deployment_is_scaled_and_waited_for(plane):
     of(plane, "delete", "pod", gone, "--wait=false", "--ignore-not-found")
     of(plane, "wait", f"pod/{gone}", "--for=delete", "--timeout=60s")
 
-    assert eventually(lambda: len(plane.pods("kubectl")) == 2)
+    assert eventually(lambda: _settled(plane, 2))
 
 
 def test_labels_and_annotations_change_what_a_service_selects(plane):
     """A pod that loses the label leaves the Deployment, which makes another one."""
+    eventually(lambda: _settled(plane, 2))
     name = running(plane.pods("kubectl"))[0]["metadata"]["name"]
     of(plane, "label", "pod", name, "app=alone", "--overwrite")
     of(plane, "annotate", "pod", name, "example.com/why=test")
-
-    assert eventually(lambda: len(running(plane.pods("kubectl"))) == 3)
-    shown = of(plane, "describe", "pod", name)
-    assert "example.com/why: test" in shown
-    assert "Status:           Running" in shown
-    of(plane, "delete", "pod", name, "--timeout=30s")
+    try:
+        assert eventually(lambda: _settled(plane, 3))
+        shown = of(plane, "describe", "pod", name)
+        assert "example.com/why: test" in shown
+        assert "Status:           Running" in shown
+    finally:
+        of(plane, "delete", "pod", name, "--timeout=30s")
 
 
 def test_a_node_is_drained_and_takes_pods_again(plane):
     """Its pods are evicted and run elsewhere, and `uncordon` ends that."""
+    eventually(lambda: _settled(plane, 2))
     node = running(plane.pods("kubectl"))[0]["spec"]["nodeName"]
     plane.kubectl("drain", node, "--force", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=90s")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from netlab.control_plane.nodes.lab_objects import LabObjects
 from netlab.control_plane.nodes.objects import Known
 from netlab.control_plane.watch import Change
 from netlab.lab.lab import Lab
-from netlab.objects import decode
+from netlab.objects import Document, decode
 from netlab.objects.documents import parse
 from netlab.testing import FakeKernel
 
@@ -55,6 +56,23 @@ def test_nothing_is_done_where_nothing_changed(objects):
     objects.bring(known.documents())
 
     assert objects.bring(known.documents()) is None
+
+
+def test_a_pod_in_the_place_of_one_that_is_gone_is_another_pod(objects):
+    """Python gives the memory of a value that is gone to a later one: its `id` may be the same."""
+    # The lab keeps a document only if it reads all fields of it.
+    unread = {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}
+    documents = complete(pod("a"), pod("b", metadata=unread)).documents()
+    objects.bring(documents)
+    (later,) = complete(pod("c", metadata=unread)).documents()
+    gone, others = id(documents.pop()), list[Document]()
+    gc.collect()
+    while id(found := Document(later.data, later.source)) != gone and len(others) < 10_000:
+        others.append(found)
+    documents.append(found)
+
+    assert objects.bring(documents) is not None
+    assert ["a", "c"] == names(objects)
 
 
 def test_an_object_that_the_lab_refuses_is_left_out_with_the_reason(objects):

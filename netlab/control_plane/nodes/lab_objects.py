@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +50,7 @@ class LabObjects:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._kinds = frozenset(followed())
-        self._last: list[int] = []
+        self._last: Sequence[Document] = ()
         self._refused: dict[Ref, _Refused] = {}
         self._tried = 0.0
 
@@ -69,8 +70,7 @@ class LabObjects:
           UsageError: when the lab is gone.
         """
         again = bool(self._refused) and time.monotonic() - self._tried > _AGAIN
-        identities = [id(one) for one in documents]
-        if identities == self._last and not again:
+        if _same(documents, self._last) and not again:
             return None
         started = time.monotonic()
         if again:
@@ -98,7 +98,7 @@ class LabObjects:
                 self._tried = started
         else:
             raise UsageError("the lab refuses too many of its objects")
-        self._refused, self._last = refused, identities
+        self._refused, self._last = refused, tuple(documents)
         return Outcome({ref: one.text for ref, one in refused.items()}, time.monotonic() - started)
 
     def _without_old_pods(self, documents: Sequence[Document], anew: Collection[Key]) -> list[Document]:
@@ -125,6 +125,11 @@ class LabObjects:
 
     def _edit(self, documents: Sequence[Document]) -> None:
         self._lab.edit(lambda now: [*(one for one in now if one.kind not in self._kinds), *documents])
+
+
+def _same(some: Sequence[Document], others: Sequence[Document]) -> bool:
+    """Return whether two lists have the same values, and not only values with the same `id`: both lists are alive."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
 
 
 def _in_force(documents: Sequence[Document], refused: Mapping[Ref, _Refused]) -> list[Document]:

@@ -1,4 +1,4 @@
-"""The program that is the nodes of a lab: the nodes, their kubelets, and the API server's way into the lab."""
+"""The program that is the nodes of a lab: nodes, kubelets, and the ways between the API server and the lab."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from netlab.control_plane import settings
 from netlab.control_plane.api import Client
 from netlab.control_plane.nodes import runtime_process
 from netlab.control_plane.nodes.agent import Agent, say
+from netlab.control_plane.nodes.api_server_endpoints import ApiServerEndpoints
+from netlab.control_plane.nodes.api_server_relay import ApiServerRelay, places
 from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.into_lab import IntoLab
 from netlab.control_plane.nodes.kubelet import Kubelet
@@ -48,6 +50,8 @@ def main() -> None:
         into_lab = IntoLab(lab, found.ports.kubelet)
         into_lab.start()
         Kubelet(agent.programs, agent.inside, into_lab.connect, pki, found.ports.kubelet).start()
+        addresses = ApiServerRelay(found.ports.apiserver, lab.machine.inside, say).start(places(lab.cluster))
+        agent.announce(ApiServerEndpoints(client, lambda: lab.cluster, addresses, say))
         agent.run()
     except OSError as error:
         say(f"cannot listen: {error}")

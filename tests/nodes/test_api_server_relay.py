@@ -169,7 +169,7 @@ def test_a_place_where_it_cannot_listen_is_told_and_the_others_are_served():
     @contextlib.contextmanager
     def inside(name: str):
         if name == "gone":
-            raise NotFound("no namespace gone", errno.ENOENT)
+            raise NotFound("gone", errno.ENOENT)
         yield
 
     with socket.socket() as taken:
@@ -182,5 +182,5 @@ def test_a_place_where_it_cannot_listen_is_told_and_the_others_are_served():
     assert {"127.0.0.2"} == listens
     assert [
         f"cannot listen for clients of the API server at 127.0.0.1:{port}: Address already in use",
-        f"cannot listen for clients of the API server at 127.0.0.3:{port}: no namespace gone: No such file or directory",
+        f"cannot listen for clients of the API server at 127.0.0.3:{port}: gone: No such file or directory",
     ] == said

@@ -10,6 +10,7 @@ import sys
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client
 from netlab.control_plane.nodes import runtime_process
+from netlab.control_plane.nodes.account_tokens import AccountTokens
 from netlab.control_plane.nodes.agent import Agent, say
 from netlab.control_plane.nodes.api_server_endpoints import ApiServerEndpoints
 from netlab.control_plane.nodes.api_server_relay import ApiServerRelay, places
@@ -38,12 +39,14 @@ def main() -> None:
     allow_descriptors()
     pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
     client = Client(pki, "nodes", found.ports.apiserver)
+    tokens = AccountTokens(client)
+    config_maps = ConfigMaps(client, (pki / "ca.crt").read_text())
     agent = Agent(
         lab,
         client,
         found.ports.kubelet,
         float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, config_maps.read, tokens.read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

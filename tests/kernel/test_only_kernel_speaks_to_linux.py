@@ -52,6 +52,8 @@ EXCEPTIONS = {
     ("programs/agnhost/serve_hostname.py", "socket"): _STAND_IN,
     ("programs/agnhost/sockets.py", "socket"): _STAND_IN,
     ("programs/agnhost/text_server.py", "socket"): _STAND_IN,
+    ("programs/agnhost/tls.py", "socket"): _STAND_IN,
+    ("programs/agnhost/tls.py", "subprocess"): _STAND_IN,
     ("conformance/cnis_by_packets.py", "struct"): "is a program inside an endpoint",
     ("machines/agent.py", "select"): _AGENT,
     ("machines/agent.py", "socket"): _AGENT,

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.programs.agnhost.sockets import accept_forever
+from netlab.programs.agnhost.tls import Wrap
 
 _IDLE = 300.0
 _MOST_HEAD, MOST_BODY = 1 << 20, 32 << 20
@@ -72,9 +73,17 @@ def canonical(name: str) -> str:
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
 
 
-def serve(listener: socket.socket, answer: Callable[[Request], Answer]) -> None:
-    """Answer requests until the socket fails; raises OSError."""
-    accept_forever(listener, lambda connection, client: _talk(connection, client, answer))
+def serve(listener: socket.socket, answer: Callable[[Request], Answer], wrap: Wrap | None = None) -> None:
+    """Answer requests until the socket fails; with ``wrap``, over TLS. Raises OSError."""
+
+    def talk(connection: socket.socket, client: str) -> None:
+        if wrap is None:
+            _talk(connection, client, answer)
+        else:
+            with wrap(connection) as encrypted:
+                _talk(encrypted, client, answer)
+
+    accept_forever(listener, talk)
 
 
 def _talk(connection: socket.socket, client: str, answer: Callable[[Request], Answer]) -> None:

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from netlab.programs.agnhost import flags, sctp, sockets
+from netlab.programs.agnhost import flags, http, sctp, sockets
 from netlab.programs.agnhost.main import main
 from netlab.programs.agnhost.text_server import answer
 
@@ -255,6 +255,16 @@ def test_porter_serves_what_its_variables_say():
         program.send_signal(signal.SIGTERM)
 
         assert 2 == program.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [(b'<a href="/x">y</a>', "text/html; charset=utf-8"), (b" \n<!-- x", "text/html; charset=utf-8"),
+     (b"foo <a>", "text/plain; charset=utf-8"), (b"<abc>", "text/plain; charset=utf-8")],
+)  # fmt: skip
+def test_the_kind_of_a_text_follows_its_first_tag(text, kind):
+    """As Go finds it. The API server's proxy rewrites the links of pages only."""
+    assert kind == http.kind_of(text)
 
 
 def encrypted(port: int, folder: Path, *options: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -58,6 +59,11 @@ class Answer:
     then: Callable[[], None] = lambda: None
 
 
+# The first tag of a page, as Go's DetectContentType knows it (mimesniff.spec.whatwg.org).
+_PAGE = re.compile(
+    rb"[\t\n\x0c\r ]*<(?:(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[ >]|!--)",
+    re.IGNORECASE,
+)
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 )
@@ -66,6 +72,11 @@ _BAD_REQUEST = (
 def error(text: str, status: int) -> Answer:
     """Return an answer that says what is wrong, as Go's ``http.Error`` does."""
     return Answer(f"{text}\n".encode(), status, headers={"X-Content-Type-Options": "nosniff"})
+
+
+def kind_of(text: bytes) -> str:
+    """Return the kind of a text that a program writes without saying it: a page of HTML, or plain text."""
+    return HTML if _PAGE.match(text) else TEXT
 
 
 def canonical(name: str) -> str:

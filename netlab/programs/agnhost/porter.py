@@ -76,7 +76,7 @@ def _start_tls(port: str, answer: Callable[[http.Request], http.Answer]) -> None
 
 def _answer(request: http.Request, value: bytes, as_json: bool) -> http.Answer:
     if not as_json:
-        return http.Answer(value)
+        return http.Answer(value, kind=http.kind_of(value))
     data = {"Method": request.method, "Body": value.decode(errors="replace")}
     return http.Answer(json.dumps(data, separators=(",", ":")).encode(), kind=http.JSON)
 

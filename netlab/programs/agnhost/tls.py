@@ -15,7 +15,7 @@ CERTIFICATE, KEY = "localhost.crt", "localhost.key"
 """The files of upstream's image, in its root directory. Where they are not, the stand-in makes its own ones."""
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _NAMES = "subjectAltName = IP:127.0.0.1, IP:::1"
-_CONFIG = f"[req]\ndistinguished_name = name\nx509_extensions = own\n[name]\n[own]\n{_NAMES}\n"
+_CONFIG = f"[req]\ndistinguished_name = name\nx509_extensions = own\n[name]\n[own]\n{_NAMES}\n".encode()
 _NEW = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650")
 _SECONDS, _LOOKS, _MOST_PLAIN = 30.0, 5, 1 << 16
 # As Go does: the first bytes of a request that is not encrypted.
@@ -55,7 +55,8 @@ def _load_own(context: ssl.SSLContext) -> None:
         raise FileNotFoundError("netlab's stand-in has no certificate, as this host has no openssl")
     with tempfile.TemporaryDirectory() as folder:
         certificate, key, config = (os.path.join(folder, name) for name in (CERTIFICATE, KEY, "config"))
-        with open(config, "w", encoding="ascii") as file:
+        # As bytes, so that no codec is looked for.
+        with open(config, "wb") as file:
             file.write(_CONFIG)
         try:
             done = subprocess.run(

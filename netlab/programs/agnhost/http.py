@@ -60,10 +60,8 @@ class Answer:
 
 
 # The first tag of a page, as Go's DetectContentType knows it (mimesniff.spec.whatwg.org).
-_PAGE = re.compile(
-    rb"[\t\n\x0c\r ]*<(?:(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p)[ >]|!--)",
-    re.IGNORECASE,
-)
+_TAGS = b"!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p"
+_PAGE = re.compile(rb"[\t\n\x0c\r ]*<(?:(?:%s)[ >]|!--)" % _TAGS, re.IGNORECASE)
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 )

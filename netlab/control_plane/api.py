@@ -74,6 +74,10 @@ class Client:
     def delete(self, path: str, body: Object | None = None) -> Object:
         return self.request("DELETE", path, body)
 
+    def post_as(self, user: str, group: str, path: str, body: Object) -> Object:
+        """Post as another user, if this one may; raises ApiError, HostError."""
+        return self._request("POST", path, body, _JSON, {"Impersonate-User": user, "Impersonate-Group": group})
+
     def request(self, method: str, path: str, body: Object | None = None, kind: str = _JSON) -> Object:
         """Return the answer to a request.
 
@@ -83,8 +87,11 @@ class Client:
           ApiError: when the server refuses the request.
           HostError: when it does not answer, or not as an API server does.
         """
+        return self._request(method, path, body, kind, {})
+
+    def _request(self, method: str, path: str, body: Object | None, kind: str, more: Mapping[str, str]) -> Object:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Accept": _JSON, "Content-Type": kind, "User-Agent": MANAGER}
+        headers = {"Accept": _JSON, "Content-Type": kind, "User-Agent": MANAGER, **more}
         for attempt in (0, 1):
             connection = self._connection()
             try:

@@ -7,6 +7,7 @@ certificate of its authority may be any user at an aggregated API server.
 
 from __future__ import annotations
 
+import json
 import shutil
 import ssl
 import time
@@ -23,9 +24,11 @@ AUTHORITIES = (CLUSTER, ETCD, FRONT_PROXY)
 ACCOUNTS = "accounts"
 _DONE = "done"
 _LOCAL = ("DNS:localhost", "IP:127.0.0.1")
-_SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
+_SERVER = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
 NODES_USER = "netlab:nodes"
 """The user that netlab is, as the nodes."""
+NODES_GROUP = "system:nodes"
+"""The group of each node; netlab asks for tokens as one of them."""
 KUBELET_CLIENT = "kube-apiserver-kubelet-client"
 """The user that the API server is, when it asks a node."""
 FRONT_PROXY_CLIENT = "front-proxy-client"
@@ -57,17 +60,22 @@ CERTIFICATES = (
 )
 
 
-def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str]) -> None:
+def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str], domain: str) -> None:
     """Make all keys and certificates in a private folder, unless it has them and they are valid.
 
-    ``addresses`` are further addresses of the API server, and ``nodes`` those of the nodes. A folder that a killed
-    command left half done, or that lacks a file, is made anew.
+    ``addresses`` are those of the API server's Service, and ``nodes`` those of the nodes, where pods reach it too;
+    ``domain`` is the cluster's. A folder that a killed command left half done, that lacks a file, or that was made for
+    other names, is made anew.
 
     Raises:
       HostError: when openssl is missing or fails, or the folder cannot be written.
     """
     done = folder / _DONE
-    if _is_whole(folder):
+    of_server = (*(f"DNS:{name}" for name in (*_SERVER, f"{_SERVER[-1]}.{domain}")),)
+    of_server += tuple(f"IP:{address}" for address in (*addresses, *nodes))
+    names_of = {"apiserver": of_server, "kubelet": tuple(f"IP:{address}" for address in nodes)}
+    mark = json.dumps(names_of)
+    if _is_whole(folder, mark):
         return
     try:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,25 +83,27 @@ def make(folder: Path, lab: str, addresses: Sequence[str], nodes: Sequence[str])
         for authority in AUTHORITIES:
             openssl.make_authority(folder, authority, f"netlab {lab} {authority}"[:64])
         openssl.make_key_pair(folder, ACCOUNTS)
-        more = {
-            "apiserver": (*(f"DNS:{name}" for name in _SERVER), *(f"IP:{address}" for address in addresses)),
-            "kubelet": tuple(f"IP:{address}" for address in nodes),
-        }
         for one in CERTIFICATES:
-            names = (*_LOCAL, *more.get(one.name, ())) if one.server else ()
+            names = (*_LOCAL, *names_of.get(one.name, ())) if one.server else ()
             openssl.make_certificate(folder, one.name, one.authority, one.user, one.group, names)
         done.touch(mode=0o600)
+        done.write_text(mark)
     except OSError as error:
         raise HostError(f"cannot write {folder}: {error.strerror}") from error
 
 
-def _is_whole(folder: Path) -> bool:
-    """Return whether a folder has all files, and its certificates are valid. All have the time of the authority."""
+def _is_whole(folder: Path, mark: str) -> bool:
+    """Return whether a folder has all files, and its certificates are valid and have the names that the mark says.
+
+    All have the time of the authority.
+    """
     names = [f"{one.name}.{end}" for one in CERTIFICATES for end in ("crt", "key")]
     names += [f"{one}.{end}" for one in AUTHORITIES for end in ("crt", "key")]
     if not all((folder / name).is_file() for name in (_DONE, f"{ACCOUNTS}.key", f"{ACCOUNTS}.pub", *names)):
         return False
     try:
+        if (folder / _DONE).read_text() != mark:
+            return False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(folder / f"{CLUSTER}.crt")
         one = context.get_ca_certs()[0]

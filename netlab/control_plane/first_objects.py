@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from netlab.cluster import Cluster
-from netlab.control_plane.certificates import NODES_USER
+from netlab.control_plane.certificates import NODES_GROUP, NODES_USER
+from netlab.control_plane.nodes import api_server_endpoints
 from netlab.sources.cluster_kinds import SECRET, read_kinds
 
 _NAME = "netlab:nodes"
 _READ = ["get", "list", "watch"]
 
 
-def rights() -> list[dict[str, Any]]:
-    """Return the ClusterRole of netlab as the nodes, with its binding.
+def rights(cluster: Cluster) -> list[dict[str, Any]]:
+    """Return the roles of netlab as the nodes, with their bindings.
 
-    It reads what netlab reads of a cluster, and writes what the kubelets of all nodes write.
+    It reads what netlab reads of a cluster, and writes what the kubelets of all nodes write. Tokens of service accounts
+    it asks for as one of the nodes, so the API server gives those of the node's pods only.
     """
+    nodes = [f"system:node:{node.name}" for node in cluster.nodes]
     rules = [_rule(group, kinds, _READ) for group, kinds in _read().items()]
     rules += [
         _rule("", ["nodes"], ["create", "patch"]),
@@ -25,20 +28,29 @@ def rights() -> list[dict[str, Any]]:
         _rule("", ["configmaps"], ["get"]),
         _rule("", ["events"], ["create", "patch"]),
         _rule("coordination.k8s.io", ["leases"], ["create", "get", "patch"]),
+        _rule("", ["users"], ["impersonate"]) | {"resourceNames": nodes},
+        _rule("", ["groups"], ["impersonate"]) | {"resourceNames": [NODES_GROUP]},
     ]
+    own = {"resourceNames": [api_server_endpoints.NAME]}
+    writes = [
+        _rule("", ["endpoints"], ["create", "patch"]) | own,
+        _rule("discovery.k8s.io", ["endpointslices"], ["create", "patch"]) | own,
+    ]
+    namespace = {"namespace": api_server_endpoints.NAMESPACE}
+    return [*_bound("Cluster", {}, rules), *_bound("", namespace, writes)]
+
+
+def _bound(scope: str, place: dict[str, str], rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a role of netlab as the nodes, and its binding; ``scope`` is "Cluster" or "" for a namespace."""
+    group, metadata = "rbac.authorization.k8s.io", {"name": _NAME, **place}
     return [
+        {"apiVersion": f"{group}/v1", "kind": f"{scope}Role", "metadata": metadata, "rules": rules},
         {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": _NAME},
-            "rules": rules,
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": _NAME},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": _NAME},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": NODES_USER}],
+            "apiVersion": f"{group}/v1",
+            "kind": f"{scope}RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": f"{scope}Role", "name": _NAME},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": NODES_USER}],
         },
     ]
 

@@ -73,7 +73,7 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
         again = settings.read(running.machine, running.name) is not None
         found, client = starting.start_programs(running, wishes, say)
         sender = Sender(client, compare=again)
-        sender.send(first_objects.rights())
+        sender.send(first_objects.rights(running.cluster))
         starting.start_nodes(running, found)
     running.close()
     given = [plain(one.data) for one in objects.documents if not _makes_lab(one)]

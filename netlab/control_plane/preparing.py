@@ -75,7 +75,7 @@ def keys(lab: Lab) -> Mapping[str, bytes]:
     services = [str(cidr[1]) for cidr in cluster.service_cidrs]
     nodes = [str(address) for node in cluster.nodes for address in node.addresses]
     folder = pki(lab.machine, lab.name)
-    certificates.make(folder, lab.name, services, nodes)
+    certificates.make(folder, lab.name, services, nodes, cluster.cluster_domain)
     return certificates.read(folder)
 
 

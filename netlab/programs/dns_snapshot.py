@@ -12,13 +12,10 @@ from ipaddress import ip_address
 from typing import Any
 
 from netlab.cluster import Cluster
-from netlab.cluster.services.endpoints import endpoints
-from netlab.objects.services import Service, ServicePort
+from netlab.cluster.services.endpoints import ANY_PORT, endpoints, ports_of
+from netlab.objects.services import Service
 from netlab.objects.types import Address
 from netlab.programs import dns_records
-
-# A headless Service may have no port, and an endpoint may lack a named port. Its address is a record all the same.
-_ANY_PORT = ServicePort(0)
 
 
 def of(cluster: Cluster) -> dict[str, Any]:
@@ -57,7 +54,8 @@ def _service(cluster: Cluster, service: Service) -> dict[str, Any]:
 def _headless(cluster: Cluster, service: Service) -> dict[str, Any]:
     hosts: dict[str, dict[str, None]] = {}
     ports: dict[str, dict[tuple[str, int], None]] = {}
-    for port in (*service.ports, _ANY_PORT):
+    # An endpoint may lack a named port. Its address is a record all the same.
+    for port in (*ports_of(cluster, service), ANY_PORT):
         for family in service.ip_families or cluster.families:
             for one in endpoints(cluster, service, port, family):
                 if not one.ready:

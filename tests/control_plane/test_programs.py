@@ -99,6 +99,17 @@ def test_pods_of_judges_serve_and_ask_as_with_the_image(here):
     assert (refused, refused) == (found[83, "tcp"], found[83, "udp"])
 
 
+def test_a_pod_of_agnhost_serves_tls(here):
+    """With a certificate that it makes when it starts, as in the specs of the API server's proxy."""
+    env = [{"name": "SERVE_TLS_PORT_443", "value": "foo"}, {"name": "SERVE_PORT_80", "value": "bar"}]
+    make(here, "encrypts", container("c", "/agnhost", "porter", image=AGNHOST, env=env))
+    ready(here, "encrypts")
+    path = f"/api/v1/namespaces/{SPACE}/pods/https:encrypts:443/proxy/"
+
+    assert "foo" == eventually(lambda: here.kubectl("get", "--raw", path, check=False), 20)
+    assert 0 == state(here, "encrypts")["restartCount"]
+
+
 def test_a_policy_makes_connect_time_out(here):
     """And without it the port answers again; a shell in a pod has /agnhost too, and finds Services by name."""
     make(here, "denied", container(image=AGNHOST, args=["netexec"]))

@@ -36,6 +36,7 @@ _AGENT = "is a part of the agent, whose processes are joined by sockets"
 # By file and module, why it may.
 EXCEPTIONS = {
     ("conformance/cnis_by_packets.py", "socket"): "is a program inside an endpoint",
+    ("control_plane/nodes/api_server_relay.py", "socket"): _NODES,
     ("control_plane/nodes/connecting.py", "socket"): _NODES,
     ("control_plane/nodes/egress.py", "socket"): _NODES,
     ("control_plane/nodes/into_lab.py", "socket"): _NODES,
@@ -51,6 +52,8 @@ EXCEPTIONS = {
     ("programs/agnhost/serve_hostname.py", "socket"): _STAND_IN,
     ("programs/agnhost/sockets.py", "socket"): _STAND_IN,
     ("programs/agnhost/text_server.py", "socket"): _STAND_IN,
+    ("programs/agnhost/tls.py", "socket"): _STAND_IN,
+    ("programs/agnhost/tls.py", "subprocess"): _STAND_IN,
     ("conformance/cnis_by_packets.py", "struct"): "is a program inside an endpoint",
     ("machines/agent.py", "select"): _AGENT,
     ("machines/agent.py", "socket"): _AGENT,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from netlab.control_plane.nodes.container_spec import Container, containers_of
-from netlab.control_plane.nodes.volumes import shared_volumes
+from netlab.control_plane.nodes.volumes import Config, Token, shared_volumes
+from netlab.errors import UsageError
 from netlab.kernel.pod_volumes import Mount
 
 CONFIG = {"data": {"a.conf": "one", "b.conf": "two"}, "binaryData": {"c": "dGhyZWU="}}
@@ -70,11 +71,49 @@ def test_a_volume_that_netlab_does_not_have_stops_the_container(volume, mount, w
     assert why in of(volume, **mount).problem
 
 
-def test_the_token_of_a_service_account_is_left_away():
-    """The API server adds it to every pod."""
-    container = of({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}})
+ACCOUNT = {
+    "sources": [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+}
 
-    assert ("", ()) == (container.problem, container.mounts)
+
+def with_account(
+    image: str, token: Token, config: Config = lambda name: {"data": {"ca.crt": "authority"}}
+) -> Container:
+    """Return a container as the API server makes it, with a volume of its account and another one."""
+    mounts = [{"name": "account", "mountPath": "/account"}, {"name": "a", "mountPath": "/a"}]
+    volumes = [{"name": "account", "projected": ACCOUNT}, {"name": "a", "emptyDir": {}}]
+    spec = {"volumes": volumes, "containers": [{"name": "c", "image": image, "volumeMounts": mounts}]}
+    return containers_of({"metadata": {"name": "a", "namespace": "shop"}, "spec": spec}, [], [], "none", config, token)[
+        0
+    ]
+
+
+def test_the_volume_of_a_service_account_has_token_authority_and_namespace():
+    """The API server adds it to every pod, and clients inside of a cluster look for these files."""
+    container = with_account("agnhost", lambda source: f"for {source['expirationSeconds']}")
+    files = {"token": "for 3607", "ca.crt": "authority", "namespace": "shop"}
+
+    assert ("", (Mount("/account", "", files), Mount("/a", "a"))) == (container.problem, container.mounts)
+
+
+def test_a_container_that_runs_nothing_has_the_volume_of_its_account_only():
+    """For programs of `kubectl exec`."""
+    container = with_account("nginx", lambda source: "t")
+
+    assert ["/account"] == [one.path for one in container.mounts]
+
+
+def test_without_a_token_the_container_does_not_start():
+    """As it would not in a cluster."""
+
+    def refused(source: Any) -> str:
+        raise UsageError("no token")
+
+    assert "no token" == with_account("agnhost", refused).problem
 
 
 def test_the_volumes_of_a_pod_are_one_for_all_of_its_containers():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,13 +17,18 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from netlab.programs.agnhost import flags, sctp, sockets
+from netlab.programs.agnhost import flags, http, sctp, sockets
 from netlab.programs.agnhost.main import main
 from netlab.programs.agnhost.text_server import answer
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = "import sys; from netlab.programs.agnhost.main import main; sys.exit(main(sys.argv))"
 HOST = socket.gethostname()
+
+
+needs_tls = pytest.mark.skipif(
+    not (shutil.which("openssl") and shutil.which("curl")), reason="needs the programs openssl and curl"
+)
 
 
 def free(kind: int = socket.SOCK_STREAM) -> int:
@@ -235,9 +241,9 @@ def test_netexec_ends_as_it_is_asked_to(path):
 
 
 def test_porter_serves_what_its_variables_say():
-    """By TCP and UDP; SIGTERM ends it with exit code 2, as Go does. TLS is refused in words."""
+    """By TCP and UDP; SIGTERM ends it with exit code 2, as Go does."""
     port, udp = free(), free(socket.SOCK_DGRAM)
-    variables = {f"SERVE_PORT_{port}": "foo", f"SERVE_UDP_PORT_{udp}": "bar", "SERVE_TLS_PORT_1": "no"}
+    variables = {f"SERVE_PORT_{port}": "foo", f"SERVE_UDP_PORT_{udp}": "bar"}
     with start("porter", **variables) as program:
         listens(port)
         with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as found:
@@ -249,8 +255,94 @@ def test_porter_serves_what_its_variables_say():
         program.send_signal(signal.SIGTERM)
 
         assert 2 == program.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [(b'<a href="/x">y</a>', "text/html; charset=utf-8"), (b" \n<!-- x", "text/html; charset=utf-8"),
+     (b"foo <a>", "text/plain; charset=utf-8"), (b"<abc>", "text/plain; charset=utf-8")],
+)  # fmt: skip
+def test_the_kind_of_a_text_follows_its_first_tag(text, kind):
+    """As Go finds it. The API server's proxy rewrites the links of pages only."""
+    assert kind == http.kind_of(text)
+
+
+def encrypted(port: int, folder: Path, *options: str) -> str:
+    """Return the answer of a server of TLS, and why it is not trusted."""
+    ask = ["curl", "-sS", *options, f"https://127.0.0.1:{port}/hostname"]
+    done = subprocess.run(ask, capture_output=True, text=True, timeout=30, cwd=folder)
+    return done.stdout or done.stderr
+
+
+def certificate(folder: Path) -> None:
+    """Make a certificate for 127.0.0.1: the files ``crt`` and ``key``."""
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*new, *names, "-keyout", "key", "-out", "crt"], cwd=folder, check=True, capture_output=True)
+
+
+@needs_tls
+def test_porter_serves_tls_with_a_certificate_of_its_own_or_of_files(tmp_path):
+    """Upstream's image has one for localhost, which nobody trusts; CERT_FILE and KEY_FILE name another one."""
+    port, other = free(), free()
+    certificate(tmp_path)
+    files = {"CERT_FILE": str(tmp_path / "crt"), "KEY_FILE": str(tmp_path / "key")}
+    with start("porter", **{f"SERVE_TLS_PORT_{port}": "foo"}) as own:
+        with start("porter", **files, **{f"SERVE_TLS_PORT_{other}": "bar"}) as given:
+            listens(port)
+            listens(other)
+            said = (
+                encrypted(port, tmp_path),
+                encrypted(port, tmp_path, "-k"),
+                encrypted(other, tmp_path, "--cacert", "crt"),
+            )
+            given.kill()
+        own.kill()
+
+    assert "certificate" in said[0]
+    assert ("foo", "bar") == said[1:]
+
+
+@needs_tls
+def test_porter_says_which_certificate_it_cannot_read():
+    """The other ports are served, as upstream's are."""
+    port, plain = free(), free()
+    variables = {
+        f"SERVE_TLS_PORT_{port}": "foo",
+        f"SERVE_PORT_{plain}": "bar",
+        "CERT_FILE": "/none",
+        "KEY_FILE": "/none",
+    }
+    with start("porter", **variables) as program:
+        listens(plain)
         assert program.stdout is not None
-        assert "netlab's stand-in has no TLS" in program.stdout.read()
+        line = program.stdout.readline()
+        program.kill()
+
+    assert f'tls server on port "{port}" with certFile="/none", keyFile="/none" failed: no such file' in line
+
+
+@needs_tls
+def test_netexec_answers_over_tls_with_the_flags_of_a_certificate(tmp_path):
+    """A request that is not encrypted is told so, as Go does it; a client that breaks off harms nobody."""
+    port = free()
+    certificate(tmp_path)
+    files = [f"--tls-cert-file={tmp_path / 'crt'}", f"--tls-private-key-file={tmp_path / 'key'}"]
+    with start("netexec", f"--http-port={port}", "--udp-port=-1", *files) as program:
+        listens(port)
+        with pytest.raises(HTTPError) as caught:
+            urlopen(f"http://127.0.0.1:{port}/", timeout=10)
+        said = encrypted(port, tmp_path, "--cacert", "crt")
+        program.kill()
+
+    assert (400, b"Client sent an HTTP request to an HTTPS server.\n") == (caught.value.code, caught.value.read())
+    assert HOST == said
+
+
+def test_netexec_ends_where_it_cannot_read_its_certificate():
+    """As upstream's does."""
+    with start("netexec", f"--http-port={free()}", "--udp-port=-1", "--tls-cert-file=/none") as program:
+        assert 1 == program.wait(20)
 
 
 def test_porter_ends_where_a_protocol_is_missing():

@@ -83,6 +83,46 @@ def test_srv_records_of_a_headless_service_have_the_endpoints_own_ports(names: Z
     assert wanted == {*data(names, f"_http._tcp.web.shop.svc.{ZONE}", "SRV")}
 
 
+WRITTEN = """
+{apiVersion: v1, kind: Service, metadata: {name: stated, namespace: shop}, spec: {clusterIP: None PORTS}}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,
+ metadata: {name: a, namespace: shop, labels: {kubernetes.io/service-name: stated}},
+ endpoints: [{addresses: [192.0.2.4]}], ports: [{name: http, port: 80}, {name: dns, port: 53, protocol: UDP}]}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,
+ metadata: {name: b, namespace: shop, labels: {kubernetes.io/service-name: stated}},
+ endpoints: [{addresses: [192.0.2.8]}], ports: [{name: https, port: 443}]}
+---
+{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,
+ metadata: {name: c, namespace: shop, labels: {kubernetes.io/service-name: stated}},
+ endpoints: [{addresses: [192.0.2.9]}]}
+"""
+
+
+@pytest.mark.parametrize("ports", ["", ", ports: [{name: other, port: 9}]"], ids=["without-ports", "with-others"])
+def test_srv_records_follow_the_ports_of_slices_that_a_user_wrote(ports: str) -> None:
+    """A headless Service without a selector may have no ports, or other ones; each endpoint has an address."""
+    names = zone(dns_objects.text(more=WRITTEN.replace(" PORTS", ports)))
+    below = f"stated.shop.svc.{ZONE}"
+
+    assert ["192.0.2.4", "192.0.2.8", "192.0.2.9"] == sorted(data(names, below, "A"))
+    assert [f"80 192-0-2-4.{below}"] == data(names, f"_http._tcp.{below}", "SRV")
+    assert [f"443 192-0-2-8.{below}"] == data(names, f"_https._tcp.{below}", "SRV")
+    assert [f"53 192-0-2-4.{below}"] == data(names, f"_dns._udp.{below}", "SRV")
+    assert "NXDOMAIN" == names.find(f"_other._tcp.{below}", "SRV").code
+
+
+def test_srv_records_follow_the_ports_of_endpoints_that_a_user_wrote() -> None:
+    """As those of the slice that would mirror them."""
+    stated = """{apiVersion: v1, kind: Endpoints, metadata: {name: stated, namespace: shop},
+      subsets: [{addresses: [{ip: 192.0.2.4}], ports: [{name: http, port: 80}]}]}"""
+    service = WRITTEN.partition("---")[0].replace(" PORTS", "")
+    names = zone(dns_objects.text(more=f"{service}\n---\n{stated}"))
+
+    assert [f"80 192-0-2-4.stated.shop.svc.{ZONE}"] == data(names, f"_http._tcp.stated.shop.svc.{ZONE}", "SRV")
+
+
 def test_an_endpoint_of_a_headless_service_has_a_reverse_name(names: Zone, addresses: dict[str, str]) -> None:
     reverse = ".".join(reversed(addresses["pod shop/web-a"].split(".")))
 

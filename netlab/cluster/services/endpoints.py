@@ -23,6 +23,9 @@ _MOST_MIRRORED = 1000
 PROXY_NAME_LABEL, HEADLESS_LABEL = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 """kube-proxy ignores a Service or an EndpointSlice with one of these labels, whatever the value is."""
 
+ANY_PORT = ServicePort(0)
+"""Stands for all ports of a headless Service, which may have none."""
+
 
 @frozen
 class ServiceEndpoint:
@@ -48,7 +51,7 @@ class ServiceEndpoint:
 def endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
     """Return all endpoints of a Service's port in an IP family (4 or 6), also those that are not ready, in order.
 
-    For a headless Service without ports, ``port`` is ``ServicePort(0)``, and the endpoints have port 0.
+    With ``ANY_PORT`` they have port 0: those of a headless Service, whichever ports they have.
     """
     known: _Known = cluster.memo.setdefault("services.endpoints", {})
     kept = known.get(id(service))
@@ -71,6 +74,19 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
         return port.target_port or port.port
     names = (p.port for p in pod.ports if p.name == port.target_port and p.protocol == port.protocol)
     return next(names, None)
+
+
+def ports_of(cluster: Cluster, service: Service) -> tuple[ServicePort, ...]:
+    """Return the ports that the endpoints of a headless Service have: without a selector, those that the input states.
+
+    Such a Service may have no port, or other ones.
+    """
+    if service.selector:
+        return service.ports
+    stated = [one for slice_ in slices_of(cluster, service) for one in slice_.ports]
+    stated += [one for mirrored in _mirrored(cluster, service) for subset in mirrored.subsets for one in subset.ports]
+    found = {(one.name, one.protocol): ServicePort(one.port, 0, one.protocol, one.name) for one in stated if one.port}
+    return tuple(found.values())
 
 
 def slices_of(cluster: Cluster, service: Service) -> tuple[EndpointSlice, ...]:
@@ -131,16 +147,16 @@ def _stated(
 ) -> dict[tuple[Address, int], ServiceEndpoint]:
     """Return the endpoints that the input states. Of two with one address and port the later one counts."""
     found: dict[tuple[Address, int], ServiceEndpoint] = {}
-    headless = not service.ports
+    any_port = port == ANY_PORT
     for slice_ in slices_of(cluster, service):
         if slice_.family == family and (service.headless or not _ignored(slice_)):
-            for number in [0] if headless else _numbers(slice_.ports, port):
+            for number in [0] if any_port else _numbers(slice_.ports, port):
                 for endpoint in slice_.endpoints:
                     _add(cluster, found, endpoint, number, family)
     for mirrored in _mirrored(cluster, service):
         for subset in mirrored.subsets:
             ready = subset.addresses[:_MOST_MIRRORED]
-            for number in [0] if headless else _numbers(subset.ports, port):
+            for number in [0] if any_port else _numbers(subset.ports, port):
                 for endpoint in ready:
                     _add(cluster, found, endpoint, number, family)
                 for endpoint in subset.not_ready[: _MOST_MIRRORED - len(ready)]:

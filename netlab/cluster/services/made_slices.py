@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netlab.cluster.services.endpoints import HEADLESS_LABEL, ServiceEndpoint, endpoints, slices_of
+from netlab.cluster.services.endpoints import ANY_PORT, HEADLESS_LABEL, ServiceEndpoint, endpoints, slices_of
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.meta import SERVICE_LABEL
-from netlab.objects.services import EndpointSlice, Service, ServicePort, SliceEndpoint, SlicePort
+from netlab.objects.services import EndpointSlice, Service, SliceEndpoint, SlicePort
 from netlab.objects.types import Address, Meta
 
 _MANAGED_LABEL = "endpointslice.kubernetes.io/managed-by"
 _MANAGERS = {True: "endpointslice-controller.k8s.io", False: "endpointslicemirroring-controller.k8s.io"}
-_NO_PORT = ServicePort(0)
 
 
 def made_slices(cluster: Cluster) -> Iterator[EndpointSlice]:
@@ -35,7 +34,7 @@ def made_slices(cluster: Cluster) -> Iterator[EndpointSlice]:
 
 
 def _slices(cluster: Cluster, service: Service, family: int) -> Iterator[EndpointSlice]:
-    ports = service.ports or (_NO_PORT,)
+    ports = service.ports or (ANY_PORT,)
     numbers: dict[Address, dict[int, int]] = {}
     examples: dict[Address, ServiceEndpoint] = {}
     for at, port in enumerate(ports):

@@ -16,6 +16,7 @@ from typing import Any
 
 from netlab.control_plane.api import Client, Object
 from netlab.control_plane.nodes import pod_status
+from netlab.control_plane.nodes.api_server_endpoints import ApiServerEndpoints
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.ending import Ending
@@ -56,6 +57,7 @@ class Agent:
             queue.SimpleQueue()
         )
         self._stopped = threading.Event()
+        self._endpoints: ApiServerEndpoints | None = None
         self._known = Known()
         self._objects = LabObjects(lab)
         self._nodes = frozenset(node.name for node in lab.cluster.nodes)
@@ -76,6 +78,11 @@ class Agent:
         self._ended: set[Key] = set()
         self._ending = Ending(self._programs_of)
         self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
+
+    def announce(self, endpoints: ApiServerEndpoints) -> None:
+        """Keep the endpoint of the API server beside ``run``."""
+        self._endpoints = endpoints
+        self._start(endpoints.run, self._stopped)
 
     @property
     def inside(self) -> Inside:
@@ -156,6 +163,8 @@ class Agent:
             return
         started, self._stopped_nodes, self._looked = self._stopped_nodes - stopped, stopped, True
         self._known.cut_off(stopped)
+        if self._endpoints is not None:
+            self._endpoints.soon()
         if started:
             self._written.clear()
             self._registration.beat_soon()

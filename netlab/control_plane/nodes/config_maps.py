@@ -14,6 +14,7 @@ from netlab.errors import NetlabError
 _SECONDS = 2.0
 _MOST = 1000
 _NOT_FOUND = 404
+_ROOT_CA = "kube-root-ca.crt"
 
 
 class ConfigMaps:
@@ -21,11 +22,13 @@ class ConfigMaps:
 
     Args:
       client: a client of the API server.
+      authority: the certificate of the API server's authority. The controllers write it into a ConfigMap of each
+        namespace, a moment after pods may be there.
       clock: the time in seconds.
     """
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client, self._clock = client, clock
+    def __init__(self, client: Client, authority: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._authority, self._clock = client, authority, clock
         self._known: dict[tuple[str, str], tuple[float, Mapping[str, Any] | None]] = {}
         self._lock = threading.Lock()
 
@@ -42,7 +45,7 @@ class ConfigMaps:
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 return None
-            found = None
+            found = {"data": {"ca.crt": self._authority}} if name == _ROOT_CA else None
         except (NetlabError, OSError):
             return None
         with self._lock:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from netlab.control_plane.nodes.runtime_process import AGNHOST
-from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
+from netlab.control_plane.nodes.volumes import Config, Token, mounts_of, no_token, shared_volumes
 from netlab.errors import UsageError
 from netlab.frozen import frozen
 from netlab.kernel.pod_volumes import Mount
@@ -61,6 +61,7 @@ def containers_of(
     node: Sequence[str],
     allowed: str,
     config: Config = lambda name: None,
+    token: Token = no_token,
 ) -> list[Container]:
     """Return the init containers and then the containers of a pod.
 
@@ -70,12 +71,11 @@ def containers_of(
       node: those of its node.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap of the pod's namespace.
+      token: returns a token of the pod's service account.
     """
     spec = pod["spec"]
-    annotations = pod["metadata"].get("annotations") or {}
-    runs = allowed == ALL or (allowed == ASKED and annotations.get(RUN) == HOST)
     policy = spec.get("restartPolicy") or "Always"
-    make = _Maker(pod, _fields(pod, addresses, node), config, runs)
+    make = _Maker(pod, _fields(pod, addresses, node), config, token, _may_run(pod, allowed))
     found = []
     for one in spec.get("initContainers") or ():
         always = one.get("restartPolicy") == "Always"
@@ -86,11 +86,29 @@ def containers_of(
     return found
 
 
+def runs_programs(pod: Mapping[str, Any], allowed: str) -> bool:
+    """Return whether a container of a pod runs a program; ``allowed`` says which pods may run those of this host."""
+    spec, may = pod["spec"], _may_run(pod, allowed)
+    return any(_runs(_command(one), may) for kind in ("initContainers", "containers") for one in spec.get(kind) or ())
+
+
+def _may_run(pod: Mapping[str, Any], allowed: str) -> bool:
+    annotations = pod["metadata"].get("annotations") or {}
+    return allowed == ALL or (allowed == ASKED and annotations.get(RUN) == HOST)
+
+
+def _runs(command: Sequence[str], may_run: bool) -> bool:
+    return bool(command) and (may_run or command[0] == AGNHOST)
+
+
 class _Maker:
     """Makes the containers of a pod."""
 
-    def __init__(self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, runs: bool) -> None:
-        self._pod, self._fields, self._config, self._runs = pod, fields, config, runs
+    def __init__(
+        self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, token: Token, may_run: bool
+    ) -> None:
+        self._pod, self._fields, self._config, self._token = pod, fields, config, token
+        self._may_run = may_run
 
     def container(self, one: Mapping[str, Any], *, init: bool, restarts: str) -> Container:
         """Return a container; what is wrong with it is a problem of its start."""
@@ -98,11 +116,11 @@ class _Maker:
         mounts: tuple[Mount, ...] = ()
         problem = ""
         command = _command(one)
-        runs = bool(command) and (self._runs or command[0] == AGNHOST)
+        runs = _runs(command, self._may_run)
         argv = tuple(command) if runs else ()
         try:
             environment = self._environment(one)
-            mounts = mounts_of(self._pod, one, self._fields, self._config) if runs else ()
+            mounts = mounts_of(self._pod, one, self._fields, self._config, self._token, runs=runs)
             argv = tuple(_bounded(_expanded(word, environment) for word in argv))
         except UsageError as error:
             problem = str(error)

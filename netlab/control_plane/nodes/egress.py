@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from netlab.control_plane.nodes.connecting import connect
-from netlab.control_plane.nodes.connections import held
+from netlab.control_plane.nodes.connections import all_of, copy, held
 from netlab.control_plane.nodes.reachable import Place, Unreachable
 from netlab.errors import NetlabError
 from netlab.kernel.machine import Inside
@@ -114,24 +114,13 @@ class Egress:
             # The API server takes bytes that come with the answer for a fault, and always speaks first.
             first = await reader.read(_CHUNK)
             outer.write(first)
-            both = (_copy(reader, outer, ended=not first), _copy(inner, writer))
-            tasks = [asyncio.ensure_future(one) for one in both]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            if first:
+                await all_of(copy(reader, outer), copy(inner, writer))
+            else:
+                outer.write_eof()
+                await copy(inner, writer)
         finally:
             outer.close()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, ended: bool = False) -> None:
-    """Pass the bytes of one side on, and then its end."""
-    while not ended and (data := await reader.read(_CHUNK)):
-        writer.write(data)
-        await writer.drain()
-    writer.write_eof()
 
 
 async def _say(writer: asyncio.StreamWriter, status: int, text: str) -> None:

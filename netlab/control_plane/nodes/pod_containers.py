@@ -52,7 +52,7 @@ class PodContainers:
             uid = pod["metadata"]["uid"]
             if has_to_end(pod):
                 self._states.stop(uid)
-            elif is_alive(pod) and uid not in self._states and self._have_programs(pod):
+            elif is_alive(pod) and uid not in self._states and self._programs.any_in(pod):
                 self._known.hold(uid, key_of(pod), PROGRAMS, on=True)
 
     def follow(self, touched: Iterable[Object]) -> None:
@@ -124,9 +124,6 @@ class PodContainers:
     def _is(self, uid: str) -> bool:
         pod = self._known.find(POD, self._keys[uid])
         return pod is not None and pod["metadata"]["uid"] == uid
-
-    def _have_programs(self, pod: Mapping[str, Any]) -> bool:
-        return any(one.argv for one in self._programs.containers(pod, (), ()))
 
     def _containers(self, pod: Mapping[str, Any]) -> Sequence[Container]:
         endpoint = self._lab.cluster.by_ref["/".join(key_of(pod))]

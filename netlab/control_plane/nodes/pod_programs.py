@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from netlab.control_plane.nodes.container_spec import Container, containers_of
+from netlab.control_plane.nodes.container_spec import Container, containers_of, runs_programs
 from netlab.control_plane.nodes.logs import Log, Logs
 from netlab.control_plane.nodes.objects import key_of
 from netlab.control_plane.nodes.readiness import Probe
@@ -27,6 +27,7 @@ from netlab.lab.lab import Lab
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
 ReadConfig = Callable[[str, str], Mapping[str, Any] | None]
+ReadToken = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
 
 class PodPrograms:
@@ -38,20 +39,40 @@ class PodPrograms:
       folder: where logs are kept.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap, by namespace and name.
+      token: returns a token of a pod's service account, for a source of a volume.
       ended: called in another thread.
     """
 
     def __init__(
-        self, runtime: Runtime, lab: str, folder: Path, allowed: str, config: ReadConfig, ended: Ended
+        self,
+        runtime: Runtime,
+        lab: str,
+        folder: Path,
+        allowed: str,
+        config: ReadConfig,
+        token: ReadToken,
+        ended: Ended,
     ) -> None:
-        self._runtime, self._lab, self._allowed, self._config, self._ended = runtime, lab, allowed, config, ended
+        self._runtime, self._lab, self._allowed, self._ended = runtime, lab, allowed, ended
+        self._config, self._token = config, token
         self.logs = Logs(folder)
         self._poller = Poller()
+
+    def any_in(self, pod: Mapping[str, Any]) -> bool:
+        """Return whether a container of a pod runs a program."""
+        return runs_programs(pod, self._allowed)
 
     def containers(self, pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> list[Container]:
         """Return the containers of a pod; ``node`` are the addresses of its node."""
         namespace = pod["metadata"]["namespace"]
-        return containers_of(pod, addresses, node, self._allowed, lambda name: self._config(namespace, name))
+        return containers_of(
+            pod,
+            addresses,
+            node,
+            self._allowed,
+            lambda name: self._config(namespace, name),
+            lambda source: self._token(pod, source),
+        )
 
     def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
         """Start the program of a container; its output goes to its log. Raises NetlabError."""

@@ -1,4 +1,4 @@
-"""The program that is the nodes of a lab: the nodes, their kubelets, and the API server's way into the lab."""
+"""The program that is the nodes of a lab: nodes, kubelets, and the ways between the API server and the lab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import sys
 from netlab.control_plane import settings
 from netlab.control_plane.api import Client
 from netlab.control_plane.nodes import runtime_process
+from netlab.control_plane.nodes.account_tokens import AccountTokens
 from netlab.control_plane.nodes.agent import Agent, say
+from netlab.control_plane.nodes.api_server_endpoints import ApiServerEndpoints
+from netlab.control_plane.nodes.api_server_relay import ApiServerRelay, places
 from netlab.control_plane.nodes.config_maps import ConfigMaps
 from netlab.control_plane.nodes.into_lab import IntoLab
 from netlab.control_plane.nodes.kubelet import Kubelet
@@ -36,18 +39,22 @@ def main() -> None:
     allow_descriptors()
     pki, runtime = folder / "pki", Runtime(runtime_process.__name__)
     client = Client(pki, "nodes", found.ports.apiserver)
+    tokens = AccountTokens(client)
+    config_maps = ConfigMaps(client, (pki / "ca.crt").read_text())
     agent = Agent(
         lab,
         client,
         found.ports.kubelet,
         float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
+        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, config_maps.read, tokens.read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:
         into_lab = IntoLab(lab, found.ports.kubelet)
         into_lab.start()
         Kubelet(agent.programs, agent.inside, into_lab.connect, pki, found.ports.kubelet).start()
+        addresses = ApiServerRelay(found.ports.apiserver, lab.machine.inside, say).start(places(lab.cluster))
+        agent.announce(ApiServerEndpoints(client, lambda: lab.cluster, addresses, say))
         agent.run()
     except OSError as error:
         say(f"cannot listen: {error}")

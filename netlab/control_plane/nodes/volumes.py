@@ -1,8 +1,9 @@
 """The volumes of containers that run programs: emptyDir, ConfigMaps, and fields of the pod.
 
-netlab keeps nothing of a Secret, and has no storage: a container with such a volume does not start. The token and the
-certificate of a service account, which the API server adds to every pod, are left out. A container has the files of its
-start; later changes of a ConfigMap are not read.
+netlab keeps nothing of a Secret, and has no storage: a container with such a volume does not start. The volume of a
+service account, which the API server adds to every pod, has a token, the certificate of the API server's authority and
+the namespace. Containers without a program have it too, for ``kubectl exec``. A container has the files of its start;
+later changes of a ConfigMap are not read, and a token is not renewed.
 
 Source: core/v1 Volume.
 """
@@ -19,6 +20,8 @@ from netlab.kernel.pod_volumes import Mount
 
 Config = Callable[[str], Mapping[str, Any] | None]
 """Returns a ConfigMap of the pod's namespace by its name, None where there is none."""
+Token = Callable[[Mapping[str, Any]], str]
+"""Returns a token of the pod's service account, for a source of the kind ``serviceAccountToken``; raises UsageError."""
 _MOST = 256 << 10
 _OF_ACCOUNTS = "serviceAccountToken"
 
@@ -28,23 +31,40 @@ def shared_volumes(pod: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(one["name"] for one in pod["spec"].get("volumes") or () if "emptyDir" in one)
 
 
+def no_token(source: Mapping[str, Any]) -> str:
+    """Raise UsageError, as for a pod that has no service account."""
+    raise UsageError("netlab has no token for this pod")
+
+
 def mounts_of(
-    pod: Mapping[str, Any], container: Mapping[str, Any], fields: Mapping[str, str], config: Config
+    pod: Mapping[str, Any],
+    container: Mapping[str, Any],
+    fields: Mapping[str, str],
+    config: Config,
+    token: Token = no_token,
+    *,
+    runs: bool = True,
 ) -> tuple[Mount, ...]:
-    """Return the mounts of a container; raises UsageError for one that it cannot have."""
+    """Return the mounts of a container; of one that runs nothing, those of its service account only.
+
+    Raises:
+      UsageError: for a mount that it cannot have.
+    """
     volumes = {one["name"]: one for one in pod["spec"].get("volumes") or ()}
     found = []
     for one in container.get("volumeMounts") or ():
         volume = volumes.get(one["name"]) or {}
         path = one["mountPath"]
+        if not runs and not _is_account(volume):
+            continue
         if not path.startswith("/"):
             raise UsageError(f"mountPath {path}: netlab mounts at absolute paths only")
         if "emptyDir" in volume:
             if one.get("subPath") or one.get("subPathExpr"):
                 raise UsageError(f"volume {one['name']}: netlab has no subPath of an emptyDir")
             found.append(Mount(path, one["name"]))
-        elif not _is_account(volume):
-            found += _files(one, _read(volume, fields, config))
+        else:
+            found += _files(one, _read(volume, fields, config, token))
     return tuple(found)
 
 
@@ -64,7 +84,7 @@ def _files(mount: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Mount
         yield Mount(mount["mountPath"], "", below)
 
 
-def _read(volume: Mapping[str, Any], fields: Mapping[str, str], config: Config) -> dict[str, str]:
+def _read(volume: Mapping[str, Any], fields: Mapping[str, str], config: Config, token: Token) -> dict[str, str]:
     """Return the files of a volume by their paths."""
     found: dict[str, str] = {}
     for source in (volume.get("projected") or {}).get("sources") or [volume]:
@@ -72,6 +92,8 @@ def _read(volume: Mapping[str, Any], fields: Mapping[str, str], config: Config) 
             found |= _config_files(source["configMap"], config)
         elif "downwardAPI" in source:
             found |= dict(_field_files(source["downwardAPI"].get("items") or (), fields))
+        elif _OF_ACCOUNTS in source:
+            found[source[_OF_ACCOUNTS].get("path") or "token"] = token(source[_OF_ACCOUNTS])
         else:
             kind = next((name for name in source if name != "name"), "none")
             why = "netlab keeps no Secrets" if kind == "secret" else f"netlab has no volumes of the kind {kind}"

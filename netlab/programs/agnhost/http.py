@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.programs.agnhost.sockets import accept_forever
+from netlab.programs.agnhost.tls import Wrap
 
 _IDLE = 300.0
 _MOST_HEAD, MOST_BODY = 1 << 20, 32 << 20
@@ -57,6 +59,9 @@ class Answer:
     then: Callable[[], None] = lambda: None
 
 
+# The first tag of a page, as Go's DetectContentType knows it (mimesniff.spec.whatwg.org).
+_TAGS = b"!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p"
+_PAGE = re.compile(rb"[\t\n\x0c\r ]*<(?:(?:%s)[ >]|!--)" % _TAGS, re.IGNORECASE)
 _BAD_REQUEST = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request"
 )
@@ -67,14 +72,27 @@ def error(text: str, status: int) -> Answer:
     return Answer(f"{text}\n".encode(), status, headers={"X-Content-Type-Options": "nosniff"})
 
 
+def kind_of(text: bytes) -> str:
+    """Return the kind of a text that a program writes without saying it: a page of HTML, or plain text."""
+    return HTML if _PAGE.match(text) else TEXT
+
+
 def canonical(name: str) -> str:
     """Return the name of a header as Go writes it."""
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
 
 
-def serve(listener: socket.socket, answer: Callable[[Request], Answer]) -> None:
-    """Answer requests until the socket fails; raises OSError."""
-    accept_forever(listener, lambda connection, client: _talk(connection, client, answer))
+def serve(listener: socket.socket, answer: Callable[[Request], Answer], wrap: Wrap | None = None) -> None:
+    """Answer requests until the socket fails; with ``wrap``, over TLS. Raises OSError."""
+
+    def talk(connection: socket.socket, client: str) -> None:
+        if wrap is None:
+            _talk(connection, client, answer)
+        else:
+            with wrap(connection) as encrypted:
+                _talk(encrypted, client, answer)
+
+    accept_forever(listener, talk)
 
 
 def _talk(connection: socket.socket, client: str, answer: Callable[[Request], Answer]) -> None:

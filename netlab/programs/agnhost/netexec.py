@@ -14,7 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from urllib.parse import urljoin
 
-from netlab.programs.agnhost import flags, text_server
+from netlab.programs.agnhost import flags, text_server, tls
 from netlab.programs.agnhost.dial import dial
 from netlab.programs.agnhost.http import HTML, JSON, Answer, Request, error, serve
 from netlab.programs.agnhost.sockets import at_end, end, fatal, in_thread, listen, log, why
@@ -36,8 +36,6 @@ _STARTED = time.monotonic_ns()
 def main(words: Sequence[str]) -> int:
     """Serve until SIGTERM, or until a request ends it."""
     found, _ = flags.parse(words, FLAGS)
-    if found["tls-cert-file"]:
-        fatal("netlab's stand-in has no TLS")
     server = Server(found["http-port"])
     at_end(lambda: server.stop(found["delay-shutdown"]))
     if found["udp-port"] != -1:
@@ -50,9 +48,18 @@ def main(words: Sequence[str]) -> int:
         listener = listen("tcp", found["http-port"])
     except (OSError, OverflowError) as wrong:
         fatal(f"listen tcp :{found['http-port']}: bind: {why(wrong)}")
-    in_thread(serve, listener, server.overridden(found["http-override"]) if found["http-override"] else server.answer)
+    answer = server.overridden(found["http-override"]) if found["http-override"] else server.answer
+    in_thread(serve, listener, answer, _tls(found["tls-cert-file"], found["tls-private-key-file"]))
     while True:
         signal.pause()
+
+
+def _tls(certificate: str, key: str) -> tls.Wrap | None:
+    """Return what makes connections encrypted, None without a certificate; a wrong one ends the process."""
+    try:
+        return tls.wrapper(certificate, key) if certificate else None
+    except OSError as wrong:
+        fatal(why(wrong))
 
 
 class Server:

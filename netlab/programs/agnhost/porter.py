@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from netlab.programs.agnhost import flags, http, sctp
+from netlab.programs.agnhost import flags, http, sctp, tls
 from netlab.programs.agnhost.sockets import accept_forever, at_end, end, fatal, in_thread, listen, log, why
 
 FLAGS = {"json-response": False}
@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
 
 def _start(kind: str, port: str, value: bytes, as_json: bool) -> None:
     if kind == "tls":
-        log(f'tls server on port "{port}" failed: netlab\'s stand-in has no TLS')
+        _start_tls(port, lambda request: _answer(request, value, as_json))
         return
     try:
         listener = listen(kind, int(port))
@@ -57,9 +57,26 @@ def _start(kind: str, port: str, value: bytes, as_json: bool) -> None:
         in_thread(accept_forever, listener, lambda connection, client: connection.sendall(value))
 
 
+def _start_tls(port: str, answer: Callable[[http.Request], http.Answer]) -> None:
+    certificate, key = os.environ.get("CERT_FILE") or tls.CERTIFICATE, os.environ.get("KEY_FILE") or tls.KEY
+    try:
+        listener = listen("tcp", int(port))
+    except (OSError, OverflowError, ValueError) as error:
+        failed = f"listen tcp 0.0.0.0:{port}: bind: {why(error)}"
+    else:
+        try:
+            in_thread(http.serve, listener, answer, tls.wrapper(certificate, key))
+            return
+        except OSError as error:
+            listener.close()
+            failed = why(error)
+    files = f'certFile="{certificate}", keyFile="{key}"'
+    log(f'tls server on port "{port}" with {files} failed: {failed}')
+
+
 def _answer(request: http.Request, value: bytes, as_json: bool) -> http.Answer:
     if not as_json:
-        return http.Answer(value)
+        return http.Answer(value, kind=http.kind_of(value))
     data = {"Method": request.method, "Body": value.decode(errors="replace")}
     return http.Answer(json.dumps(data, separators=(",", ":")).encode(), kind=http.JSON)
 

@@ -88,11 +88,13 @@ class Own:
 class OfPod(NamedTuple):
     """What the programs of a pod have in common, as descriptors; -1 where there is none.
 
-    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``.
+    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``. ``ready``: where
+    a program says that it has its own files, so that others may join it.
     """
 
     holder: int = -1
     counted: int = -1
+    ready: int = -1
 
 
 def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, pod: OfPod) -> NoReturn:
@@ -104,6 +106,9 @@ def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int
     def become() -> None:
         _prepare(program, fds, said, pod)
         _make_root(program, own, pod.holder)
+        if pod.ready >= 0:
+            os.write(pod.ready, b"!")
+            os.close(pod.ready)
         _run(program, own, pod.counted)
 
     _guarded(become, said)

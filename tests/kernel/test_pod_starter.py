@@ -361,3 +361,15 @@ def test_no_other_program_of_the_pod_can_take_a_descriptor_of_the_stand_in(runti
 
     assert found[0] != 0
     assert "Permission denied" in found[1]
+
+
+def test_a_program_that_joins_at_once_has_the_files_of_the_first(runtime, space):
+    """The first is still making them. A join without waiting would have the files of the host."""
+    for number in range(20):
+        held = start(runtime, program("sleep", "600"), f"first-{number}")
+        try:
+            code, printed, _ = run(runtime, program("sh", "-c", "cat /etc/hosts; ls /root"), f"first-{number}")
+            assert (0, FILES["/etc/hosts"]) == (code, printed)
+        finally:
+            held.send(signal.SIGKILL)
+            held.result()

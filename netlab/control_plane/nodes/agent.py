@@ -19,6 +19,7 @@ from netlab.control_plane.nodes import pod_status
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.ending import Ending
+from netlab.control_plane.nodes.hooks import HookEnded
 from netlab.control_plane.nodes.kubelet import Inside
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
@@ -52,7 +53,7 @@ class Agent:
         self._lab, self._client = lab, client
         self._stopped_nodes, self._looked = lab.cluster.stopped_nodes, False
         # None ends the wait; a key is a pod whose status is to be written once more.
-        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
+        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | HookEnded | Key | None] = (
             queue.SimpleQueue()
         )
         self._stopped = threading.Event()
@@ -71,10 +72,10 @@ class Agent:
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
         self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
-        self._containers = PodContainers(lab, self._known, self.programs)
+        self._containers = PodContainers(lab, self._known, self.programs, self._changes.put, self._statuses.event)
         # The names of pods that are gone from the API server, and that the lab may still have.
         self._ended: set[Key] = set()
-        self._ending = Ending(self._programs_of)
+        self._ending = Ending(self._programs_of, self._containers.with_hooks)
         self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
     @property
@@ -142,6 +143,10 @@ class Agent:
                     self._probes.begin(one.uid, one.name)
                 elif isinstance(one, ProbeFailed):
                     self._containers.restart(one)
+                elif isinstance(one, HookEnded):
+                    if one.why:
+                        say(f"hook of container {one.name}, pod {one.uid}: {one.why}")
+                    self._containers.take_hook(one)
                 elif one is not None:
                     self._again(one)
                 one = self._changes.get_nowait()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from netlab.control_plane.nodes.hooks import POST_START, PRE_STOP, Hook, hook_of
 from netlab.control_plane.nodes.runtime_process import AGNHOST
 from netlab.control_plane.nodes.volumes import Config, mounts_of, shared_volumes
 from netlab.errors import UsageError
@@ -37,6 +38,7 @@ class Container:
     - ``problem``: why it cannot start.
     - ``init``: it comes before the others: it is an init container, or a sidecar among them.
     - ``restarts``: ``Always``, ``OnFailure`` or ``Never``.
+    - ``post_start``, ``pre_stop``: its hooks.
     """
 
     name: str
@@ -48,11 +50,18 @@ class Container:
     mounts: tuple[Mount, ...] = ()
     volumes: tuple[str, ...] = ()
     problem: str = ""
+    post_start: Hook | None = None
+    pre_stop: Hook | None = None
 
     @property
     def first(self) -> bool:
         """Whether the next container waits for its end."""
         return self.init and self.restarts != "Always"
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has a program or a hook."""
+        return bool(self.argv or self.post_start or self.pre_stop)
 
 
 def containers_of(
@@ -98,7 +107,8 @@ class _Maker:
         mounts: tuple[Mount, ...] = ()
         problem = ""
         command = _command(one)
-        runs = bool(command) and (self._runs or command[0] == AGNHOST)
+        may_run = self._runs or command[:1] == [AGNHOST]
+        runs = bool(command) and may_run
         argv = tuple(command) if runs else ()
         try:
             environment = self._environment(one)
@@ -107,7 +117,10 @@ class _Maker:
         except UsageError as error:
             problem = str(error)
         folder, volumes = one.get("workingDir") or "/", shared_volumes(self._pod)
-        return Container(one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem)
+        after, before = (hook_of(one, kind, runs=may_run, has_program=runs) for kind in (POST_START, PRE_STOP))
+        return Container(
+            one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem, after, before
+        )
 
     def _environment(self, one: Mapping[str, Any]) -> dict[str, str]:
         found: dict[str, str] = {}

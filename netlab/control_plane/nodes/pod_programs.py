@@ -144,6 +144,34 @@ class PodPrograms:
             return "silence"
         return b"" if started.result()[0] == 0 else "silence"
 
+    def hook(
+        self,
+        lab: Lab,
+        pod: Mapping[str, Any],
+        name: str,
+        argv: Sequence[str],
+        ended: Callable[[str], object],
+    ) -> Program:
+        """Start the command of a hook beside a container's program; raises NetlabError.
+
+        ``ended`` is called in another thread with why it has failed, "" if it has succeeded.
+        """
+        ref, uid = "/".join(key_of(pod)), pod["metadata"]["uid"]
+        container = self.container(ref, pod, name)
+        program = self._program(lab, ref, uid, container, argv, terminal=False)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            found = self._runtime.start(program, f"{uid}/{container.name}", [null, null, null], beside=True)
+        finally:
+            os.close(null)
+
+        def finish() -> None:
+            code, why = found.result()
+            ended(why or (f"exit code {code}" if code else ""))
+
+        self._poller.watch(found.fileno(), lambda: False, finish)
+        return found
+
     def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
         """Return a container of a pod; raises UsageError."""
         status = pod.get("status", {})

@@ -1,7 +1,8 @@
-"""What a kubelet does about the containers of a real API server's pods, besides running them: hooks of containers."""
+"""What a kubelet does about the containers of a real API server's pods, besides running them: hooks, and variables."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -155,3 +156,45 @@ def test_pre_stop_asks_the_program_of_its_container(here):
 
     delete(here, "asked")
     assert [] == events(here, "asked", "FailedPreStopHook")
+
+
+# --- variables of Services --------------------------------------------------------------------------------------------
+
+
+def test_a_program_has_the_variables_of_the_services_of_its_start(here):
+    """Those of its namespace, where it wants them, and the API server's. One that is made later is missing.
+
+    A program of kubectl exec has the variables of the container.
+    """
+    make(here, "server", {})
+    here.kubectl("expose", "pod", "server", "-n", SPACE, "--port=80", "--name=my-web")
+    address = here.get("service", "my-web", "-n", SPACE)["spec"]["clusterIP"]
+    make(here, "linked", {"command": ["sh", "-c", "env | sort; sleep 600"]}, terminationGracePeriodSeconds=0)
+    make(here, "apart", {"command": ["sleep", "600"]}, enableServiceLinks=False, terminationGracePeriodSeconds=0)
+    for name in ("linked", "apart"):
+        eventually(partial(is_ready, here, name), 20)
+    here.kubectl("expose", "pod", "server", "-n", SPACE, "--port=80", "--name=later")
+    log = eventually(partial(here.kubectl, "logs", "-n", SPACE, "linked"), 20)
+    inside = here.kubectl("exec", "-n", SPACE, "linked", "--", "env")
+    apart = here.kubectl("exec", "-n", SPACE, "apart", "--", "env")
+
+    for found in (log, inside):
+        assert f"MY_WEB_SERVICE_HOST={address}\n" in found
+        assert f"MY_WEB_PORT_80_TCP=tcp://{address}:80\n" in found
+        assert "KUBERNETES_SERVICE_PORT_HTTPS=443\n" in found
+        assert "LATER_" not in found
+    assert "KUBERNETES_SERVICE_HOST=" in apart
+    assert "MY_WEB_" not in apart
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_program_has_devices_of_its_own(here):
+    """A node's disks and memory are not among them, in a container and in kubectl exec."""
+    make(here, "devices", {"command": ["sh", "-c", "ls /dev; sleep 600"]}, terminationGracePeriodSeconds=0)
+    eventually(lambda: is_ready(here, "devices"), 20)
+    log = eventually(lambda: here.kubectl("logs", "-n", SPACE, "devices"), 20)
+
+    assert log == here.kubectl("exec", "-n", SPACE, "devices", "--", "ls", "/dev")
+    assert {"null", "pts", "shm", "tty", "urandom", "zero"} < {*log.split()} < {*os.listdir("/dev"), "ptmx"}

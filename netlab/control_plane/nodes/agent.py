@@ -25,7 +25,7 @@ from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
 from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
-from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
+from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms, Services
 from netlab.control_plane.nodes.reachable import KUBELET
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
@@ -48,7 +48,12 @@ class Agent:
     """All nodes of a lab."""
 
     def __init__(
-        self, lab: Lab, client: Client, kubelet_port: int, beat: float, programs: Callable[[Ended], PodPrograms]
+        self,
+        lab: Lab,
+        client: Client,
+        kubelet_port: int,
+        beat: float,
+        programs: Callable[[Services, Ended], PodPrograms],
     ) -> None:
         self._lab, self._client = lab, client
         self._stopped_nodes, self._looked = lab.cluster.stopped_nodes, False
@@ -71,7 +76,9 @@ class Agent:
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
-        self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
+        self.programs = programs(
+            lambda: self._known.all(SERVICE), lambda *ended: self._changes.put(ProgramEnded(*ended))
+        )
         self._containers = PodContainers(lab, self._known, self.programs, self._changes.put, self._statuses.event)
         # The names of pods that are gone from the API server, and that the lab may still have.
         self._ended: set[Key] = set()

@@ -70,6 +70,7 @@ def containers_of(
     node: Sequence[str],
     allowed: str,
     config: Config = lambda name: None,
+    services: Mapping[str, str] | None = None,
 ) -> list[Container]:
     """Return the init containers and then the containers of a pod.
 
@@ -79,12 +80,13 @@ def containers_of(
       node: those of its node.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap of the pod's namespace.
+      services: the variables of Services.
     """
     spec = pod["spec"]
     annotations = pod["metadata"].get("annotations") or {}
     runs = allowed == ALL or (allowed == ASKED and annotations.get(RUN) == HOST)
     policy = spec.get("restartPolicy") or "Always"
-    make = _Maker(pod, _fields(pod, addresses, node), config, runs)
+    make = _Maker(pod, _fields(pod, addresses, node), config, services or {}, runs)
     found = []
     for one in spec.get("initContainers") or ():
         always = one.get("restartPolicy") == "Always"
@@ -98,8 +100,15 @@ def containers_of(
 class _Maker:
     """Makes the containers of a pod."""
 
-    def __init__(self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, runs: bool) -> None:
-        self._pod, self._fields, self._config, self._runs = pod, fields, config, runs
+    def __init__(
+        self,
+        pod: Mapping[str, Any],
+        fields: Mapping[str, str],
+        config: Config,
+        services: Mapping[str, str],
+        runs: bool,
+    ) -> None:
+        self._pod, self._fields, self._config, self._services, self._runs = pod, fields, config, services, runs
 
     def container(self, one: Mapping[str, Any], *, init: bool, restarts: str) -> Container:
         """Return a container; what is wrong with it is a problem of its start."""
@@ -123,7 +132,7 @@ class _Maker:
         )
 
     def _environment(self, one: Mapping[str, Any]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        found = dict(self._services)
         for source in one.get("envFrom") or ():
             reference = source.get("configMapRef") or source.get("secretRef") or {}
             prefix = source.get("prefix") or ""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.asking import ask_pod
+from netlab.control_plane.nodes.balancers import SERVICE
 from netlab.control_plane.nodes.container_spec import Container
 from netlab.control_plane.nodes.containers import Containers
 from netlab.control_plane.nodes.hooks import POST_START, Hook, HookEnded, Hooks
@@ -158,11 +159,11 @@ class PodContainers:
     def _have_programs(self, pod: Mapping[str, Any]) -> bool:
         return any(one.acts for one in self._programs.containers(pod, (), ()))
 
-    def _containers(self, pod: Mapping[str, Any]) -> Sequence[Container]:
+    def _containers(self, pod: Mapping[str, Any], services: Iterable[Object] = ()) -> Sequence[Container]:
         endpoint = self._lab.cluster.by_ref["/".join(key_of(pod))]
         node = self._lab.cluster.node(pod["spec"]["nodeName"])
         return self._programs.containers(
-            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses]
+            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses], services
         )
 
     def _pod(self, uid: str) -> Object:
@@ -191,8 +192,10 @@ class PodContainers:
     def _start(self, uid: str, container: Container) -> Program:
         ref = "/".join(self._keys[uid])
         pod = self._pod(uid)
-        # Read anew: a ConfigMap may be there by now.
-        now = next((one for one in self._containers(pod) if one.name == container.name), container)
+        # Read anew: a ConfigMap may be there by now. The Services are those of this moment.
+        now = next(
+            (one for one in self._containers(pod, self._known.all(SERVICE)) if one.name == container.name), container
+        )
         return self._programs.start(self._lab, ref, uid, now)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from netlab.control_plane.nodes.container_spec import Container, containers_of
 from netlab.control_plane.nodes.logs import Log, Logs
 from netlab.control_plane.nodes.objects import key_of
 from netlab.control_plane.nodes.readiness import Probe
+from netlab.control_plane.nodes.service_variables import service_variables
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_process import PodProgram
@@ -26,6 +27,7 @@ from netlab.lab.lab import Lab
 
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
+Services = Callable[[], Iterable[Mapping[str, Any]]]
 ReadConfig = Callable[[str, str], Mapping[str, Any] | None]
 
 
@@ -38,20 +40,41 @@ class PodPrograms:
       folder: where logs are kept.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap, by namespace and name.
+      services: returns the Services of all namespaces; it is called in several threads.
       ended: called in another thread.
     """
 
     def __init__(
-        self, runtime: Runtime, lab: str, folder: Path, allowed: str, config: ReadConfig, ended: Ended
+        self,
+        runtime: Runtime,
+        lab: str,
+        folder: Path,
+        allowed: str,
+        config: ReadConfig,
+        services: Services,
+        ended: Ended,
     ) -> None:
-        self._runtime, self._lab, self._allowed, self._config, self._ended = runtime, lab, allowed, config, ended
+        self._runtime, self._lab, self._allowed, self._config = runtime, lab, allowed, config
+        self._services, self._ended = services, ended
+        # By pod and container: what was started, which programs beside it are to match.
+        self._started: dict[str, dict[str, Container]] = {}
         self.logs = Logs(folder)
         self._poller = Poller()
 
-    def containers(self, pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> list[Container]:
-        """Return the containers of a pod; ``node`` are the addresses of its node."""
-        namespace = pod["metadata"]["namespace"]
-        return containers_of(pod, addresses, node, self._allowed, lambda name: self._config(namespace, name))
+    def containers(
+        self,
+        pod: Mapping[str, Any],
+        addresses: Sequence[str],
+        node: Sequence[str],
+        services: Iterable[Mapping[str, Any]] = (),
+    ) -> list[Container]:
+        """Return the containers of a pod; ``node`` are the addresses of its node.
+
+        ``services``: those of all namespaces, needed for the variables of a program that starts.
+        """
+        namespace, links = pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks") is not False
+        variables = service_variables(services, namespace, links=links)
+        return containers_of(pod, addresses, node, self._allowed, lambda name: self._config(namespace, name), variables)
 
     def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
         """Start the program of a container; its output goes to its log. Raises NetlabError."""
@@ -72,6 +95,7 @@ class PodPrograms:
             for fd in (null, to_out, to_errors):
                 os.close(fd)
         self._keep(log, {"stdout": out, "stderr": errors}, found, uid, container.name)
+        self._started.setdefault(uid, {})[container.name] = container
         return found
 
     def _keep(self, log: Log, outputs: Mapping[str, int], program: Program, uid: str, name: str) -> None:
@@ -173,17 +197,21 @@ class PodPrograms:
         return found
 
     def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
-        """Return a container of a pod; raises UsageError."""
+        """Return a container of a pod, as it was when its program started; raises UsageError."""
+        started = self._started.get(pod["metadata"]["uid"], {}).get(name)
+        if started is not None:
+            return started
         status = pod.get("status", {})
         addresses = [one["ip"] for one in status.get("podIPs") or ()]
         node = [one["ip"] for one in status.get("hostIPs") or ()]
-        for one in self.containers(pod, addresses, node):
+        for one in self.containers(pod, addresses, node, self._services()):
             if one.name == name:
                 return one
         raise UsageError(f"container {name} is not valid for pod {ref}")
 
     def forget(self, uid: str) -> None:
         """Drop the logs and the volumes of a pod that is gone."""
+        self._started.pop(uid, None)
         self.logs.forget(uid)
         self._runtime.forget(uid)
 

@@ -41,7 +41,9 @@ def main() -> None:
         client,
         found.ports.kubelet,
         float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
+        lambda services, ended: PodPrograms(
+            runtime, name, folder / "logs", allowed, ConfigMaps(client).read, services, ended
+        ),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

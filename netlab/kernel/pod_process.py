@@ -45,7 +45,7 @@ class PodProgram:
     - ``hostname``: the pod's.
     - ``files``: its ``/etc/resolv.conf`` and ``/etc/hosts``.
     - ``folder``: where it starts.
-    - ``terminal``: whether its input is a terminal.
+    - ``terminal``: whether it has a terminal; then its input is a socket that takes the terminal's other end.
     - ``pod``: a name of its pod, by which its programs have volumes in common.
     - ``mounts``: volumes, and files to read.
     - ``volumes``: all volumes of its pod.
@@ -88,11 +88,13 @@ class Own:
 class OfPod(NamedTuple):
     """What the programs of a pod have in common, as descriptors; -1 where there is none.
 
-    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``.
+    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``. ``ready``: where
+    a program says that it has its own files, so that others may join it.
     """
 
     holder: int = -1
     counted: int = -1
+    ready: int = -1
 
 
 def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int, pod: OfPod) -> NoReturn:
@@ -104,6 +106,11 @@ def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int
     def become() -> None:
         _prepare(program, fds, said, pod)
         _make_root(program, own, pod.holder)
+        if pod.ready >= 0:
+            os.write(pod.ready, b"!")
+            os.close(pod.ready)
+        if program.terminal:
+            attached.make_terminal(NOBODY)
         _run(program, own, pod.counted)
 
     _guarded(become, said)
@@ -119,6 +126,8 @@ def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], sa
     def prepare() -> None:
         _prepare(program, fds, said, pod)
         _make_root(program, own, pod.holder)
+        if program.terminal:
+            attached.make_terminal(NOBODY)
 
     _guarded(prepare, said)
     child = os.fork()
@@ -143,6 +152,8 @@ def join(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int,
         _prepare(program, fds, said, pod)
         libc.setns(pod.holder, libc.CLONE_NEWNS | libc.CLONE_NEWNET | libc.CLONE_NEWUTS | libc.CLONE_NEWIPC)
         os.close(pod.holder)
+        if program.terminal:
+            attached.make_terminal(NOBODY)
         _run(program, own, pod.counted)
 
     _guarded(enter, said)
@@ -183,8 +194,6 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, pod: OfPod) -> 
     os.closerange(low, 1 << 16)
     os.set_inheritable(said, False)
     os.setsid()
-    if program.terminal:
-        attached.take_terminal()
     os.umask(0o022)
 
 

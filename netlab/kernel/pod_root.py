@@ -1,4 +1,4 @@
-"""The files that a program of a pod sees: those of this host, but ``/tmp``, ``/run``, ``/dev/shm`` and ``/proc`` anew.
+"""The files that a program of a pod sees: those of this host, but ``/tmp``, ``/run``, ``/dev`` and ``/proc`` anew.
 
 No image is there, so the host's programs and libraries are seen, and can be changed as far as user ``nobody`` can. The
 root directory itself is a new one, with room for what a container has beside. Nothing of the host changes.
@@ -22,6 +22,9 @@ _NEW = "/sys"
 _OWN = ("dev", "proc", "root", "run", "sys", "tmp", "lost+found")
 _TEMPORARY = "mode=1777,size=64m,nr_inodes=64k"
 _TMP, _SHM = "/tmp", "/dev/shm"  # noqa: S108  of a program alone
+# What the OCI runtime specification calls default devices, besides terminals; and the links that it names.
+_DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
+_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx"}
 _PYTHON, _LIBRARY = "/run/netlab/python", "/run/netlab/lib"
 
 
@@ -101,13 +104,27 @@ def _own_folders(namespace: str) -> None:
     for name in ("dev", "proc", "run", "sys", "tmp"):
         with contextlib.suppress(FileExistsError):
             os.mkdir(f"{_NEW}/{name}", 0o755)
-    libc.mount("/dev", f"{_NEW}/dev", flags=libc.MS_BIND | libc.MS_REC)
-    if os.path.isdir(_SHM):
-        libc.mount("tmpfs", _NEW + _SHM, "tmpfs", data=_TEMPORARY)
+    _devices()
     libc.mount("proc", f"{_NEW}/proc", "proc")
     libc.mount(netns.mark_of_own(namespace), f"{_NEW}/sys", "sysfs")
     libc.mount("tmpfs", _NEW + _TMP, "tmpfs", data=_TEMPORARY)
     os.makedirs(f"{_NEW}/run/lock", 0o755)
+
+
+def _devices() -> None:
+    """Make ``/dev``: the devices that every program may have, and none of the host's disks, memory and terminals."""
+    dev = f"{_NEW}/dev"
+    libc.mount("tmpfs", dev, "tmpfs", data="mode=755,size=64k,nr_inodes=64")
+    for name in _DEVICES:
+        # A device of this host, as a new one would need a file system that has devices.
+        pod_volumes.write(f"{dev}/{name}", "", 0o666)
+        libc.mount(f"/dev/{name}", f"{dev}/{name}", flags=libc.MS_BIND)
+    for name, target in _LINKS.items():
+        os.symlink(target, f"{dev}/{name}")
+    for name in ("pts", "shm"):
+        os.mkdir(f"{dev}/{name}", 0o755)
+    libc.mount("devpts", f"{dev}/pts", "devpts", data="newinstance,ptmxmode=0666,mode=0620")
+    libc.mount("tmpfs", _NEW + _SHM, "tmpfs", data=_TEMPORARY)
 
 
 def _etc(files: Mapping[str, str]) -> str:
@@ -153,7 +170,7 @@ def _is_open(path: str) -> bool:
 def _mount(mounts: Sequence[Mount], volumes: Mapping[str, int], overlays: Iterable[str]) -> None:
     """Mount volumes and files, and close the descriptors of the volumes."""
     files = pod_volumes.write_files(mounts, f"{_NEW}/run/netlab/volumes")
-    places = (_NEW, f"{_NEW}{_TMP}", f"{_NEW}{_SHM}", *overlays)
+    places = (_NEW, f"{_NEW}{_TMP}", f"{_NEW}/dev", f"{_NEW}{_SHM}", *overlays)
     own = {os.stat(place).st_dev for place in places if os.path.isdir(place)}
     own |= {os.fstat(fd).st_dev for fd in volumes.values()}
     for number, one in enumerate(mounts):

@@ -65,9 +65,32 @@ def _program(data: dict[str, Any]) -> PodProgram:
 
 
 class _Running:
-    def __init__(self, pid: int, control: socket.socket, container: str) -> None:
-        self.pid, self.control, self.container = pid, control, container
+    def __init__(self, pid: int, control: socket.socket, container: str, ready: int) -> None:
+        self.pid, self.control, self.container, self._ready = pid, control, container, ready
         self.pidfd = os.pidfd_open(pid)
+        self._broken = False
+
+    def wait(self) -> None:
+        """Wait until others may join it: until it has its own files, its namespaces are still those of this process.
+
+        Raises:
+          HostError: when it ends before.
+        """
+        if self._ready >= 0:
+            ready, self._ready = self._ready, -1
+            said = os.read(ready, 1)
+            os.close(ready)
+            if not said:
+                self._broken = True
+        if self._broken:
+            raise HostError("the program of the container has ended")
+
+    def close(self) -> None:
+        """Close its descriptors."""
+        os.close(self.pidfd)
+        if self._ready >= 0:
+            os.close(self._ready)
+        self.control.close()
 
     def kill(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -130,22 +153,29 @@ class Runtime:
     def _start(
         self, program: PodProgram, container: str, beside: bool, control: socket.socket, fds: Sequence[int]
     ) -> None:
-        said, say = os.pipe()
         first = self._first.get(container) if beside else None
+        if first is not None:
+            first.wait()
+        said, say = os.pipe()
+        readable, ready = (-1, -1) if beside else os.pipe()
         try:
             space = self._counted_of(program)
             if first is not None:
                 become, of, beside_of = pod_process.join, OfPod(first.pidfd, space), first.pidfd
             else:
                 become = pod_process.start_beside if beside else pod_process.start
-                of, beside_of = OfPod(self._holder(program) if program.volumes else -1, space), -1
+                of, beside_of = OfPod(self._holder(program) if program.volumes else -1, space, ready), -1
             pid = self._in_namespace(beside_of, lambda: become(program, fds, self._own, say, of))
         except BaseException:
             os.close(said)
+            if readable >= 0:
+                os.close(readable)
             raise
         finally:
             os.close(say)
-        one = _Running(pid, control, container)
+            if ready >= 0:
+                os.close(ready)
+        one = _Running(pid, control, container, readable)
         self._all.add(one)
         if not beside:
             self._first[container] = one
@@ -239,10 +269,9 @@ class Runtime:
         os.close(said)
         _tell(one.control, code=code if code >= 0 else 128 - code, error=why.decode(errors="replace"))
         self._selector.unregister(one.pidfd)
-        os.close(one.pidfd)
         with contextlib.suppress(KeyError):
             self._selector.unregister(one.control)
-        one.control.close()
+        one.close()
         self._all.discard(one)
 
 

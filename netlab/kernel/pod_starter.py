@@ -20,7 +20,7 @@ from typing import Protocol
 
 import netlab
 from netlab.errors import HostError
-from netlab.kernel import pod_runtime
+from netlab.kernel import attached, pod_runtime
 from netlab.kernel.pod_process import PodProgram
 
 _RUN = (
@@ -155,27 +155,33 @@ class Attached:
 
     def __init__(self, start: Callable[[Sequence[int]], Started], *, terminal: bool) -> None:
         """Start the program with three descriptors; raises what ``start`` does."""
-        self._terminal = -1
+        self._terminal = self.stdin = self.stdout = self.stderr = -1
         if terminal:
-            self._terminal, other = os.openpty()
-            given = [other, other, other]
-            self.stdin, self.stdout, self.stderr = os.dup(self._terminal), os.dup(self._terminal), -1
+            near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with near:
+                with far:
+                    self._program = start([far.fileno()] * 3)
+                # It makes the terminal, so that its /dev has it.
+                self._terminal = attached.take_terminal(near)
+            self.stdin, self.stdout = os.dup(self._terminal), os.dup(self._terminal)
         else:
-            (stdin, self.stdin), (self.stdout, stdout), (self.stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
-            given = [stdin, stdout, stderr]
-        own = [fd for fd in (self.stdin, self.stdout, self.stderr, self._terminal) if fd >= 0]
+            self._start_with_pipes(start)
+        self.ended = self._program.fileno()
+        for fd in (self.stdin, self.stdout, self.stderr, self._terminal):
+            if fd >= 0:
+                os.set_blocking(fd, False)
+
+    def _start_with_pipes(self, start: Callable[[Sequence[int]], Started]) -> None:
+        (stdin, self.stdin), (self.stdout, stdout), (self.stderr, stderr) = os.pipe(), os.pipe(), os.pipe()
         try:
-            self._program = start(given)
+            self._program = start([stdin, stdout, stderr])
         except BaseException:
-            for fd in own:
+            for fd in (self.stdin, self.stdout, self.stderr):
                 os.close(fd)
             raise
         finally:
-            for fd in set(given):
+            for fd in (stdin, stdout, stderr):
                 os.close(fd)
-        self.ended = self._program.fileno()
-        for fd in own:
-            os.set_blocking(fd, False)
 
     def resize(self, width: int, height: int) -> None:
         """Set the size of the terminal."""

@@ -361,3 +361,46 @@ def test_no_other_program_of_the_pod_can_take_a_descriptor_of_the_stand_in(runti
 
     assert found[0] != 0
     assert "Permission denied" in found[1]
+
+
+def test_a_program_that_joins_at_once_has_the_files_of_the_first(runtime, space):
+    """The first is still making them. A join without waiting would have the files of the host."""
+    for number in range(20):
+        held = start(runtime, program("sleep", "600"), f"first-{number}")
+        try:
+            code, printed, _ = run(runtime, program("sh", "-c", "cat /etc/hosts; ls /root"), f"first-{number}")
+            assert (0, FILES["/etc/hosts"]) == (code, printed)
+        finally:
+            held.send(signal.SIGKILL)
+            held.result()
+
+
+DEVICES = "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero"
+
+
+def test_a_program_has_the_devices_that_every_program_may_have(runtime, space):
+    """And none of the host's disks, memory, log and terminals; it cannot make one."""
+    look = "cd /dev; ls; head -c 3 zero | wc -c; echo x > null; head -c 1 urandom | wc -c; ls pts; mknod m c 1 1"
+    code, printed, _ = run(runtime, program("sh", "-c", f"exec 2>&1; {look}"))
+    names, refused = printed.split("\n3\n1\n")
+
+    assert DEVICES.split() == names.split()
+    assert refused.startswith("ptmx\n")
+    assert (1, True) == (code, "mknod" in refused)
+
+
+def test_a_program_has_terminals_of_its_own(runtime, space):
+    """Their numbers begin anew, and one that is made for it has a name that it finds."""
+    ask = "import os; print([os.ttyname(os.openpty()[1])], sorted(os.listdir('/dev/pts')))"
+    argv = ("sh", "-c", f'tty; python3 -c "{ask}"')
+    found = Attached(
+        lambda fds: runtime.start(replace(program(*argv), terminal=True), "none", fds, beside=True),
+        terminal=True,
+    )
+    select.select([found.ended], [], [], 20)
+    printed = os.read(found.stdout, 1000)
+    for fd in (found.stdin, found.stdout):
+        os.close(fd)
+
+    assert (0, "") == found.end()
+    assert b"/dev/pts/0\r\n['/dev/pts/1'] ['0', '1', 'ptmx']\r\n" == printed

@@ -8,6 +8,7 @@ import pytest
 
 from netlab.control_plane.nodes.container_spec import Container
 from netlab.control_plane.nodes.containers import Containers
+from netlab.control_plane.nodes.hooks import Hook, HookEnded
 from netlab.errors import HostError
 
 UID = "uid-1"
@@ -30,6 +31,16 @@ class Programs:
         self.started: list[str] = []
         self.sent: list[tuple[str, int]] = []
         self.broken: set[str] = set()
+        self.hooks: list[tuple[str, int, float]] = []
+        self.failed: list[tuple[str, str]] = []
+
+    def hook(self, uid: str, name: str, hook: Hook, number: int, seconds: float) -> None:
+        if name in self.broken:
+            raise HostError("it cannot start")
+        self.hooks.append((name, number, seconds))
+
+    def hook_failed(self, uid: str, name: str, kind: str) -> None:
+        self.failed.append((name, kind))
 
     def start(self, uid: str, container: Container) -> Any:
         if container.name in self.broken:
@@ -56,11 +67,13 @@ def programs() -> Programs:
 
 @pytest.fixture
 def states(programs: Programs, clock: Clock) -> Containers:
-    return Containers(programs.start, clock)
+    return Containers(programs.start, programs.hook, programs.hook_failed, clock)
 
 
-def container(name: str, restarts: str = "Always", *, init: bool = False, argv: tuple[str, ...] = ("x",)) -> Container:
-    return Container(name, argv, {}, "/", init, restarts)
+def container(
+    name: str, restarts: str = "Always", *, init: bool = False, argv: tuple[str, ...] = ("x",), **more: Any
+) -> Container:
+    return Container(name, argv, {}, "/", init, restarts, **more)
 
 
 def state(states: Containers, name: str) -> tuple[str, str, int]:
@@ -221,3 +234,136 @@ def test_pods_that_are_gone_are_forgotten(states, programs):
 
     assert ([("a", 9)], []) == (programs.sent, states.known())
     assert states.shown(UID) is None
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+HOOK = Hook(command=("true",))
+
+
+def end_hook(states: Containers, programs: Programs, why: str = "") -> bool:
+    """Let the last hook end that was started."""
+    name, number, _ = programs.hooks[-1]
+    return states.hooked(HookEnded(UID, name, number, why))
+
+
+def test_a_container_is_not_running_until_its_post_start_has_ended(states, programs):
+    """The container after it waits too, and so does the pod."""
+    states.begin(UID, [container("a", post_start=HOOK), container("b")], {})
+    assert (["a"], ("waiting", "ContainerCreating", 0)) == (programs.started, state(states, "a"))
+    assert ("Pending", False) == (states.phase(UID), states.ready(UID))
+
+    assert end_hook(states, programs)
+    assert (["a", "b"], "running") == (programs.started, state(states, "a")[0])
+    assert ("Running", True) == (states.phase(UID), states.ready(UID))
+    assert not end_hook(states, programs)
+
+
+def test_a_container_whose_post_start_fails_ends_and_starts_again(states, programs, clock):
+    """It has its grace period to end; the next start runs the hook again."""
+    states.begin(UID, [container("a", post_start=HOOK)], {}, 7.0)
+    end_hook(states, programs, "exit code 1")
+    assert ([("a", "postStart")], [("a", 15)]) == (programs.failed, programs.sent)
+    clock.now += 7
+    states.turn()
+    assert ("a", 9) == programs.sent[-1]
+    states.ended(UID, "a", 137, "")
+
+    assert (["a", "a"], 2) == (programs.started, len(programs.hooks))
+    assert ("waiting", "ContainerCreating", 1) == state(states, "a")
+
+
+def test_a_pause_whose_post_start_fails_has_failed(states, programs):
+    """It has no program that could end."""
+    states.begin(UID, [container("a", "Never", argv=(), post_start=HOOK)], {})
+    end_hook(states, programs, "exit code 1")
+
+    assert ("terminated", "Error", 0) == state(states, "a")
+    assert "Failed" == states.phase(UID)
+
+
+def test_a_hook_that_cannot_start_has_failed(states, programs):
+    """As a command that is missing."""
+    programs.broken.add("a")
+    states.begin(UID, [container("a", "Never", argv=(), post_start=HOOK)], {})
+
+    assert ([("a", "postStart")], "Failed") == (programs.failed, states.phase(UID))
+
+
+def test_the_program_gets_sigterm_after_pre_stop_and_what_is_left_of_the_grace_period(states, programs, clock):
+    """A container without a hook gets it at once."""
+    states.begin(UID, [container("a", pre_stop=HOOK), container("b")], {})
+    assert states.end(UID, 10.0)
+    assert ([("b", 15)], [("a", 1, 10.0)]) == (programs.sent, programs.hooks)
+    clock.now += 4
+    end_hook(states, programs)
+    assert [("b", 15), ("a", 15)] == programs.sent
+    clock.now += 5.9
+    states.turn()
+    assert [("b", 15), ("a", 15)] == programs.sent
+    clock.now += 0.1
+    states.turn()
+
+    assert {("a", 9), ("b", 9)} == {*programs.sent[2:]}
+    assert states.ends(UID)
+    for name in ("a", "b"):
+        states.ended(UID, name, 137, "")
+    assert (False, ["a", "b"]) == (states.ends(UID), programs.started)
+
+
+def test_a_pre_stop_that_uses_up_the_grace_period_leaves_two_seconds(states, programs, clock):
+    """It is not waited for; a kubelet does not call that a failure."""
+    states.begin(UID, [container("a", pre_stop=HOOK)], {})
+    states.end(UID, 10.0)
+    clock.now += 10
+    states.turn()
+    assert [("a", 15)] == programs.sent
+    clock.now += 1.9
+    states.turn()
+    assert [("a", 15)] == programs.sent
+    clock.now += 0.1
+    states.turn()
+
+    assert ([("a", 15), ("a", 9)], []) == (programs.sent, programs.failed)
+    assert not end_hook(states, programs)
+
+
+def test_a_pre_stop_that_fails_is_said_and_the_program_ends(states, programs):
+    """A pause ends with its hook."""
+    pause = container("b", argv=(), pre_stop=HOOK)
+    states.begin(UID, [container("a"), pause], {})
+    states.end(UID, 10.0)
+    end_hook(states, programs, "exit code 1")
+
+    assert [("b", "preStop")] == programs.failed
+    states.ended(UID, "a", 0, "")
+    assert not states.ends(UID)
+    assert not states.end(UID, 10.0)
+
+
+def test_a_pod_without_pre_stop_is_left_to_others(states, programs):
+    """Nothing is sent to its programs."""
+    states.begin(UID, [container("a", post_start=HOOK)], {})
+
+    assert (False, []) == (states.end(UID, 10.0), programs.sent)
+
+
+def test_a_container_that_starts_anew_runs_pre_stop_first(states, programs, clock):
+    """As when its liveness probe fails; a second failure changes nothing."""
+    states.begin(UID, [container("a", pre_stop=HOOK)], {}, 10.0)
+    states.restart(UID, "a")
+    states.restart(UID, "a")
+    assert (1, []) == (len(programs.hooks), programs.sent)
+    assert states.waiting
+    end_hook(states, programs)
+    states.ended(UID, "a", 0, "")
+
+    assert ([("a", 15)], ["a", "a"]) == (programs.sent, programs.started)
+
+
+def test_a_pause_goes_on_when_netlab_is_started_anew(states, programs):
+    """Its hook has run."""
+    ran = {"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    states.begin(UID, [container("a", argv=(), post_start=HOOK)], {"a": ran})
+
+    assert ([], True) == (programs.hooks, states.ready(UID))

@@ -26,6 +26,14 @@ class Machine:
         self.busy = {("shop", name) for name in busy}
         self.sent: list[tuple[Key, int]] = []
         self.now = 0.0
+        # The pods whose containers end after hooks, by their uids, and whether they still do.
+        self.hooks: dict[str, bool] = {}
+
+    def end(self, uid: str, grace: float) -> bool:
+        return self.hooks.get(uid, False)
+
+    def ends(self, uid: str) -> bool:
+        return self.hooks[uid]
 
     def programs(self, keys: list[Key], number: int) -> set[Key]:
         found = self.busy & {*keys}
@@ -33,7 +41,7 @@ class Machine:
         return found
 
     def ending(self) -> Ending:
-        return Ending(self.programs, lambda: self.now)
+        return Ending(self.programs, self, lambda: self.now)
 
 
 def test_a_pod_without_programs_ends_at_once():
@@ -66,6 +74,35 @@ def test_the_time_is_over_after_the_grace_period():
     machine.now = 4.9
     assert [] == ending.ended()
     machine.now = 5.0
+
+    assert [("shop", "a")] == ending.ended()
+
+
+def test_a_pod_with_a_hook_lingers_until_its_containers_have_ended():
+    """Its containers end by themselves; other programs, as those of kubectl exec, get SIGTERM after that."""
+    machine = Machine("a")
+    machine.hooks["1"] = True
+    ending = machine.ending()
+    assert {("shop", "a")} == ending.begin([deleted("a")])
+    assert ([], []) == (ending.ended(), machine.sent)
+    machine.hooks["1"] = False
+
+    assert [] == ending.ended()
+    assert [] == ending.ended()
+    assert [(("shop", "a"), signal.SIGTERM)] == machine.sent
+    machine.busy.clear()
+    assert [("shop", "a")] == ending.ended()
+
+
+def test_a_hook_that_uses_up_the_grace_period_leaves_two_seconds():
+    """Then the pod goes, with all that is in it; a pod of pauses too."""
+    machine = Machine()
+    machine.hooks["1"] = True
+    ending = machine.ending()
+    ending.begin([deleted("a", 5)])
+    machine.now = 6.9
+    assert [] == ending.ended()
+    machine.now = 7.0
 
     assert [("shop", "a")] == ending.ended()
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -75,11 +76,19 @@ async def connected(serve: Callable[[WebSocket], Awaitable[Any]]) -> AsyncIterat
     assert [] == failures
 
 
+_WITH_TERMINAL = (
+    "import os, sys; from netlab.kernel.attached import make_terminal; "
+    "make_terminal(os.getuid()); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
 class Local:
     """A program of this host, in place of one in a pod."""
 
-    def __init__(self, argv: list[str], fds: Sequence[int]) -> None:
+    def __init__(self, argv: list[str], fds: Sequence[int], *, terminal: bool) -> None:
         stdin, stdout, stderr = fds
+        if terminal:
+            argv = [sys.executable, "-c", _WITH_TERMINAL, *argv]
         self._process = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True)
         self._ended = os.pidfd_open(self._process.pid)
 
@@ -99,7 +108,7 @@ class Local:
 async def execute(socket: remote_command.Channels, argv: list[str], *, terminal: bool = False) -> None:
     async def start() -> Attached:
         try:
-            return Attached(lambda fds: Local(argv, fds), terminal=terminal)
+            return Attached(lambda fds: Local(argv, fds, terminal=terminal), terminal=terminal)
         except OSError as error:
             raise HostError(f"cannot run {argv[0]}: {error.strerror}") from error
 

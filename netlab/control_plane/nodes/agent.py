@@ -20,12 +20,13 @@ from netlab.control_plane.nodes.api_server_endpoints import ApiServerEndpoints
 from netlab.control_plane.nodes.balancers import SERVICE, Balancers
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.ending import Ending
+from netlab.control_plane.nodes.hooks import HookEnded
 from netlab.control_plane.nodes.kubelet import Inside
 from netlab.control_plane.nodes.lab_objects import LabObjects, Outcome, Ref
 from netlab.control_plane.nodes.objects import POD, Key, Known, followed, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed, ProgramEnded
 from netlab.control_plane.nodes.pod_probes import PodProbes, Probed
-from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms
+from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms, Services
 from netlab.control_plane.nodes.reachable import KUBELET
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
@@ -48,12 +49,17 @@ class Agent:
     """All nodes of a lab."""
 
     def __init__(
-        self, lab: Lab, client: Client, kubelet_port: int, beat: float, programs: Callable[[Ended], PodPrograms]
+        self,
+        lab: Lab,
+        client: Client,
+        kubelet_port: int,
+        beat: float,
+        programs: Callable[[Services, Ended], PodPrograms],
     ) -> None:
         self._lab, self._client = lab, client
         self._stopped_nodes, self._looked = lab.cluster.stopped_nodes, False
         # None ends the wait; a key is a pod whose status is to be written once more.
-        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | Key | None] = (
+        self._changes: queue.SimpleQueue[Change | Probed | ProgramEnded | ProbeFailed | HookEnded | Key | None] = (
             queue.SimpleQueue()
         )
         self._stopped = threading.Event()
@@ -72,11 +78,13 @@ class Agent:
         # What was last written of each pod, by its uid, until the watch says the same.
         self._written: dict[str, Any] = {}
         self._metrics = dict.fromkeys(_METRICS, 0.0)
-        self.programs = programs(lambda *ended: self._changes.put(ProgramEnded(*ended)))
-        self._containers = PodContainers(lab, self._known, self.programs)
+        self.programs = programs(
+            lambda: self._known.all(SERVICE), lambda *ended: self._changes.put(ProgramEnded(*ended))
+        )
+        self._containers = PodContainers(lab, self._known, self.programs, self._changes.put, self._statuses.event)
         # The names of pods that are gone from the API server, and that the lab may still have.
         self._ended: set[Key] = set()
-        self._ending = Ending(self._programs_of)
+        self._ending = Ending(self._programs_of, self._containers.with_hooks)
         self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
     def announce(self, endpoints: ApiServerEndpoints) -> None:
@@ -149,6 +157,10 @@ class Agent:
                     self._probes.begin(one.uid, one.name)
                 elif isinstance(one, ProbeFailed):
                     self._containers.restart(one)
+                elif isinstance(one, HookEnded):
+                    if one.why:
+                        say(f"hook of container {one.name}, pod {one.uid}: {one.why}")
+                    self._containers.take_hook(one)
                 elif one is not None:
                     self._again(one)
                 one = self._changes.get_nowait()

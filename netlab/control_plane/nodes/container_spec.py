@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from netlab.control_plane.nodes.hooks import POST_START, PRE_STOP, Hook, hook_of
 from netlab.control_plane.nodes.runtime_process import AGNHOST
 from netlab.control_plane.nodes.volumes import Config, Token, mounts_of, no_token, shared_volumes
 from netlab.errors import UsageError
@@ -37,6 +38,7 @@ class Container:
     - ``problem``: why it cannot start.
     - ``init``: it comes before the others: it is an init container, or a sidecar among them.
     - ``restarts``: ``Always``, ``OnFailure`` or ``Never``.
+    - ``post_start``, ``pre_stop``: its hooks.
     """
 
     name: str
@@ -48,11 +50,18 @@ class Container:
     mounts: tuple[Mount, ...] = ()
     volumes: tuple[str, ...] = ()
     problem: str = ""
+    post_start: Hook | None = None
+    pre_stop: Hook | None = None
 
     @property
     def first(self) -> bool:
         """Whether the next container waits for its end."""
         return self.init and self.restarts != "Always"
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has a program or a hook."""
+        return bool(self.argv or self.post_start or self.pre_stop)
 
 
 def containers_of(
@@ -62,6 +71,7 @@ def containers_of(
     allowed: str,
     config: Config = lambda name: None,
     token: Token = no_token,
+    services: Mapping[str, str] | None = None,
 ) -> list[Container]:
     """Return the init containers and then the containers of a pod.
 
@@ -72,10 +82,11 @@ def containers_of(
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap of the pod's namespace.
       token: returns a token of the pod's service account.
+      services: the variables of Services.
     """
     spec = pod["spec"]
     policy = spec.get("restartPolicy") or "Always"
-    make = _Maker(pod, _fields(pod, addresses, node), config, token, _may_run(pod, allowed))
+    make = _Maker(pod, _fields(pod, addresses, node), config, token, services or {}, _may_run(pod, allowed))
     found = []
     for one in spec.get("initContainers") or ():
         always = one.get("restartPolicy") == "Always"
@@ -86,10 +97,17 @@ def containers_of(
     return found
 
 
-def runs_programs(pod: Mapping[str, Any], allowed: str) -> bool:
-    """Return whether a container of a pod runs a program; ``allowed`` says which pods may run those of this host."""
+def any_acts(pod: Mapping[str, Any], allowed: str) -> bool:
+    """Return whether a container of a pod has a program or a hook; ``allowed``: which pods may run those of this host."""
     spec, may = pod["spec"], _may_run(pod, allowed)
-    return any(_runs(_command(one), may) for kind in ("initContainers", "containers") for one in spec.get(kind) or ())
+    return any(_acts(one, may) for kind in ("initContainers", "containers") for one in spec.get(kind) or ())
+
+
+def _acts(one: Mapping[str, Any], may_run: bool) -> bool:
+    command = _command(one)
+    runs = _runs(command, may_run)
+    may = may_run or command[:1] == [AGNHOST]
+    return runs or any(hook_of(one, kind, runs=may, has_program=runs) for kind in (POST_START, PRE_STOP))
 
 
 def _may_run(pod: Mapping[str, Any], allowed: str) -> bool:
@@ -105,10 +123,16 @@ class _Maker:
     """Makes the containers of a pod."""
 
     def __init__(
-        self, pod: Mapping[str, Any], fields: Mapping[str, str], config: Config, token: Token, may_run: bool
+        self,
+        pod: Mapping[str, Any],
+        fields: Mapping[str, str],
+        config: Config,
+        token: Token,
+        services: Mapping[str, str],
+        may_run: bool,
     ) -> None:
         self._pod, self._fields, self._config, self._token = pod, fields, config, token
-        self._may_run = may_run
+        self._services, self._may_run = services, may_run
 
     def container(self, one: Mapping[str, Any], *, init: bool, restarts: str) -> Container:
         """Return a container; what is wrong with it is a problem of its start."""
@@ -116,6 +140,7 @@ class _Maker:
         mounts: tuple[Mount, ...] = ()
         problem = ""
         command = _command(one)
+        may_run = self._may_run or command[:1] == [AGNHOST]
         runs = _runs(command, self._may_run)
         argv = tuple(command) if runs else ()
         try:
@@ -125,10 +150,13 @@ class _Maker:
         except UsageError as error:
             problem = str(error)
         folder, volumes = one.get("workingDir") or "/", shared_volumes(self._pod)
-        return Container(one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem)
+        after, before = (hook_of(one, kind, runs=may_run, has_program=runs) for kind in (POST_START, PRE_STOP))
+        return Container(
+            one["name"], argv, environment, folder, init, restarts, mounts, volumes, problem, after, before
+        )
 
     def _environment(self, one: Mapping[str, Any]) -> dict[str, str]:
-        found: dict[str, str] = {}
+        found = dict(self._services)
         for source in one.get("envFrom") or ():
             reference = source.get("configMapRef") or source.get("secretRef") or {}
             prefix = source.get("prefix") or ""

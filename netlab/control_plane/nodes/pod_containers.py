@@ -5,16 +5,20 @@ It changes what is known of pods: one whose programs do not run is not ready.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from netlab.control_plane.api import Object
+from netlab.control_plane.nodes.asking import ask_pod
+from netlab.control_plane.nodes.balancers import SERVICE
 from netlab.control_plane.nodes.container_spec import Container
 from netlab.control_plane.nodes.containers import Containers
+from netlab.control_plane.nodes.hooks import POST_START, Hook, HookEnded, Hooks
 from netlab.control_plane.nodes.objects import POD, PROGRAMS, Key, Known, has_to_end, is_alive, key_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.pod_status import Programs
 from netlab.errors import UsageError
+from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_starter import Program
 from netlab.lab.lab import Lab
 
@@ -39,11 +43,27 @@ class ProbeFailed(NamedTuple):
 
 
 class PodContainers:
-    """The containers of a lab's pods. All calls but ``runs`` come from the thread that changes the lab."""
+    """The containers of a lab's pods. All calls but ``runs`` come from the thread that changes the lab.
 
-    def __init__(self, lab: Lab, known: Known, programs: PodPrograms) -> None:
-        self._lab, self._known, self._programs = lab, known, programs
-        self._states = Containers(self._start)
+    Args:
+      lab: the lab.
+      known: the objects of the API server.
+      programs: starts programs.
+      tell: called in another thread with a hook that has ended.
+      event: creates an Event about a pod, with a reason, a message and a field of the pod.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        known: Known,
+        programs: PodPrograms,
+        tell: Callable[[HookEnded], object],
+        event: Callable[[Object, str, str, str], object],
+    ) -> None:
+        self._lab, self._known, self._programs, self._event = lab, known, programs, event
+        self._hooks = Hooks(self._execute, self._ask, tell)
+        self._states = Containers(self._start, self._start_hook, self._hook_failed)
         self._keys: dict[str, Key] = {}
 
     def expect(self, touched: Iterable[Object]) -> None:
@@ -62,15 +82,17 @@ class PodContainers:
         for uid in gone:
             del self._keys[uid]
             self._programs.forget(uid)
+            self._hooks.forget(uid)
         for pod in touched:
             uid, key = pod["metadata"]["uid"], key_of(pod)
             if uid in self._states or not is_alive(pod) or "/".join(key) not in self._lab.cluster.by_ref:
                 continue
             containers = self._containers(pod)
-            if any(one.argv for one in containers):
+            if any(one.acts for one in containers):
                 self._keys[uid] = key
                 before = {one["name"]: one for field in _STATUSES for one in pod.get("status", {}).get(field) or ()}
-                self._states.begin(uid, containers, before)
+                grace = pod["spec"].get("terminationGracePeriodSeconds")
+                self._states.begin(uid, containers, before, _GRACE if grace is None else float(grace))
                 self._changed(uid)
 
     def take(self, ended: ProgramEnded) -> None:
@@ -79,8 +101,15 @@ class PodContainers:
             self._states.ended(*ended)
             self._changed(ended.uid)
 
+    def take_hook(self, ended: HookEnded) -> None:
+        """Note that a hook has ended."""
+        self._hooks.drop(ended.number)
+        if self._states.hooked(ended):
+            self._changed(ended.uid)
+
     def turn(self) -> None:
         """Start again what waits and is due."""
+        self._hooks.turn()
         for uid in self._states.turn():
             self._changed(uid)
 
@@ -90,10 +119,12 @@ class PodContainers:
 
     def restart(self, failed: ProbeFailed) -> None:
         """Let a container start anew, as its probe says."""
-        pod = self._known.find(POD, self._keys[failed.uid]) if failed.uid in self._states else None
-        if pod is not None:
-            grace = pod["spec"].get("terminationGracePeriodSeconds")
-            self._states.restart(failed.uid, failed.name, _GRACE if grace is None else float(grace))
+        self._states.restart(failed.uid, failed.name)
+
+    @property
+    def with_hooks(self) -> Containers:
+        """The containers, as pods that have to end need them."""
+        return self._states
 
     def with_programs(self, uid: str) -> list[str]:
         """Return the containers of a pod that run programs."""
@@ -102,7 +133,7 @@ class PodContainers:
     @property
     def waiting(self) -> bool:
         """Whether a container waits for the time of its next start."""
-        return self._states.waiting
+        return self._states.waiting or self._hooks.waiting
 
     def programs(self, uid: str) -> Programs | None:
         """Return what the programs of a pod say of it, None for a pod without programs."""
@@ -125,18 +156,47 @@ class PodContainers:
         pod = self._known.find(POD, self._keys[uid])
         return pod is not None and pod["metadata"]["uid"] == uid
 
-    def _containers(self, pod: Mapping[str, Any]) -> Sequence[Container]:
+    def _containers(self, pod: Mapping[str, Any], services: Iterable[Object] = ()) -> Sequence[Container]:
         endpoint = self._lab.cluster.by_ref["/".join(key_of(pod))]
         node = self._lab.cluster.node(pod["spec"]["nodeName"])
         return self._programs.containers(
-            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses]
+            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses], services
         )
+
+    def _pod(self, uid: str) -> Object:
+        key = self._keys[uid]
+        pod = self._known.find(POD, key)
+        if pod is None or "/".join(key) not in self._lab.cluster.by_ref:
+            raise UsageError(f"pod {'/'.join(key)} is gone")
+        return pod
+
+    def _start_hook(self, uid: str, name: str, hook: Hook, number: int, seconds: float) -> None:
+        self._hooks.start(uid, name, hook, number, seconds)
+
+    def _execute(self, uid: str, name: str, argv: Sequence[str], ended: Callable[[str], object]) -> Program:
+        return self._programs.hook(self._lab, self._pod(uid), name, argv, ended)
+
+    def _ask(self, uid: str, hook: Hook, seconds: float) -> Answer:
+        return ask_pod(self._lab, self._keys.get(uid), hook.port, seconds, hook.question)
+
+    def _hook_failed(self, uid: str, name: str, kind: str) -> None:
+        pod = self._known.find(POD, self._keys[uid])
+        if pod is not None:
+            what = "PostStartHook" if kind == POST_START else "PreStopHook"
+            # As a kubelet does, it says no more: the output of a command may be a secret.
+            self._event(pod, f"Failed{what}", f"{what} failed", _field(pod, name))
 
     def _start(self, uid: str, container: Container) -> Program:
         ref = "/".join(self._keys[uid])
-        pod = self._known.find(POD, self._keys[uid])
-        if pod is None or ref not in self._lab.cluster.by_ref:
-            raise UsageError(f"pod {ref} is gone")
-        # Read anew: a ConfigMap may be there by now.
-        now = next((one for one in self._containers(pod) if one.name == container.name), container)
+        pod = self._pod(uid)
+        # Read anew: a ConfigMap may be there by now. The Services are those of this moment.
+        now = next(
+            (one for one in self._containers(pod, self._known.all(SERVICE)) if one.name == container.name), container
+        )
         return self._programs.start(self._lab, ref, uid, now)
+
+
+def _field(pod: Mapping[str, Any], name: str) -> str:
+    """Return the path of a container in its pod, as Events name it."""
+    of = "containers" if any(one["name"] == name for one in pod["spec"]["containers"]) else "initContainers"
+    return f"spec.{of}{{{name}}}"

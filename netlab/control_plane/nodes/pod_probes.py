@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from netlab.cluster import Pod
 from netlab.control_plane.api import Object
+from netlab.control_plane.nodes.asking import ask_pod
 from netlab.control_plane.nodes.objects import POD, PROBES, Key, Known, is_alive, key_of
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
-from netlab.dataplane.names import node_namespace
-from netlab.errors import NetlabError
-from netlab.kernel.ask_port import Answer, ask
+from netlab.kernel.ask_port import Answer
 from netlab.lab.lab import Lab
 
 
@@ -88,14 +86,7 @@ class PodProbes:
         key = self._keys.get(uid, ("", ""))
         if probe.command:
             return self._programs.ask(self._known.find(POD, key), probe)
-        endpoint = self._lab.cluster.by_ref.get("/".join(key))
-        if not isinstance(endpoint, Pod) or not endpoint.addresses:
-            return "nobody"
-        try:
-            with self._lab.machine.inside(node_namespace(self._lab.name, endpoint.node)):
-                return ask(str(endpoint.addresses[0]), probe.port, probe.timeout, probe.question)
-        except NetlabError:
-            return "nobody"
+        return ask_pod(self._lab, key, probe.port, probe.timeout, probe.question)
 
 
 def _has_probes(pod: Object) -> bool:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from netlab.control_plane.nodes.container_spec import Container, containers_of, runs_programs
+from netlab.control_plane.nodes.container_spec import Container, any_acts, containers_of
 from netlab.control_plane.nodes.logs import Log, Logs
 from netlab.control_plane.nodes.objects import key_of
 from netlab.control_plane.nodes.readiness import Probe
+from netlab.control_plane.nodes.service_variables import service_variables
 from netlab.errors import NetlabError, UsageError
 from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_process import PodProgram
@@ -26,6 +27,7 @@ from netlab.lab.lab import Lab
 
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
+Services = Callable[[], Iterable[Mapping[str, Any]]]
 ReadConfig = Callable[[str, str], Mapping[str, Any] | None]
 ReadToken = Callable[[Mapping[str, Any], Mapping[str, Any]], str]
 
@@ -40,6 +42,7 @@ class PodPrograms:
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap, by namespace and name.
       token: returns a token of a pod's service account, for a source of a volume.
+      services: returns the Services of all namespaces; it is called in several threads.
       ended: called in another thread.
     """
 
@@ -51,20 +54,32 @@ class PodPrograms:
         allowed: str,
         config: ReadConfig,
         token: ReadToken,
+        services: Services,
         ended: Ended,
     ) -> None:
         self._runtime, self._lab, self._allowed, self._ended = runtime, lab, allowed, ended
-        self._config, self._token = config, token
+        self._config, self._token, self._services = config, token, services
+        # By pod and container: what was started, which programs beside it are to match.
+        self._started: dict[str, dict[str, Container]] = {}
         self.logs = Logs(folder)
         self._poller = Poller()
 
     def any_in(self, pod: Mapping[str, Any]) -> bool:
-        """Return whether a container of a pod runs a program."""
-        return runs_programs(pod, self._allowed)
+        """Return whether a container of a pod has a program or a hook."""
+        return any_acts(pod, self._allowed)
 
-    def containers(self, pod: Mapping[str, Any], addresses: Sequence[str], node: Sequence[str]) -> list[Container]:
-        """Return the containers of a pod; ``node`` are the addresses of its node."""
-        namespace = pod["metadata"]["namespace"]
+    def containers(
+        self,
+        pod: Mapping[str, Any],
+        addresses: Sequence[str],
+        node: Sequence[str],
+        services: Iterable[Mapping[str, Any]] = (),
+    ) -> list[Container]:
+        """Return the containers of a pod; ``node`` are the addresses of its node.
+
+        ``services``: those of all namespaces, needed for the variables of a program that starts.
+        """
+        namespace, links = pod["metadata"]["namespace"], pod["spec"].get("enableServiceLinks") is not False
         return containers_of(
             pod,
             addresses,
@@ -72,6 +87,7 @@ class PodPrograms:
             self._allowed,
             lambda name: self._config(namespace, name),
             lambda source: self._token(pod, source),
+            service_variables(services, namespace, links=links),
         )
 
     def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
@@ -93,6 +109,7 @@ class PodPrograms:
             for fd in (null, to_out, to_errors):
                 os.close(fd)
         self._keep(log, {"stdout": out, "stderr": errors}, found, uid, container.name)
+        self._started.setdefault(uid, {})[container.name] = container
         return found
 
     def _keep(self, log: Log, outputs: Mapping[str, int], program: Program, uid: str, name: str) -> None:
@@ -165,18 +182,50 @@ class PodPrograms:
             return "silence"
         return b"" if started.result()[0] == 0 else "silence"
 
+    def hook(
+        self,
+        lab: Lab,
+        pod: Mapping[str, Any],
+        name: str,
+        argv: Sequence[str],
+        ended: Callable[[str], object],
+    ) -> Program:
+        """Start the command of a hook beside a container's program; raises NetlabError.
+
+        ``ended`` is called in another thread with why it has failed, "" if it has succeeded.
+        """
+        ref, uid = "/".join(key_of(pod)), pod["metadata"]["uid"]
+        container = self.container(ref, pod, name)
+        program = self._program(lab, ref, uid, container, argv, terminal=False)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            found = self._runtime.start(program, f"{uid}/{container.name}", [null, null, null], beside=True)
+        finally:
+            os.close(null)
+
+        def finish() -> None:
+            code, why = found.result()
+            ended(why or (f"exit code {code}" if code else ""))
+
+        self._poller.watch(found.fileno(), lambda: False, finish)
+        return found
+
     def container(self, ref: str, pod: Mapping[str, Any], name: str) -> Container:
-        """Return a container of a pod; raises UsageError."""
+        """Return a container of a pod, as it was when its program started; raises UsageError."""
+        started = self._started.get(pod["metadata"]["uid"], {}).get(name)
+        if started is not None:
+            return started
         status = pod.get("status", {})
         addresses = [one["ip"] for one in status.get("podIPs") or ()]
         node = [one["ip"] for one in status.get("hostIPs") or ()]
-        for one in self.containers(pod, addresses, node):
+        for one in self.containers(pod, addresses, node, self._services()):
             if one.name == name:
                 return one
         raise UsageError(f"container {name} is not valid for pod {ref}")
 
     def forget(self, uid: str) -> None:
         """Drop the logs and the volumes of a pod that is gone."""
+        self._started.pop(uid, None)
         self.logs.forget(uid)
         self._runtime.forget(uid)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from netlab.control_plane.nodes.containers import Shown
+from netlab.control_plane.nodes.container_run import Shown
 from netlab.control_plane.nodes.objects import containers_ready, is_ready
 from netlab.frozen import frozen
 

@@ -46,7 +46,9 @@ def main() -> None:
         client,
         found.ports.kubelet,
         float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, config_maps.read, tokens.read, ended),
+        lambda services, ended: PodPrograms(
+            runtime, name, folder / "logs", allowed, config_maps.read, tokens.read, services, ended
+        ),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

@@ -62,9 +62,9 @@ class Statuses:
         """Bring the addresses of a Service's load balancer to these; ``failed`` is called with its uid."""
         self._pool.submit(self._ingress, service, ingress, failed)
 
-    def event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
-        """Create an Event of type Warning about an object."""
-        self._pool.submit(self._event, one, reason, message)
+    def event(self, one: Mapping[str, Any], reason: str, message: str, field: str = "") -> None:
+        """Create an Event of type Warning about an object, or about a field of it."""
+        self._pool.submit(self._event, one, reason, message, field)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -118,11 +118,13 @@ class Statuses:
                 self._failed(f"status of Service {'/'.join(key_of(service))}: {error}")
             failed(uid)
 
-    def _event(self, one: Mapping[str, Any], reason: str, message: str) -> None:
+    def _event(self, one: Mapping[str, Any], reason: str, message: str, field: str) -> None:
         metadata = one["metadata"]
         namespace = metadata.get("namespace") or "default"
         about = {"apiVersion": one["apiVersion"], "kind": one["kind"], "name": metadata["name"]}
         about |= {"namespace": metadata.get("namespace", ""), "uid": metadata.get("uid", "")}
+        if field:
+            about["fieldPath"] = field
         body = {
             "apiVersion": "v1",
             "kind": "Event",

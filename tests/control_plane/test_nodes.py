@@ -81,7 +81,7 @@ def test_a_service_with_a_load_balancer_has_the_finalizer_of_cloud_providers_unt
     spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "web"}}
     of_lab.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
 
-    def found() -> dict[str, Any]:
+    def found() -> Any:
         return of_lab.get("service", "balanced", "-n", "shop")
 
     assert eventually(lambda: found()["status"]["loadBalancer"].get("ingress"))

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
-from control_plane.judges import cluster_policies, cyclonus, page, verdicts
-from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Case, Reason
+from control_plane.judges import cluster_policies, cyclonus, e2e, page, verdicts
+from control_plane.judges.cluster import OVERLAY, ROUTED
+from control_plane.judges.outside import relay
+from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Case, Reason, Run
+
+SECONDS = 10.0
 
 WHY = [Reason("e2e", FAILED, "netlab has no cloud", ("LoadBalancer",)), Reason("e2e", CANNOT, "no SSH", ("ssh",))]
 
@@ -42,11 +47,65 @@ def test_a_reason_without_a_case_is_a_complaint_when_all_cases_ran():
 
 def test_results_are_kept_by_the_names_of_their_cases(tmp_path):
     """Sorted, so that the same results are the same file."""
-    verdicts.keep("e2e", [Case("b: 1", FAILED), Case("a", PASSED)], tmp_path)
+    verdicts.keep("e2e", Run("c1", "2026-01-01", {"b: 1": FAILED, "a": PASSED}), tmp_path, whole=True)
 
-    assert {"a": PASSED, "b: 1": FAILED} == verdicts.kept("e2e", tmp_path)
-    assert "a: passes\n" == (tmp_path / "e2e.yaml").read_text().splitlines(keepends=True)[0]
+    assert ["a", "b: 1"] == list(verdicts.kept("e2e", tmp_path))
+    assert [Run("c1", "2026-01-01", {"a": PASSED, "b: 1": FAILED})] == verdicts.runs("e2e", tmp_path)
     assert {} == verdicts.kept("another", tmp_path)
+
+
+def test_results_of_a_part_replace_those_of_its_cases_only(tmp_path):
+    """The others stay, with the commit that they are of. A run without cases that count is gone."""
+    first, second = Run("c1", "2026-01-01", {"a": FAILED, "b": PASSED}), Run("c2", "2026-01-02", {"a": PASSED})
+    for one in (first, second):
+        verdicts.keep("e2e", one, tmp_path, whole=False)
+
+    assert [first._replace(cases={"b": PASSED}), second] == verdicts.runs("e2e", tmp_path)
+    verdicts.keep("e2e", Run("c3", "2026-01-03", {"b": FAILED}), tmp_path, whole=False)
+    assert ["c2", "c3"] == [one.commit for one in verdicts.runs("e2e", tmp_path)]
+
+
+def test_results_of_several_parts_with_one_commit_are_one_run(tmp_path):
+    """Its day is that of the last part."""
+    for date, cases in (("2026-01-01", {"a": FAILED, "b": PASSED}), ("2026-01-02", {"a": PASSED})):
+        verdicts.keep("e2e", Run("c1", date, cases), tmp_path, whole=False)
+
+    assert [Run("c1", "2026-01-02", {"a": PASSED, "b": PASSED})] == verdicts.runs("e2e", tmp_path)
+
+
+def test_results_of_a_whole_judge_replace_all(tmp_path):
+    """A case that it no longer has is gone."""
+    verdicts.keep("e2e", Run("c1", "2026-01-01", {"a": PASSED}), tmp_path, whole=False)
+    verdicts.keep("e2e", Run("c2", "2026-01-02", {"b": PASSED}), tmp_path, whole=True)
+
+    assert {"b": PASSED} == verdicts.kept("e2e", tmp_path)
+
+
+def test_each_spec_runs_in_one_cluster():
+    """A few need six nodes, or the addresses of nodes in packets between them."""
+    names = ["DNS works", "Traffic Distribution when using PreferClose", "should only target nodes with endpoints"]
+
+    assert [("cluster", OVERLAY, names[:1]), ("routed", ROUTED, names[1:])] == e2e.by_cluster(names)
+    assert [("cluster", OVERLAY, names[:1])] == e2e.by_cluster(names[:1])
+
+
+def test_a_relay_connects_both_ways_until_both_ends_have_ended():
+    """What one end said last still comes to the other end."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        relay(listener, server.getsockname()[1]),
+        socket.create_connection(listener.getsockname(), SECONDS) as client,
+    ):
+        server.settimeout(SECONDS)
+        accepted, _ = server.accept()
+        with accepted:
+            accepted.settimeout(SECONDS)
+            client.sendall(b"asked")
+            client.shutdown(socket.SHUT_WR)
+            assert b"asked" == b"".join(iter(lambda: accepted.recv(100), b""))
+            accepted.sendall(b"answered")
+        assert b"answered" == b"".join(iter(lambda: client.recv(100), b""))
 
 
 @pytest.mark.parametrize("judge", page.JUDGES)

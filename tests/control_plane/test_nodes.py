@@ -75,6 +75,21 @@ def test_a_service_has_the_address_that_the_api_server_gave_it(of_lab):
         assert eventually(lambda: [str(one) for one in _service(lab).cluster_ips] == [address])
 
 
+def test_a_service_with_a_load_balancer_has_the_finalizer_of_cloud_providers_until_it_is_deleted(of_lab):
+    """It comes with the address, and goes when the Service is deleted: then nothing else holds the Service."""
+    metadata = {"name": "balanced", "namespace": "shop"}
+    spec = {"type": "LoadBalancer", "ports": [{"port": 80}], "selector": {"app": "web"}}
+    of_lab.apply({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+
+    def found() -> Any:
+        return of_lab.get("service", "balanced", "-n", "shop")
+
+    assert eventually(lambda: found()["status"]["loadBalancer"].get("ingress"))
+    assert ["service.kubernetes.io/load-balancer-cleanup"] == found()["metadata"]["finalizers"]
+    of_lab.kubectl("delete", "service", "balanced", "-n", "shop", "--timeout=30s")
+    assert "balanced" not in [one["metadata"]["name"] for one in of_lab.get("services", "-n", "shop")["items"]]
+
+
 def _service(lab: Lab) -> Any:
     with lab.held(shared=True):
         return next(one for one in lab.cluster.services if one.meta.name == "web")

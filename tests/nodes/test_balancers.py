@@ -19,47 +19,75 @@ TOPOLOGY = {
 }
 
 
-def service(kind: str = "LoadBalancer", *ingress: dict[str, Any], **spec: Any) -> dict[str, Any]:
+FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
+GIVEN = {"ip": "198.18.0.50"}
+
+
+def service(kind: str = "LoadBalancer", *ingress: dict[str, Any], kept: bool = False, **spec: Any) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "web", "namespace": "shop", "uid": "u"},
+        "metadata": {
+            "name": "web",
+            "namespace": "shop",
+            "uid": "u",
+            "finalizers": ["example.com/other", *([FINALIZER] if kept else [])],
+        },
         "spec": {"type": kind, "ports": [{"port": 80}], "selector": {"app": "web"}, **spec},
         "status": {"loadBalancer": {"ingress": list(ingress)} if ingress else {}},
     }
 
 
+def deleted(one: dict[str, Any]) -> dict[str, Any]:
+    return {**one, "metadata": {**one["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+
+
 def written(*states: dict[str, Any], fail: bool = False) -> list[Any]:
-    """Return the ingress that is written for each state of a Service, one state after the other."""
+    """Return what is written for each state of a Service, one state after the other: addresses, and the finalizer."""
     found: list[Any] = []
-    balancers = Balancers(lambda one, ingress: found.append([each["ip"] for each in ingress]))
+    balancers = Balancers(lambda one, wanted: found.append(([each["ip"] for each in wanted.ingress], wanted.kept)))
     for state in states:
-        plain = {name: value for name, value in state.items() if name != "status"}
+        metadata = {name: value for name, value in state["metadata"].items() if name != "finalizers"}
+        plain = {**{name: value for name, value in state.items() if name != "status"}, "metadata": metadata}
         objects, _ = decode([Document(one, Source("test")) for one in (TOPOLOGY, plain)])
         balancers.say(resolve(objects), [state])
         if fail:
             balancers.again("u")
+        assert fail == balancers.behind
     return found
 
 
 def test_a_service_gets_the_address_that_the_lab_gave_it():
-    """`kubectl get service` shows it as the external address."""
-    assert [["198.18.0.50"]] == written(service())
+    """`kubectl get service` shows it as the external address. The Service is not gone before its load balancer is."""
+    assert [(["198.18.0.50"], True)] == written(service())
 
 
 def test_an_address_is_written_once():
     """The watch brings it back a moment later."""
-    assert [["198.18.0.50"]] == written(service(), service(), service("LoadBalancer", {"ip": "198.18.0.50"}))
+    assert [(["198.18.0.50"], True)] == written(service(), service(), service("LoadBalancer", GIVEN, kept=True))
+
+
+def test_a_service_that_has_its_address_gets_the_finalizer_too():
+    """Its address may be older than the finalizer."""
+    assert [(["198.18.0.50"], True)] == written(service("LoadBalancer", GIVEN))
 
 
 def test_a_write_that_failed_is_done_again():
     """The API server may have been away."""
-    assert [["198.18.0.50"], ["198.18.0.50"]] == written(service(), service(), fail=True)
+    assert [(["198.18.0.50"], True)] * 2 == written(service(), service(), fail=True)
 
 
-def test_a_service_of_another_type_loses_its_address():
+def test_a_service_of_another_type_loses_its_address_and_its_finalizer():
     """As a cloud removes its load balancer."""
-    assert [[]] == written(service("ClusterIP", {"ip": "198.18.0.50"}))
+    assert [([], False)] == written(service("ClusterIP", GIVEN, kept=True))
+    assert [([], False)] == written(service("ClusterIP", kept=True))
+    assert [] == written(service("ClusterIP"))
+
+
+def test_a_deleted_service_loses_its_finalizer():
+    """Then the API server removes it, and the lab removes the load balancer."""
+    assert [(["198.18.0.50"], False)] == written(deleted(service("LoadBalancer", GIVEN, kept=True)))
+    assert [] == written(deleted(service("LoadBalancer", GIVEN)))
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
-"""Writes of a pod's status: in order, and again where the API server refused one."""
+"""Writes of the status of pods and Services: in order, and again where the API server refused one."""
 
 from __future__ import annotations
 
+import queue
 import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 
 from netlab.control_plane.api import ApiError, Client
 from netlab.control_plane.nodes import statuses
+from netlab.control_plane.nodes.balancers import FINALIZER, Balancer
 from netlab.control_plane.nodes.objects import Key
+from netlab.control_plane.nodes.registration import STRATEGIC
 from netlab.control_plane.nodes.statuses import Statuses
 
 SECONDS = 10.0
@@ -98,3 +102,49 @@ def test_a_refused_write_is_done_again_unless_the_pod_is_gone(monkeypatch, statu
     assert server.idle.wait(SECONDS)
     writes.close()
     assert expected == again
+
+
+class Answering:
+    """Stands in for an API server that answers at once, maybe with an error."""
+
+    def __init__(self, refuses: int = 0) -> None:
+        self.asked: queue.SimpleQueue[tuple[str, dict[str, Any], str]] = queue.SimpleQueue()
+        self._refuses = refuses
+
+    def request(self, method: str, path: str, body: dict[str, Any], kind: str) -> None:
+        self.asked.put((path, body, kind))
+        if self._refuses:
+            raise ApiError(self._refuses, "Reason", "no")
+
+    def told(self, balancer: Balancer, failed: Callable[[str], None]) -> tuple[str, dict[str, Any], str]:
+        """Write what a Service says of its load balancer, and return what the server was asked."""
+        writes = Statuses(cast(Client, self), lambda text: None, lambda key: None)
+        writes.balancer({"metadata": {"namespace": "shop", "name": "web", "uid": "u"}}, balancer, failed)
+        return self.asked.get(timeout=SECONDS)
+
+
+def test_an_address_and_the_finalizer_of_a_load_balancer_are_one_write():
+    """So no Service has the address alone. It needs no right but that to write the status."""
+    balancer = Balancer([{"ip": "198.18.0.1"}], kept=True)
+    path, body, kind = Answering().told(balancer, lambda uid: None)
+
+    assert ("/api/v1/namespaces/shop/services/web/status", STRATEGIC) == (path, kind)
+    assert {"uid": "u", "finalizers": [FINALIZER]} == body["metadata"]
+    assert [{"ip": "198.18.0.1"}] == body["status"]["loadBalancer"]["ingress"]
+
+
+def test_only_the_finalizer_of_the_load_balancer_is_removed():
+    """Those of others stay."""
+    _, body, _ = Answering().told(Balancer([], kept=False), lambda uid: None)
+
+    assert {"uid": "u", "$deleteFromPrimitiveList/finalizers": [FINALIZER]} == body["metadata"]
+
+
+@pytest.mark.parametrize("status", [404, 409, 500])
+def test_a_write_of_a_load_balancer_that_failed_is_told(monkeypatch, status):
+    """It is done again, unless the Service is gone by then."""
+    monkeypatch.setattr(statuses, "_PAUSE", 0.0)
+    failed: queue.SimpleQueue[str] = queue.SimpleQueue()
+    Answering(status).told(Balancer([], kept=False), failed.put)
+
+    assert "u" == failed.get(timeout=SECONDS)

@@ -72,7 +72,7 @@ class Agent:
         )
         self._statuses = Statuses(client, say, self._changes.put)
         self._balancers = Balancers(
-            lambda service, ingress: self._statuses.ingress(service, ingress, self._balancers.again)
+            lambda service, balancer: self._statuses.balancer(service, balancer, self._balancers.again)
         )
         self._refused: Mapping[Ref, str] = {}
         # What was last written of each pod, by its uid, until the watch says the same.
@@ -197,6 +197,7 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
+        if outcome is not None or self._balancers.behind:
             self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
         self._containers.follow(touched)
         self._probes.follow(touched)

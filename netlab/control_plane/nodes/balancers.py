@@ -1,39 +1,54 @@
 """The addresses of load balancers in the status of their Services, as the controller of a cloud writes them.
 
 The lab allocates the addresses, and translates them. Another controller has Services with a class, and addresses that
-are not in the lab's ranges.
+are not in the lab's ranges. A Service with a load balancer has a finalizer: it is not gone before its load balancer is.
 
-Source: core/v1 ServiceStatus; k8s.io/cloud-provider, controllers/service.
+Source: core/v1 ServiceStatus; k8s.io/cloud-provider, controllers/service and service/helpers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlab.cluster import Cluster
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.objects import key_of
 
 SERVICE = "Service"
+FINALIZER = "service.kubernetes.io/load-balancer-cleanup"
 _TYPE = "LoadBalancer"
 Ingress = list[dict[str, Any]]
+
+
+class Balancer(NamedTuple):
+    """What a Service should say of its load balancer: the addresses, and whether it has the finalizer."""
+
+    ingress: Ingress
+    kept: bool
 
 
 class Balancers:
     """Says which Services lack the addresses that the lab gave them, or have some that they no longer have.
 
     Args:
-      write: brings the status of a Service to a list of ingress; called once for each change.
+      write: brings a Service to what it should say; called once for each change.
     """
 
-    def __init__(self, write: Callable[[Object, Ingress], None]) -> None:
+    def __init__(self, write: Callable[[Object, Balancer], None]) -> None:
         self._write = write
-        self._written: dict[str, Ingress] = {}
+        self._written: dict[str, Balancer] = {}
+        self._behind = False
+
+    @property
+    def behind(self) -> bool:
+        """Whether a write failed, so that ``say`` has to be called once more."""
+        return self._behind
 
     def say(self, cluster: Cluster, services: Iterable[Object]) -> None:
-        """Write what is missing in the status of these Services."""
+        """Write what these Services lack."""
+        self._behind = False
         given = {
             (one.meta.namespace, one.meta.name): [
                 {"ip": str(each.address), "ipMode": each.ip_mode} for each in one.load_balancer if each.address
@@ -41,20 +56,27 @@ class Balancers:
             for one in cluster.services
             if one.type == _TYPE and not one.load_balancer_class
         }
+        before, self._written = self._written, {}
         for one in services:
             uid, has = one["metadata"]["uid"], _ingress(one)
             if one["spec"].get("loadBalancerClass") or not _is_ours(cluster, has):
                 continue
-            wanted = given.get(key_of(one), [])
-            if _addresses(has) == _addresses(wanted):
-                self._written.pop(uid, None)
-            elif self._written.get(uid) != wanted:
-                self._written[uid] = wanted
+            ingress = given.get(key_of(one), [])
+            wanted = Balancer(ingress, bool(ingress) and "deletionTimestamp" not in one["metadata"])
+            if (_addresses(has), _is_kept(one)) == (_addresses(ingress), wanted.kept):
+                continue
+            self._written[uid] = wanted
+            if before.get(uid) != wanted:
                 self._write(one, wanted)
 
     def again(self, uid: str) -> None:
         """Forget what was written of a Service, as it did not come there."""
         self._written.pop(uid, None)
+        self._behind = True
+
+
+def _is_kept(service: Mapping[str, Any]) -> bool:
+    return FINALIZER in (service["metadata"].get("finalizers") or ())
 
 
 def _ingress(service: Mapping[str, Any]) -> Ingress:

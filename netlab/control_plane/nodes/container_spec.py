@@ -98,7 +98,7 @@ def containers_of(
 
 
 def any_acts(pod: Mapping[str, Any], allowed: str) -> bool:
-    """Return whether a container of a pod has a program or a hook; ``allowed``: which pods may run those of this host."""
+    """Return whether a container of a pod has a program or a hook; ``allowed``: which may run those of this host."""
     spec, may = pod["spec"], _may_run(pod, allowed)
     return any(_acts(one, may) for kind in ("initContainers", "containers") for one in spec.get(kind) or ())
 

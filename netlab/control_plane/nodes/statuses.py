@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from netlab.control_plane.api import ApiError, Client
+from netlab.control_plane.nodes.balancers import FINALIZER, Balancer
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.objects import Key, key_of
 from netlab.control_plane.nodes.registration import STRATEGIC
@@ -19,7 +20,6 @@ from netlab.errors import NetlabError
 _WORKERS = 4
 _PAUSE = 1.0
 _NOT_FOUND, _CONFLICT = 404, 409
-_MERGE = "application/merge-patch+json"
 
 
 class _Request(NamedTuple):
@@ -58,9 +58,9 @@ class Statuses:
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}}
         self._ask(uid, _Request(key_of(pod), "DELETE", path_of(pod), body))
 
-    def ingress(self, service: Mapping[str, Any], ingress: list[dict[str, Any]], failed: Callable[[str], None]) -> None:
-        """Bring the addresses of a Service's load balancer to these; ``failed`` is called with its uid."""
-        self._pool.submit(self._ingress, service, ingress, failed)
+    def balancer(self, service: Mapping[str, Any], balancer: Balancer, failed: Callable[[str], None]) -> None:
+        """Bring what a Service says of its load balancer to this; ``failed`` is called with its uid after a moment."""
+        self._pool.submit(self._balancer, service, balancer, failed)
 
     def event(self, one: Mapping[str, Any], reason: str, message: str, field: str = "") -> None:
         """Create an Event of type Warning about an object, or about a field of it."""
@@ -105,17 +105,21 @@ class Statuses:
         time.sleep(_PAUSE)
         self._again(key)
 
-    def _ingress(
-        self, service: Mapping[str, Any], ingress: list[dict[str, Any]], failed: Callable[[str], None]
-    ) -> None:
+    def _balancer(self, service: Mapping[str, Any], balancer: Balancer, failed: Callable[[str], None]) -> None:
         uid = service["metadata"]["uid"]
-        body = {"metadata": {"uid": uid}, "status": {"loadBalancer": {"ingress": ingress or None}}}
+        # The finalizers of others stay.
+        finalizers = "finalizers" if balancer.kept else "$deleteFromPrimitiveList/finalizers"
+        body = {
+            "metadata": {"uid": uid, finalizers: [FINALIZER]},
+            "status": {"loadBalancer": {"ingress": balancer.ingress or None}},
+        }
         try:
-            self._client.request("PATCH", f"{path_of(service, 'services')}/status", body, _MERGE)
+            self._client.request("PATCH", f"{path_of(service, 'services')}/status", body, STRATEGIC)
         except (NetlabError, OSError) as error:
             gone = isinstance(error, ApiError) and error.status in (_NOT_FOUND, _CONFLICT)
             if not gone:
                 self._failed(f"status of Service {'/'.join(key_of(service))}: {error}")
+            time.sleep(_PAUSE)
             failed(uid)
 
     def _event(self, one: Mapping[str, Any], reason: str, message: str, field: str) -> None:

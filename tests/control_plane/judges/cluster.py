@@ -9,29 +9,40 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
-TOPOLOGY = HERE / "cluster.yaml"
+OVERLAY, ROUTED = HERE / "cluster.yaml", HERE / "routed.yaml"
+OUTSIDE = "client"
+"""The machine of both that is outside of the cluster."""
 _numbers = itertools.count(1)
 
 
+class Cluster(NamedTuple):
+    """A cluster that runs: the name of its lab, and its kubeconfig."""
+
+    lab: str
+    kubeconfig: Path
+
+
 @contextlib.contextmanager
-def cluster(folder: Path, objects: Path | None = None) -> Iterator[Path]:
-    """Start the cluster, yield its kubeconfig, and remove all of it.
+def cluster(folder: Path, objects: Path | None = None, topology: Path = OVERLAY) -> Iterator[Cluster]:
+    """Start a cluster, yield it, and remove all of it.
 
     Args:
       folder: where the kubeconfig and the output of programs go.
       objects: more objects that it has from the start.
+      topology: its nodes.
 
     Raises:
       CalledProcessError: when it does not start.
     """
     name, kubeconfig = f"judges-{os.getpid():x}-{next(_numbers)}", folder / "kubeconfig"
     more = ["-f", str(objects)] if objects else []
-    up = ["up", "-f", str(TOPOLOGY), *more, "--lab", name, "--kubeconfig", str(kubeconfig), "--host-programs=all"]
+    up = ["up", "-f", str(topology), *more, "--lab", name, "--kubeconfig", str(kubeconfig), "--host-programs=all"]
     try:
         _netlab(folder, "control-plane", *up)
-        yield kubeconfig
+        yield Cluster(name, kubeconfig)
     finally:
         log = Path(f"/run/netlab/{name}/programs/agent.host")
         if (log / "output").exists():

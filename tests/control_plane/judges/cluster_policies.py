@@ -40,8 +40,8 @@ def run(program: Path, crd: Path, folder: Path, known: Collection[str] = ()) -> 
         at = folder / name
         at.mkdir(parents=True, exist_ok=True)
         log = at / "cluster-policies.log"
-        with cluster(at, crd) as kubeconfig:
-            _run(program, words, kubeconfig, log)
+        with cluster(at, crd) as one:
+            _run(program, words, one.kubeconfig, log)
         return cases(log.read_text())
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -65,8 +65,8 @@ def run(program: Path, folder: Path, seconds: float, tags: str = "") -> list[Cas
         if (left := until - time.monotonic()) <= 0:
             return []
         # Pods that another part has left have other containers.
-        with cluster(at) as kubeconfig:
-            _run(program, part, kubeconfig, log, left)
+        with cluster(at) as one:
+            _run(program, part, one.kubeconfig, log, left)
         return cases(log.read_text(), [name for name, has in names if part.has(has)])
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -18,12 +18,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from control_plane.judges.cluster import OVERLAY, ROUTED
 from control_plane.judges.verdicts import FAILED, PASSED, SKIPPED, Case
 
 # A provider without a cloud, and nodes that a client cannot log in to.
 _PROVIDER = "--provider=skeleton"
 # The spec of Service CIDRs adds a range, of which the Services of others would get addresses.
 _ALONE = re.compile(r"\[(Serial|Disruptive)\]|Service CIDRs")
+# What these specs need is not in the first cluster: two nodes in each of three zones; the address of a node in packets
+# to pods of other nodes, which an overlay replaces; node addresses of the only family that the Service has. All others
+# take longer on six nodes: some update a DaemonSet, a minute for each node.
+_ROUTED = re.compile(
+    r"Traffic Distribution|HealthCheckNodePort correctly when ExternalTrafficPolicy changes"
+    r"|should only target nodes with endpoints"
+)
 _STATES = {"passed": PASSED, "skipped": SKIPPED, "pending": SKIPPED}
 
 
@@ -35,8 +43,14 @@ def specs(program: Path, folder: Path, focus: str = "sig-network") -> list[str]:
     return sorted(_name(one) for one in _reports(report) if one["State"] == "passed")
 
 
+def by_cluster(names: Sequence[str]) -> list[tuple[str, Path, list[str]]]:
+    """Return a name, the Topology and the specs of each cluster that has some of these specs."""
+    parts = {OVERLAY: [one for one in names if not _ROUTED.search(one)], ROUTED: list(filter(_ROUTED.search, names))}
+    return [(topology.stem, topology, found) for topology, found in parts.items() if found]
+
+
 def run(
-    program: Path,
+    start: Sequence[str],
     kubeconfig: Path,
     folder: Path,
     names: Sequence[str],
@@ -45,7 +59,7 @@ def run(
     done: Callable[[Case], None],
     most: float = math.inf,
 ) -> list[Case]:
-    """Run these specs, and return how each ended; ``done`` is called with each when it has.
+    """Run these specs, and return how each ended; ``done`` is called with each when it has. ``start`` starts the suite.
 
     A spec that takes longer than some seconds fails. None begins after ``most`` seconds: what is left out is no case.
     The output of each spec is in a file of the folder.
@@ -55,7 +69,7 @@ def run(
     def one(number: int) -> Case | None:
         if time.monotonic() > until:
             return None
-        case = _spec(program, kubeconfig, folder / f"spec-{number:03}", names[number], seconds)
+        case = _spec(start, kubeconfig, folder / f"spec-{number:03}", names[number], seconds)
         done(case)
         return case
 
@@ -66,7 +80,7 @@ def run(
     return [case for case in found if case is not None]
 
 
-def _spec(program: Path, kubeconfig: Path, folder: Path, name: str, seconds: float) -> Case:
+def _spec(start: Sequence[str], kubeconfig: Path, folder: Path, name: str, seconds: float) -> Case:
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.json"
     report.unlink(missing_ok=True)
@@ -80,7 +94,7 @@ def _spec(program: Path, kubeconfig: Path, folder: Path, name: str, seconds: flo
     ]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
-            [program, *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            [*start, *words], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
         try:
             process.wait(seconds)

@@ -18,11 +18,19 @@ _HEAD = """\
 # What unmodified judges say
 
 Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
-cluster has three nodes in three zones and both IP families. A case that does not pass has a reason, and a reason that
-no longer applies is an error.
+cluster is an overlay of three nodes in three zones, with both IP families. A case that does not pass has a reason, and
+a reason that no longer applies is an error.
+
+The process of `e2e.test` runs on a machine of the lab that is outside of the cluster. A few of its specs run in a
+second cluster: six nodes in three zones, IPv4 only, with routes in place of an overlay. Those of Traffic Distribution
+need two nodes in each zone. That of externalTrafficPolicy needs the address of a node in packets between nodes, which
+an overlay replaces, as Flannel does. That of nodes with endpoints asks all addresses of nodes for the health of a
+Service of one family, and a kube-proxy of two families answers at those of the Service's family only.
 
 `make judges JUDGE=e2e`, `JUDGE=cyclonus` or `JUDGE=cluster-policies` builds and runs one of them, as root, and writes
-this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --most 240'` runs a part and writes nothing.
+this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --write'` runs a part, and keeps what it
+says beside what is known of the other cases. A plus sign after a commit stands for changes since then.
+
 cyclonus has servers of TCP and UDP, and in its cases of SCTP of all three protocols; a probe waits a second.
 """
 
@@ -50,6 +58,9 @@ def _section(judge: str) -> Iterator[str]:
     if not outcomes:
         return
     yield f"## {JUDGES[judge]}"
+    yield ""
+    counts = [f"{len(run.cases)} cases of commit `{run.commit}` on {run.date}" for run in verdicts.runs(judge)]
+    yield f"Ran: {', '.join(counts)}."
     yield ""
     for title, end in (("What fails", FAILED), ("What cannot run", CANNOT)):
         if rows := list(_explained(outcomes, why, end)):

@@ -53,17 +53,35 @@ def reasons(judge: str, file: Path = REASONS) -> list[Reason]:
     return found
 
 
-def kept(judge: str, folder: Path = RESULTS) -> dict[str, str]:
-    """Return how each case of a judge ended the last time that all of them ran; none before that."""
+class Run(NamedTuple):
+    """How cases ended with one commit of netlab; ``date`` is the day of the last one."""
+
+    commit: str
+    date: str
+    cases: dict[str, str]
+
+
+def runs(judge: str, folder: Path = RESULTS) -> list[Run]:
+    """Return the kept runs of a judge, the oldest first; each case is in the last run that had it."""
     file = folder / f"{judge}.yaml"
-    return dict(yaml.safe_load(file.read_text())) if file.exists() else {}
+    return [Run(**one) for one in yaml.safe_load(file.read_text())] if file.exists() else []
 
 
-def keep(judge: str, cases: Iterable[Case], folder: Path = RESULTS) -> None:
-    """Write how each case ended."""
-    found = {one.name: one.outcome for one in sorted(cases)}
+def kept(judge: str, folder: Path = RESULTS) -> dict[str, str]:
+    """Return how each case of a judge ended the last time that it ran, by their names; none before that."""
+    return dict(sorted(case for run in runs(judge, folder) for case in run.cases.items()))
+
+
+def keep(judge: str, run: Run, folder: Path = RESULTS, *, whole: bool) -> None:
+    """Write how the cases of a run ended; others stay as they were, unless this was the whole judge."""
+    cases, before = dict(run.cases), [] if whole else runs(judge, folder)
+    left = [one._replace(cases={name: end for name, end in one.cases.items() if name not in cases}) for one in before]
+    for one in left:
+        cases |= one.cases if one.commit == run.commit else {}
+    found = [*(one for one in left if one.cases and one.commit != run.commit), run._replace(cases=cases)]
+    text = [one._replace(cases=dict(sorted(one.cases.items())))._asdict() for one in found]
     folder.mkdir(exist_ok=True)
-    (folder / f"{judge}.yaml").write_text(yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=1000))
+    (folder / f"{judge}.yaml").write_text(yaml.safe_dump(text, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def complaints(outcomes: Mapping[str, str], why: Iterable[Reason], *, whole: bool) -> list[str]:

@@ -81,8 +81,7 @@ def of_type(problems: Sequence[Problem]) -> list[str]:
     return [
         f"{p.path}: {p.message}"
         for p in problems
-        if any(word in p.message for word in said)
-        and not any(word in p.message for word in NOT_OF_TYPE)
+        if any(word in p.message for word in said) and not any(word in p.message for word in NOT_OF_TYPE)
     ]
 
 

@@ -36,7 +36,7 @@ class AtEndpoints:
 
     @property
     def _lab(self) -> Lab:
-        # No other class inherits from this one.
+        # Lab and its subclasses alone inherit from this class.
         return cast("Lab", self)
 
     def send(

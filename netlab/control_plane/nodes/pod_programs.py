@@ -23,6 +23,7 @@ from netlab.kernel.pod_starter import Attached, Program, Runtime
 from netlab.kernel.polling import Poller
 from netlab.lab import dns
 from netlab.lab.lab import Lab
+from netlab.programs.pod_files import PodFiles
 
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
@@ -34,7 +35,7 @@ class PodPrograms:
 
     Args:
       runtime: the process that forks them.
-      lab: the lab's name.
+      lab: the lab, which another thread changes.
       folder: where logs are kept.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap, by namespace and name.
@@ -42,7 +43,7 @@ class PodPrograms:
     """
 
     def __init__(
-        self, runtime: Runtime, lab: str, folder: Path, allowed: str, config: ReadConfig, ended: Ended
+        self, runtime: Runtime, lab: Lab, folder: Path, allowed: str, config: ReadConfig, ended: Ended
     ) -> None:
         self._runtime, self._lab, self._allowed, self._config, self._ended = runtime, lab, allowed, config, ended
         self.logs = Logs(folder)
@@ -57,7 +58,7 @@ class PodPrograms:
         """Start the program of a container; its output goes to its log. Raises NetlabError."""
         if container.problem:
             raise UsageError(container.problem)
-        program = self._program(lab, ref, uid, container, container.argv, terminal=False)
+        program = self._program(dns.prepare(lab, ref), ref, uid, container, container.argv, terminal=False)
         log = self.logs.begin(uid, container.name)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         (out, to_out), (errors, to_errors) = os.pipe(), os.pipe()
@@ -114,11 +115,10 @@ class PodPrograms:
           UsageError: when there is no such container.
           NetlabError.
         """
-        lab = Lab.open(self._lab)
         found = self.container(ref, pod, name)
         if not argv:
             raise UsageError("no command")
-        program = self._program(lab, ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
+        program = self._program(self._files(ref), ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
         group = f"{pod['metadata']['uid']}/{found.name}"
         return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
 
@@ -131,7 +131,7 @@ class PodPrograms:
         try:
             container = self.container(ref, pod, probe.container)
             uid = pod["metadata"]["uid"]
-            program = self._program(Lab.open(self._lab), ref, uid, container, probe.command, terminal=False)
+            program = self._program(self._files(ref), ref, uid, container, probe.command, terminal=False)
             group = f"{uid}/{container.name}"
             started = self._runtime.start(program, group, [null, null, null], beside=True)
         except NetlabError:
@@ -159,15 +159,26 @@ class PodPrograms:
         self.logs.forget(uid)
         self._runtime.forget(uid)
 
+    def _files(self, ref: str) -> PodFiles | None:
+        """Return the files of a pod, in a thread that does not change the lab."""
+        # To start DNS may change the lab: a value of its own does that, and reads the whole record.
+        return dns.prepared(self._lab, ref) or dns.prepare(Lab.open(self._lab.name), ref)
+
     def _program(
-        self, lab: Lab, ref: str, uid: str, container: Container, argv: Sequence[str], *, terminal: bool
+        self,
+        files: PodFiles | None,
+        ref: str,
+        uid: str,
+        container: Container,
+        argv: Sequence[str],
+        *,
+        terminal: bool,
     ) -> PodProgram:
-        files = dns.prepare(lab, ref)
         if files is None:
             raise UsageError(f"{ref} is gone")
         environment = {"TERM": "xterm"} if terminal else {}
         return PodProgram(
-            lab.locate(ref).namespace,
+            self._lab.locate(ref).namespace,
             tuple(argv),
             {**environment, "HOSTNAME": files.hostname, **container.environment},
             files.hostname,

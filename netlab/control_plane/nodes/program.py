@@ -41,7 +41,7 @@ def main() -> None:
         client,
         found.ports.kubelet,
         float(beat),
-        lambda ended: PodPrograms(runtime, name, folder / "logs", allowed, ConfigMaps(client).read, ended),
+        lambda ended: PodPrograms(runtime, lab, folder / "logs", allowed, ConfigMaps(client).read, ended),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())
     try:

@@ -64,8 +64,8 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
       NetlabError: when the lab is gone, or cannot have system objects.
     """
     records = lab.records
-    found = _read(records, lab.name)
-    if found is None or found.stamp != records.stamp(lab.name) or not _run(lab, found):
+    found = _current(lab)
+    if found is None:
         with lab.held():
             wanted = wants_system(lab.cluster)
         if wanted:
@@ -78,6 +78,15 @@ def prepare(lab: Lab, ref: str) -> PodFiles | None:
             if found is None or found.stamp != stamp or not _run(lab, found):
                 found = _ensure(lab, stamp)
     return found.files(ref)
+
+
+def prepared(lab: Lab, ref: str) -> PodFiles | None:
+    """Return the files of an endpoint if the lab's DNS runs and is up to date, else None.
+
+    It changes nothing, takes no lock and reads no record, so any thread may call it.
+    """
+    found = _current(lab)
+    return None if found is None else found.files(ref)
 
 
 def refresh(lab: Lab) -> None:
@@ -110,6 +119,14 @@ def wants_system(cluster: Cluster) -> bool:
     from netlab.programs.pod_files import DNS_SERVICE
 
     return cluster.dns and not any(one.meta.key == DNS_SERVICE for one in cluster.services)
+
+
+def _current(lab: Lab) -> _Names | None:
+    """Return the file of a lab if it was made from the present record, and its programs run."""
+    found = _read(lab.records, lab.name)
+    if found is None or found.stamp != lab.records.stamp(lab.name) or not _run(lab, found):
+        return None
+    return found
 
 
 def _run(lab: Lab, found: _Names) -> bool:

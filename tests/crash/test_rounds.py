@@ -6,6 +6,7 @@ Root plays one half of them and an ordinary user the other.
 
 from __future__ import annotations
 
+import compileall
 import os
 import subprocess
 import sys
@@ -19,6 +20,12 @@ ROUNDS = Path(__file__).with_name("rounds.py")
 # Rounds of a step: in a usual run no part has as many.
 MOST = "12"
 TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def bytecode() -> None:
+    """Compile netlab once: the rounds write no bytecode, and each of their commands would compile what it imports."""
+    compileall.compile_dir(REPOSITORY / "netlab", quiet=2)
 
 
 @pytest.mark.parametrize("user", ["root", "rootless"])

@@ -14,6 +14,7 @@ from netlab.kernel.program import Program
 from netlab.lab import dns, programs
 from netlab.lab.lab import Lab
 from netlab.lab.programs import Wanted
+from netlab.lab.record import Records
 from netlab.objects.documents import parse
 from netlab.objects.load import load
 from netlab.objects.scenarios import LabelChange
@@ -94,6 +95,34 @@ def test_dns_of_a_lab_follows_its_changes(tmp_path: Path) -> None:
         dns.prepare(lab, "shop/client")
         assert [folder] == [*machine.programs]
     assert {} == machine.programs
+
+
+def test_files_of_prepared_dns_take_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are there while the servers run, and were made from the present record. The lab stays as it is."""
+    (tmp_path / "lab.yaml").write_text(dns_objects.text())
+    objects, _ = load([str(tmp_path / "lab.yaml")])
+    machine = FakeKernel()
+    with Lab.temporary(objects, machine=machine) as lab:
+        assert None is dns.prepared(lab, "shop/client")
+        assert {} == machine.programs
+        files = dns.prepare(lab, "shop/client")
+        with monkeypatch.context() as patch:
+            patch.setattr(Records, "load", _not_allowed)
+            patch.setattr(Records, "locked", _not_allowed)
+            assert files == dns.prepared(lab, "shop/client")
+            assert None is dns.prepared(lab, "shop/none")
+        (folder,) = machine.programs
+        machine.stop(folder)
+        assert None is dns.prepared(lab, "shop/client")
+        assert {} == machine.programs
+        dns.prepare(lab, "shop/client")
+        monkeypatch.setattr(dns, "refresh", lambda lab: None)
+        lab.apply(parse(SERVICE, "late.yaml")[0])
+        assert None is dns.prepared(lab, "shop/client")
+
+
+def _not_allowed(*arguments: object, **more: object) -> None:
+    raise AssertionError("the record is read, or the lab is locked")
 
 
 LOCAL = """

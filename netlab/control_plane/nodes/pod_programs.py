@@ -24,6 +24,7 @@ from netlab.kernel.pod_starter import Attached, Program, Runtime
 from netlab.kernel.polling import Poller
 from netlab.lab import dns
 from netlab.lab.lab import Lab
+from netlab.programs.pod_files import PodFiles
 
 Ended = Callable[[str, str, int, str], object]
 """Called when the program of a container has ended: the pod's uid, the container, the exit code, and an error."""
@@ -37,7 +38,7 @@ class PodPrograms:
 
     Args:
       runtime: the process that forks them.
-      lab: the lab's name.
+      lab: the lab, which another thread changes.
       folder: where logs are kept.
       allowed: which pods may run programs of this host.
       config: reads a ConfigMap, by namespace and name.
@@ -49,7 +50,7 @@ class PodPrograms:
     def __init__(
         self,
         runtime: Runtime,
-        lab: str,
+        lab: Lab,
         folder: Path,
         allowed: str,
         config: ReadConfig,
@@ -94,7 +95,7 @@ class PodPrograms:
         """Start the program of a container; its output goes to its log. Raises NetlabError."""
         if container.problem:
             raise UsageError(container.problem)
-        program = self._program(lab, ref, uid, container, container.argv, terminal=False)
+        program = self._program(dns.prepare(lab, ref), ref, uid, container, container.argv, terminal=False)
         log = self.logs.begin(uid, container.name)
         null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         (out, to_out), (errors, to_errors) = os.pipe(), os.pipe()
@@ -152,11 +153,10 @@ class PodPrograms:
           UsageError: when there is no such container.
           NetlabError.
         """
-        lab = Lab.open(self._lab)
         found = self.container(ref, pod, name)
         if not argv:
             raise UsageError("no command")
-        program = self._program(lab, ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
+        program = self._program(self._files(ref), ref, pod["metadata"]["uid"], found, argv, terminal=terminal)
         group = f"{pod['metadata']['uid']}/{found.name}"
         return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
 
@@ -169,7 +169,7 @@ class PodPrograms:
         try:
             container = self.container(ref, pod, probe.container)
             uid = pod["metadata"]["uid"]
-            program = self._program(Lab.open(self._lab), ref, uid, container, probe.command, terminal=False)
+            program = self._program(self._files(ref), ref, uid, container, probe.command, terminal=False)
             group = f"{uid}/{container.name}"
             started = self._runtime.start(program, group, [null, null, null], beside=True)
         except NetlabError:
@@ -196,7 +196,7 @@ class PodPrograms:
         """
         ref, uid = "/".join(key_of(pod)), pod["metadata"]["uid"]
         container = self.container(ref, pod, name)
-        program = self._program(lab, ref, uid, container, argv, terminal=False)
+        program = self._program(dns.prepare(lab, ref), ref, uid, container, argv, terminal=False)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             found = self._runtime.start(program, f"{uid}/{container.name}", [null, null, null], beside=True)
@@ -229,15 +229,26 @@ class PodPrograms:
         self.logs.forget(uid)
         self._runtime.forget(uid)
 
+    def _files(self, ref: str) -> PodFiles | None:
+        """Return the files of a pod, in a thread that does not change the lab."""
+        # To start DNS may change the lab: a value of its own does that, and reads the whole record.
+        return dns.prepared(self._lab, ref) or dns.prepare(Lab.open(self._lab.name), ref)
+
     def _program(
-        self, lab: Lab, ref: str, uid: str, container: Container, argv: Sequence[str], *, terminal: bool
+        self,
+        files: PodFiles | None,
+        ref: str,
+        uid: str,
+        container: Container,
+        argv: Sequence[str],
+        *,
+        terminal: bool,
     ) -> PodProgram:
-        files = dns.prepare(lab, ref)
         if files is None:
             raise UsageError(f"{ref} is gone")
         environment = {"TERM": "xterm"} if terminal else {}
         return PodProgram(
-            lab.locate(ref).namespace,
+            self._lab.locate(ref).namespace,
             tuple(argv),
             {**environment, "HOSTNAME": files.hostname, **container.environment},
             files.hostname,

@@ -47,7 +47,7 @@ def main() -> None:
         found.ports.kubelet,
         float(beat),
         lambda services, ended: PodPrograms(
-            runtime, name, folder / "logs", allowed, config_maps.read, tokens.read, services, ended
+            runtime, lab, folder / "logs", allowed, config_maps.read, tokens.read, services, ended
         ),
     )
     signal.signal(signal.SIGTERM, lambda number, frame: agent.stop())

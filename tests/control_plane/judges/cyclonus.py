@@ -15,7 +15,7 @@ import re
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -49,13 +49,16 @@ class Part(NamedTuple):
         return (not self.include or bool(tags.intersection(self.include))) and not tags.intersection(self.exclude)
 
 
-def run(program: Path, folder: Path, seconds: float, tags: str = "") -> list[Case]:
-    """Run its cases, or those with one of these tags (A,B), and return how each ended that did so in time."""
+def run(program: Path, folder: Path, seconds: float, tags: str = "", known: Collection[str] = ()) -> list[Case]:
+    """Run its cases, or those with one of these tags (A,B), and return how each ended that did so in time.
+
+    The parts with the most cases that are not ``known`` come first, so that several short runs reach all cases.
+    """
     words = [str(program), "generate", *Part().words, "--dry-run", "--mock"]
     names = listed(subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout)
     chosen = [Part(tuple(tags.split(",")))] if tags else parts(names)
-    # The longest first.
-    chosen.sort(key=lambda one: -sum(one.has(tags) for _, tags in names))
+    # Then the longest first.
+    chosen.sort(key=lambda one: _new_and_all([name for name, tags in names if one.has(tags)], known), reverse=True)
     until = time.monotonic() + seconds
 
     def work(part: Part) -> list[Case]:
@@ -71,6 +74,10 @@ def run(program: Path, folder: Path, seconds: float, tags: str = "") -> list[Cas
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return [case for found in pool.map(work, chosen) for case in found]
+
+
+def _new_and_all(names: Sequence[str], known: Collection[str]) -> tuple[int, int]:
+    return sum(name not in known for name in names), len(names)
 
 
 def parts(listed: Sequence[tuple[str, set[str]]]) -> list[Part]:

@@ -35,7 +35,7 @@ def main() -> int:
     print(f"output: {folder}", flush=True)
     started = time.monotonic()
     if given.judge == "cyclonus":
-        cases = cyclonus.run(program, folder, given.most, given.focus)
+        cases = cyclonus.run(program, folder, given.most, given.focus, verdicts.kept(given.judge))
     elif given.judge == "cluster-policies":
         cases = cluster_policies.run(program, given.programs / CRD, folder, verdicts.kept(given.judge))
     else:

@@ -23,7 +23,7 @@ ETCD, API_SERVER, CONTROLLERS, SCHEDULER = "etcd", "kube-apiserver", "kube-contr
 _LARGEST_FILE = 4 << 30
 # The client's own limits are for clusters of many machines: 20 requests a second make 500 pods in half a minute.
 _FAST = ("--kube-api-qps=400", "--kube-api-burst=800")
-# The address that the API server would announce. Pods of a lab do not reach it, so netlab announces its nodes.
+# The address that the API server would announce. Pods do not reach it, so netlab announces a node.
 _NOBODY = "192.0.2.1"
 _POLICY_FILE = "abac.jsonl"
 # Seconds between two looks of the controller at the nodes, by default.

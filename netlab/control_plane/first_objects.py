@@ -16,8 +16,8 @@ _READ = ["get", "list", "watch"]
 def rights(cluster: Cluster) -> list[dict[str, Any]]:
     """Return the roles of netlab as the nodes, with their bindings.
 
-    It reads what netlab reads of a cluster, and writes what the kubelets of all nodes write. Tokens of service accounts
-    it asks for as one of the nodes, so the API server gives those of the node's pods only.
+    It reads what netlab reads of a cluster, and writes what the kubelets of all nodes write. It asks for tokens of
+    service accounts as one of the nodes: the API server gives a node those of its own pods only.
     """
     nodes = [f"system:node:{node.name}" for node in cluster.nodes]
     rules = [_rule(group, kinds, _READ) for group, kinds in _read().items()]

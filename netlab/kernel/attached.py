@@ -1,4 +1,4 @@
-"""The terminal of a program that has one. It is one of the program's own ``/dev``, so the program finds its name."""
+"""The terminal of a program. It is in the program's own ``/dev``, so the program finds its name."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import termios
 
 
 def make_terminal(owner: int) -> None:
-    """Let this process, the first of its session, have a new terminal as input, output and errors.
+    """Give this process, the first of its session, a new terminal as input, output and errors.
 
-    Its other end goes to the socket that the input was. ``owner`` is its user. Raises OSError.
+    The input is a socket before that: the other end of the terminal is sent there. ``owner`` is the terminal's user.
+    Raises OSError.
     """
     with socket.socket(fileno=os.dup(0)) as to:
         other, terminal = os.openpty()
@@ -27,7 +28,7 @@ def make_terminal(owner: int) -> None:
 
 
 def take_terminal(given: socket.socket) -> int:
-    """Return the other end of a program's terminal; it is closed on the program's side if that ended without one."""
+    """Return the other end of a program's terminal; if the program ended without one, that of a closed terminal."""
     with contextlib.suppress(OSError):
         _, fds, _, _ = socket.recv_fds(given, 1, 1, socket.MSG_CMSG_CLOEXEC)
         if fds:

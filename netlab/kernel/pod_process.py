@@ -45,7 +45,7 @@ class PodProgram:
     - ``hostname``: the pod's.
     - ``files``: its ``/etc/resolv.conf`` and ``/etc/hosts``.
     - ``folder``: where it starts.
-    - ``terminal``: whether it has a terminal; then its input is a socket that takes the terminal's other end.
+    - ``terminal``: whether it has a terminal; then its input is a socket, to which it sends the terminal's other end.
     - ``pod``: a name of its pod, by which its programs have volumes in common.
     - ``mounts``: volumes, and files to read.
     - ``volumes``: all volumes of its pod.
@@ -88,8 +88,8 @@ class Own:
 class OfPod(NamedTuple):
     """What the programs of a pod have in common, as descriptors; -1 where there is none.
 
-    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``. ``ready``: where
-    a program says that it has its own files, so that others may join it.
+    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``. ``ready``: a
+    pipe to which a program writes when it has its own files, so that others may join it.
     """
 
     holder: int = -1

@@ -112,7 +112,7 @@ def _own_folders(namespace: str) -> None:
 
 
 def _devices() -> None:
-    """Make ``/dev``: the devices that every program may have, and none of the host's disks, memory and terminals."""
+    """Make ``/dev`` with the devices that every program may have, without the host's disks, memory and terminals."""
     dev = f"{_NEW}/dev"
     libc.mount("tmpfs", dev, "tmpfs", data="mode=755,size=64k,nr_inodes=64")
     for name in _DEVICES:

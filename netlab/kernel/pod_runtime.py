@@ -71,7 +71,7 @@ class _Running:
         self._broken = False
 
     def wait(self) -> None:
-        """Wait until others may join it: until it has its own files, its namespaces are still those of this process.
+        """Wait until it has its own files, so that others may join it. Before that its namespaces are this process's.
 
         Raises:
           HostError: when it ends before.

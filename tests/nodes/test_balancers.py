@@ -58,7 +58,7 @@ def written(*states: dict[str, Any], fail: bool = False) -> list[Any]:
 
 
 def test_a_service_gets_the_address_that_the_lab_gave_it():
-    """`kubectl get service` shows it as the external address. The Service is not gone before its load balancer is."""
+    """`kubectl get service` shows it as the external address. The finalizer comes with it."""
     assert [(["198.18.0.50"], True)] == written(service())
 
 

@@ -26,7 +26,7 @@ def test_a_command_is_a_hook_where_programs_may_run():
     assert of(written, runs=False) is None
 
 
-def test_a_pause_is_a_hook_everywhere():
+def test_a_sleep_is_a_hook_everywhere():
     """Also of zero seconds."""
     assert Hook(seconds=2.0) == of({"sleep": {"seconds": 2}}, runs=False)
     assert Hook() == of({"sleep": {"seconds": 0}})
@@ -67,7 +67,7 @@ def test_another_address_and_tls_are_not_asked(more):
 
 
 def test_any_answer_of_http_is_a_success():
-    """A kubelet does not look at the status. A closed port fails a program, and says nothing of a pause."""
+    """A kubelet does not look at the status. A closed port fails only a container with a program."""
     asks = Hook(port=80, question=b"x", has_program=True)
 
     assert "" == asks.failure(b"HTTP/1.1 500 Error\r\n")
@@ -82,7 +82,7 @@ def test_any_answer_of_http_is_a_success():
     ("image", "allowed", "hooks"), [("agnhost", "none", True), ("nginx", "none", False), ("nginx", "all", True)]
 )
 def test_a_container_runs_commands_where_it_may_run_programs(image, allowed, hooks):
-    """The stand-in for agnhost has them; a pause only where programs of the host are allowed."""
+    """The stand-in for agnhost has them; a container without a program only where programs of the host are allowed."""
     lifecycle = {kind: {"exec": {"command": ["true"]}} for kind in ("postStart", "preStop")}
     container = {"name": "c", "image": image, "lifecycle": lifecycle}
     pod = {"metadata": {"name": "a", "namespace": "shop"}, "spec": {"containers": [container]}}
@@ -119,7 +119,7 @@ class Bed:
         return Handle()
 
 
-def test_a_pause_ends_when_its_time_is_over():
+def test_a_sleep_ends_when_its_time_is_over():
     """No thread waits for it."""
     bed = Bed()
     bed.hooks.start("u", "c", Hook(seconds=5), 1, 60)

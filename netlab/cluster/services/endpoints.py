@@ -51,7 +51,7 @@ class ServiceEndpoint:
 def endpoints(cluster: Cluster, service: Service, port: ServicePort, family: int) -> tuple[ServiceEndpoint, ...]:
     """Return all endpoints of a Service's port in an IP family (4 or 6), also those that are not ready, in order.
 
-    With ``ANY_PORT`` they have port 0: those of a headless Service, whichever ports they have.
+    With ``ANY_PORT``, for a headless Service, the endpoints have port 0, whatever ports they have.
     """
     known: _Known = cluster.memo.setdefault("services.endpoints", {})
     kept = known.get(id(service))
@@ -77,9 +77,9 @@ def target_port(port: ServicePort, pod: Pod) -> int | None:
 
 
 def ports_of(cluster: Cluster, service: Service) -> tuple[ServicePort, ...]:
-    """Return the ports that the endpoints of a headless Service have: without a selector, those that the input states.
+    """Return the ports of the endpoints of a headless Service.
 
-    Such a Service may have no port, or other ones.
+    Without a selector, they are those of the EndpointSlices and Endpoints of the input. The Service may have others.
     """
     if service.selector:
         return service.ports

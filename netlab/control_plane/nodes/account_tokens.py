@@ -1,7 +1,7 @@
 """The tokens of service accounts in the volumes of pods.
 
-netlab asks for a token as the pod's node, by impersonation. So the API server gives those of accounts whose pods are on
-that node, bound to the pod, and no others.
+netlab asks for a token as the pod's node, by impersonation. The API server gives a node only tokens of accounts whose
+pods are on that node. A token is bound to its pod.
 
 Source: Kubernetes, TokenRequest (authentication.k8s.io/v1); the Node authorizer; NodeRestriction; kubelet,
 token manager.
@@ -20,7 +20,7 @@ from netlab.control_plane.certificates import NODES_GROUP
 from netlab.errors import HostError, NetlabError, UsageError
 
 _DEFAULT_SECONDS = 3600
-# A token is given to further programs for this part of its time, and no longer than a day, as kubelets have it.
+# Further programs get a token again for this part of its time, and for a day at most, as from a kubelet.
 _PART, _LONGEST = 0.8, 86_400.0
 _MOST = 10_000
 # The Node authorizer knows of a new pod a moment after the API server has bound it.

@@ -35,10 +35,8 @@ from netlab.dataplane.names import own_namespace
 from netlab.errors import NetlabError, printable
 from netlab.lab.lab import Lab
 
-# Seconds: how long to wait for a change, and after a change that failed.
-_LOOK, _PAUSE = 0.25, 1.0
-# Seconds between two looks at programs that have to end.
-_SOON = 0.1
+# Seconds: how long to wait for a change, after a change that failed, and for programs that have to end.
+_LOOK, _PAUSE, _SOON = 0.25, 1.0, 0.1
 _BOUND = "spec.nodeName!="
 _LOG = logging.getLogger(__name__)
 _FEW = 1000
@@ -88,7 +86,7 @@ class Agent:
         self._probes = PodProbes(lab, self._known, self._containers, self.programs, self._changes.put)
 
     def announce(self, endpoints: ApiServerEndpoints) -> None:
-        """Keep the endpoint of the API server beside ``run``."""
+        """Keep the endpoint of the API server in a thread."""
         self._endpoints = endpoints
         self._start(endpoints.run, self._stopped)
 

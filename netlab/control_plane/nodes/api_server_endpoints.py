@@ -1,8 +1,8 @@
-"""The endpoint of the Service ``default/kubernetes``: a node at which netlab passes on to the API server.
+"""The endpoint of the Service ``default/kubernetes``: a node, where netlab listens for the API server.
 
-The API server would write its own address, which no pod of a lab reaches. netlab writes in its place, as Endpoints and
-as an EndpointSlice. There is one endpoint, as with one API server: so a policy treats all connections alike. If its
-node stops, another one takes over.
+The API server would write its own address, which no pod of a lab reaches. netlab writes the address of a node instead,
+as Endpoints and as an EndpointSlice. There is one endpoint, so a policy treats all connections alike. If the node is
+stopped, the endpoint is the next node that runs.
 
 Source: Kubernetes, pkg/controlplane/reconcilers (which objects the API server writes, and their labels).
 """
@@ -30,7 +30,7 @@ class ApiServerEndpoints:
     Args:
       client: the user that writes it.
       cluster: returns the lab's cluster, with the nodes that are stopped now.
-      addresses: those at which netlab passes on.
+      addresses: those at which the relay listens.
       failed: called with each failure, in words.
     """
 
@@ -74,7 +74,7 @@ class ApiServerEndpoints:
 def address_of(cluster: Cluster, addresses: Collection[str]) -> str:
     """Return the address of the first node that runs, of the family of the API server's Service; "" if there is none.
 
-    ``addresses`` are those at which netlab passes on.
+    ``addresses`` are those at which the relay listens.
     """
     if not cluster.service_cidrs:
         return ""
@@ -89,7 +89,7 @@ def objects(address: str) -> list[tuple[str, dict[str, Any]]]:
     endpoints = {
         "apiVersion": "v1",
         "kind": "Endpoints",
-        # The slice beside it says the same.
+        # netlab writes the slice itself.
         "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
         "subsets": [{"addresses": [{"ip": address}], "ports": [port]}],
     }

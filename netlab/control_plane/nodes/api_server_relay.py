@@ -30,7 +30,7 @@ _MOST, _MOST_OF_ONE = 2000, 500
 _BACKLOG = 128
 # Seconds: for the connection to the API server, and without a byte either way. A watch has bookmarks each minute.
 _CONNECT_SECONDS, _IDLE_SECONDS = 10.0, 3600.0
-# A client whose node was stopped says no more: it is asked after 30 s, and given up 30 s later.
+# A client whose node was stopped is silent: the kernel asks it after 30 s, and ends the connection 30 s later.
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
 _UNANSWERED_MILLISECONDS = 60_000
 # A stopped node has no address of IPv6 until it starts (ip(7), ipv6(7)); Python does not name these options.
@@ -62,7 +62,7 @@ class ApiServerRelay:
     def start(self, wanted: Iterable[Place]) -> frozenset[str]:
         """Listen at places, and pass on in a thread of its own; return the addresses at which it listens.
 
-        A place whose port another program has is a failure that is told, and the others are served.
+        If another program has the port of a place, ``failed`` is called, and the other places are served.
         """
         listening = {}
         for place in wanted:

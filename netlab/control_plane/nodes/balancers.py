@@ -1,7 +1,8 @@
 """The addresses of load balancers in the status of their Services, as the controller of a cloud writes them.
 
 The lab allocates the addresses, and translates them. Another controller has Services with a class, and addresses that
-are not in the lab's ranges. A Service with a load balancer has a finalizer: it is not gone before its load balancer is.
+are not in the lab's ranges. A Service with a load balancer has a finalizer, as with a cloud's controller. netlab
+removes the finalizer when the Service is deleted.
 
 Source: core/v1 ServiceStatus; k8s.io/cloud-provider, controllers/service and service/helpers.
 """

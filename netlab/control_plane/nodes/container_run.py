@@ -65,7 +65,7 @@ class Run:
         self.since = 0.0
         # The hook that runs, and the number of its start.
         self.hook, self.number = "", 0
-        # When it has run for as long as the grace period is.
+        # When nobody waits for the hook any more: at the end of the grace period, never for postStart.
         self.hook_ends = 0.0
 
     def wait(self, now: float) -> None:
@@ -85,7 +85,7 @@ class Run:
 
     @property
     def up(self) -> bool:
-        """Whether it runs, and its hook postStart has ended."""
+        """Whether it runs, and no hook postStart runs."""
         return self.state.kind == "running" and not self.starting
 
     @property
@@ -127,7 +127,7 @@ class Run:
         elif "running" in state:
             started = state["running"].get("startedAt") or ""
             if not self.container.argv:
-                # A pause goes on, and its hook postStart has run.
+                # A container without a program goes on, and its hook postStart has run.
                 self.state = State("running", started=started)
                 return
             # Its program ended with the process that had started it.

@@ -73,7 +73,7 @@ class Containers:
           uid: the pod's.
           containers: its containers.
           before: the statuses of its containers, as another process may have written them.
-          grace: how long a container has to end that starts anew.
+          grace: the seconds that a container has to end when it is started anew.
         """
         runs = [Run(one) for one in containers]
         for one in runs:
@@ -107,7 +107,7 @@ class Containers:
             self._ending.add(uid)
 
     def end(self, uid: str, grace: float) -> bool:
-        """Let the containers of a pod end that has to; return False if no hook comes before that, then do nothing.
+        """End the containers of a pod, hooks first; do nothing and return False if no hook preStop is due.
 
         A program gets SIGTERM after the hook of its container. It is killed when the time is over.
         """
@@ -121,7 +121,7 @@ class Containers:
         return True
 
     def ends(self, uid: str) -> bool:
-        """Return whether a hook before the end runs, or a program that was told to end."""
+        """Return whether a hook preStop or a program runs."""
         return any(one.hook == PRE_STOP or one.program is not None for one in self._pods.get(uid, ()))
 
     def kill(self, uid: str) -> None:
@@ -171,7 +171,7 @@ class Containers:
 
     @property
     def waiting(self) -> bool:
-        """Whether a container waits for the time of its next start, or of its end."""
+        """Whether a container waits for the time of its next start, of its end, or for its hook."""
         return any(
             self._waits(one) or one.killed or one.hook
             for uid, runs in self._pods.items()

@@ -1,4 +1,4 @@
-"""Pods that have to end: their hooks run, and their programs get SIGTERM, and the grace period to end.
+"""Pods that have to end: first their hooks run, then their programs get SIGTERM, all in the grace period.
 
 Source: Kubernetes, Pod Lifecycle, termination of Pods. Meanwhile the pod stays in the lab, where it is terminating.
 """
@@ -22,7 +22,7 @@ class WithHooks(Protocol):
     """Pods by their uids; ``Containers`` are those of a lab."""
 
     def end(self, uid: str, grace: float) -> bool:
-        """Let a pod with hooks end, and return True; do nothing with another one."""
+        """End a pod with hooks and return True; do nothing and return False for another pod."""
 
     def ends(self, uid: str) -> bool:
         """Return whether a hook or a program of a container still runs."""
@@ -41,7 +41,7 @@ class Ending:
         self._programs, self._hooks, self._clock = programs, hooks, clock
         # By pod: its uid, and when its programs are killed.
         self._until: dict[Key, tuple[str, float]] = {}
-        # Pods whose containers end by themselves, after hooks. Other programs in them end after that.
+        # Pods whose containers ``hooks`` ends. Other programs in these pods get SIGTERM after that.
         self._hooked: set[Key] = set()
 
     def __bool__(self) -> bool:

@@ -1,6 +1,6 @@
 """Hooks of containers: what runs after the start of a container, and before its end.
 
-A hook is a command, a request of HTTP or a pause. A request succeeds if any answer comes, as with a kubelet.
+A hook is a command, a request of HTTP or a sleep. A request succeeds if any answer comes, as with a kubelet.
 
 Source: core/v1 Lifecycle; Kubernetes, Container Lifecycle Hooks; the kubelet's lifecycle handlers (pkg/kubelet).
 """
@@ -16,16 +16,16 @@ from typing import Any, NamedTuple, Protocol
 from netlab.kernel.ask_port import Answer
 
 POST_START, PRE_STOP = "postStart", "preStop"
-# Requests of HTTP at a time. A command takes no thread of this process, and a pause neither.
+# Requests of HTTP at a time. Commands and sleeps take no thread of this process.
 _WORKERS = 8
 _LONGEST = 60.0
 _NO_HOOK = "a hook has no tcpSocket"
 
 
 class Hook(NamedTuple):
-    """A hook: a command, a pause of some seconds, or a question to a port of the pod.
+    """A hook: a command, a sleep of some seconds, or a question to a port of the pod.
 
-    ``problem``: why it always fails. ``has_program``: the container has a program, so its port has to answer.
+    ``problem``: why it always fails. ``has_program``: the container has a program, so the port has to answer.
     """
 
     command: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class Handle(Protocol):
 
 
 Execute = Callable[[str, str, tuple[str, ...], Callable[[str], object]], Handle]
-"""Starts a command in a container, by its pod's uid and its name, and calls with why it failed when it has ended."""
+"""Starts a command in a container, by its pod's uid and its name; the function gets why it failed, "" for success."""
 Ask = Callable[[str, Hook, float], Answer]
 """Asks a port of a pod, by its uid, for at most some seconds."""
 
@@ -121,9 +121,9 @@ class Hooks:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._execute, self._ask, self._tell, self._clock = execute, ask, tell, clock
-        # By number: the commands that run, and when pauses are over.
+        # By number: the commands that run, and when sleeps are over.
         self._commands: dict[int, tuple[str, Handle]] = {}
-        self._pauses: dict[int, tuple[float, HookEnded]] = {}
+        self._sleeps: dict[int, tuple[float, HookEnded]] = {}
         self._pool = ThreadPoolExecutor(_WORKERS, "hooks")
 
     def start(self, uid: str, name: str, hook: Hook, number: int, seconds: float) -> None:
@@ -138,30 +138,30 @@ class Hooks:
         elif hook.port:
             self._pool.submit(self._request, ended, hook, min(seconds, _LONGEST))
         else:
-            self._pauses[number] = self._clock() + hook.seconds, ended
+            self._sleeps[number] = self._clock() + hook.seconds, ended
 
     def _request(self, ended: HookEnded, hook: Hook, seconds: float) -> None:
         self._tell(ended._replace(why=hook.failure(self._ask(ended.uid, hook, seconds))))
 
     def turn(self) -> None:
-        """Tell which pauses are over."""
+        """Tell which sleeps are over."""
         now = self._clock()
-        for number in [number for number, (due, _) in self._pauses.items() if due <= now]:
-            self._tell(self._pauses.pop(number)[1])
+        for number in [number for number, (due, _) in self._sleeps.items() if due <= now]:
+            self._tell(self._sleeps.pop(number)[1])
 
     @property
     def waiting(self) -> bool:
-        """Whether a pause is not over."""
-        return bool(self._pauses)
+        """Whether a sleep is not over."""
+        return bool(self._sleeps)
 
     def drop(self, number: int) -> None:
-        """Nobody waits for a hook any more; its command goes on as long as its container."""
+        """Forget a hook for which nobody waits any more; its command goes on."""
         self._commands.pop(number, None)
-        self._pauses.pop(number, None)
+        self._sleeps.pop(number, None)
 
     def forget(self, uid: str) -> None:
         """Kill the commands of a pod that is gone."""
         for number in [number for number, (of, _) in self._commands.items() if of == uid]:
             self._commands.pop(number)[1].send(signal.SIGKILL)
-        for number in [number for number, (_, ended) in self._pauses.items() if ended.uid == uid]:
-            del self._pauses[number]
+        for number in [number for number, (_, ended) in self._sleeps.items() if ended.uid == uid]:
+            del self._sleeps[number]

@@ -128,7 +128,7 @@ class LabObjects:
 
 
 def _same(some: Sequence[Document], others: Sequence[Document]) -> bool:
-    """Return whether two lists have the same values, and not only values with the same `id`: both lists are alive."""
+    """Return whether two lists have the same objects. An `id` does not tell: it may be that of an earlier object."""
     return len(some) == len(others) and all(map(operator.is_, some, others))
 
 

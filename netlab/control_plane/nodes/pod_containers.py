@@ -123,7 +123,7 @@ class PodContainers:
 
     @property
     def with_hooks(self) -> Containers:
-        """The containers, as pods that have to end need them."""
+        """The containers, for ``Ending``."""
         return self._states
 
     def with_programs(self, uid: str) -> list[str]:
@@ -132,7 +132,7 @@ class PodContainers:
 
     @property
     def waiting(self) -> bool:
-        """Whether a container waits for the time of its next start."""
+        """Whether a container waits for the time of its next start or end, or for a hook."""
         return self._states.waiting or self._hooks.waiting
 
     def programs(self, uid: str) -> Programs | None:

@@ -60,7 +60,7 @@ class PodPrograms:
     ) -> None:
         self._runtime, self._lab, self._allowed, self._ended = runtime, lab, allowed, ended
         self._config, self._token, self._services = config, token, services
-        # By pod and container: what was started, which programs beside it are to match.
+        # By pod and container: the container as it was started. Programs that start beside it get the same.
         self._started: dict[str, dict[str, Container]] = {}
         self.logs = Logs(folder)
         self._poller = Poller()
@@ -192,7 +192,7 @@ class PodPrograms:
     ) -> Program:
         """Start the command of a hook beside a container's program; raises NetlabError.
 
-        ``ended`` is called in another thread with why it has failed, "" if it has succeeded.
+        ``ended`` is called in another thread with why the command failed, "" if it succeeded.
         """
         ref, uid = "/".join(key_of(pod)), pod["metadata"]["uid"]
         container = self.container(ref, pod, name)

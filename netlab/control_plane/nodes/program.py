@@ -1,4 +1,4 @@
-"""The program that is the nodes of a lab: nodes, kubelets, and the ways between the API server and the lab."""
+"""The program that is the nodes of a lab: nodes, kubelets, and the connections between the API server and the lab."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The variables by which programs of a pod find Services, as the kubelet makes them, with those of Docker's links.
+"""The variables by which programs of a pod find Services, as a kubelet makes them.
 
 Source: Kubernetes, Service, environment variables; the kubelet's getServiceEnvVarMap (pkg/kubelet/envvars).
 """
@@ -18,7 +18,7 @@ def service_variables(services: Iterable[Mapping[str, Any]], namespace: str, *, 
     Args:
       services: Services of all namespaces.
       namespace: the pod's.
-      links: whether the pod wants those of its namespace (``enableServiceLinks``); else it has the API server's only.
+      links: whether the pod has those of its namespace too (``enableServiceLinks``), beside the API server's.
     """
     chosen: dict[str, Mapping[str, Any]] = {}
     for one in services:

@@ -59,7 +59,7 @@ class Statuses:
         self._ask(uid, _Request(key_of(pod), "DELETE", path_of(pod), body))
 
     def balancer(self, service: Mapping[str, Any], balancer: Balancer, failed: Callable[[str], None]) -> None:
-        """Bring what a Service says of its load balancer to this; ``failed`` is called with its uid after a moment."""
+        """Write the load balancer of a Service; if that fails, ``failed`` is called with its uid after a moment."""
         self._pool.submit(self._balancer, service, balancer, failed)
 
     def event(self, one: Mapping[str, Any], reason: str, message: str, field: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The volumes of containers that run programs: emptyDir, ConfigMaps, and fields of the pod.
+"""The volumes of containers: emptyDir, ConfigMaps, fields of the pod, and tokens of service accounts.
 
 netlab keeps nothing of a Secret, and has no storage: a container with such a volume does not start. The volume of a
 service account, which the API server adds to every pod, has a token, the certificate of the API server's authority and

@@ -73,7 +73,7 @@ def error(text: str, status: int) -> Answer:
 
 
 def kind_of(text: bytes) -> str:
-    """Return the kind of a text that a program writes without saying it: a page of HTML, or plain text."""
+    """Return the Content-Type of a body for which a program names none: a page of HTML, or plain text."""
     return HTML if _PAGE.match(text) else TEXT
 
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 
 CERTIFICATE, KEY = "localhost.crt", "localhost.key"
-"""The files of upstream's image, in its root directory. Where they are not, the stand-in makes its own ones."""
+"""The files of upstream's image, in its root directory. If they are missing, the stand-in makes its own."""
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _NAMES = "subjectAltName = IP:127.0.0.1, IP:::1"
 _CONFIG = f"[req]\ndistinguished_name = name\nx509_extensions = own\n[name]\n[own]\n{_NAMES}\n".encode()
@@ -41,7 +41,7 @@ def wrapper(certificate: str, key: str) -> Wrap:
 def _wrapped(context: ssl.SSLContext, connection: socket.socket) -> socket.socket:
     connection.settimeout(_SECONDS)
     if connection.recv(_LOOKS, socket.MSG_PEEK) in _PLAIN:
-        # What is not read would make the kernel break the connection off before the answer is there.
+        # Unread bytes would make the kernel reset the connection before the client has the answer.
         connection.recv(_MOST_PLAIN)
         connection.sendall(_PLAIN_ANSWER)
         raise OSError("the client does not encrypt")
@@ -49,7 +49,7 @@ def _wrapped(context: ssl.SSLContext, connection: socket.socket) -> socket.socke
 
 
 def _load_own(context: ssl.SSLContext) -> None:
-    """Load a certificate that is made now; no key of a server is public. Raises OSError."""
+    """Make and load a certificate, so that the key is in no file of netlab's source. Raises OSError."""
     program = shutil.which("openssl", path=_PATH)
     if program is None:
         raise FileNotFoundError("netlab's stand-in has no certificate, as this host has no openssl")

@@ -18,20 +18,23 @@ _HEAD = """\
 # What unmodified judges say
 
 Three programs that others wrote judge netlab, unmodified, through the API server of `netlab control-plane up`. The
-cluster is an overlay of three nodes in three zones, with both IP families. A case that does not pass has a reason, and
-a reason that no longer applies is an error.
+cluster is an overlay of three nodes in three zones, with both IP families. Each case that does not pass has a reason. A
+reason that no longer applies is an error.
 
 The process of `e2e.test` runs on a machine of the lab that is outside of the cluster. A few of its specs run in a
-second cluster: six nodes in three zones, IPv4 only, with routes in place of an overlay. Those of Traffic Distribution
-need two nodes in each zone. That of externalTrafficPolicy needs the address of a node in packets between nodes, which
-an overlay replaces, as Flannel does. That of nodes with endpoints asks all addresses of nodes for the health of a
-Service of one family, and a kube-proxy of two families answers at those of the Service's family only.
+second cluster: six nodes in three zones, IPv4 only, with routes in place of an overlay.
+
+- The specs of Traffic Distribution need two nodes in each zone.
+- The spec of HealthCheckNodePort, in which externalTrafficPolicy changes, needs addresses of nodes in packets between
+  nodes. An overlay replaces these addresses, as Flannel does.
+- The spec "should only target nodes with endpoints" asks all addresses of nodes for the health of a Service of one IP
+  family. A kube-proxy of two families answers at the addresses of that family only.
 
 `make judges JUDGE=e2e`, `JUDGE=cyclonus` or `JUDGE=cluster-policies` builds and runs one of them, as root, and writes
-this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --write'` runs a part, and keeps what it
-says beside what is known of the other cases. A plus sign after a commit stands for changes since then.
+this page. The first two take an hour or more. `JUDGE_ARGS='--focus Netpol --write'` runs a part of the cases and keeps
+the results of the others. A plus sign after a commit means that files were changed since that commit.
 
-cyclonus has servers of TCP and UDP, and in its cases of SCTP of all three protocols; a probe waits a second.
+The servers of cyclonus answer to TCP and UDP, in its cases of SCTP to SCTP too. A probe waits for a second.
 """
 
 

@@ -65,8 +65,8 @@ class Run:
         self.since = 0.0
         # The hook that runs, and the number of its start.
         self.hook, self.number = "", 0
-        # When it has run for as long as the grace period is.
-        self.hook_ends = 0.0
+        # When it has run for as long as the grace period is; whether it could not start.
+        self.hook_ends, self.hook_failed = 0.0, False
 
     def wait(self, now: float) -> None:
         """Let it start again after a pause; the first time there is none."""

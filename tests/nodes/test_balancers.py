@@ -102,3 +102,11 @@ def test_a_deleted_service_loses_its_finalizer():
 def test_what_another_controller_does_stays(foreign):
     """netlab is the controller of the lab's own ranges only."""
     assert [] == written(foreign)
+
+
+def test_a_deleted_service_loses_its_finalizer_also_when_others_wrote_an_address():
+    """Whoever may write statuses would otherwise keep it, and its namespace, for ever."""
+    other = {"ip": "10.0.0.1"}
+
+    assert [(["10.0.0.1"], False)] == written(deleted(service("LoadBalancer", other, kept=True)))
+    assert [] == written(service("LoadBalancer", other, kept=True), deleted(service("LoadBalancer", other)))

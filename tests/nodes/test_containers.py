@@ -287,7 +287,21 @@ def test_a_hook_that_cannot_start_has_failed(states, programs):
     programs.broken.add("a")
     states.begin(UID, [container("a", "Never", argv=(), post_start=HOOK)], {})
 
+    assert states.waiting
+    assert {UID} == states.turn()
     assert ([("a", "postStart")], "Failed") == (programs.failed, states.phase(UID))
+
+
+def test_hundreds_of_hooks_that_cannot_start_fail_one_after_the_other(states, programs, clock):
+    """A pod may have as many containers as an object has room for."""
+    names = [f"c{number}" for number in range(500)]
+    programs.broken.update(names)
+    states.begin(UID, [container(name, argv=(), post_start=HOOK) for name in names], {})
+    for _ in range(3 * len(names)):
+        states.turn()
+
+    assert set(names) == {name for name, _ in programs.failed}
+    assert {"CrashLoopBackOff"} == {state(states, name)[1] for name in names}
 
 
 def test_the_program_gets_sigterm_after_pre_stop_and_what_is_left_of_the_grace_period(states, programs, clock):

@@ -10,6 +10,7 @@ import pytest
 
 from netlab.control_plane.nodes.container_spec import containers_of
 from netlab.control_plane.nodes.hooks import Hook, HookEnded, Hooks, hook_of
+from netlab.kernel.ask_port import Answer
 
 
 def of(written: dict[str, Any], *, runs: bool = True, has_program: bool = True) -> Hook | None:
@@ -161,3 +162,34 @@ def test_a_hook_that_always_fails_says_so():
     bed.hooks.turn()
 
     assert [HookEnded("u", "c", 1, "no")] == bed.told
+
+
+def test_requests_of_a_pod_do_not_wait_for_those_of_another():
+    """A stranger's pods may have many, each to a port that never answers."""
+    silent, ends = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def ask(uid: str, hook: Hook, seconds: float) -> Answer:
+        if uid == "silent":
+            silent.wait(60)
+        return b"HTTP/1.1 200 OK"
+
+    def tell(ended: HookEnded) -> None:
+        told.append(ended.uid)
+        if ended.uid == "other" or len(told) == 51:
+            ends.set()
+
+    hooks = Hooks(lambda *given: pytest.fail("no command"), ask, tell)
+    request = Hook(port=80, question=b"x", has_program=True)
+    before = threading.active_count()
+    for number in range(50):
+        hooks.start("silent", f"c{number}", request, number, 60)
+    assert threading.active_count() - before <= 4
+    hooks.start("other", "c", request, 99, 60)
+    assert ends.wait(20)
+    assert ["other"] == told
+    ends.clear()
+    silent.set()
+
+    assert ends.wait(20)
+    assert 51 == len(told)

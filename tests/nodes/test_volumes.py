@@ -116,6 +116,45 @@ def test_without_a_token_the_container_does_not_start():
     assert "no token" == with_account("agnhost", refused).problem
 
 
+def test_a_pod_has_a_few_tokens_only():
+    """Each is a request for which all other pods wait. One that is too many stops the container before any."""
+    asked: list[str] = []
+
+    def token(source: Any) -> str:
+        asked.append(source["audience"])
+        return "t"
+
+    def pod(number: int) -> Container:
+        sources = [{"serviceAccountToken": {"path": f"{one}", "audience": f"{one}"}} for one in range(number)]
+        spec = {
+            "volumes": [{"name": "v", "projected": {"sources": sources}}],
+            "containers": [{"name": "c", "image": "agnhost", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
+        }
+        one = {"metadata": {"name": "a", "namespace": "shop"}, "spec": spec}
+        return containers_of(one, [], [], "none", token=token)[0]
+
+    assert ("", 32) == (pod(32).problem, len(asked))
+    assert ("the pod has more than 32 tokens of service accounts", 32) == (pod(33).problem, len(asked))
+
+
+def test_one_container_is_made_without_the_others_of_its_pod():
+    """So the start of hundreds of containers reads the files of each once."""
+    read: list[str] = []
+
+    def config(name: str) -> Any:
+        read.append(name)
+        return {"data": {"a": "b"}}
+
+    names = ["a", "b", "c"]
+    containers = [
+        {"name": name, "image": "agnhost", "envFrom": [{"configMapRef": {"name": f"of-{name}"}}]} for name in names
+    ]
+    pod = {"metadata": {"name": "a", "namespace": "shop"}, "spec": {"containers": containers}}
+    (found,) = containers_of(pod, [], [], "none", config, only="b")
+
+    assert ("b", ["of-b"]) == (found.name, read)
+
+
 def test_the_volumes_of_a_pod_are_one_for_all_of_its_containers():
     """Those of files are not."""
     volumes = [{"name": "a", "emptyDir": {}}, {"name": "b", "configMap": {"name": "c"}}]

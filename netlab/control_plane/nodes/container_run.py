@@ -65,8 +65,9 @@ class Run:
         self.since = 0.0
         # The hook that runs, and the number of its start.
         self.hook, self.number = "", 0
-        # When nobody waits for the hook any more: at the end of the grace period, never for postStart.
-        self.hook_ends = 0.0
+        # When nobody waits for the hook any more: at the end of the grace period, never for postStart. And whether it
+        # could not start.
+        self.hook_ends, self.hook_failed = 0.0, False
 
     def wait(self, now: float) -> None:
         """Let it start again after a pause; the first time there is none."""

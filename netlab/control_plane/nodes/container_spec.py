@@ -72,6 +72,7 @@ def containers_of(
     config: Config = lambda name: None,
     token: Token = no_token,
     services: Mapping[str, str] | None = None,
+    only: str = "",
 ) -> list[Container]:
     """Return the init containers and then the containers of a pod.
 
@@ -83,18 +84,23 @@ def containers_of(
       config: reads a ConfigMap of the pod's namespace.
       token: returns a token of the pod's service account.
       services: the variables of Services.
+      only: the name of the one container to make; "" for all.
     """
     spec = pod["spec"]
     policy = spec.get("restartPolicy") or "Always"
     make = _Maker(pod, _fields(pod, addresses, node), config, token, services or {}, _may_run(pod, allowed))
     found = []
-    for one in spec.get("initContainers") or ():
+    for one in _named(spec.get("initContainers"), only):
         always = one.get("restartPolicy") == "Always"
         # Where a pod always restarts, its init containers end all the same.
         restarts = "Always" if always else "Never" if policy == "Never" else "OnFailure"
         found.append(make.container(one, init=True, restarts=restarts))
-    found += [make.container(one, init=False, restarts=policy) for one in spec.get("containers") or ()]
+    found += [make.container(one, init=False, restarts=policy) for one in _named(spec.get("containers"), only)]
     return found
+
+
+def _named(containers: Sequence[Mapping[str, Any]] | None, name: str) -> list[Mapping[str, Any]]:
+    return [one for one in containers or () if not name or one["name"] == name]
 
 
 def any_acts(pod: Mapping[str, Any], allowed: str) -> bool:

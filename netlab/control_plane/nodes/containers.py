@@ -61,11 +61,7 @@ class Containers:
         return uid in self._pods
 
     def begin(
-        self,
-        uid: str,
-        containers: Sequence[Container],
-        before: Mapping[str, Mapping[str, Any]],
-        grace: float = 30.0,
+        self, uid: str, containers: Sequence[Container], before: Mapping[str, Mapping[str, Any]], grace: float = 30.0
     ) -> None:
         """Take a pod.
 
@@ -155,11 +151,12 @@ class Containers:
 
     def turn(self) -> set[str]:
         """Start, end and kill what is due; return the uids of the pods that have changed."""
-        now_ = self._clock()
+        now_, hooked = self._clock(), set()
         for uid, runs in self._pods.items():
             for one in runs:
-                if one.hook and one.hook_ends <= now_:
-                    self._after_hook(uid, one, failed=one.starting)
+                if one.hook and (one.hook_failed or one.hook_ends <= now_):
+                    self._after_hook(uid, one, failed=one.hook_failed or one.starting)
+                    hooked.add(uid)
                 if one.program is not None and 0 < one.killed <= now_:
                     one.program.send(signal.SIGKILL)
                     one.killed = 0.0
@@ -167,7 +164,7 @@ class Containers:
         due -= self._ending
         for uid in due:
             self._advance(uid)
-        return due
+        return due | hooked
 
     @property
     def waiting(self) -> bool:
@@ -264,11 +261,13 @@ class Containers:
             self._run_hook(uid, one, POST_START, one.container.post_start, math.inf)
 
     def _run_hook(self, uid: str, one: Run, kind: str, hook: Hook, seconds: float) -> None:
-        one.hook, one.number, one.hook_ends = kind, next(self._numbers), self._clock() + seconds
+        one.hook, one.number = kind, next(self._numbers)
+        one.hook_ends, one.hook_failed = self._clock() + seconds, False
         try:
             self._hook(uid, one.container.name, hook, one.number, seconds)
         except NetlabError:
-            self._after_hook(uid, one, failed=True)
+            # ``turn`` goes on: here, each container of a pod would start the next one deeper in the stack.
+            one.hook_failed = True
 
     def _after_hook(self, uid: str, one: Run, *, failed: bool) -> None:
         """Go on after a hook; a container whose postStart has failed ends."""

@@ -156,11 +156,13 @@ class PodContainers:
         pod = self._known.find(POD, self._keys[uid])
         return pod is not None and pod["metadata"]["uid"] == uid
 
-    def _containers(self, pod: Mapping[str, Any], services: Iterable[Object] = ()) -> Sequence[Container]:
+    def _containers(
+        self, pod: Mapping[str, Any], services: Iterable[Object] = (), only: str = ""
+    ) -> Sequence[Container]:
         endpoint = self._lab.cluster.by_ref["/".join(key_of(pod))]
         node = self._lab.cluster.node(pod["spec"]["nodeName"])
         return self._programs.containers(
-            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses], services
+            pod, [str(one) for one in endpoint.addresses], [str(one) for one in node.addresses], services, only
         )
 
     def _pod(self, uid: str) -> Object:
@@ -190,9 +192,7 @@ class PodContainers:
         ref = "/".join(self._keys[uid])
         pod = self._pod(uid)
         # Read anew: a ConfigMap may be there by now. The Services are those of this moment.
-        now = next(
-            (one for one in self._containers(pod, self._known.all(SERVICE)) if one.name == container.name), container
-        )
+        now = next(iter(self._containers(pod, self._known.all(SERVICE), container.name)), container)
         return self._programs.start(self._lab, ref, uid, now)
 
 

@@ -75,8 +75,9 @@ class PodPrograms:
         addresses: Sequence[str],
         node: Sequence[str],
         services: Iterable[Mapping[str, Any]] = (),
+        only: str = "",
     ) -> list[Container]:
-        """Return the containers of a pod; ``node`` are the addresses of its node.
+        """Return the containers of a pod, or ``only`` one by its name; ``node`` are the addresses of its node.
 
         ``services``: those of all namespaces, needed for the variables of a program that starts.
         """
@@ -89,6 +90,7 @@ class PodPrograms:
             lambda name: self._config(namespace, name),
             lambda source: self._token(pod, source),
             service_variables(services, namespace, links=links),
+            only,
         )
 
     def start(self, lab: Lab, ref: str, uid: str, container: Container) -> Program:
@@ -218,9 +220,8 @@ class PodPrograms:
         status = pod.get("status", {})
         addresses = [one["ip"] for one in status.get("podIPs") or ()]
         node = [one["ip"] for one in status.get("hostIPs") or ()]
-        for one in self.containers(pod, addresses, node, self._services()):
-            if one.name == name:
-                return one
+        for one in self.containers(pod, addresses, node, self._services(), name) if name else ():
+            return one
         raise UsageError(f"container {name} is not valid for pod {ref}")
 
     def forget(self, uid: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from netlab.errors import UsageError
@@ -24,6 +24,8 @@ Token = Callable[[Mapping[str, Any]], str]
 """Returns a token of the pod's service account, for a source of the kind ``serviceAccountToken``; raises UsageError."""
 _MOST = 256 << 10
 _OF_ACCOUNTS = "serviceAccountToken"
+# Each token is a request to the API server, for which all pods of the lab wait.
+_MOST_TOKENS = 32
 
 
 def shared_volumes(pod: Mapping[str, Any]) -> tuple[str, ...]:
@@ -57,6 +59,8 @@ def mounts_of(
         path = one["mountPath"]
         if not runs and not _is_account(volume):
             continue
+        if _is_account(volume) and _tokens(volumes.values()) > _MOST_TOKENS:
+            raise UsageError(f"the pod has more than {_MOST_TOKENS} tokens of service accounts")
         if not path.startswith("/"):
             raise UsageError(f"mountPath {path}: netlab mounts at absolute paths only")
         if "emptyDir" in volume:
@@ -69,7 +73,12 @@ def mounts_of(
 
 
 def _is_account(volume: Mapping[str, Any]) -> bool:
-    return any(_OF_ACCOUNTS in one for one in (volume.get("projected") or {}).get("sources") or ())
+    return _tokens([volume]) > 0
+
+
+def _tokens(volumes: Iterable[Mapping[str, Any]]) -> int:
+    sources = (one for volume in volumes for one in (volume.get("projected") or {}).get("sources") or ())
+    return sum(_OF_ACCOUNTS in one for one in sources)
 
 
 def _files(mount: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Mount]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -80,7 +81,8 @@ class Pods:
         self.answer: Answer = "nobody"
         self.told: list[tuple[str, bool]] = []
         self.asked = 0
-        self.prober = Prober(self.ask, lambda uid, failing: self.told.append((uid, failing)))
+        tell, at_once = lambda uid, failing: self.told.append((uid, failing)), lambda uid, work: work()
+        self.prober = Prober(self.ask, tell, later=at_once)
 
     def ask(self, uid: str, probe: Probe) -> Answer:
         self.asked += 1
@@ -138,3 +140,51 @@ def test_a_port_is_asked_over_tcp(server):
     assert b"" == ask("127.0.0.1", port, 5)
     server.close()
     assert "nobody" == ask("127.0.0.1", port, 5)
+
+
+def test_a_pod_whose_probes_are_silent_delays_no_other_pod():
+    """A user may write as many probes as there is room for, each with a long timeout."""
+    goes_on, told = threading.Event(), queue.SimpleQueue[str]()
+
+    def ask(uid: str, probe: Probe) -> Answer:
+        if uid == "silent":
+            assert goes_on.wait(10)
+        return "silence"
+
+    prober = Prober(ask, lambda uid, failing: told.put(uid))
+    silent, other = (probed(tcpSocket={"port": 80}, failureThreshold=1) for _ in range(2))
+    silent["metadata"]["uid"], other["metadata"]["uid"] = "silent", "other"
+    silent["spec"]["containers"] *= 20
+    try:
+        prober.follow([silent, other], 0.0)
+        prober.turn(0.0)
+
+        assert "other" == told.get(timeout=10)
+    finally:
+        goes_on.set()
+
+
+def test_an_answer_about_a_program_that_has_ended_says_nothing_about_the_next_one():
+    """The program started anew while the probe waited."""
+    works: list[Callable[[], None]] = []
+    told: list[str] = []
+    pod = probed(tcpSocket={"port": 80}, failureThreshold=1)
+
+    def ask(uid: str, probe: Probe) -> Answer:
+        prober.begin(uid, probe.container, 0.0)
+        return "silence"
+
+    prober = Prober(ask, lambda uid, failing: told.append(uid), later=lambda uid, work: works.append(work))
+    prober.follow([pod], 0.0)
+    prober.turn(0.0)
+    for work in works:
+        work()
+
+    assert [] == told
+
+
+def test_a_probe_waits_a_minute_at_the_most():
+    """Any number of seconds may be written."""
+    (probe,) = probes_of(probed(tcpSocket={"port": 80}, timeoutSeconds=1_000_000))
+
+    assert 60.0 == probe.timeout

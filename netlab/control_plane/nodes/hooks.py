@@ -8,18 +8,14 @@ Source: core/v1 Lifecycle; Kubernetes, Container Lifecycle Hooks; the kubelet's 
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from netlab.control_plane.nodes.per_pod import PerPod
 from netlab.kernel.ask_port import Answer
 
 POST_START, PRE_STOP = "postStart", "preStop"
-# Requests of HTTP at a time of one pod. So none waits for those of others, and the pods of a node bound the threads.
-# Commands and sleeps take no thread of this process.
-_OF_ONE = 4
 _LONGEST = 60.0
 _NO_HOOK = "a hook has no tcpSocket"
 
@@ -126,9 +122,8 @@ class Hooks:
         # By number: the commands that run, and when sleeps are over.
         self._commands: dict[int, tuple[str, Handle]] = {}
         self._sleeps: dict[int, tuple[float, HookEnded]] = {}
-        # By the uid of a pod: its threads that ask now, and the questions that wait for one of them.
-        self._lock = threading.Lock()
-        self._asking: dict[str, tuple[int, deque[Callable[[], None]]]] = {}
+        # Requests of HTTP. Commands and sleeps take no thread of this process.
+        self._requests = PerPod()
 
     def start(self, uid: str, name: str, hook: Hook, number: int, seconds: float) -> None:
         """Run a hook of a container; ``seconds`` is how long anybody waits for it. Raises NetlabError."""
@@ -140,30 +135,9 @@ class Hooks:
                 self._execute(uid, name, hook.command, lambda why: tell(ended._replace(why=why))),
             )
         elif hook.port:
-            self._later(uid, lambda: self._request(ended, hook, min(seconds, _LONGEST)))
+            self._requests.later(uid, lambda: self._request(ended, hook, min(seconds, _LONGEST)))
         else:
             self._sleeps[number] = self._clock() + hook.seconds, ended
-
-    def _later(self, uid: str, work: Callable[[], None]) -> None:
-        """Do work in a thread, after that of the same pod if it has many."""
-        with self._lock:
-            threads, waiting = self._asking.get(uid, (0, deque()))
-            if threads >= _OF_ONE:
-                waiting.append(work)
-                return
-            self._asking[uid] = threads + 1, waiting
-        threading.Thread(target=self._work, args=(uid, work), daemon=True).start()
-
-    def _work(self, uid: str, work: Callable[[], None] | None) -> None:
-        while work is not None:
-            work()
-            with self._lock:
-                threads, waiting = self._asking[uid]
-                work = waiting.popleft() if waiting else None
-                if work is None and threads > 1:
-                    self._asking[uid] = threads - 1, waiting
-                elif work is None:
-                    del self._asking[uid]
 
     def _request(self, ended: HookEnded, hook: Hook, seconds: float) -> None:
         self._tell(ended._replace(why=hook.failure(self._ask(ended.uid, hook, seconds))))
@@ -190,6 +164,4 @@ class Hooks:
             self._commands.pop(number)[1].send(signal.SIGKILL)
         for number in [number for number, (_, ended) in self._sleeps.items() if ended.uid == uid]:
             del self._sleeps[number]
-        with self._lock:
-            if uid in self._asking:
-                self._asking[uid][1].clear()
+        self._requests.forget(uid)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
+from netlab.control_plane.nodes.per_pod import PerPod, Work
 from netlab.kernel.ask_port import Answer
 
 _LOOK = 0.5
 _SHORTEST = 0.1
-# Probes that are asked at a time.
-_WORKERS = 8
+# Seconds that a probe may wait for its answer. A user may write any number.
+_LONGEST = 60.0
 READINESS, LIVENESS, STARTUP = "readinessProbe", "livenessProbe", "startupProbe"
 
 
@@ -79,7 +80,7 @@ def _of_container(container: Mapping[str, Any], running: Collection[str]) -> Ite
         if written and found and (found.port or has_program):
             yield found._replace(
                 period=float(written.get("periodSeconds") or 10),
-                timeout=float(written.get("timeoutSeconds") or 1),
+                timeout=min(float(written.get("timeoutSeconds") or 1), _LONGEST),
                 failures=int(written.get("failureThreshold") or 3),
                 delay=float(written.get("initialDelaySeconds") or 0),
                 successes=int(written.get("successThreshold") or 1),
@@ -115,10 +116,13 @@ class _Target:
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
+        # Whether it is asked now, and how often its program has started.
+        self.asked, self.starts = False, 0
         self.begin(now)
 
     def begin(self, now: float) -> None:
         """The program has just started: it is not ready until it has passed, and alive until it has failed."""
+        self.starts += 1
         self.due = now + self.probe.delay
         self.failed = self.passed = 0
         self.up = not self.probe.has_program or self.probe.kind == LIVENESS
@@ -145,6 +149,7 @@ class Prober:
       ask: asks a port of a pod, by the pod's uid, from the pod's node; or runs a command in its container.
       changed: called with the uid of a pod whose probes fail now, or pass again.
       restart: called with a pod's uid and a container that has to start anew.
+      later: does work for a pod in another thread, by default as PerPod: a pod whose probes are silent delays no other.
     """
 
     def __init__(
@@ -152,12 +157,13 @@ class Prober:
         ask: Callable[[str, Probe], Answer],
         changed: Callable[[str, bool], object],
         restart: Callable[[str, str], object] = lambda uid, container: None,
+        later: Callable[[str, Work], object] | None = None,
     ) -> None:
         self._ask, self._changed, self._restart = ask, changed, restart
         self._targets: dict[str, list[_Target]] = {}
         self._failing: set[str] = set()
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(_WORKERS, "probes")
+        self._later = later or PerPod().later
 
     def follow(
         self, pods: Iterable[Mapping[str, Any]], now: float, running: Callable[[str], Collection[str]] = lambda uid: ()
@@ -206,17 +212,31 @@ class Prober:
         """Ask every probe that is due."""
         with self._lock:
             due = [
-                (uid, one) for uid, of in self._targets.items() for one in of if one.due <= now and _may_ask(one, of)
+                (uid, one)
+                for uid, of in self._targets.items()
+                for one in of
+                if one.due <= now and not one.asked and _may_ask(one, of)
             ]
-        if not due:
-            return
-        for (uid, one), answer in zip(due, self._pool.map(lambda of: self._ask(of[0], of[1].probe), due), strict=True):
+            for _, one in due:
+                one.asked = True
+        for uid, one in due:
+            self._later(uid, partial(self._ask_one, uid, one, now))
+
+    def _ask_one(self, uid: str, one: _Target, now: float) -> None:
+        with self._lock:
+            starts, wanted = one.starts, uid in self._targets
+        answer = self._ask(uid, one.probe) if wanted else "silence"
+        with self._lock:
+            one.asked = False
+            # An answer about a program that has ended since says nothing about the next one.
+            if starts != one.starts or uid not in self._targets:
+                return
             one.take(passes=one.probe.passes(answer), now=now)
-            if one.kills:
-                self._restart(uid, one.probe.container)
-                self.begin(uid, one.probe.container, now + one.probe.period)
-        for uid in {uid for uid, _ in due}:
-            self._tell(uid)
+            kills = one.kills
+        if kills:
+            self._restart(uid, one.probe.container)
+            self.begin(uid, one.probe.container, now + one.probe.period)
+        self._tell(uid)
 
     def _fails(self, uid: str) -> bool:
         return not all(one.up for one in self._targets.get(uid, ()) if one.probe.kind != LIVENESS)

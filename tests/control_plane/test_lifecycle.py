@@ -97,7 +97,7 @@ def delete(plane: Plane, name: str) -> None:
 
 def test_pre_stop_runs_before_sigterm(here):
     """The log has the order."""
-    program = "trap 'echo term >> /v/order; cat /v/order; exit 0' TERM; while :; do sleep 0.1; done"
+    program = "echo up; trap 'echo term >> /v/order; cat /v/order; exit 0' TERM; while :; do sleep 0.1; done"
     main = {
         "command": ["sh", "-c", program],
         "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "sleep 1; echo hook >> /v/order"]}}},
@@ -108,6 +108,9 @@ def test_pre_stop_runs_before_sigterm(here):
     eventually(lambda: is_ready(here, "order"), 20)
     words = ["kubectl", "--kubeconfig", str(here.kubeconfig), "logs", "-n", SPACE, "-f", "order"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as log:
+        # Now kubectl follows the log.
+        assert log.stdout is not None
+        assert b"up\n" == log.stdout.readline()
         delete(here, "order")
         said, _ = log.communicate(timeout=30)
 

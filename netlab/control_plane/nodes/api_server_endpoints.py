@@ -17,6 +17,7 @@ from netlab.cluster import Cluster
 from netlab.control_plane.api import Client
 from netlab.control_plane.nodes.api_server_relay import PORT
 from netlab.errors import NetlabError
+from netlab.objects.kinds import endpoints, endpointslice
 
 NAMESPACE, NAME = "default", "kubernetes"
 _PORT_NAME = "https"
@@ -86,22 +87,22 @@ def address_of(cluster: Cluster, addresses: Collection[str]) -> str:
 def objects(address: str) -> list[tuple[str, dict[str, Any]]]:
     """Return the Endpoints and the EndpointSlice of an address, each with its path."""
     port = {"name": _PORT_NAME, "port": PORT, "protocol": "TCP"}
-    endpoints = {
-        "apiVersion": "v1",
-        "kind": "Endpoints",
+    whole = {
+        "apiVersion": endpoints.KIND.api_version,
+        "kind": endpoints.KIND.name,
         # netlab writes the slice itself.
         "metadata": {"name": NAME, "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}},
         "subsets": [{"addresses": [{"ip": address}], "ports": [port]}],
     }
     slice_ = {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
+        "apiVersion": endpointslice.KIND.api_version,
+        "kind": endpointslice.KIND.name,
         "metadata": {"name": NAME, "labels": {"kubernetes.io/service-name": NAME}},
         "addressType": "IPv6" if ":" in address else "IPv4",
         "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [port],
     }
     return [
-        (f"/api/v1/namespaces/{NAMESPACE}/endpoints/{NAME}", endpoints),
+        (f"/api/v1/namespaces/{NAMESPACE}/endpoints/{NAME}", whole),
         (f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices/{NAME}", slice_),
     ]

@@ -46,7 +46,7 @@ class ApiServerEndpoints:
         self._due = threading.Event()
 
     def run(self, stopped: threading.Event) -> None:
-        """Write the endpoint, again and again, until the event is set: somebody may have changed or deleted it."""
+        """Write the endpoint, again and again, until the event is set: users may change or delete it."""
         wait = 0.0
         while True:
             self._due.wait(wait)

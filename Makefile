@@ -58,8 +58,8 @@ verify-diff:  ## netlab diff on random pairs of inputs: equal to pair by pair, a
 test-ingress:  ## the tests of the ingress controller, with each nginx that netlab can use; as root, network at first
 	@scripts/run dev scripts/test-ingress
 
-test-docs:  ## type every command of the README and of docs/, with labs; as root
-	@NETLAB_DOCS=1 scripts/run dev python -m pytest -n 0 -m docs tests/docs
+test-docs:  ## type every command of the README and of docs/, with labs; as root, network at first
+	@scripts/run dev scripts/test-docs
 
 docs:  ## build the site of the documentation in site/, and check its links; network at first
 	@scripts/run dev scripts/docs

@@ -244,7 +244,8 @@ def test_netlab_below_tmp(options: str, tmp_path: Path) -> None:
     mount -t tmpfs -o {options}size=64m own /tmp
     mkdir /tmp/copy && cp -r /mnt/netlab /tmp/copy && cp /mnt/lab.yaml /tmp/copy/
     cd /tmp/copy
-    export PYTHONPATH=/tmp/copy:{sysconfig.get_paths()["purelib"]}
+    # The nginx of the extra is in PYTHONPATH.
+    export PYTHONPATH=/tmp/copy:{sysconfig.get_paths()["purelib"]}:$PYTHONPATH
     {python} up -f lab.yaml --lab below-{os.getpid():x}
     {python} exec shop/client -- getent hosts front
     ls /run/netlab/*/programs

@@ -322,7 +322,8 @@ INGRESS = """\
 """
 
 
-@pytest.mark.kernel(needs=["nginx"])
+@pytest.mark.kernel
+@pytest.mark.ingress
 def test_names_and_requests_are_answered_in_the_lab(scenario: Write) -> None:
     """By DNS, through the addresses of a Service, through nginx; and not if policy denies it."""
     result = run(scenario(INGRESS))

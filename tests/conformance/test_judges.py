@@ -160,6 +160,16 @@ def test_each_case_of_cyclonus_is_in_one_small_part():
     assert [True] == [part.has({"sctp", "a"}) for part in parts if part.has({"sctp", "a"})]
 
 
+def test_a_run_of_cyclonus_repeats_few_cases_that_are_known():
+    """All others run. A part that has none of them is whole."""
+    names = [("1 a", {"x", "a"}), ("2 b", {"x", "b"}), ("3 c", {"x", "a", "c"}), ("4 d", {"y"}), ("5 e", {"x", "d"})]
+    part = cyclonus.Part(("x",), ("d",))
+    narrowed = cyclonus.narrowed(part, names, {"2 b", "3 c", "4 d"})
+
+    assert ["1 a"] == [name for name, tags in names if narrowed.has(tags)]
+    assert part == cyclonus.narrowed(part, names, {"1 a", "2 b", "3 c"})
+
+
 def test_tests_of_go_are_those_of_its_verbose_output():
     """Only whole tests count, not their parts."""
     log = (

@@ -52,11 +52,12 @@ class Part(NamedTuple):
 def run(program: Path, folder: Path, seconds: float, tags: str = "", known: Collection[str] = ()) -> list[Case]:
     """Run its cases, or those with one of these tags (A,B), and return how each ended that did so in time.
 
-    The parts with the most cases that are not ``known`` come first, so that several short runs reach all cases.
+    The parts with the most cases that are not ``known`` come first, without most of their known ones, so that several
+    short runs reach all cases.
     """
     words = [str(program), "generate", *Part().words, "--dry-run", "--mock"]
     names = listed(subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout)
-    chosen = [Part(tuple(tags.split(",")))] if tags else parts(names)
+    chosen = [Part(tuple(tags.split(",")))] if tags else [narrowed(part, names, known) for part in parts(names)]
     # Then the longest first.
     chosen.sort(key=lambda one: _new_and_all([name for name, tags in names if one.has(tags)], known), reverse=True)
     until = time.monotonic() + seconds
@@ -96,6 +97,16 @@ def parts(listed: Sequence[tuple[str, set[str]]]) -> list[Part]:
         more = [(count, one) for one, count in counts.items() if count < len(left)]
         used.append("" if len(left) <= _MOST or not more else max(few)[1] if few else min(more)[1])
     return [*found, Part((), tuple(used[:-1]))]
+
+
+def narrowed(part: Part, listed: Sequence[tuple[str, set[str]]], known: Collection[str]) -> Part:
+    """Return a part without the cases that have a tag of none of its cases that are not ``known``.
+
+    A part without such cases is returned as it is.
+    """
+    new = [tags for name, tags in listed if part.has(tags) and name not in known]
+    others = set().union(*(tags for _, tags in listed)).difference(part.exclude, *new) if new else ()
+    return part._replace(exclude=(*part.exclude, *sorted(others)))
 
 
 def listed(text: str) -> list[tuple[str, set[str]]]:

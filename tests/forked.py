@@ -7,6 +7,7 @@ Start Python anew where a test is about what happens before ``main``: imports, i
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import os
@@ -71,6 +72,11 @@ def _become(main: Callable[[], None], words: list[str], environment: Mapping[str
         sys.stdin = open(0, closefd=False)  # noqa: SIM115  it stays open until the end, as the next two do
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        # A program that the command starts has the streams only, as below subprocess, which closes all other files.
+        for file in map(int, os.listdir("/proc/self/fd")):
+            if file > 2:
+                with contextlib.suppress(OSError):
+                    os.set_inheritable(file, False)
         # What this process leaves to its end is not for the fork to do, and its garbage is not the fork's.
         atexit._clear()
         gc.freeze()

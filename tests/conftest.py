@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked as forks
 import hypothesis
 import kernel_marks
 import memos
@@ -129,6 +130,16 @@ def program() -> Program:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forked() -> Program:
+    """Do as ``program`` does, in a fork of this process and a quarter of the time.
+
+    It is for tests that do not ask how Python starts. A folder or a module of such tests overrides ``program`` with it.
+    """
+    forks.import_netlab()
+    return forks.run
 
 
 @pytest.fixture(scope="module")

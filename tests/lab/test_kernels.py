@@ -37,19 +37,22 @@ def drift(program: Program, name: str) -> str:
 
 @pytest.mark.parametrize("topology", TOPOLOGIES, ids=lambda path: path.stem)
 def test_what_one_kernel_built_the_other_need_not_repair(name: str, topology: Path) -> None:
-    """In every topology and both ways: nothing differs, and packets agree with the evaluator."""
+    """In every topology and both ways nothing differs. In a lab of the kernel that is not the default, packets agree.
+
+    All other tests send packets in labs of the default kernel.
+    """
     objects, _ = load([str(topology), str(REPOSITORY / "examples/shop")])
     found = []
     for first, then in (("pyroute2", "fast"), ("fast", "pyroute2")):
         lab = Lab.up(objects, name=name, machine=this_host(first))
         again = Lab.up(objects, name=name, machine=this_host(then))
         found.append((bool(again.changes), again.drift(), lab.drift()))
-        wrong = [
-            m.flow for m in lab.probe(every_pair(lab.cluster)) if m.verdict != evaluate(lab.cluster, m.flow).verdict
-        ]
+        if first != DEFAULT:
+            measured = [*lab.probe(every_pair(lab.cluster))]
+            assert measured
+            assert [] == [one.flow for one in measured if one.verdict != evaluate(lab.cluster, one.flow).verdict]
         again.close()
         lab.down()
-        assert [] == wrong
 
     assert [(False, [], [])] * 2 == found
 

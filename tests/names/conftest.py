@@ -11,6 +11,12 @@ import pytest
 from names.bench import Names, Program, running
 
 
+@pytest.fixture(scope="session")
+def program(forked: Program) -> Program:
+    """A command of netlab in a fork: programs in pods are tested, not how Python starts."""
+    return forked
+
+
 @pytest.fixture
 def lab_of(
     program: Program, unique: Callable[[str], str], tmp_path: Path, request: pytest.FixtureRequest

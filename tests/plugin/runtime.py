@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from forked import run_main
 from sizes import HANGS
+
+from netlab.plugin.main import main
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -37,7 +39,7 @@ class Call(NamedTuple):
 def call(
     command: str, config: Mapping[str, Any] | str, netns: str = "", *, pod: str = "", container: str = "c1", **more: str
 ) -> Call:
-    """Call the plugin as a runtime does."""
+    """Call the plugin as a runtime does, in a fork of this process."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(REPOSITORY),
@@ -52,16 +54,7 @@ def call(
         namespace, _, name = pod.partition("/")
         environment["CNI_ARGS"] = f"IgnoreUnknown=1;K8S_POD_NAMESPACE={namespace};K8S_POD_NAME={name}"
     text = config if isinstance(config, str) else json.dumps(config)
-    done = subprocess.run(
-        [sys.executable, "-m", "netlab.plugin.main"],
-        input=text,
-        env={**environment, **more},
-        cwd="/",
-        capture_output=True,
-        text=True,
-        timeout=HANGS,
-        check=False,
-    )
+    done = run_main(main, ["netlab-cni"], text, {**environment, **more}, Path("/"))
     assert done.stderr == "", done.stderr
     return Call(done.returncode, json.loads(done.stdout) if done.stdout else None)
 

@@ -50,11 +50,15 @@ spec:
 """
 
 
-@pytest.fixture(params=["overlay", "routed"])
+# For tests of packets and links; what the plugin says is of no mode.
+BOTH_MODES = pytest.mark.parametrize("lab", ["overlay", "routed"], indirect=True)
+
+
+@pytest.fixture
 def lab(request: pytest.FixtureRequest, unique: Callable[[str], str]) -> Iterator[str]:
-    """The name of a lab of two nodes, both families, two pods and a policy."""
+    """The name of a lab of two nodes, both families, two pods and a policy; in overlay mode unless a test says more."""
     name = unique("cni")
-    documents, _ = parse(TEXT.replace("MODE", request.param), "lab.yaml")
+    documents, _ = parse(TEXT.replace("MODE", getattr(request, "param", "overlay")), "lab.yaml")
     with Lab.up(decode(documents)[0], name=name) as made:
         yield name
         if name in Lab.names():
@@ -69,6 +73,7 @@ def verdicts(name: str, source: str, destination: str) -> list[str]:
         return [one.verdict for one in made.probe(flows)]
 
 
+@BOTH_MODES
 def test_a_container_becomes_a_pod_with_policy(lab: str) -> None:
     """Its labels decide. After DEL its namespace has no interface, and its process runs on."""
     with container() as place:
@@ -89,6 +94,7 @@ def test_a_container_becomes_a_pod_with_policy(lab: str) -> None:
             assert [] == made.drift()
 
 
+@BOTH_MODES
 def test_a_container_takes_the_place_of_a_pod_of_the_lab(lab: str) -> None:
     """It has the pod's addresses, and its policy holds. After DEL the lab has its own namespace again."""
     with container() as place:
@@ -173,6 +179,7 @@ def test_errors_say_what_to_do_and_leave_the_lab_as_it_was(lab: str, tmp_path: P
         assert {"shop/web", "shop/other"} == {pod.ref for pod in made.cluster.pods}
 
 
+@BOTH_MODES
 def test_a_container_is_one_pod_and_no_other_namespace_is_one(lab: str) -> None:
     """A failed ADD changes no namespace: not that of the host, of a lab or of a container with its own eth0."""
     spaces = [f"/run/netns/netlab.{lab}.{end}" for end in ("node.n1", "underlay", "pod.shop.web", "pod.shop.other")]
@@ -202,7 +209,7 @@ def test_another_network_configuration_detaches_nothing(lab: str) -> None:
         assert {"lo"} == {*interfaces(place)}
 
 
-@pytest.mark.parametrize("end", ["DEL", "down"])
+@pytest.mark.parametrize(("lab", "end"), [("overlay", "DEL"), ("routed", "down")], indirect=["lab"])
 def test_what_a_container_made_itself_stays(lab: str, end: str) -> None:
     """An eth0 of its own, beside netlab's, which it renamed; its rules and its process."""
     with container() as place:
@@ -246,6 +253,7 @@ def test_containers_are_attached_side_by_side(lab: str) -> None:
         assert [0, 0, 0] == [done.result().code for done in calls]
 
 
+@BOTH_MODES
 def test_down_leaves_the_container_and_its_process(lab: str) -> None:
     with container() as place:
         assert 0 == call("ADD", config(lab), place, pod="shop/c").code
@@ -256,10 +264,15 @@ def test_down_leaves_the_container_and_its_process(lab: str) -> None:
         assert {"lo"} == {*interfaces(place)}
 
 
-def test_a_killed_add_is_repaired(lab: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(
+    ("lab", "mode", "waits"),
+    [("overlay", "overlay", (0.05, 0.2, 0.3)), ("routed", "routed", (0.15, 0.25))],
+    indirect=["lab"],
+)
+def test_a_killed_add_is_repaired(lab: str, mode: str, waits: tuple[float, ...]) -> None:
     """``up`` or ``down`` of the lab ends it; another ADD works after ``up``."""
     with container() as place:
-        for wait in (0.05, 0.15, 0.2, 0.25, 0.3):
+        for wait in waits:
             environment = {
                 **os.environ,
                 "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -283,7 +296,7 @@ def test_a_killed_add_is_repaired(lab: str, request: pytest.FixtureRequest) -> N
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-            documents, _ = parse(TEXT.replace("MODE", request.node.callspec.params["lab"]), "lab.yaml")
+            documents, _ = parse(TEXT.replace("MODE", mode), "lab.yaml")
             with Lab.up(decode(documents)[0], name=lab) as made:
                 assert [] == made.drift()
                 assert {"shop/web", "shop/other"} == {pod.ref for pod in made.cluster.pods}

@@ -31,20 +31,18 @@ STATES: dict[str, tuple[tuple[Any, Any, Any], set[str], set[str], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", ["overlay", "routed"])
 @pytest.mark.parametrize(("states", "inside", "local", "cluster"), STATES.values(), ids=STATES)
 def test_endpoints_that_end(
     build: Build,
     unique: Callable[[str], str],
     mode: str,
-    family: int,
     states: tuple[Any, Any, Any],
     inside: set[str],
     local: set[str],
     cluster: set[str],
 ) -> None:
-    """Ready ones are used; without one, those that still serve. Each list is judged by itself."""
+    """Ready ones are used; without one, those that still serve. Each list is judged by itself, in both families."""
     names = dict(zip((*LOCAL, "s/remote"), ("n1", "n1", "n2"), strict=True))
     b = build(
         topology(unique("ending"), mode, (4, 6)),
@@ -53,25 +51,26 @@ def test_endpoints_that_end(
         service("s/local", "app=s", dual=True, type="LoadBalancer", externalTrafficPolicy="Local"),
         service("s/cluster", "app=s", dual=True, type="LoadBalancer"),
     )
-    b.serve(names, families=(family,))
-    node = b.address("node:n1", family)
-    balancers = [b.balancer(f"s/{name}", family) for name in ("local", "cluster")]
-    for to in balancers:
-        b.ip("host:out", f"-{family}", "route", "replace", to, "via", node)
-
-    assert [inside, inside] == [b.endpoints("s/client", b.cluster_ip(f"s/{n}", family)) for n in ("local", "cluster")]
-    assert [local, cluster] == [b.endpoints("host:out", to) for to in balancers]
+    b.serve(names, families=(4, 6))
     ports = [b.node_port(f"s/{name}") for name in ("local", "cluster")]
-    assert [local, cluster] == [b.endpoints("host:out", node, port) for port in ports]
+    for family in (4, 6):
+        node = b.address("node:n1", family)
+        balancers = [b.balancer(f"s/{name}", family) for name in ("local", "cluster")]
+        for to in balancers:
+            b.ip("host:out", f"-{family}", "route", "replace", to, "via", node)
+        own = [b.cluster_ip(f"s/{name}", family) for name in ("local", "cluster")]
+
+        assert [inside, inside] == [b.endpoints("s/client", to) for to in own]
+        assert [local, cluster] == [b.endpoints("host:out", to) for to in balancers]
+        assert [local, cluster] == [b.endpoints("host:out", node, port) for port in ports]
 
 
 RANGES = {4: ["192.168.0.0/24", "203.0.113.0/25"], 6: ["fd00:192:168::/64", "2001:db8:203::/112"]}
 HOSTS = {"listed": ["203.0.113.10", "2001:db8:203::10"], "other": ["192.0.2.10", "2001:db8::10"]}
 
 
-@pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", ["overlay", "routed"])
-def test_source_ranges(build: Build, unique: Callable[[str], str], mode: str, family: int) -> None:
+def test_source_ranges(build: Build, unique: Callable[[str], str], mode: str) -> None:
     """Of the load balancer's address only: pods and other clients are dropped there, and reach the nodePort."""
     hosts = [{"name": name, "addresses": addresses} for name, addresses in HOSTS.items()]
     b = build(
@@ -86,25 +85,28 @@ def test_source_ranges(build: Build, unique: Callable[[str], str], mode: str, fa
         b.apply(service("s/s", "app=s", dual=True, **spec))
 
     allow(*RANGES[4], *RANGES[6])
-    b.serve(["s/local", "s/remote"], families=(family,))
-    to, node, both = b.balancer("s/s", family), b.address("node:n1", family), {"s/local", "s/remote"}
-    for host in HOSTS:
-        b.ip(f"host:{host}", f"-{family}", "route", "replace", to, "via", node)
+    b.serve(["s/local", "s/remote"], families=(4, 6))
+    both = {"s/local", "s/remote"}
+    for family in (4, 6):
+        to, node = b.balancer("s/s", family), b.address("node:n1", family)
+        for host in HOSTS:
+            b.ip(f"host:{host}", f"-{family}", "route", "replace", to, "via", node)
 
-    assert {"silent"} == b.endpoints("s/client", to)
-    assert {"silent"} == b.endpoints("host:other", to)
-    assert {"silent"} == b.endpoints("node:n1", to)
-    listed = b.answers("host:listed", to)
-    assert both == {one.endpoint for one in listed}
-    assert {one.seen for one in listed} <= b.own_addresses("node:n1")
-    assert both == b.endpoints("host:other", node, b.node_port("s/s"))
-    assert both == b.endpoints("s/client", b.cluster_ip("s/s", family))
+        assert {"silent"} == b.endpoints("s/client", to)
+        assert {"silent"} == b.endpoints("host:other", to)
+        assert {"silent"} == b.endpoints("node:n1", to)
+        listed = b.answers("host:listed", to)
+        assert both == {one.endpoint for one in listed}
+        assert {one.seen for one in listed} <= b.own_addresses("node:n1")
+        assert both == b.endpoints("host:other", node, b.node_port("s/s"))
+        assert both == b.endpoints("s/client", b.cluster_ip("s/s", family))
 
     # A node whose address a range holds may connect.
-    own = f"{node}/{32 if family == 4 else 128}"
-    allow(*RANGES[4], *RANGES[6], own)
-    assert both == b.endpoints("node:n1", to)
-    assert {"silent"} == b.endpoints("s/client", to)
+    own = [f"{b.address('node:n1', 4)}/32", f"{b.address('node:n1', 6)}/128"]
+    allow(*RANGES[4], *RANGES[6], *own)
+    for family in (4, 6):
+        assert both == b.endpoints("node:n1", b.balancer("s/s", family))
+        assert {"silent"} == b.endpoints("s/client", b.balancer("s/s", family))
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -73,14 +73,14 @@ def test_delete_by_name(program: Program, lab: str) -> None:
     assert "allow" == verdict(program, lab, "shop/web", "shop/db:5432")
 
 
-def test_a_change_that_does_not_fit_is_refused_whole(program: Program, lab: str) -> None:
+def test_a_change_that_does_not_fit_is_refused_whole(program: Program, shared_lab: str) -> None:
     """All or none: a policy beside an invalid pod does not come into force."""
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, annotations: {netlab/network: moon}}\n"
-    done = program("apply", "-f", "-", "--lab", lab, text=f"{DENY_DB}---\n{pod}")
+    done = program("apply", "-f", "-", "--lab", shared_lab, text=f"{DENY_DB}---\n{pod}")
 
     assert 2 == done.returncode
     assert done.stderr.startswith("<stdin>:8: Pod default/p: metadata.annotations.netlab/network: ")
-    assert "allow" == verdict(program, lab, "shop/api", "shop/db")
+    assert "allow" == verdict(program, shared_lab, "shop/api", "shop/db")
 
 
 def test_labels_move_a_pod_in_and_out_of_policies(program: Program, lab: str) -> None:
@@ -103,10 +103,10 @@ def test_label_of_a_namespace(program: Program, lab: str) -> None:
     assert (2, "Error: namespace shoq does not exist\n") == (unknown.returncode, unknown.stderr)
 
 
-def test_get_labs_shows_the_ranges_that_netlab_chose(program: Program, lab: str) -> None:
+def test_get_labs_shows_the_ranges_that_netlab_chose(program: Program, shared_lab: str) -> None:
     """In Topology's own terms: networks with their mode and podCIDRs, the underlay, Services and load balancers."""
-    header, row = program("get", "labs", lab, "-o", "wide").stdout.splitlines()
-    (item,) = json.loads(program("get", "labs", lab, "-o", "json").stdout)["items"]
+    header, row = program("get", "labs", shared_lab, "-o", "wide").stdout.splitlines()
+    (item,) = json.loads(program("get", "labs", shared_lab, "-o", "json").stdout)["items"]
     networks = [{"name": "default", "mode": "bridge", "podCIDRs": ["10.244.0.0/16"]}]
 
     assert ["NETWORKS", "UNDERLAY", "SERVICES", "LOAD-BALANCERS"] == header.split()[-4:]

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from host_records import record
-from sizes import some
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 REPOSITORY = Path(__file__).parents[2]
 FULL = "Error: No space left on device: standard output"
-CLOSED = [">&-", "2>&-", "<&- >&- 2>&-"]
+ALL_CLOSED, FULL_OUTPUT, NO_READER = "<&- >&- 2>&-", ">/dev/full", "|"
 
 
 def start(arguments: list[str], redirection: str) -> tuple[int, int, str]:
@@ -59,91 +58,123 @@ SIMPLE = [
     ("arguments", "code"), SIMPLE, ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else ""
 )
 def test_without_a_kernel(arguments: list[str], code: int) -> None:
-    """A closed stream acts like /dev/null. Full output is exit code 3, output without a reader 141."""
-    found = {redirection: start(arguments, redirection)[1:] for redirection in some([*CLOSED, "2>/dev/full"])}
-    found["2| "] = start(arguments, "2>&1 >/dev/null |")[1:]
-    full, gone = start(arguments, ">/dev/full"), start(arguments, "|")
-    both = start(arguments, ">/dev/full 2>/dev/full")
+    """Closed streams act like /dev/null. Full output is exit code 3, output without a reader 141."""
+    closed, full, gone = (start(arguments, how) for how in (ALL_CLOSED, FULL_OUTPUT, NO_READER))
     speaks = code == 0
 
-    assert {code} == {one for one, _ in found.values()}
-    assert not [err for _, err in found.values() if "Traceback" in err or "Exception" in err]
+    assert code == closed[1]
+    assert "Traceback" not in closed[2]
+    assert "Exception" not in closed[2]
     assert (3, [FULL]) == (full[1], full[2].splitlines()[-1:]) if speaks else code == full[1]
     assert (141, "") == gone[1:] if speaks else code == gone[1]
-    assert (3 if speaks else code) == both[1]
 
 
-RUNNING = [
-    (["get", "pods"], 0),
-    (["probe", "shop/web", "shop/api:8080"], 0),
-    (["probe", "-o", "json"], 0),
-    (["trace", "shop/web", "shop/api:8080"], 0),
-    (["verify"], 0),
-    (["exec", "shop/nobody", "--", "true"], 2),
-]
+@pytest.mark.parametrize(("arguments", "code"), [SIMPLE[1], SIMPLE[2]], ids=["to standard error", "to standard output"])
+def test_one_stream_of_two(arguments: list[str], code: int) -> None:
+    """Closed output, and standard error that is closed, full or without a reader, change no exit code.
+
+    If both are full, the exit code is that of full output.
+    """
+    found = [start(arguments, how) for how in (">&-", "2>&-", "2>/dev/full", "2>&1 >/dev/null |")]
+    both = start(arguments, ">/dev/full 2>/dev/full")
+
+    assert {code} == {one for _, one, _ in found}
+    assert not [err for _, _, err in found if "Traceback" in err or "Exception" in err]
+    assert (code or 3) == both[1]
 
 
-@pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "|", "2>&1 >/dev/null |"])
-def test_with_a_running_lab(shared_lab: str, redirection: str) -> None:
+RUNNING = {
+    "get": ["get", "pods"],
+    "table": ["probe", "shop/web", "shop/api:8080"],
+    "json": ["probe", "-o", "json"],
+    "trace": ["trace", "shop/web", "shop/api:8080"],
+    "verify": ["verify"],
+    "exec": ["exec", "shop/nobody", "--", "true"],
+}
+
+
+@pytest.mark.parametrize(
+    ("redirection", "names"),
+    [
+        (ALL_CLOSED, [*RUNNING]),
+        (FULL_OUTPUT, ["get", "json", "trace", "verify"]),
+        (NO_READER, ["table", "json", "verify"]),
+        ("2>/dev/full", ["verify", "exec"]),
+        ("2>&1 >/dev/null |", ["table", "exec"]),
+    ],
+)
+def test_with_a_running_lab(shared_lab: str, redirection: str, names: list[str]) -> None:
     """The exit codes are those without a kernel."""
-    speaks = {">/dev/full": (3, [FULL]), "|": (141, [])}
-    for arguments, code in RUNNING:
-        _, found, err = start([arguments[0], "--lab", shared_lab, *arguments[1:]], redirection)
+    speaks = {FULL_OUTPUT: (3, [FULL]), NO_READER: (141, [])}
+    for name in names:
+        command, *more = RUNNING[name]
+        _, found, err = start([command, "--lab", shared_lab, *more], redirection)
 
-        if redirection in speaks and code == 0:
-            assert speaks[redirection] == (found, err.splitlines()), arguments
+        if redirection in speaks:
+            assert speaks[redirection] == (found, err.splitlines()), name
         else:
-            assert code == found, (arguments, err)
+            assert (2 if name == "exec" else 0) == found, (name, err)
         assert "Traceback" not in err
 
 
-OWN = [
-    ["verify", "-f", "examples/shop", "-o", "json"],
-    ["test", "scenarios/01-default-deny-all.yaml"],
-    ["conformance", "upstream/default-deny-*", "--jobs", "2"],
-    ["doctor"],
-]
+OWN = {
+    "verify": ["verify", "-f", "examples/shop", "-o", "json"],
+    "test": ["test", "scenarios/01-default-deny-all.yaml"],
+    "conformance": ["conformance", "upstream/default-deny-*", "--jobs", "2"],
+    "doctor": ["doctor"],
+}
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "2>/dev/full", "|"])
-def test_with_temporary_labs(redirection: str) -> None:
+@pytest.mark.parametrize(
+    ("redirection", "code", "names"),
+    [
+        (ALL_CLOSED, 0, [*OWN]),
+        (FULL_OUTPUT, 3, ["verify", "doctor"]),
+        ("2>/dev/full", 0, ["conformance"]),
+        (NO_READER, 141, ["test", "conformance"]),
+    ],
+)
+def test_with_temporary_labs(redirection: str, code: int, names: list[str]) -> None:
     """No lab remains."""
-    codes = {">/dev/full": 3, "|": 141}
-    for arguments in OWN:
-        pid, code, err = start(arguments, redirection)
+    for name in names:
+        pid, found, err = start(OWN[name], redirection)
 
-        assert codes.get(redirection, 0) == code, (arguments, err)
+        assert code == found, (name, err)
         assert "Traceback" not in err
         assert [] == left_by(pid)
 
 
-@pytest.mark.parametrize("redirection", ["<&- >&- 2>&-", ">/dev/full", "|"])
+@pytest.mark.parametrize(
+    "redirections",
+    [
+        (FULL_OUTPUT, ALL_CLOSED, NO_READER, FULL_OUTPUT, NO_READER),
+        (NO_READER, FULL_OUTPUT, ALL_CLOSED, NO_READER, ALL_CLOSED),
+    ],
+    ids=["full first", "without a reader first"],
+)
 def test_changes_are_made_even_if_they_cannot_be_printed(
-    program: Program, unique: Callable[[str], str], redirection: str
+    program: Program, unique: Callable[[str], str], redirections: tuple[str, ...]
 ) -> None:
     """The lab has the change, and ``down`` removes it."""
     name = unique("streams")
-    code = {">/dev/full": 3, "|": 141}.get(redirection, 0)
+    codes = [{FULL_OUTPUT: 3, NO_READER: 141, ALL_CLOSED: 0}[one] for one in redirections]
     own = ["--lab", name]
+    commands = [
+        ["up", "-f", "examples/shop", *own],
+        ["label", "pod", "shop/web-0", "app=db", *own],
+        ["delete", "networkpolicy", "shop/db", *own],
+        ["apply", "-f", "examples/shop/policies.yaml", *own],
+    ]
     try:
-        codes = [
-            start(arguments, redirection)[1]
-            for arguments in (
-                ["up", "-f", "examples/shop", *own],
-                ["label", "pod", "shop/web-0", "app=db", *own],
-                ["delete", "networkpolicy", "shop/db", *own],
-                ["apply", "-f", "examples/shop/policies.yaml", *own],
-            )
-        ]
+        found = [start(*one)[1] for one in zip(commands, redirections[:4], strict=True)]
         verified = program("verify", *own)
-        removed = start(["down", name], redirection)
+        removed = start(["down", name], redirections[4])
     finally:
         program("down", name)
 
-    assert [code] * 4 == codes
+    assert codes == [*found, removed[1]]
     assert (0, "") == (verified.returncode, verified.stderr)
-    assert code == removed[1]
     assert name not in record.labs()
 
 

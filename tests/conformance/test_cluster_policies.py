@@ -34,7 +34,7 @@ MODE = "overlay"
 UPSTREAM = list(upstream.cases(MODE))
 EDGES = list(edges.cases(MODE))
 # ``make verify-cluster-policies`` chooses a larger number.
-SETS = int(os.environ.get("NETLAB_SETS", "0")) or samples(20)
+SETS = int(os.environ.get("NETLAB_SETS", "0")) or samples(8)
 # The most sets of one test, so that no test takes long.
 PART = 100
 WITHOUT_KERNEL: tuple[JudgeName, ...] = ("evaluator", "tracer")
@@ -82,7 +82,7 @@ def test_judges_agree_on_random_sets(part: int) -> None:
 
 def test_judges_agree_on_random_sets_with_services() -> None:
     """Evaluator and tracer give equal verdicts for each endpoint of each Service."""
-    selection = Selection(("random/*",), random=samples(8), seed=22, services=True, feature=FEATURE)
+    selection = Selection(("random/*",), random=samples(4), seed=22, services=True, feature=FEATURE)
 
     assert [] == wrong(list(run_selection(selection)))
 

@@ -205,10 +205,15 @@ def _alive(pid: int) -> bool:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize(
-    ("number", "group", "code"),
-    [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143), (signal.SIGHUP, True, 129)],
+    ("jobs", "number", "group", "code"),
+    [
+        (1, signal.SIGINT, True, 130),
+        (2, signal.SIGINT, True, 130),
+        (2, signal.SIGINT, False, 130),
+        (2, signal.SIGTERM, False, 143),
+        (1, signal.SIGHUP, True, 129),
+    ],
 )
 def test_a_signal_ends_the_run_with_the_results_so_far(
     run: Callable[..., subprocess.Popen[str]], jobs: int, number: int, group: bool, code: int

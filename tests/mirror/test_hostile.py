@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -173,8 +174,13 @@ def test_what_is_right_now_does_not_wait_for_what_is_still_refused(running: Runn
     assert 1 == sum("Pod shop/x" in line for line in running.lines)
 
 
-@pytest.mark.parametrize("name", ["a\nb", "\x1b[2J", "x" * 300_000, "", 5, None, [], {"a": 1}, "a/b", "..", "\ud800"])
-@pytest.mark.parametrize("kind", ["Pod", "Namespace", "Node", "Service"])
+NO_NAMES = ["a\nb", "\x1b[2J", "x" * 300_000, "", 5, None, [], {"a": 1}, "a/b", "..", "\ud800"]
+
+
+# Each name with two kinds, and each kind with five names or six.
+@pytest.mark.parametrize(
+    ("kind", "name"), [*zip(cycle(["Pod", "Namespace", "Node", "Service"]), NO_NAMES * 2, strict=False)]
+)
 def test_a_name_that_is_none_leaves_its_object_out(running: Running, kind: str, name: object) -> None:
     """The rest of the change is in force."""
     running.server.put({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": {}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from netlab import modes
@@ -74,6 +75,17 @@ _OTHERS = {
 }
 
 
+@cache
+def _parts() -> list[tuple[str, ast.Constant | ast.Compare]]:
+    """Return the constants and comparisons of all files: both tests read them, and to parse all takes seconds."""
+    return [
+        (name, part)
+        for name, tree in _trees()
+        for part in ast.walk(tree)
+        if isinstance(part, (ast.Constant, ast.Compare))
+    ]
+
+
 def _trees() -> Iterator[tuple[str, ast.AST]]:
     for file in sorted(_ROOT.rglob("*.py")):
         name = file.relative_to(_ROOT).as_posix()
@@ -86,8 +98,7 @@ def test_no_mode_is_named_in_quotes_outside_of_its_definition() -> None:
     names = {mode.name for mode in modes.every()}
     found = Counter(
         (file, part.value)
-        for file, tree in _trees()
-        for part in ast.walk(tree)
+        for file, part in _parts()
         if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value in names
     )
 
@@ -102,8 +113,7 @@ def test_nothing_compares_the_name_of_a_mode_an_attachment_or_a_transport() -> N
     """Names are used to look up, to print and to pass on only."""
     found = [
         f"{file}:{compared.lineno}"
-        for file, tree in _trees()
-        for compared in ast.walk(tree)
+        for file, compared in _parts()
         if isinstance(compared, ast.Compare)
         for side in (compared.left, *compared.comparators)
         if isinstance(side, ast.Attribute) and _names_a_mode(side)

@@ -262,7 +262,7 @@ def test_an_unknown_field_is_refused_by_both(kind: Kind) -> None:
         assert fits(data) != unknown
 
 
-@settings(max_examples=samples(300), deadline=None)
+@settings(max_examples=samples(100), deadline=None)
 @given(st.data())
 def test_what_a_schema_takes_has_no_error_of_type(data: st.DataObject) -> None:
     """Up to three fields of an object are replaced, dropped or doubled."""

@@ -25,7 +25,7 @@ from netlab.policy import evaluate
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
 from netlab.verdicts import Expected
 
-PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(20)
+PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(8)
 
 Key = tuple[str, str, int, str, int | None]
 Rows = dict[Key, tuple[Expected | None, Expected | None]]
@@ -91,7 +91,7 @@ def test_the_difference_is_that_of_each_pair(seed: int) -> None:
         assert rows | alone == expanded(cluster_diff(old, new, asked, one_sided=True))
 
 
-@pytest.mark.parametrize("seed", range(samples(16)))
+@pytest.mark.parametrize("seed", range(samples(8)))
 def test_the_difference_has_services(seed: int) -> None:
     """Their rows too are those of the evaluator, pair by pair; a Service may have the verdict some."""
     dice = Random(seed)  # noqa: S311  the same clusters every time, not a secret

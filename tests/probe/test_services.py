@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -56,14 +57,12 @@ def three(**spec: Any) -> list[Document]:
     return [service("s/s", "app=s", ("t=80", "u=80/UDP", "x=80/SCTP"), dual=True, **spec), *pods, pod("s/c"), closed]
 
 
-@pytest.mark.parametrize("family", [4, 6])
-@pytest.mark.parametrize("protocol", ["TCP", "UDP", "SCTP"])
 @pytest.mark.parametrize("affinity", ["None", "ClientIP"])
-def test_each_endpoint_is_proven(build: Build, affinity: str, protocol: str, family: int) -> None:
-    """This holds from a pod and from a node, also with session affinity."""
+def test_each_endpoint_is_proven(build: Build, affinity: str) -> None:
+    """This holds from a pod and from a node, in every protocol and both families, also with session affinity."""
     b = build(*three(sessionAffinity=affinity))
 
-    for source in ("s/c", "node:n1"):
+    for source, family, protocol in product(("s/c", "node:n1"), (4, 6), ("TCP", "UDP", "SCTP")):
         found = ask(b, source, "s/s", family, protocol)
         assert "some" == found.verdict, found.reason
         assert {"s/p0": "allow", "s/p1": "deny", "s/p2": "allow"} == {one.pod: one.verdict for one in found.backends}
@@ -103,10 +102,9 @@ def test_a_choice_that_is_not_the_computed_one_is_inconclusive(
     assert "s/p0: inconclusive: s/p1 took the packet; s/p1: inconclusive: s/p0 took the packet" == found.reason
 
 
-@pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("hairpin", ["subject", "exempt", "unwired"])
-def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mode: str, family: int) -> None:
+def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mode: str) -> None:
     """``policy.hairpin`` says whether policy applies to it; packets show the same."""
     b = build(
         service("s/s", "app=s", dual=True),
@@ -115,11 +113,12 @@ def test_a_pod_that_reaches_itself_by_its_service(build: Build, hairpin: str, mo
         mode=mode,
         policy={"hairpin": hairpin},
     )
-    found = ask(b, "s/p", "s/s", family)
-    expected = evaluate(b.lab.cluster, found.flow).verdict
+    for family in (4, 6):
+        found = ask(b, "s/p", "s/s", family)
+        expected = evaluate(b.lab.cluster, found.flow).verdict
 
-    assert ("allow" if hairpin == "exempt" else "deny") == expected
-    assert expected == found.verdict, found.reason
+        assert ("allow" if hairpin == "exempt" else "deny") == expected
+        assert expected == found.verdict, found.reason
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -154,18 +153,18 @@ def test_a_bridge_that_does_not_send_frames_back_proves_no_denial(build: Build, 
     assert "the bridge of node:n1 does not send frames of s/p back to it" == ask(b, "s/p", "s/s").reason
 
 
-@pytest.mark.parametrize("family", [4, 6])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_service_without_endpoints_is_rejected_on_the_way(build: Build, mode: str, family: int) -> None:
+def test_a_service_without_endpoints_is_rejected_on_the_way(build: Build, mode: str) -> None:
     """The reject is the evidence, in each protocol. An outside host has no route."""
     ports = ("t=80", "u=80/UDP", "x=80/SCTP")
     b = build(service("s/s", "app=s", ports, dual=True), pod("s/c"), mode=mode)
-    found = {p: ask(b, "s/c", "s/s", family, p) for p in ("TCP", "UDP", "SCTP")}
+    for family in (4, 6):
+        found = {p: ask(b, "s/c", "s/s", family, p) for p in ("TCP", "UDP", "SCTP")}
 
-    assert {"deny"} == {one.verdict for one in found.values()}
-    assert all(one.reason.startswith("rejected on the way: ") for one in found.values()), found
-    outside = ask(b, "host:out", "s/s", family)
-    assert ("deny", True) == (outside.verdict, outside.reason.startswith("not sent: no route from source"))
+        assert {"deny"} == {one.verdict for one in found.values()}
+        assert all(one.reason.startswith("rejected on the way: ") for one in found.values()), found
+        outside = ask(b, "host:out", "s/s", family)
+        assert ("deny", True) == (outside.verdict, outside.reason.startswith("not sent: no route from source"))
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -21,7 +21,7 @@ def shape(rulesets):
     }
 
 
-@settings(max_examples=samples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=samples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.parametrize(
     "choices", [TopologyPolicy(), TopologyPolicy(ip_block_pods="ignore", host_network_peers="match")]
@@ -35,7 +35,7 @@ def test_rulesets_do_not_depend_on_history(build, choices, data):
         assert shape(Compiler(port_of).compile(wanted)) == shape(compiler.compile(wanted))
 
 
-@settings(max_examples=samples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=samples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_returned_ruleset_does_not_change(build, data):
     """Later compiles copy what they change."""
@@ -46,7 +46,7 @@ def test_a_returned_ruleset_does_not_change(build, data):
         assert shape(Compiler(port_of).compile(cluster)) == shape(rulesets)
 
 
-@settings(max_examples=samples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=samples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_numbers_with_equal_hashes_do_not_depend_on_history(build, data):
     """With six bits for identities and classes many hashes are equal; the numbers then depend on all texts present."""

@@ -137,7 +137,7 @@ def test_the_ruleset_is_as_before_without_the_setting() -> None:
 def test_random_services_have_one_verdict(mode: str) -> None:
     """Evaluator and tracer agree on random policies and Services."""
     with judges(WITHOUT_KERNEL) as panel:  # type: ignore[arg-type]
-        for case in service_cases.cases(samples(20), 5, mode):
+        for case in service_cases.cases(samples(8), 5, mode):
             for one in case.stages:
                 made = replace(one, documents=(chosen("pre-dnat", mode), *one.documents[1:]))
                 assert [] == list(map(str, disagreements(made, panel)))
@@ -148,7 +148,7 @@ def test_packets_to_random_services_have_the_verdicts(packets: tuple[str, dict[s
     """All three judges agree."""
     mode, panel = packets
     with judges(WITHOUT_KERNEL) as others:  # type: ignore[arg-type]
-        for case in service_cases.cases(6, 5, mode):
+        for case in service_cases.cases(3, 5, mode):
             for one in case.stages:
                 made = replace(one, documents=(chosen("pre-dnat", mode), *one.documents[1:]))
                 assert [] == list(map(str, disagreements(made, others | panel)))

@@ -112,7 +112,7 @@ def test_evaluator_and_ruleset_agree_on_random_services(name: str, mode: str) ->
     """Services of every kind, asked by pods, nodes and outside hosts."""
     settings = {"ownNode": "enforce", **VALUES[name][0]}
 
-    assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(20), mode=mode)
+    assert [] == wrong_services(settings, ("evaluator", "tracer"), count=samples(6), mode=mode)
 
 
 @pytest.mark.kernel
@@ -121,4 +121,4 @@ def test_packets_agree_on_random_services(name: str) -> None:
     """Packets of nodes to themselves too, which the output hook translates."""
     settings = {"ownNode": "enforce", **VALUES[name][0]}
 
-    assert [] == wrong_services(settings, ("evaluator", "packets"), count=samples(8), seed=21)
+    assert [] == wrong_services(settings, ("evaluator", "packets"), count=samples(3), seed=21)

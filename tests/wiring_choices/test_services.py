@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 
 import pytest
+from click.testing import Result
 from wiring_choices.choices import CHOICES, Choice, topology_of
 
-Program = Callable[..., "subprocess.CompletedProcess[str]"]
+Call = Callable[..., Result]
 
 OBJECTS = """
 ---
@@ -61,17 +61,17 @@ spec:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("choice", CHOICES.values(), ids=[*CHOICES])
-def test_packets_agree_on_services(program: Program, choice: Choice) -> None:
+def test_packets_agree_on_services(netlab: Call, choice: Choice) -> None:
     """At cluster IPs and node ports, from pods, nodes, host-network pods and outside hosts, in both families."""
     topology = json.loads(json.dumps(topology_of(choice).data))
     topology["spec"]["networks"][0]["podCIDRs"] = ["10.244.0.0/16", "fd00:10:244::/56"]
     topology["spec"]["hosts"][0]["addresses"] = ["192.0.2.10", "2001:db8::10"]
     ports = [word for port in ("80", "30080", "30081") for word in ("--port", port)]
     text = f"{json.dumps(topology)}\n{OBJECTS}"
-    done = program("verify", "-f", "-", "--nodes", "--self", "--services", *ports, "-o", "json", text=text)
+    done = netlab("verify", "-f", "-", "--nodes", "--self", "--services", *ports, "-o", "json", input=text)
     document = json.loads(done.stdout)
 
-    assert (0, len(document["rows"])) == (done.returncode, document["summary"]["agree"])
+    assert (0, len(document["rows"])) == (done.exit_code, document["summary"]["agree"])
     assert {(family, v) for family in (4, 6) for v in ("allow", "deny")} <= {
         (row["family"], row["measured"]) for row in document["rows"]
     }

@@ -17,6 +17,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -45,7 +47,10 @@ def run_main(
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         given.write(text.encode())
         given.seek(0)
-        pid = os.fork()
+        with warnings.catch_warnings():
+            # Python 3.12 and later warn of threads: those of pytest's workers hold no lock that a command takes.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
         if pid == 0:
             for number, stream in enumerate((given, output, errors)):
                 os.dup2(stream.fileno(), number)
@@ -87,9 +92,13 @@ def _become(main: Callable[[], None], words: list[str], environment: Mapping[str
         sys.argv = words
         code = _code_of(main)
         atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
+    except BaseException:
+        code = 1
+        traceback.print_exc()
     finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
         os._exit(code if isinstance(code, int) else 1 if code else 0)
 
 

@@ -21,8 +21,9 @@ from typing import Any, NoReturn
 from netlab.errors import HostError, KernelError, NetlabError
 from netlab.kernel import libc, privilege
 
-# Seconds between SIGTERM and SIGKILL after an interrupt, and at the normal end. A worker removes its lab in them.
-_INTERRUPT_GRACE = 0.5
+# Seconds between SIGTERM and SIGKILL after an interrupt, and at the normal end. A worker removes its lab in them, which
+# took longer than half a second beside 30 busy processes on two processors.
+_INTERRUPT_GRACE = 5.0
 _END_GRACE = 30.0
 _PAUSE = 0.005
 

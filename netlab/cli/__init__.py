@@ -50,6 +50,7 @@ def _run() -> None:
     # A command makes many small values that live until its end, and it ends before cycles matter. With the default
     # threshold the collector took a fifth of the time of `up` with 1,000 pods.
     gc.set_threshold(300_000, 50, 100)
+    from netlab.cli import terminal
     from netlab.cli.command_group import cli
     from netlab.cli.failures import ignore_interrupts, prepare_signals
 
@@ -57,7 +58,8 @@ def _run() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     prepare_signals()
     try:
-        cli.main(prog_name="netlab")
+        # click would import shutil to find the width.
+        cli.main(prog_name="netlab", terminal_width=terminal.help_width())
     finally:
         ignore_interrupts()
         # Python collects garbage several times while it ends, which took a fifth of the time of `check`. Objects that

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -314,6 +313,8 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
 
 def record_lines(documents: Iterable[Document]) -> list[bytes]:
     """Return the JSON text of each item of ``to_record``, in one line each; a document is encoded once."""
+    import json
+
     given = list(documents)
     new = [document for document in given if _RECORD_LINE not in document.memo]
     for document, item in zip(new, to_record(new), strict=True):
@@ -323,6 +324,8 @@ def record_lines(documents: Iterable[Document]) -> list[bytes]:
 
 def from_record_line(text: bytes) -> Document:
     """Return the document of one line of ``record_lines``, and keep the line for the next record."""
+    import json
+
     (document,) = from_record([json.loads(text)])
     document.memo[_RECORD_LINE] = text
     return document

@@ -17,15 +17,19 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 # Modules of Python that take a millisecond or more, and that click and PyYAML do not load.
-SLOW = ("asyncio", "concurrent.futures", "ctypes", "http", "importlib.metadata", "logging", "multiprocessing")
-SLOW += ("shutil", "socket", "subprocess", "tempfile", "traceback", "unittest")
+SLOW = (
+    *("asyncio", "concurrent.futures", "ctypes", "http", "importlib.metadata", "logging", "multiprocessing"),
+    *("shutil", "socket", "subprocess", "tempfile", "traceback", "unittest"),
+)
 LIBRARIES = ("dns", "kubernetes", "networkx", "pyroute2", "scapy")
 KERNEL = ("netlab.kernel", "netlab.dataplane", "netlab.probe", "netlab.ruleset")
 # Kinds that the input has not.
-KINDS = ("deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset", "job", "cronjob", "node")
-KINDS += ("service", "endpointslice", "endpoints", "ingress", "ingressclass", "secret", "clusternetworkpolicy")
-KINDS += ("adminnetworkpolicy", "baselineadminnetworkpolicy", "topology", "profile", "invariants", "lesson")
-KINDS += ("podlabels", "ignoredkind", "systemobjects", "stoppednode", "workloadpods")
+KINDS = (
+    *("deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset", "job", "cronjob", "node"),
+    *("service", "endpointslice", "endpoints", "ingress", "ingressclass", "secret", "clusternetworkpolicy"),
+    *("adminnetworkpolicy", "baselineadminnetworkpolicy", "topology", "profile", "invariants", "lesson"),
+    *("podlabels", "ignoredkind", "systemobjects", "stoppednode", "workloadpods"),
+)
 ABSENT = tuple(f"netlab.objects.kinds.{kind}" for kind in KINDS)
 TESTS = ("netlab.objects.kinds.scenario", "netlab.objects.scenarios", "netlab.objects.scenario_check")
 # What gives verdicts: warnings about policies do without.

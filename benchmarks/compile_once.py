@@ -20,7 +20,7 @@ from netlab.dataplane.node_rulesets import compiler as new_compiler
 from netlab.objects import Document, Objects, apply, decode, load, relabel
 from netlab.objects.scenarios import LabelChange
 from netlab.objects.types import Source
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.ruleset import Compiler, Ruleset, differences
 
 _MOST, _SAMPLE = 1_000_000, 200_000

@@ -183,7 +183,7 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
     context_settings={
         "auto_envvar_prefix": "NETLAB",
         "help_option_names": ["-h", "--help"],
-        "max_content_width": 120,
+        "max_content_width": terminal.WIDEST_HELP,
     },
     epilog="Exit codes: 0 done, and all as expected; 1 a verdict differs, or a check found a problem in the policy set;"
     " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab;"

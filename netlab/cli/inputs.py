@@ -222,7 +222,8 @@ def read_objects(
     """
     from netlab.cluster import resolve_input
     from netlab.cluster.plain_policies import without_read
-    from netlab.policy import misplaced, warnings
+    from netlab.policy.misplaced import misplaced
+    from netlab.policy.warnings import warnings
 
     found = examined(files, strict, ignore, system=system)
     objects = found.objects

@@ -18,7 +18,7 @@ from netlab.objects.kinds.networkpolicy import API_VERSION
 from netlab.objects.meta import Key, key_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.services import Endpoints, EndpointSlice, Service
-from netlab.policy import isolating
+from netlab.policy.isolating import isolating
 from netlab.report.listings import Item, Listing
 
 if TYPE_CHECKING:

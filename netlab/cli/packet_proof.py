@@ -38,7 +38,7 @@ def prove(
       HostError, KernelError: if this host cannot build the lab.
     """
     from netlab.machines.labs import temporary
-    from netlab.policy import evaluate
+    from netlab.policy.evaluate import evaluate
     from netlab.report.comparison import Measured
     from netlab.report.rows import Tally, endpoints_of, row_of
     from netlab.scenario.compare import reason_of

@@ -23,6 +23,8 @@ from netlab.patterns import pattern
 
 # The width of tables without a terminal; COLUMNS overrides it.
 _WIDTH = 120
+WIDEST_HELP = 120
+"""The most characters of a line of help."""
 _progress = ProgressLine()
 _task: Progress | None = None
 _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow", "!": "bright_red"}
@@ -30,9 +32,25 @@ _COLOURS = {".": "green", "X": "red", "p": "yellow", "u": "yellow", "?": "yellow
 
 def width() -> int:
     """Return the width of a table in characters."""
-    import shutil
+    return _columns(_WIDTH)
 
-    return shutil.get_terminal_size((_WIDTH, 24)).columns
+
+def help_width() -> int:
+    """Return the width of help as click's HelpFormatter chooses it."""
+    return max(min(_columns(80), WIDEST_HELP) - 2, 50)
+
+
+def _columns(without_terminal: int) -> int:
+    """Return the width of the terminal as ``shutil.get_terminal_size`` does, whose module loads three compressors."""
+    with contextlib.suppress(ValueError):
+        stated = int(os.environ.get("COLUMNS", ""))
+        if stated > 0:
+            return stated
+    try:
+        # As in shutil: a program that replaces sys.stdout has the terminal all the same.
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or without_terminal  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return without_terminal
 
 
 def shows_output() -> bool:

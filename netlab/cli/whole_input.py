@@ -28,7 +28,8 @@ def whole_input(found: Input) -> WholeInput:
     """Return an input with its cluster and all problems, by file and line."""
     from netlab.cluster import try_resolve
     from netlab.cluster.plain_policies import without_read
-    from netlab.policy import misplaced, warnings
+    from netlab.policy.misplaced import misplaced
+    from netlab.policy.warnings import warnings
 
     objects = found.objects
     cluster, more = try_resolve(objects, unknown=found.unknown, warn=True)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
 from netlab.frozen import frozen
-from netlab.objects.services import Service
 from netlab.objects.types import Address
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
 
 
 class Flow(NamedTuple):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from netlab.cluster.nodes import NodeDraft
 from netlab.cluster.pods import PodDraft
 from netlab.errors import Problem
 from netlab.frozen import frozen
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.services import Service
 from netlab.objects.types import Address
 from netlab.quantity import few
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
 
 _MOST = 5
 

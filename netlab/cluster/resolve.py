@@ -21,19 +21,18 @@ from netlab.cluster.types import Cluster, Host, Network, Node, Placement, Pod
 from netlab.errors import InputError, Problem
 from netlab.objects.all_objects import Objects
 from netlab.objects.core_v1 import NAMESPACE_LABEL
-from netlab.objects.input import Input
 from netlab.objects.kind import Fact, namespaced_types
-from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.services import Service
-from netlab.objects.topology import Topology, TopologyNetwork
+from netlab.objects.topology import LOOPBACK_ONLY, Topology, TopologyNetwork
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
     from netlab.objects.ingresses import IngressClass
+    from netlab.objects.input import Input
     from netlab.objects.profiles import Profile
+    from netlab.objects.services import Service
 
-_Named = TypeVar("_Named", NetworkPolicy, Service)
+_Named = TypeVar("_Named", NetworkPolicy, "Service")
 
 
 def resolve(

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from netlab import modes
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.kind import template_of
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.services import Endpoints, EndpointSlice, Service
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import Address, ContainerPort, DnsConfig, DnsPolicy, HostAlias, Prefix, Source
 
@@ -23,8 +21,10 @@ if TYPE_CHECKING:
     from netlab.cni.conflist import Conflist
     from netlab.objects.cilium_policies import CiliumPolicy
     from netlab.objects.cluster_policies import ClusterPolicy
+    from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
     from netlab.objects.links import Netem
     from netlab.objects.profiles import Profile
+    from netlab.objects.services import Endpoints, EndpointSlice, Service
     from netlab.objects.unread import UnreadPolicy
 
 

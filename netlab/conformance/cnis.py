@@ -9,7 +9,7 @@ from netlab.conformance.cni_probes import PROBES, Probe
 from netlab.conformance.judges import cluster_of, flow_of
 from netlab.conformance.shorthand import document
 from netlab.objects.types import Document
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 COLUMNS = ("docker", "flannel", "calico", "calico-vxlan", "canal", "cilium", "kube-router", "romana", "weave")
 """The profiles of the table. ``calico-vxlan`` is there because some kernels lack the links of ``calico``."""

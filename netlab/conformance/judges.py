@@ -23,7 +23,8 @@ from netlab.objects.scenarios import ObjectRef
 from netlab.objects.services import Service
 from netlab.objects.types import Address
 from netlab.objects.versions import STORED
-from netlab.policy import Decision, evaluate
+from netlab.policy.decision import Decision
+from netlab.policy.evaluate import evaluate
 from netlab.testing.tracer import Link, Packet, Tracer
 from netlab.verdicts import joined
 

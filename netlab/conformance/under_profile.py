@@ -16,8 +16,8 @@ from netlab.objects.profiles import Choice, Profile
 from netlab.objects.topology import Topology
 from netlab.objects.topology_shapes import WiringShape
 from netlab.objects.types import Document
-from netlab.policy import evaluate
 from netlab.policy.deciding import deciding
+from netlab.policy.evaluate import evaluate
 
 
 @frozen

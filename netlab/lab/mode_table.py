@@ -15,9 +15,9 @@ from netlab.errors import InputError
 from netlab.frozen import frozen
 from netlab.lab.temporary import temporary
 from netlab.objects.documents import parse
-from netlab.objects.kinds.topology import LOOPBACK_ONLY
 from netlab.objects.load import decode
-from netlab.policy import evaluate
+from netlab.objects.topology import LOOPBACK_ONLY
+from netlab.policy.evaluate import evaluate
 
 MODES = tuple(mode.name for mode in modes.every() if not mode.attachment.by_plugins)
 

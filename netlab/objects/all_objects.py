@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.scenarios import Scenario
-from netlab.objects.services import Endpoints, EndpointSlice, Service
-from netlab.objects.system_objects import SystemObjects
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Node, Pod, Workload
 
 if TYPE_CHECKING:
+    from netlab.objects.ingresses import Ingress, IngressClass, TlsSecret
+    from netlab.objects.scenarios import Scenario
+    from netlab.objects.services import Endpoints, EndpointSlice, Service
     from netlab.objects.unread import UnreadPolicy
 
 _Object = TypeVar("_Object")
@@ -28,6 +28,20 @@ class _Of(Generic[_Object]):
 
     def __get__(self, objects: Objects | None, owner: type) -> tuple[_Object, ...]:
         return self if objects is None else objects.of(self.kind)  # type: ignore[return-value]
+
+
+class _OfLater(Generic[_Object]):
+    """The same for a type in a module that most inputs do not need: it is imported if objects are made by name."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __get__(self, objects: Objects | None, owner: type) -> tuple[_Object, ...]:
+        return self if objects is None else _named(objects, self._name)  # type: ignore[return-value]
+
+    @property
+    def kind(self) -> Any:
+        return getattr(import_module(f"netlab.objects.{self._module}"), self._name)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -75,19 +89,19 @@ class Objects:
     nodes = _Of(Node)
     pods = _Of(Pod)
     workloads = _Of(Workload)
-    services = _Of(Service)
-    slices = _Of(EndpointSlice)
-    endpoints = _Of(Endpoints)
-    ingresses = _Of(Ingress)
-    ingress_classes = _Of(IngressClass)
-    tls_secrets = _Of(TlsSecret)
+    services: ClassVar[_OfLater[Service]] = _OfLater("services", "Service")
+    slices: ClassVar[_OfLater[EndpointSlice]] = _OfLater("services", "EndpointSlice")
+    endpoints: ClassVar[_OfLater[Endpoints]] = _OfLater("services", "Endpoints")
+    ingresses: ClassVar[_OfLater[Ingress]] = _OfLater("ingresses", "Ingress")
+    ingress_classes: ClassVar[_OfLater[IngressClass]] = _OfLater("ingresses", "IngressClass")
+    tls_secrets: ClassVar[_OfLater[TlsSecret]] = _OfLater("ingresses", "TlsSecret")
     policies = _Of(NetworkPolicy)
-    scenarios = _Of(Scenario)
+    scenarios: ClassVar[_OfLater[Scenario]] = _OfLater("scenarios", "Scenario")
 
     @property
     def system(self) -> bool:
         """Whether a SystemObjects document is among the objects."""
-        return SystemObjects in self.found
+        return bool(_named(self, "SystemObjects"))
 
     @property
     def wants_system(self) -> bool:
@@ -97,43 +111,44 @@ class Objects:
     @property
     def profiles(self) -> tuple[Any, ...]:
         """The Profiles."""
-        return self._named("Profile")
+        return _named(self, "Profile")
 
     @property
     def cluster_policies(self) -> tuple[Any, ...]:
         """The cluster-wide policies; all their kinds have the type ``ClusterPolicy``."""
-        return self._named("ClusterPolicy")
+        return _named(self, "ClusterPolicy")
 
     @property
     def stopped_nodes(self) -> frozenset[str]:
         """The names of the nodes that are stopped."""
-        return frozenset(one.meta.name for one in self._named("StoppedNode") if not one.starting)
+        return frozenset(one.meta.name for one in _named(self, "StoppedNode") if not one.starting)
 
     @property
     def starting_nodes(self) -> frozenset[str]:
         """The names of the nodes that have their links again, and that have pods that are not ready yet."""
-        return frozenset(one.meta.name for one in self._named("StoppedNode") if one.starting)
+        return frozenset(one.meta.name for one in _named(self, "StoppedNode") if one.starting)
 
     @property
     def unready_nodes(self) -> frozenset[str]:
         """The names of the nodes that are stopped or starting. netlab itself says that their pods are not ready."""
-        return frozenset(one.meta.name for one in self._named("StoppedNode") if not one.control_plane)
+        return frozenset(one.meta.name for one in _named(self, "StoppedNode") if not one.control_plane)
 
     @property
     def workload_pods(self) -> tuple[Any, ...]:
         """The WorkloadPods: which pods single workloads have."""
-        return self._named("WorkloadPods")
+        return _named(self, "WorkloadPods")
 
     @property
     def invariants(self) -> tuple[Any, ...]:
         """The Invariants."""
-        return self._named("Invariants")
-
-    def _named(self, name: str) -> tuple[Any, ...]:
-        """Return the objects of a type by its name: most inputs have none, and do not load its module."""
-        return next((some for kind, some in self.found.items() if kind.__name__ == name), ())
+        return _named(self, "Invariants")
 
     @property
     def topology(self) -> Topology | None:
         """The Topology, None if the input has none."""
         return next(iter(self.of(Topology)), None)
+
+
+def _named(objects: Objects, name: str) -> tuple[Any, ...]:
+    """Return the objects of a type by its name: most inputs have none, and do not load its module."""
+    return next((some for kind, some in objects.found.items() if kind.__name__ == name), ())

@@ -14,7 +14,6 @@ from netlab.objects.ignored import IgnoredKind
 from netlab.objects.included import Access
 from netlab.objects.kind import NETLAB_VERSION, Kind, get, written
 from netlab.objects.meta import IGNORED_KIND, Key, key_of, open_document
-from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.types import Document
 from netlab.objects.unread import UnreadPolicy
 
@@ -72,6 +71,8 @@ def without_skipped(documents: Iterable[Document]) -> list[Document]:
 
     Secrets that no Ingress names are left out too.
     """
+    from netlab.objects.tls_secrets import is_unnamed, named_secrets
+
     given = tuple(documents)
     ignored = ignored_in(given)
     named = named_secrets(object_of(document) for document in given)

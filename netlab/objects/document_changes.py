@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlab.errors import InputError, Problem, UsageError
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.kind import NETLAB_VERSION, get
 from netlab.objects.meta import DEFAULT_NAMESPACE, Key, key_of
-from netlab.objects.scenarios import LabelChange, ObjectRef
 from netlab.objects.types import Document, Source
+
+if TYPE_CHECKING:
+    from netlab.objects.scenarios import LabelChange, ObjectRef
 
 POD_LABELS = "PodLabels"
 STOPPED_NODE = "StoppedNode"

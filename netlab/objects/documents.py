@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from json.decoder import JSONDecodeError
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import yaml
 
 from netlab.errors import Problem
-from netlab.objects import bundle_files, ignore_comments, lines, skipped_files
+from netlab.objects import ignore_comments, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.file_trees import FileTree, HostFiles, InputSource
 from netlab.objects.files import SUFFIXES, UnreadableError, standard_input
-from netlab.objects.json_text import JSONText
 from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
-from netlab.objects.unlisted import unlisted
 from netlab.objects.yaml_text import YAMLText
 from netlab.patterns import pattern
+
+if TYPE_CHECKING:
+    from netlab.objects.json_text import JSONText
 
 STDIN = "<stdin>"
 _TOPOLOGY = "Topology"
@@ -68,6 +67,10 @@ def parse(text: str, file: str, budget: Budget | None = None) -> tuple[list[Docu
 def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) -> _Text:
     found = _Text(tree=tree)
     if _BRACE.match(text):
+        from json.decoder import JSONDecodeError
+
+        from netlab.objects.json_text import JSONText
+
         left = replace(budget)
         try:
             _collect(JSONText(text, budget), file, found, budget)
@@ -103,7 +106,7 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
             continue
         budget.spend(DOCUMENT)
         source = Source(file, text.lines, found.tree)
-        if isinstance(value, list) and (items := bundle_files.items_of(value, file)) is not None:
+        if isinstance(value, list) and (items := _items_of_bundle(value, file)) is not None:
             budget.spend(DOCUMENT * len(items))
             own = [*text.lines.items_of("")]
             for item, item_lines in zip(
@@ -124,6 +127,12 @@ def _collect(text: JSONText | YAMLText, file: str, found: _Text, budget: Budget)
             found.bare.append(value)
         found.documents += documents
         found.problems += problems
+
+
+def _items_of_bundle(value: list[Any], file: str) -> list[dict[str, Any]] | None:
+    from netlab.objects.bundle_files import items_of
+
+    return items_of(value, file)
 
 
 # --- files to documents ---------------------------------------------------------------------------------------------
@@ -226,6 +235,9 @@ class Reader:
 
     def _folder(self, path: str, tree: FileTree) -> tuple[list[Document], list[Problem]]:
         """Return the documents below a directory, and the problems. Files of other tools are skipped with a warning."""
+        from netlab.objects import bundle_files
+        from netlab.objects.unlisted import unlisted
+
         folder = tree.below(path)
         skipped = skipped_files.SkippedFiles(path, tree)
         skipped.links += folder.links
@@ -301,6 +313,8 @@ def to_record(documents: Iterable[Document]) -> list[dict[str, Any]]:
 
 def record_lines(documents: Iterable[Document]) -> list[bytes]:
     """Return the JSON text of each item of ``to_record``, in one line each; a document is encoded once."""
+    import json
+
     given = list(documents)
     new = [document for document in given if _RECORD_LINE not in document.memo]
     for document, item in zip(new, to_record(new), strict=True):
@@ -310,6 +324,8 @@ def record_lines(documents: Iterable[Document]) -> list[bytes]:
 
 def from_record_line(text: bytes) -> Document:
     """Return the document of one line of ``record_lines``, and keep the line for the next record."""
+    import json
+
     (document,) = from_record([json.loads(text)])
     document.memo[_RECORD_LINE] = text
     return document

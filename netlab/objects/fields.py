@@ -6,7 +6,6 @@ booleans are not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal, TypeVar
@@ -23,16 +22,19 @@ _LONGEST = 300
 PORT_RANGE = "must be between 1 and 65535, inclusive"
 LAST = 999
 """A version of Kubernetes after all others."""
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def quoted(value: object) -> str:
     """Return a value as JSON for a message, cut if it is long. A long value takes no more time than a short one."""
+    # Imported here, as an input without problems has no messages.
+    import json
+
     if isinstance(value, str):
         text = json.dumps(value[: _LONGEST + 1], ensure_ascii=False)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     text = ""
-    for part in _ENCODER.iterencode(value) if isinstance(value, (dict, list)) else [_ENCODER.encode(value)]:
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str)
+    for part in encoder.iterencode(value) if isinstance(value, (dict, list)) else [encoder.encode(value)]:
         text += part[: _LONGEST + 1]
         if len(text) > _LONGEST:
             return f"{text[: _LONGEST - 3]}..."

@@ -20,7 +20,6 @@ from netlab.objects.file_trees import InputSource
 from netlab.objects.ignored import ignored_documents
 from netlab.objects.kind import Fact, Kind, get
 from netlab.objects.load import decode
-from netlab.objects.system_objects import system_document
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document
 
@@ -66,7 +65,11 @@ def read_input(
     ``sources``: the forms of input that are no path, as ``netlab.sources.SOURCES`` has them. ``server``: as for
     ``decode``.
     """
-    kinds = [*ignored_documents(ignore), *([system_document()] if system else [])]
+    kinds = ignored_documents(ignore)
+    if system:
+        from netlab.objects.system_objects import system_document
+
+        kinds = [*kinds, system_document()]
     reader = Reader(strict, stdin=stdin, sources=sources)
     documents, unread = reader.read(paths)
     if change is not None:

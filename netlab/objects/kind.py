@@ -220,9 +220,10 @@ def namespaced_types(among: Iterable[type[Any]]) -> list[type[Any]]:
 
 @derived
 def _is_namespaced(of: type[Any]) -> bool:
-    # Most types are of kinds that are loaded.
-    loaded = [kind for kind in _KINDS.values() if isinstance(kind, Kind) and kind.type is of]
-    return any(kind.written and kind.namespaced for kind in loaded or every() if kind.type is of)
+    # Most types are of kinds that are loaded. Kinds of one type are alike in this, so the first one says it.
+    loaded = (kind for kind in _KINDS.values() if isinstance(kind, Kind) and kind.type is of)
+    kind = next(loaded, None) or next((one for one in map(get, tuple(_KINDS)) if one and one.type is of), None)
+    return kind is not None and kind.written and kind.namespaced
 
 
 def template_of(name: str) -> Template:

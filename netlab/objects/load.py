@@ -26,15 +26,9 @@ from netlab.objects.file_trees import InputSource
 from netlab.objects.generate_name import with_generated_names
 from netlab.objects.ignored import IgnoredKind, ignored_documents
 from netlab.objects.included import Access, is_test
-from netlab.objects.ingresses import Ingress, IngressClass
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
-from netlab.objects.kinds.podlabels import PodLabels
 from netlab.objects.meta import Key
-from netlab.objects.scenario_check import check_scenario
-from netlab.objects.scenarios import Scenario
-from netlab.objects.system_objects import SystemObjects
-from netlab.objects.tls_secrets import is_unnamed, named_secrets
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import UnreadPolicy
@@ -106,7 +100,11 @@ def decode(
         if test:
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
+            from netlab.objects.scenarios import Scenario
+
             if isinstance(one, Scenario):
+                from netlab.objects.scenario_check import check_scenario
+
                 by_rules = versions.of(one.resources) if server is None else server
                 problems += check_scenario(one, str(key), partial(decode, strict=strict, server=by_rules))
             else:
@@ -116,8 +114,9 @@ def decode(
         else:
             found[key] = one
     by_type = _by_type(found.values())
-    if Ingress in by_type:
+    if any(kind.__name__ == "Ingress" for kind in by_type):
         from netlab.objects.ingress_links import link_warnings, with_default_class
+        from netlab.objects.ingresses import Ingress, IngressClass
 
         ingresses, more = with_default_class(by_type[Ingress], by_type.get(IngressClass, ()))
         by_type[Ingress] = list(ingresses)
@@ -130,6 +129,8 @@ def _without_unnamed_secrets(documents: Sequence[Document], access: Access) -> t
     """Return the documents without TLS Secrets that no Ingress names."""
     if all(document.kind != "Secret" for document in documents):
         return tuple(documents)
+    from netlab.objects.tls_secrets import is_unnamed, named_secrets
+
     found = [(document, decoded(document, access)[1]) for document in documents]
     named = named_secrets(one for _, one in found)
     return tuple(document for document, one in found if not is_unnamed(one, named))
@@ -156,7 +157,8 @@ def _objects(
 ) -> Objects:
     in_namespaces = namespaced_types(of)
     of[Namespace] = _namespaces(of[Namespace], (one for one in found if type(one) in in_namespaces))
-    pod_labels = {one.meta.key: one.labels for one in of.pop(PodLabels, ())}
+    labels = next((kind for kind in of if kind.__name__ == "PodLabels"), None)
+    pod_labels = {one.meta.key: one.labels for one in of.pop(labels)} if labels is not None else {}
     unread = of.pop(UnreadPolicy, ())
     return Objects(of, dict(skipped), documents, pod_labels, unread)
 
@@ -186,7 +188,7 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
         if earlier is not None:
             message = f"a second Topology: the first is at {_place(earlier.source)}"
             problems = [Problem(one.source.file, one.source.line("kind"), "", str(key), message)]
-    elif earlier is not None and not isinstance(one, (PodLabels, SystemObjects)):
+    elif earlier is not None and not _last_counts(one):
         message = f"defined twice: this one counts, the one at {_place(earlier.source)} does not"
         together = f"{one.source.file}\0{earlier.source.file}"
         if earlier == one:
@@ -203,6 +205,14 @@ def _add(found: dict[Key, Any], key: Key, one: Any) -> list[Problem]:
         ]
     found[key] = one
     return problems
+
+
+def _last_counts(one: Any) -> bool:
+    """Say whether an object of netlab's own replaces an earlier one without a warning."""
+    from netlab.objects.kinds.podlabels import PodLabels
+    from netlab.objects.system_objects import SystemObjects
+
+    return isinstance(one, (PodLabels, SystemObjects))
 
 
 def _place(source: Source) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,6 +40,8 @@ def is_commented(text: str) -> bool:
     """
     if "apiVersion" in text or "kind" in text:
         return False
+    import json
+
     try:
         json.loads(_TRAILING.sub(r"\1", _COMMENT.sub(r"\1", text)))
     except (ValueError, RecursionError):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from netlab.cni.conflist import Conflist
     from netlab.objects.links import TopologyLink
 
+LOOPBACK_ONLY = modes.NONE.name
+"""The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
+
 
 @frozen
 class TopologyNetwork:

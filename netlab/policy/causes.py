@@ -26,7 +26,7 @@ from netlab.policy.clusters_between import ClustersBetween, ExhaustedError, Part
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.explained_pairs import ExplainedPairs, Parts
 from netlab.policy.groups import Group
-from netlab.policy.tiers.networkpolicy import isolating
+from netlab.policy.isolating import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.verdicts import Expected
 

@@ -14,11 +14,11 @@ from netlab.errors import Problem
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, PodsPeer, is_named
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Direction, Prefix
+from netlab.policy.isolating import isolating
 from netlab.policy.label_sets import LabelSet, labels_of
 from netlab.policy.problems import warning
 from netlab.policy.tiers.cluster_peers import cluster_peers
 from netlab.policy.tiers.cluster_policy import NumberedRule, numbered, place_of, rule_text
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import Tier
 
 _DIRECTIONS: tuple[Direction, ...] = ("ingress", "egress")

@@ -7,17 +7,13 @@ by a call.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from netlab.cluster.flows import Flow
-from netlab.cluster.paths import Path
-from netlab.cluster.translate import BackendFlow, JudgedFlow, Target
+from netlab.cluster.translate import JudgedFlow
 from netlab.cluster.types import Endpoint, Node, Pod
 from netlab.frozen import frozen, frozen_with_cache
-from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
-from netlab.objects.unread import UnreadPolicy
 from netlab.policy.matching import ANY_PEER, peer_path
 from netlab.policy.reasons import (
     backends_reason,
@@ -29,7 +25,14 @@ from netlab.policy.reasons import (
     where,
     without_effect_text,
 )
-from netlab.verdicts import Action, Certain, Expected
+
+if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
+    from netlab.cluster.paths import Path
+    from netlab.cluster.translate import BackendFlow, Target
+    from netlab.objects.cluster_policies import ClusterPolicy
+    from netlab.objects.unread import UnreadPolicy
+    from netlab.verdicts import Action, Certain, Expected
 
 NETWORK_POLICY, DEFAULT = "NetworkPolicy", "default"
 """The names of the tiers that each cluster has."""

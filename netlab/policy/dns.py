@@ -8,18 +8,20 @@ allows the pods of DNS that netlab adds to a lab with Services.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.services import Service
+from netlab.policy.isolating import isolating
 from netlab.policy.matched_pods import pods_matched
 from netlab.policy.matching import container_port, peer_mismatch_text, port_matches
 from netlab.policy.problems import some, warning
 from netlab.policy.service_ports import pods_of
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
 
 _PORT = 53
 _DNS_PORTS = frozenset({_PORT, 5353, "dns", "dns-tcp"})

@@ -18,12 +18,12 @@ from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.endpoint_kinds import EndpointKinds
+from netlab.policy.isolating import isolating
 from netlab.policy.problems import warning
 from netlab.policy.reasons import service_text
 from netlab.policy.set_evaluator import SetEvaluator
 from netlab.policy.tiers.cluster_policy import NumberedRule, is_left_to_network_policy, place_of
 from netlab.policy.tiers.cluster_policy_sets import TierRules
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort, Tier
 from netlab.verdicts import Action
 

@@ -6,10 +6,13 @@ So nothing compares each selector with each object. Sets are integers (``policy.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.policy.bitsets import set_of
-from netlab.policy.label_sets import LabelSet
+
+if TYPE_CHECKING:
+    from netlab.policy.label_sets import LabelSet
 
 
 class LabelIndex:

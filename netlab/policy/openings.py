@@ -15,10 +15,10 @@ from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.types import Direction
 from netlab.policy.address_sets import ALL_ADDRESSES, AddressSet, of_block
 from netlab.policy.decision import Match
+from netlab.policy.isolating import isolating
 from netlab.policy.matching import ANY_PEER
 from netlab.policy.pod_peers import EVERY_POD, PodPeers, WiderPeers, peers_of
 from netlab.policy.port_sets import EVERY_PORT, ICMP_ONLY, PortSet, ports_of
-from netlab.policy.tiers.networkpolicy import isolating
 
 
 @frozen

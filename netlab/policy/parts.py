@@ -22,12 +22,12 @@ from netlab.policy.bitsets import members
 from netlab.policy.decision import UnknownSide
 from netlab.policy.endpoint_kinds import EndpointKinds
 from netlab.policy.evaluate import way_of
+from netlab.policy.isolating import isolating
 from netlab.policy.meaning import selection_text, without_effect
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.reasons import default_text, without_effect_text
 from netlab.policy.set_evaluator import SetEvaluator, part_numbers
 from netlab.policy.tiers import judging_own_node, tiers_in_use
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort
 from netlab.policy.unread import changing, selecting
 from netlab.verdicts import Certain

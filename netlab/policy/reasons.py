@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cluster.flows import Flow
-from netlab.cluster.paths import Path
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.policy.problems import some
 from netlab.quantity import few
-from netlab.verdicts import Expected
 
 if TYPE_CHECKING:
+    from netlab.cluster.flows import Flow
+    from netlab.cluster.paths import Path
     from netlab.objects.cluster_policies import ClusterPolicy, ClusterRule
+    from netlab.verdicts import Expected
 
 # A reason names at most so many policies, as each pair has a reason and it is one line.
 _FEW = 10

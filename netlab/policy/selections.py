@@ -19,11 +19,11 @@ from netlab.policy.cluster_selections import (
     cluster_policy_selection,
     selecting_pods,
 )
+from netlab.policy.isolating import isolating
 from netlab.policy.matched_pods import namespaces_matched, pods_matched
 from netlab.policy.matching import ANY_PEER, peer_mismatch_text, peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.port_sets import PortSet, ports_of
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unread import selecting
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from netlab.cluster.types import Cluster, Pod
 from netlab.objects.cluster_policies import PodsPeer
 from netlab.policy.decision import Decision, Side
+from netlab.policy.isolating import isolating
 from netlab.policy.tiers.cluster_policy import TIERS, in_order, is_subject, peer_matches, port_matches, rule_text
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match, not_stated, unknown_of_namespace, unknown_of_pod
 
 

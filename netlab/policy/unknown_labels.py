@@ -7,6 +7,7 @@ selector has. If another value could change what a selector matches, warnings an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
@@ -16,12 +17,14 @@ from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import DIRECTIONS
-from netlab.policy.decision import Decision, Side
 from netlab.policy.matched_pods import namespaces_matched, pods_by_namespace
 from netlab.policy.matching import peer_mismatch_text, ports_mismatch_text
 from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some, warning
 from netlab.policy.reasons import named, where
+
+if TYPE_CHECKING:
+    from netlab.policy.decision import Decision, Side
 
 _FEW = 5
 

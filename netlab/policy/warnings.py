@@ -16,6 +16,7 @@ from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy.isolating import isolating
 from netlab.policy.matched_pods import (
     namespaces_matched,
     pod_sets,
@@ -28,8 +29,6 @@ from netlab.policy.matching import peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.problems import some, warning
-from netlab.policy.tiers import tiers_in_use
-from netlab.policy.tiers.networkpolicy import isolating
 
 _USUAL = TopologyPolicy()
 
@@ -58,8 +57,12 @@ def warnings(cluster: Cluster) -> list[Problem]:
         from netlab.policy.setting_warnings import without_effect
 
         found += without_effect(cluster)
-    for tier in tiers_in_use(cluster) if enforced else ():
-        found += tier.warnings(cluster)
+    # The checks above are those of the tier of NetworkPolicy.
+    if (cluster.cluster_policies or cluster.understood) and enforced:
+        from netlab.policy.tiers import tiers_in_use
+
+        for tier in tiers_in_use(cluster):
+            found += tier.warnings(cluster)
     if cluster.cluster_policies and enforced:
         from netlab.policy.dns_by_tiers import cut_by_tiers
 

@@ -45,7 +45,7 @@ class ClusterReport:
     """The parts of a report about a cluster; ``seen`` has what packets said."""
 
     def __init__(self, cluster: Cluster, asked: FlowSelection, seen: RowCounts | None = None) -> None:
-        from netlab.policy import warnings
+        from netlab.policy.warnings import warnings
 
         self.cluster = cluster
         self.found: Groups = seen.groups if seen is not None else groups(cluster, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netlab.policy import Decision
+from netlab.policy.decision import Decision
 
 if TYPE_CHECKING:
     from netlab.probe import Measurement

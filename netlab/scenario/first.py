@@ -15,7 +15,7 @@ from netlab.objects import read_input
 from netlab.objects.kind import get
 from netlab.objects.profiles import Profile
 from netlab.objects.types import Document
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 # A scenario is for people to read: the most expectations of each verdict, and the most pods that are asked about.
 _MOST_OF_VERDICT = 6

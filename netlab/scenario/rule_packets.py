@@ -19,8 +19,8 @@ from netlab.objects.kind import NETLAB_VERSION
 from netlab.objects.services import Service
 from netlab.objects.types import Document, Source
 from netlab.objects.versions import STORED
-from netlab.policy import evaluate
 from netlab.policy.bitsets import members
+from netlab.policy.evaluate import evaluate
 from netlab.policy.rule_judge import RuleJudge, pair_of
 from netlab.policy.tiers.tier import AskedPort
 from netlab.scenario.compare import reason_of

@@ -13,7 +13,7 @@ from netlab.lab.lab import Lab
 from netlab.machines.labs import temporary
 from netlab.objects import Objects
 from netlab.objects.scenarios import Expectation, Scenario, Step
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of
 from netlab.scenario.dry_run import DryRun, any_protocol, dry_run

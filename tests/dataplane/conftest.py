@@ -16,7 +16,7 @@ from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.lab.lab import Lab
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 
 @pytest.fixture

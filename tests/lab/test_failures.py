@@ -21,7 +21,7 @@ from netlab.lab.lab import Lab
 from netlab.lab.temporary import temporary
 from netlab.objects import decode
 from netlab.objects.scenarios import ObjectRef
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.report.yaml_text import lines as yaml_lines
 
 pytestmark = pytest.mark.kernel

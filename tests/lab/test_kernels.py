@@ -13,7 +13,7 @@ from netlab.cluster.flows import every_pair
 from netlab.kernel.machine import DEFAULT, KERNELS, this_host
 from netlab.lab.lab import Lab
 from netlab.objects import load
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 REPOSITORY = Path(__file__).parents[2]
 TOPOLOGIES = sorted((REPOSITORY / "topologies").glob("*.yaml"))

@@ -16,7 +16,7 @@ from netlab.errors import NetlabError
 from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.profiles.documents import with_profile
 
 Program = Callable[..., "subprocess.CompletedProcess[str]"]

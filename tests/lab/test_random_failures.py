@@ -13,7 +13,7 @@ from netlab.errors import InputError, UsageError
 from netlab.lab.lab import Lab
 from netlab.lab.state import State
 from netlab.lab.temporary import temporary
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.ruleset import difference
 from netlab.testing import FakeKernel
 

@@ -18,7 +18,7 @@ from netlab.kernel.linux import Linux
 from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 FAMILIES: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "IPv4": (["10.244.0.0/16"], ["192.0.2.10"]),

@@ -20,7 +20,7 @@ from netlab.dataplane.wanted import wanted
 from netlab.kernel.state import Link, Route
 from netlab.objects.documents import parse
 from netlab.objects.load import decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 _FILE = Path(__file__).with_name("host_gw.py")
 _TOPOLOGY = """

@@ -26,7 +26,7 @@ from netlab.pictures.namespace_counts import counted, place_of
 from netlab.pictures.namespaces import Drawing
 from netlab.pictures.reach import MOST_GROUPS, reach_picture
 from netlab.pictures.units import parts_of
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.groups import groups
 
 SIGNS = {"": "allow", "s ": "some", "u ": "unknown"}

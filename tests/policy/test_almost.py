@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from builders import cluster, flow, labels, pod, policy, rule, selector, source
 
-from netlab.policy import warnings
 from netlab.policy.almost import almost_selects
 from netlab.policy.explain import explain
+from netlab.policy.warnings import warnings
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ from netlab.objects import Document, decode
 from netlab.objects.documents import parse
 from netlab.objects.meta import key_of
 from netlab.objects.types import Source
-from netlab.policy import evaluate
 from netlab.policy.causes import Causes
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
 from netlab.policy.clusters_between import ClustersBetween, Part, Version, flow_by_name, placements
+from netlab.policy.evaluate import evaluate
 from netlab.policy.explained_pairs import ExplainedPairs, merged
 
 PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(12)

@@ -10,7 +10,7 @@ from netlab.cluster.plain_policies import as_unread
 from netlab.cluster.types import Endpoint, address_of
 from netlab.conformance.judges import cluster_of, tracer
 from netlab.conformance.shorthand import parse_yaml
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.exposure import exposures
 

@@ -19,7 +19,7 @@ from netlab.cluster.flows import Flow, FlowSelection
 from netlab.cluster.types import Endpoint, address_of
 from netlab.conformance.judges import cluster_of, packets, tracer
 from netlab.objects.types import Document
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.groups import groups
 from netlab.report import expanded

@@ -21,8 +21,8 @@ from netlab.cluster.types import Endpoint
 from netlab.objects import Document, decode
 from netlab.objects.services import Service
 from netlab.objects.types import Source
-from netlab.policy import evaluate
 from netlab.policy.cluster_diff import ClusterDiff, cluster_diff
+from netlab.policy.evaluate import evaluate
 from netlab.verdicts import Expected
 
 PAIRS = int(os.environ.get("NETLAB_DIFFS", "0")) or samples(8)

@@ -7,7 +7,7 @@ import pytest
 from netlab.cluster.resolve import resolve
 from netlab.objects import decode
 from netlab.objects.documents import parse
-from netlab.policy import warnings
+from netlab.policy.warnings import warnings
 
 LAB = """\
 {apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {team: shop}}}

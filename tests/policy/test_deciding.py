@@ -9,8 +9,8 @@ from builders import cluster, flow, peer, pod, policy, rule, topology
 from netlab import profiles
 from netlab.cluster import Cluster
 from netlab.objects.profiles import Choice, Profile, Quirk
-from netlab.policy import evaluate
 from netlab.policy.deciding import deciding, lines
+from netlab.policy.evaluate import evaluate
 from netlab.policy.explain import explain
 from netlab.profiles.sources import decided
 

@@ -11,7 +11,9 @@ from builders import cluster, decide, flow, namespace, peer, pod, policy, rule, 
 from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.types import Direction
-from netlab.policy import Miss, isolating, misses
+from netlab.policy.decision import Miss
+from netlab.policy.evaluate import misses
+from netlab.policy.isolating import isolating
 from netlab.policy.reasons import backends_reason
 from netlab.verdicts import Expected
 

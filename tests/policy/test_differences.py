@@ -14,8 +14,8 @@ from sizes import samples
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection
 from netlab.objects.topology import TopologyPolicy
-from netlab.policy import evaluate
 from netlab.policy.differences import Differences, Vector, differences
+from netlab.policy.evaluate import evaluate
 
 Rows = dict[tuple[str, str, int, str, int | None], Vector]
 

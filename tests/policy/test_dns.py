@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, meta, namespace, peer, pod, policy, rule, topology
 
 from netlab.objects.services import Service, ServicePort
-from netlab.policy import warnings
+from netlab.policy.warnings import warnings
 
 WEB = pod("x/web", "app=web")
 DB = pod("x/db", "app=db", ports=["5432"])

@@ -456,7 +456,7 @@ def test_an_address_without_a_machine() -> None:
 def test_a_flow_without_destination_and_address_is_an_error() -> None:
     """It raises ValueError."""
     from netlab.cluster.flows import Flow
-    from netlab.policy import evaluate
+    from netlab.policy.evaluate import evaluate
 
     of = world()
 

@@ -14,7 +14,7 @@ from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.conformance import random_cases
 from netlab.conformance.judges import cluster_of
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.groups import Groups, groups
 
 Verdicts = dict[tuple[str, str, int, str, int | None], str]

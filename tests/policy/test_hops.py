@@ -12,7 +12,7 @@ from sizes import samples
 from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.cluster.types import Pod
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.groups import groups
 from netlab.policy.hops import reached_pods
 

@@ -13,12 +13,12 @@ from sizes import samples
 from netlab.objects.policies import IPBlock
 from netlab.objects.selectors import LabelSelector, Operator, Requirement
 from netlab.objects.types import Direction, Meta
+from netlab.policy import isolating
 from netlab.policy.bitsets import members, set_of
 from netlab.policy.label_index import LabelIndex, SelectorIndex
 from netlab.policy.label_sets import ALL_NAMESPACES, labels_of
 from netlab.policy.pod_addresses import PodAddresses
 from netlab.policy.pod_peers import PodPeers, WiderPeers
-from netlab.policy.tiers import networkpolicy
 
 _KEYS, _VALUES = ("a", "b", "c"), ("1", "2", "3", "")
 
@@ -79,12 +79,12 @@ def test_many_policies_isolate_the_pods_that_few_do(direction: Direction, monkey
         policy(f"x/p{number:02}", types=rng.choice(("ingress", "egress", "ingress egress"))) for number in range(30)
     ]
     of = cluster(namespace("x"), *pods, *(replace(one, pod_selector=_selector(rng)) for one in made))
-    one_by_one = [networkpolicy.isolating(of, one, direction) for one in of.pods]
+    one_by_one = [isolating.isolating(of, one, direction) for one in of.pods]
 
-    monkeypatch.setattr(networkpolicy, "_MANY_POLICIES", 0)
+    monkeypatch.setattr(isolating, "_MANY_POLICIES", 0)
     of.memo.clear()
 
-    assert [networkpolicy.isolating(of, one, direction) for one in of.pods] == one_by_one
+    assert [isolating.isolating(of, one, direction) for one in of.pods] == one_by_one
     assert any(one_by_one)
 
 

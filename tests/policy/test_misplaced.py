@@ -9,7 +9,7 @@ from builders import labels, namespace, objects, peer, pod, policy, rule, worklo
 
 from netlab.cluster import resolve
 from netlab.objects.types import Workload
-from netlab.policy import misplaced
+from netlab.policy.misplaced import misplaced
 
 
 def labelled(of: Workload, text: str) -> Workload:

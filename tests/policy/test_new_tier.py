@@ -23,12 +23,14 @@ from netlab.errors import Problem
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction
 from netlab.objects.unread import Subject
-from netlab.policy import evaluate, tiers, warnings
+from netlab.policy import tiers
 from netlab.policy.decision import Ruling
+from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.tiers.tier import Reads, Tier
+from netlab.policy.warnings import warnings
 from netlab.report import expanded
 from netlab.report.rows import Tally, row_of
 from netlab.verdicts import Action

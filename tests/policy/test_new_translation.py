@@ -22,7 +22,7 @@ from netlab.cluster.types import Endpoint, Node, address_of
 from netlab.conformance import judges
 from netlab.lab import trace
 from netlab.objects.types import Address
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups

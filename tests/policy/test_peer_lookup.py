@@ -14,7 +14,7 @@ from sizes import samples
 
 from netlab.cluster import Cluster
 from netlab.objects.policies import NetworkPolicy, Rule
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.groups import groups
 from netlab.policy.matching import matching_peer

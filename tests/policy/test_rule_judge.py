@@ -20,13 +20,14 @@ from netlab.cluster.types import Endpoint, Host, Pod, address_of
 from netlab.objects import Document, input_of
 from netlab.objects.invariants import EVERY_PORT, Allowed, InvariantRule, PortSpan, RuleEnd
 from netlab.objects.types import Source
-from netlab.policy import evaluate, rule_judge
+from netlab.policy import rule_judge
 from netlab.policy.decision import Decision, Side
+from netlab.policy.evaluate import evaluate
+from netlab.policy.isolating import isolating
 from netlab.policy.outside import Outside
 from netlab.policy.rule_judge import RuleJudge
 from netlab.policy.rule_results import FamilyResult
 from netlab.policy.tiers import tier_of
-from netlab.policy.tiers.networkpolicy import isolating
 
 _LABELS = ("", "app=p", "app=q", "tier=db", "build=1")
 _CIDRS = ("0.0.0.0/0", "192.0.2.0/24", "10.0.0.0/8", "::/0", "2001:db8::/32")

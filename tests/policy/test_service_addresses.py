@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, meta, peer, pod, policy, rule, topology
 
 from netlab.objects.services import LoadBalancerIngress, Service, ServicePort
-from netlab.policy import warnings
+from netlab.policy.warnings import warnings
 
 WEB = pod("x/web", "app=web")
 FRONT = Service(

@@ -9,7 +9,7 @@ import pytest
 from builders import cluster, meta, peer, pod, policy, rule, topology
 
 from netlab.objects.services import Endpoints, EndpointsSubset, Service, ServicePort, SliceEndpoint, SlicePort
-from netlab.policy import warnings
+from netlab.policy.warnings import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=8080"])
 DB = pod("x/db", "app=db", ports=["5432"])

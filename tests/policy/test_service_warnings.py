@@ -8,7 +8,7 @@ from builders import cluster, meta, pod, source
 
 from netlab.errors import Problem
 from netlab.objects.services import Service, ServicePort
-from netlab.policy import warnings
+from netlab.policy.warnings import warnings
 
 WEB = pod("x/web", "app=web,tier=front", ports=["http=80", "dns=53/UDP"])
 OPS = pod("ops/x", "app=x")

@@ -14,7 +14,7 @@ from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.services.routes import balancer_node
 from netlab.cluster.types import Cluster
 from netlab.conformance import judges
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.groups import groups
 
 ALL = FlowSelection(nodes=True, self_pairs=True, system=True, services=True)

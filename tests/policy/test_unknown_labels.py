@@ -24,9 +24,9 @@ from builders import (
 
 from netlab.cluster import Cluster
 from netlab.objects.types import Namespace
-from netlab.policy import warnings
 from netlab.policy.explain import explain
 from netlab.policy.unknown_labels import caveats
+from netlab.policy.warnings import warnings
 
 WEB = pod("shop/web", "app=web", ports=["80"])
 ETL = pod("data/etl", "app=etl")

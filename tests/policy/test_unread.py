@@ -14,7 +14,7 @@ from netlab.conformance.disagreements import disagreements
 from netlab.objects import decode, read
 from netlab.objects.types import Direction
 from netlab.objects.unread import Subject
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.explain import explain
 from netlab.policy.reachability import reachability, workload_reachability
 

@@ -12,7 +12,8 @@ from builders import cluster, meta, peer, pod, policy, rule, source, topology
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.topology import TopologyPolicy
-from netlab.policy import isolating, warnings
+from netlab.policy.isolating import isolating
+from netlab.policy.warnings import warnings
 
 WEB = pod("x/web", "app=web", ports=["http=80", "dns=53/UDP", "dns=53"])
 DB = pod("x/db", "app=db", ports=["sql=5432"])

@@ -11,7 +11,7 @@ from netlab.cluster.find import find_destination
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.objects.topology import TopologyPolicy
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement, measure
 from netlab.probe.probes import ProbeMaker, Unsent
 from netlab.probe.sockets import Sockets

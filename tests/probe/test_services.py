@@ -17,7 +17,7 @@ from netlab.conformance.shorthand import document, policy
 from netlab.dataplane import names
 from netlab.kernel import netns
 from netlab.objects.types import Document
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement, service_ports
 from netlab.ruleset.service_hash import chosen
 

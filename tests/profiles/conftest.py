@@ -12,7 +12,7 @@ from iproute2 import Facts, ip
 from netlab.cluster.flows import every_pair
 from netlab.dataplane import names
 from netlab.lab.lab import Lab
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from netlab.conformance.cnis import NONE, answer, documents_of
 from netlab.conformance.cnis_by_packets import measured
 from netlab.conformance.judges import cluster_of, flow_of
 from netlab.lab.missing_links import MissingLinksError
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 CNIS = ("docker", "flannel", "calico-vxlan", "canal", "cilium", "kube-router", "romana", "weave")
 _WORDS = {"A": "allow", "D": "deny", "-": NONE, "keep": "stays"}

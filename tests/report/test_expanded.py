@@ -14,7 +14,7 @@ from netlab.cluster import Cluster
 from netlab.cluster.flows import FlowSelection
 from netlab.conformance import random_cases
 from netlab.conformance.judges import cluster_of
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion
 from netlab.policy.groups import groups
 from netlab.report import expanded, formats

@@ -13,7 +13,7 @@ from builders import cluster, namespace, peer, pod, policy, rule, selector, topo
 
 from netlab.cluster.flows import FlowSelection, every_pair
 from netlab.objects.unread import Subject
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.group_names import GroupNames
 from netlab.policy.groups import Groups, groups
 from netlab.report import formats

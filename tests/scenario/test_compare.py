@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from builders import cluster, flow, pod
 
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement
 from netlab.scenario.compare import reason_of
 

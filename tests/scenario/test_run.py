@@ -17,7 +17,7 @@ from netlab.errors import HostError, KernelError
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, apply, decode, delete, relabel
 from netlab.objects.scenarios import LabelChange, ObjectRef, Scenario
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe import Measurement
 from netlab.report.scenarios import failure_line
 from netlab.scenario.run import run

@@ -20,7 +20,7 @@ from netlab.lab.lab import Lab
 from netlab.objects import Document, decode
 from netlab.objects.meta import key_of
 from netlab.objects.scenarios import LabelChange, ObjectRef
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 # Each takes a second or two: one in each mode.
 SEEDS = [(seed, MODES[seed % 3]) for seed in range(int(os.environ.get("NETLAB_CLUSTERS", "3")))]

@@ -13,9 +13,9 @@ from netlab.cluster import Cluster
 from netlab.cluster.flows import Flow
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.unread import Subject
-from netlab.policy import warnings
 from netlab.policy.evaluate import evaluate, misses
 from netlab.policy.explain import explain
+from netlab.policy.warnings import warnings
 
 CLOSED = (
     policy("x/in", "pod=b", ingress=[]),

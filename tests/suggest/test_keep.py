@@ -15,7 +15,7 @@ from netlab.cluster.flows import Flow, every_pair
 from netlab.cluster.types import address_of
 from netlab.conformance.random_cases import cases
 from netlab.objects.load import decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.suggest.drafts import number_of_rules
 from netlab.policy.suggest.suggestion import Suggestion, from_today
 

@@ -15,7 +15,7 @@ from netlab.cluster.types import Pod, address_of
 from netlab.conformance.random_cases import cases
 from netlab.objects.flow_logs import FlowEnd, ObservedFlow
 from netlab.objects.load import decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.policy.suggest.results import Pairs
 from netlab.policy.suggest.suggestion import from_needs
 

@@ -14,7 +14,7 @@ from netlab.conformance.judges import cluster_of, flow_of
 from netlab.conformance.shorthand import block, document, pod, policy, rule
 from netlab.errors import InputError
 from netlab.objects.types import Document
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 
 A, B = "10.244.0.17", "10.244.1.17"
 N1, N2 = "100.64.0.1", "100.64.0.2"

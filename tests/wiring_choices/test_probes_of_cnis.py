@@ -18,7 +18,7 @@ from netlab.kernel import netns
 from netlab.lab.lab import Lab
 from netlab.lab.temporary import temporary
 from netlab.objects import decode
-from netlab.policy import evaluate
+from netlab.policy.evaluate import evaluate
 from netlab.probe.neighbours import Neighbours
 from netlab.probe.probes import Probe
 from netlab.probe.worker import Worker

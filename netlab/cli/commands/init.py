@@ -88,7 +88,7 @@ def _files(folder: str, action: str) -> Iterator[_File]:
     from netlab.cli import first_files, inputs
     from netlab.objects import schema
     from netlab.objects.files import home_of
-    from netlab.policy import warnings
+    from netlab.policy.warnings import warnings
     from netlab.scenario.first import manifests
 
     found = manifests(folder)

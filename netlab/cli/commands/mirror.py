@@ -107,7 +107,7 @@ def _mirror(
     from netlab.kernel.machine import this_host
     from netlab.mirror.mirror import Mirror, Source
     from netlab.objects.bounds import MANY_PODS
-    from netlab.policy import warnings
+    from netlab.policy.warnings import warnings
     from netlab.sources.cluster import PREFIX
 
     output = _Output()

@@ -14,6 +14,8 @@ from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.report.scenarios import TestReport
 
 if TYPE_CHECKING:
+    from netlab.objects.invariants import Invariants
+    from netlab.objects.scenarios import Scenario
     from netlab.scenario import ScenarioResult, StepResult
     from netlab.scenario.dry_run import DryRun
     from netlab.scenario.invariants import ReadyInvariants
@@ -73,9 +75,8 @@ def _read(
       UsageError: if there are none.
     """
     from netlab.objects.invariants import Invariants
-    from netlab.scenario.dry_run import DryRun, dry_run
+    from netlab.scenario.dry_run import DryRun
     from netlab.scenario.files import read_tests
-    from netlab.scenario.invariants import ready
 
     found, problems_read = read_tests(paths, strict=strict, ignore=ignore, allow_outside=allow_outside)
     chosen = options.wanted_profile()
@@ -91,7 +92,7 @@ def _read(
     prepared: list[Ready] = []
     for test in found:
         try:
-            prepared.append(ready(test) if isinstance(test, Invariants) else dry_run(test))
+            prepared.append(_ready(test))
         except InputError as error:
             wrong += error.problems
     if wrong or any(problem.severity == "error" for problem in problems):
@@ -105,6 +106,19 @@ def _read(
     if built:
         inputs.confirm(max(built), yes)
     return prepared
+
+
+def _ready(test: Scenario | Invariants) -> Ready:
+    """Return a test whose references are checked; each kind of test has modules that the other does not need."""
+    from netlab.objects.scenarios import Scenario
+
+    if isinstance(test, Scenario):
+        from netlab.scenario.dry_run import dry_run
+
+        return dry_run(test)
+    from netlab.scenario.invariants import ready
+
+    return ready(test)
 
 
 def _run(tests: Sequence[Ready], *, packets: bool, for_people: bool) -> list[ScenarioResult]:

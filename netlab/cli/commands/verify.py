@@ -135,7 +135,7 @@ def _lab(
 
 
 def _rows(running: Lab, measured: Iterable[Measurement], ignore: Sequence[str]) -> Iterator[Row]:
-    from netlab.policy import evaluate
+    from netlab.policy.evaluate import evaluate
     from netlab.report.rows import endpoints_of, row_of
     from netlab.scenario.compare import reason_of
 

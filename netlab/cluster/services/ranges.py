@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
 
 from netlab.cluster.nodes import topology_problem
 from netlab.cluster.ranges import around, clear, groups
 from netlab.errors import Problem
-from netlab.objects.services import Service
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
 
 _V4, _V6 = IPv4Network, IPv6Network
 # Candidates in order; the first free one is used.

@@ -15,6 +15,7 @@ from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import NETLAB_VERSION, Kind
 from netlab.objects.meta import open_document
 from netlab.objects.topology import (
+    LOOPBACK_ONLY,
     Topology,
     TopologyHost,
     TopologyNetwork,
@@ -54,8 +55,6 @@ _MOST_PORT = 65535
 _VXLAN = 8472
 _MOST_ENDS = 2
 _LONGEST_RANGE = len("65535-65535")
-LOOPBACK_ONLY = modes.NONE.name
-"""The value of the annotation ``netlab/network`` for a pod with a loopback interface only."""
 
 
 def topology(document: Document) -> tuple[Topology, list[Problem]]:

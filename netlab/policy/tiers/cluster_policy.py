@@ -20,10 +20,10 @@ from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction, Protocol
 from netlab.policy.decision import Decision, PolicyRuling, Ruling, Side
+from netlab.policy.isolating import isolating
 from netlab.policy.matching import container_port
 from netlab.policy.reasons import where
 from netlab.policy.tiers.cluster_peers import cluster_peers
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import OverSets, Reads, Tier
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import Address, Direction
 from netlab.policy.bitsets import members, transpose
 from netlab.policy.decision import Match, PolicyRuling
+from netlab.policy.isolating import isolating
 from netlab.policy.label_index import LabelIndex
 from netlab.policy.matched_pods import namespaces_matched
 from netlab.policy.matching import ANY_PEER, peer_mismatch_text, ports_match
@@ -28,7 +29,6 @@ from netlab.policy.peer_lookup import MANY_PEERS, peer_lookup
 from netlab.policy.placeholders import DESTINATION, SOURCE
 from netlab.policy.reasons import service_text
 from netlab.policy.set_evaluator import SetEvaluator
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.tiers.tier import AskedPort, KindsByAction, TierReason
 
 

@@ -14,12 +14,12 @@ from netlab.cluster import Cluster
 from netlab.objects.input import input_of
 from netlab.objects.policies import PolicyPort
 from netlab.objects.types import Document, Source
+from netlab.policy.isolating import isolating
 from netlab.policy.lint import all_rules
 from netlab.policy.lint.covers import block_covers, ports_cover
 from netlab.policy.lint.findings import lint
 from netlab.policy.matching import matching_peer, ports_mismatch_text
 from netlab.policy.meaning import policies_meant
-from netlab.policy.tiers.networkpolicy import isolating
 
 RULES = {rule.id: rule for rule in all_rules()}
 EXCEPT = RULES["except-excludes-nothing"]

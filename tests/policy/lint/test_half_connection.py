@@ -14,11 +14,11 @@ from netlab.objects.input import input_of
 from netlab.objects.policies import NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Document, Source
+from netlab.policy.isolating import isolating
 from netlab.policy.lint import all_rules
 from netlab.policy.lint.findings import lint
 from netlab.policy.matched_pods import pods_matched, pods_selected
 from netlab.policy.matching import field_of, matching_peer, ports_mismatch_text
-from netlab.policy.tiers.networkpolicy import isolating
 
 RULE = next(rule for rule in all_rules() if rule.id == "half-connection")
 PORTS: tuple[list[dict[str, Any]], ...] = (

@@ -14,11 +14,11 @@ from netlab.cluster import Cluster
 from netlab.objects.input import input_of
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import Document, Source
+from netlab.policy.isolating import isolating
 from netlab.policy.lint import all_rules
 from netlab.policy.lint.covers import selector_covers, selects_all
 from netlab.policy.lint.findings import Finding, lint
 from netlab.policy.matching import matching_peer, ports_mismatch_text
-from netlab.policy.tiers.networkpolicy import isolating
 
 RULES = {rule.id: rule for rule in all_rules()}
 VALUES = ("one", "two", "other")

@@ -12,6 +12,7 @@ from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members, set_of
+from netlab.policy.isolating import isolating
 from netlab.policy.label_index import LabelIndex
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found
@@ -20,7 +21,6 @@ from netlab.policy.matching import peer_path
 from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.port_sets import ports_of
 from netlab.policy.problems import some
-from netlab.policy.tiers.networkpolicy import isolating
 from netlab.policy.unknown_labels import may_match_by_unknown_labels, unknown_of_namespace
 
 # RFC 1918 and RFC 6598.

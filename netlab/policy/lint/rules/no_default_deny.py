@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netlab.cluster.types import Pod
 from netlab.objects.types import Direction
+from netlab.policy.isolating import isolating
 from netlab.policy.lint.covers import selects_all
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found, found_at_pod
@@ -14,7 +15,6 @@ from netlab.policy.meaning import policies_meant
 from netlab.policy.problems import some
 from netlab.policy.tiers.cilium import CiliumDefaultTier, isolated_spaces
 from netlab.policy.tiers.cluster_policy import TIERS, closing, denying_all, in_order
-from netlab.policy.tiers.networkpolicy import isolating
 
 # Namespaces of the cluster itself. Few clusters have policies there.
 _OF_CLUSTER = frozenset({"kube-system", "kube-public", "kube-node-lease"})

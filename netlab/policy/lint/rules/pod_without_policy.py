@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netlab.cluster.types import Pod
+from netlab.policy.isolating import isolating
 from netlab.policy.lint.given import Given
 from netlab.policy.lint.rule import Found, Rule, found_at_pod
 from netlab.policy.matched_pods import pods_by_namespace
 from netlab.policy.problems import some
 from netlab.policy.tiers.cluster_policy import denying_all
-from netlab.policy.tiers.networkpolicy import isolating
 
 
 def _find(given: Given) -> Iterator[Found]:

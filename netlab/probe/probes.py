@@ -27,7 +27,9 @@ class End:
     """One end of a probe: an endpoint with one of its addresses, and the sockets of its namespace.
 
     A run has one End for each endpoint and address. ``place`` numbers the pairs of namespace and address from zero.
-    Ends with the same place (two pods in their node's namespace) send and receive the same packets.
+    Ends with the same place (two pods in their node's namespace) send and receive the same packets. The pods of one
+    network on one node have the same ``site``, as the wiring joins them to others in the same way. Any other end has a
+    site of its own.
     """
 
     endpoint: Endpoint
@@ -36,6 +38,7 @@ class End:
     sockets: NamespaceSockets
     family: int
     place: int
+    site: tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
@@ -335,4 +338,7 @@ class ProbeMaker:
             return Unsent("deny", f"{NOT_SENT}: {endpoint.ref} has {lacks}", self.namespace(endpoint), family)
         sockets = self._sockets.of(self.namespace(endpoint))
         place = self._places.setdefault((sockets.index, address.packed), len(self._places))
-        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place)
+        site = endpoint.ref, str(address)
+        if isinstance(endpoint, Pod) and endpoint.selectable:
+            site = endpoint.node, endpoint.network
+        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place, site)

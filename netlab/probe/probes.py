@@ -158,7 +158,7 @@ def _past_node(source: End, end: End, target: Target, node: Node | None) -> str:
 
 def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
     """Return the known probe that sends the same packet for the same backend, or make this one known."""
-    address = probe.address.packed if probe.address is not None else probe.target.place
+    address = probe.address.packed if probe.address is not None else (probe.translator or probe.destination).place
     backend = probe.destination.place if probe.others else None
     return known.setdefault((probe.source.place, address, backend, probe.protocol, probe.port), probe)
 
@@ -193,7 +193,9 @@ class ProbeMaker:
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             flow = flow._replace(destination=endpoint)
-        target = target_of(self._cluster, flow)
+        # No node translates what is sent to a pod's own address.
+        own = flow.service is None and isinstance(endpoint, Pod) and not endpoint.host_network
+        target = None if own else target_of(self._cluster, flow)
         if target is not None:
             node = translating_node(self._cluster, flow.source, target)
             if target.backends:

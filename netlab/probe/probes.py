@@ -176,6 +176,8 @@ class ProbeMaker:
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
+        # The ends of pods to which packets are sent as they are, with the addresses that sources have by themselves.
+        self._direct: dict[tuple[int, int], End] = {}
         self._chosen = any(network.traits.remote_node_source != "node" for network in cluster.networks)
 
     def probe_of(self, flow: Flow, known: dict[object, Probe]) -> Probe | Unsent | Backends:
@@ -190,6 +192,10 @@ class ProbeMaker:
         if isinstance(source, Unsent):
             return source
         endpoint = flow.destination
+        # Nearly all flows of a matrix.
+        direct = self._direct.get((id(endpoint), flow.family))
+        if direct is not None and flow.address is direct.address and flow.service is None:
+            return _once(Probe(source, direct, flow.protocol, flow.port or 0), known)
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             flow = flow._replace(destination=endpoint)
@@ -217,6 +223,8 @@ class ProbeMaker:
                 flow.source, flow.family, source_address(self._cluster, flow.source, endpoint, flow.family)
             )
             source = found if isinstance(found, End) else source
+        elif own:
+            self._direct[id(endpoint), flow.family] = destination
         return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
 
     def _probe_backends(

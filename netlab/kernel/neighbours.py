@@ -59,7 +59,9 @@ def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete
     kind, flags = (n.RTM_DELNEIGH, 0) if delete else (n.RTM_NEWNEIGH, n.NLM_F_CREATE)
     heads = {
         (device, length): _NDMSG.pack(family, index, n.NUD_PERMANENT, 0, 0)
-        for device, index in indexes.items()
+        # A node has a device for each pod, and few of them have entries.
+        for device in dict.fromkeys(device for device, _ in entries)
+        if (index := indexes.get(device)) is not None
         for length, family in _FAMILIES.items()
     }
     return [

@@ -7,7 +7,7 @@ a third of a matrix's time. A bridge forgets a MAC after 300 s, so the packets a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from netlab.probe import control, schedule
 from netlab.probe.probes import End, Probe
@@ -17,14 +17,15 @@ from netlab.probe.worker_state import Shared
 REPEAT_SECONDS = 100.0
 
 
-def due(shared: Shared, probes: Iterable[Probe], announced: dict[End, float], now: float) -> list[tuple[End, End]]:
+def due(shared: Shared, probes: Collection[Probe], announced: dict[End, float], now: float) -> list[tuple[End, End]]:
     """Return the pairs (end, its partner) to announce: each end of a probe and each node, if it is due again.
 
     ``announced`` has the time, in seconds, at which each end was announced last; it is brought up to ``now``.
     """
-    return due_of(
-        shared, (end for probe in probes for end in (probe.source, probe.destination, probe.target)), announced, now
-    )
+    ends = [probe.source for probe in probes]
+    ends += [probe.destination for probe in probes]
+    ends += [probe.translator for probe in probes if probe.translator is not None]
+    return due_of(shared, ends, announced, now)
 
 
 def due_of(shared: Shared, found: Iterable[End], announced: dict[End, float], now: float) -> list[tuple[End, End]]:

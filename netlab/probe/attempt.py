@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 
 from netlab.probe import ports, schedule
@@ -47,8 +47,7 @@ class Attempt:
         order = schedule.interleaved(pairs, len(self._shared.sockets))
         for positions in schedule.bursts(pairs, order):
             burst = [probes[position] for position in positions]
-            for probe in burst:
-                self._send(probe)
+            self._send(burst)
             self._receive()
             self._reply_for_programs()
             self._controls.follow(burst)
@@ -73,24 +72,28 @@ class Attempt:
 
     # --- out ----------------------------------------------------------------------------------------------------
 
-    def _send(self, probe: Probe) -> None:
-        shared, source, target = self._shared, probe.source, probe.sent_to
-        evidence = probe.evidence = Evidence()
-        ident = probe.ident = shared.idents()
-        probe.replied, probe.hop_evidence, probe.relayed = False, (), None
-        if probe.source_ports:
-            source_port = probe.source_ports[min(self._number, len(probe.source_ports) - 1)]
-        else:
-            source_port = ports.of_attempt(shared.ports, self._number, probe.port)
-        self._by_ident[ident] = probe
-        if probe.protocol == "UDP":
-            key = (source.sockets.index, target.packed, probe.port, source_port)
-            self._by_ports[key] = probe
-        template = shared.template(probe.protocol, source.family, chooses=bool(probe.source_ports))
-        packet = template.pack(source.wire, target, source_port, probe.port, ident)
-        failed = source.sockets.senders[source.family].send(packet, target.text)
-        if failed:
-            setattr(evidence, *refusal(failed))
+    def _send(self, burst: Iterable[Probe]) -> None:
+        shared, number, by_ident = self._shared, self._number, self._by_ident
+        last: tuple[str, int, int, Sequence[int]] | None = None
+        for probe in burst:
+            source, target, protocol, port = probe.source, probe.sent_to, probe.protocol, probe.port
+            family = source.family
+            evidence = probe.evidence = Evidence()
+            ident = probe.ident = shared.idents()
+            probe.replied, probe.hop_evidence, probe.relayed = False, (), None
+            by_ident[ident] = probe
+            # Nearly all probes of a matrix differ from the one before in their addresses only.
+            form = protocol, family, port, probe.source_ports
+            if form != last:
+                last, own = form, probe.source_ports
+                template = shared.template(protocol, family, chooses=bool(own))
+                source_port = own[min(number, len(own) - 1)] if own else ports.of_attempt(shared.ports, number, port)
+            if protocol == "UDP":
+                self._by_ports[source.sockets.index, target.packed, port, source_port] = probe
+            packet = template.pack(source.wire, target, source_port, port, ident)
+            failed = source.sockets.senders[family].send(packet, target.text)
+            if failed:
+                setattr(evidence, *refusal(failed))
 
     def _prove_ends(self, probes: Sequence[Probe]) -> None:
         """Find out whether both ends of each probe carry traffic, where no path is wired between them."""

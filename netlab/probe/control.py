@@ -113,32 +113,35 @@ class Controls:
 
     def follow(self, burst: Iterable[Probe]) -> None:
         """Send one control for each pair of ends of the burst that has a probe without an answer."""
-        pairs: dict[tuple[int, ...], list[Probe]] = {}
+        pairs: dict[tuple[End, End, End | None], list[Probe]] = {}
         for probe in burst:
             seen = probe.evidence
             if not (seen.arrived and seen.answered):
-                ends = (id(probe.source), id(probe.destination), id(probe.translator))
-                pairs.setdefault(ends, []).append(probe)
-        for probes in pairs.values():
+                pairs.setdefault((probe.source, probe.destination, probe.translator), []).append(probe)
+        for (source, destination, translator), probes in pairs.items():
             missing = self._missing_way(probes[0])
-            if probes[0].translator is None:
-                noted = [probe.evidence for probe in probes]
-                self._send(probes[0].source, probes[0].target, noted, awaited=not missing)
+            if translator is None:
+                self._send(source, destination, [probe.evidence for probe in probes], awaited=not missing)
             else:
                 self._follow_by_hops(probes)
-            self._note_missing_way(probes, missing)
+            if missing:
+                self._note_missing_way(probes, missing)
 
     def _missing_way(self, probe: Probe) -> str:
         """Return why no path is wired for a probe, "" where one is: a node may have no path to the backend."""
+        wired = self._shared.wired
         for source, destination in probe.hops:
-            way = path(self._shared.cluster, source.endpoint, destination.endpoint, source.family)
-            if not way.connected:
-                return way.reason
+            sites = source.site, destination.site, source.family
+            if sites not in wired:
+                way = path(self._shared.cluster, source.endpoint, destination.endpoint, source.family)
+                if not way.connected:
+                    return way.reason
+                wired.add(sites)
         return ""
 
     def _note_missing_way(self, probes: Iterable[Probe], missing: str) -> None:
         for probe in probes:
-            if missing and not (probe.evidence.arrived or probe.evidence.refused):
+            if not (probe.evidence.arrived or probe.evidence.refused):
                 probe.evidence.no_path = missing
 
     def _follow_by_hops(self, probes: Sequence[Probe]) -> None:

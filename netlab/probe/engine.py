@@ -194,5 +194,6 @@ def flows_of_block(cluster: Cluster, flows: Iterator[Flow]) -> list[Flow]:
 def may_fork(cluster: Cluster) -> bool:
     """Return whether children may probe: it takes one thread, two processors, and files for all workers."""
     endpoints = len(cluster.pods) + len(cluster.hosts) + len(cluster.nodes)
-    files = WORKERS * _SOCKETS * endpoints * len(cluster.families)
+    # One more for each endpoint: its neighbour table.
+    files = (WORKERS * _SOCKETS * len(cluster.families) + 1) * endpoints
     return raw_sockets.may_open(files) and threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1

@@ -62,9 +62,10 @@ class Neighbours:
         # Addresses that are not the first one of their machine.
         self._other_addresses: set[bytes] = set()
         self._new: dict[str, Entries] = {}
-        # Pods of one network on one node need the same entry for an end. It is decided once for each such site and end.
-        self._sites: dict[End, object] = {}
-        self._needs: dict[tuple[object, End], tuple[Key, bytes] | None] = {}
+        # Pods at one site need the same entry for an end. It is decided once for each site and end; None is no entry.
+        self._needs: dict[tuple[str, str], dict[End, tuple[Key, bytes] | None]] = defaultdict(dict)
+        # The tables stay open: a large run comes to a namespace again with each block, for a few entries each time.
+        self._tables: dict[str, neighbours.Table] = {}
         self.failures: dict[str, str] = {}
         # Namespaces without links.
         self._off = namespaces_off(cluster, lab)
@@ -72,11 +73,14 @@ class Neighbours:
     def add(self, pairs: Iterable[tuple[End, End]]) -> None:
         """Add the entries that packets between the ends of each pair need, in both directions."""
         self._new = defaultdict(dict)
+        others: dict[End, dict[End, None]] = defaultdict(dict)
         for source, destination in pairs:
             if source.sockets is not destination.sockets:
-                for one, other in ((source, destination), (destination, source)):
-                    if self._here is None or self._here(one.sockets.namespace):
-                        self._note(one, other)
+                others[source][destination] = None
+                others[destination][source] = None
+        for end, found in others.items():
+            if self._here is None or self._here(end.sockets.namespace):
+                self._note(end, found)
         self._add_new()
 
     def add_relays(self, relays: Iterable[tuple[End, End, End]]) -> None:
@@ -107,6 +111,8 @@ class Neighbours:
                 others = {key: packed for key, packed in entries.items() if key[1] in self._other_addresses}
                 self._delete(namespace, others)
         self._added.clear()
+        while self._tables:
+            self._tables.popitem()[1].close()
 
     def _add_new(self) -> None:
         for namespace, entries in self._new.items():
@@ -115,21 +121,19 @@ class Neighbours:
             self._apply(namespace, entries)
             self._added[namespace].update(entries)
 
-    def _note(self, here: End, there: End) -> None:
-        """Note the entry that ``here``, or the node that routes for it, needs to reach ``there``."""
-        site = self._sites.get(here)
-        if site is None:
-            site = self._sites[here] = self._site(here)
-        key = (site, there)
-        if key in self._needs:
-            need = self._needs[key]
-        else:
-            need = self._needs[key] = self._decide(here, there)
-        if need is not None:
-            self._entry(here.sockets.namespace, *need)
+    def _note(self, here: End, others: Iterable[End]) -> None:
+        """Note the entries that ``here``, or the node that routes for it, needs to reach other ends."""
+        needs, namespace = self._needs[here.site], here.sockets.namespace
+        for there in others:
+            if there not in needs:
+                needs[there] = self._decide(here, there)
+            need = needs[there]
+            if need is not None:
+                self._entry(namespace, *need)
         pod = here.endpoint
         if isinstance(pod, Pod) and pod.traits.wiring.default_route == "device" and pod.selectable:
-            self._note_proxied(here, pod, there)
+            for there in others:
+                self._note_proxied(here, pod, there)
 
     def _note_proxied(self, here: End, pod: Pod, there: End) -> None:
         """Note the entry of a pod whose node answers ARP for every address: it has the MAC of the node's link."""
@@ -137,11 +141,6 @@ class Neighbours:
             address = there.wire.packed
             packed = neighbours.entry(address, rtnl.mac_bytes(names.mac_of_port(pod)))
             self._entry(here.sockets.namespace, (names.POD_DEVICE, address), packed)
-
-    def _site(self, end: End) -> object:
-        """Return a key that the pods of one network on one node share, as they reach others in the same way."""
-        pod = end.endpoint
-        return (pod.node, pod.network) if isinstance(pod, Pod) and pod.selectable else end
 
     def _entry(self, namespace: str, key: Key, packed: bytes) -> None:
         if key not in self._added[namespace] and namespace not in self._off:
@@ -224,6 +223,8 @@ class Neighbours:
 
     def _delete(self, namespace: str, entries: Entries) -> None:
         """Delete entries, except those of the wiring."""
+        if not entries:
+            return  # without asking for the wiring, which is planned anew for this: nearly all runs delete nothing
         own = self._wired.get(namespace, frozenset())
         if taken := {key: packed for key, packed in entries.items() if key not in own}:
             self._apply(namespace, taken, delete=True)
@@ -237,10 +238,11 @@ class Neighbours:
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
-        with self._inside(namespace):
-            table = neighbours.Table()
-        with contextlib.closing(table):
-            refused = table.change(entries, delete=delete)
+        table = self._tables.get(namespace)
+        if table is None:
+            with self._inside(namespace):
+                table = self._tables[namespace] = neighbours.Table()
+        refused = table.change(entries, delete=delete)
         if refused and not delete:
             self.failures[namespace] = refused
 

@@ -27,7 +27,9 @@ class End:
     """One end of a probe: an endpoint with one of its addresses, and the sockets of its namespace.
 
     A run has one End for each endpoint and address. ``place`` numbers the pairs of namespace and address from zero.
-    Ends with the same place (two pods in their node's namespace) send and receive the same packets.
+    Ends with the same place (two pods in their node's namespace) send and receive the same packets. The pods of one
+    network on one node have the same ``site``, as the wiring joins them to others in the same way. Any other end has a
+    site of its own.
     """
 
     endpoint: Endpoint
@@ -36,6 +38,7 @@ class End:
     sockets: NamespaceSockets
     family: int
     place: int
+    site: tuple[str, str]
 
 
 @dataclass(slots=True, eq=False)
@@ -155,7 +158,7 @@ def _past_node(source: End, end: End, target: Target, node: Node | None) -> str:
 
 def _once(probe: Probe, known: dict[object, Probe]) -> Probe:
     """Return the known probe that sends the same packet for the same backend, or make this one known."""
-    address = probe.address.packed if probe.address is not None else probe.target.place
+    address = probe.address.packed if probe.address is not None else (probe.translator or probe.destination).place
     backend = probe.destination.place if probe.others else None
     return known.setdefault((probe.source.place, address, backend, probe.protocol, probe.port), probe)
 
@@ -173,6 +176,8 @@ class ProbeMaker:
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
+        # The ends of pods to which packets are sent as they are, with the addresses that sources have by themselves.
+        self._direct: dict[tuple[int, int], End] = {}
         self._chosen = any(network.traits.remote_node_source != "node" for network in cluster.networks)
 
     def probe_of(self, flow: Flow, known: dict[object, Probe]) -> Probe | Unsent | Backends:
@@ -187,10 +192,16 @@ class ProbeMaker:
         if isinstance(source, Unsent):
             return source
         endpoint = flow.destination
+        # Nearly all flows of a matrix.
+        direct = self._direct.get((id(endpoint), flow.family))
+        if direct is not None and flow.address is direct.address and flow.service is None:
+            return _once(Probe(source, direct, flow.protocol, flow.port or 0), known)
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             flow = flow._replace(destination=endpoint)
-        target = target_of(self._cluster, flow)
+        # No node translates what is sent to a pod's own address.
+        own = flow.service is None and isinstance(endpoint, Pod) and not endpoint.host_network
+        target = None if own else target_of(self._cluster, flow)
         if target is not None:
             node = translating_node(self._cluster, flow.source, target)
             if target.backends:
@@ -212,6 +223,8 @@ class ProbeMaker:
                 flow.source, flow.family, source_address(self._cluster, flow.source, endpoint, flow.family)
             )
             source = found if isinstance(found, End) else source
+        elif own:
+            self._direct[id(endpoint), flow.family] = destination
         return _once(Probe(source, destination, flow.protocol, flow.port or 0), known)
 
     def _probe_backends(
@@ -335,4 +348,7 @@ class ProbeMaker:
             return Unsent("deny", f"{NOT_SENT}: {endpoint.ref} has {lacks}", self.namespace(endpoint), family)
         sockets = self._sockets.of(self.namespace(endpoint))
         place = self._places.setdefault((sockets.index, address.packed), len(self._places))
-        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place)
+        site = endpoint.ref, str(address)
+        if isinstance(endpoint, Pod) and endpoint.selectable:
+            site = endpoint.node, endpoint.network
+        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place, site)

@@ -14,7 +14,7 @@ def interleaved(pairs: Sequence[tuple[int, int]], places: int) -> list[int]:
 
     Places are numbered from zero. Equal pairs stay together and in order.
     """
-    rounds = [((target - origin) % places, origin) for origin, target in pairs]
+    rounds = [(target - origin) % places * places + origin for origin, target in pairs]
     return sorted(range(len(pairs)), key=rounds.__getitem__)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 from netlab.errors import HostError
 from netlab.kernel.machine import Inside
@@ -75,7 +76,8 @@ class Sockets:
         self._by_name: dict[str, NamespaceSockets] = {}
         # By file number.
         self._receivers: dict[int, tuple[NamespaceSockets, Receiver]] = {}
-        self._readers: dict[int, tuple[NamespaceSockets, Callable[[], Observation | None]]] = {}
+        # By file number: what reads a packet (it raises OSError where there is none), and what it says.
+        self._readers: dict[int, tuple[NamespaceSockets, Callable[[], Any], Callable[[Any], Observation | None]]] = {}
         self._programs: dict[Kind, bytes] = {}
         self._protocols: dict[str, None] = {CONTROL: None, "ICMP": None}
         self._families: dict[int, None] = {}
@@ -116,25 +118,27 @@ class Sockets:
                     raise _refused(error, sockets.namespace) from error
             for kind, receiver in opened.items():
                 self._receivers[receiver.fileno()] = sockets, receiver
-                self._readers[receiver.fileno()] = sockets, _reader(receiver, *kind)
+                self._readers[receiver.fileno()] = sockets, *_reader(receiver, *kind)
                 self._waiter.add(receiver)
 
     def wake(self, file: Wakener) -> None:
         """End the wait of ``receive`` when a file is ready; ``file.clear`` is called then."""
-        self._readers[file.fileno()] = NamespaceSockets(-1, ""), file.clear
+        self._readers[file.fileno()] = NamespaceSockets(-1, ""), file.clear, lambda nothing: None
         self._waiter.add(file)
 
     def receive(self, seconds: float) -> Iterator[tuple[NamespaceSockets, Observation]]:
         """Wait up to ``seconds`` for a packet, then yield packets until none is left."""
+        readers = self._readers
         # One packet of each ready socket at a time: reading an empty socket costs more than epoll.
         while ready := self._waiter.ready(seconds):
             seconds = 0
             for file_number, _ in ready:
-                sockets, read = self._readers[file_number]
+                sockets, read, decoded = readers[file_number]
                 try:
-                    seen = read()
+                    packet = read()
                 except OSError:
                     continue
+                seen = decoded(packet)
                 if seen is not None:
                     yield sockets, seen
 
@@ -152,12 +156,13 @@ class Sockets:
             sockets.close()
 
 
-def _reader(receiver: Receiver, protocol: str, family: int) -> Callable[[], Observation | None]:
-    """Return a function that reads one packet of a receiver as an Observation; it raises OSError without a packet."""
+def _reader(
+    receiver: Receiver, protocol: str, family: int
+) -> tuple[Callable[[], Any], Callable[[Any], Observation | None]]:
+    """Return a function that reads a packet of a receiver, and one that says what the packet says."""
     if family == 4:
-        read = receiver.read
-        return lambda: decode(protocol, read())
-    return lambda: decode6(protocol, *receiver.read_with_peer())
+        return receiver.read, partial(decode, protocol)
+    return receiver.read_with_peer, lambda packet: decode6(protocol, *packet)
 
 
 def _refused(error: OSError, namespace: str) -> HostError:

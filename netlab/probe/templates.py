@@ -100,30 +100,40 @@ class Template:
         self._sctp = kind.startswith("SCTP")
         checksum = self._layout.checksum
         self._constant = 0 if checksum is None else 0xFFFF - _U16.unpack_from(self._packet, checksum)[0]
+        # The ports in the packet, and what the checksum has of the template and of them.
+        self._ports = (0, 0)
+        self._total = self._constant
 
     def pack(self, source: WireAddress, destination: WireAddress, source_port: int, port: int, ident: int) -> bytearray:
         """Return the packet; for ICMP ``source_port`` is the echo identifier and ``port`` is not used.
 
         The kernel fills in the IPv4 identification and header checksum (raw(7)).
         """
-        packet, layout, header = self._packet, self._layout, self._header
-        packet[header.addresses] = source.packed + destination.packed
+        packet, layout = self._packet, self._layout
+        if (source_port, port) != self._ports:
+            self._write_ports(source_port, port)
+        packet[self._header.addresses] = source.packed + destination.packed
         _U32.pack_into(packet, layout.ident, ident)
-        total = self._constant + ident
-        if layout.source_port is not None:
-            _U16.pack_into(packet, layout.source_port, source_port)
-            total += source_port
-        if layout.port is not None:
-            _U16.pack_into(packet, layout.port, port)
-            total += port
         if layout.checksum is not None:
+            total = self._total + ident
             if layout.pseudo_header:
                 total += source.total + destination.total
             # A sum that is not zero never folds to zero. A UDP checksum of zero means "none", so zero is sent as ones.
             value = 0xFFFF - (total % 0xFFFF or 0xFFFF)
             _U16.pack_into(packet, layout.checksum, value or 0xFFFF)
         elif self._sctp:
-            at = header.length + _SCTP_CHECKSUM
-            _U32.pack_into(packet, at, 0)
-            _CRC.pack_into(packet, at, crc32c(packet[header.length :]))
+            start = self._header.length
+            _U32.pack_into(packet, start + _SCTP_CHECKSUM, 0)
+            _CRC.pack_into(packet, start + _SCTP_CHECKSUM, crc32c(packet[start:]))
         return packet
+
+    def _write_ports(self, source_port: int, port: int) -> None:
+        """Write ports that differ from those of the packet before: nearly all probes of an attempt have the same."""
+        layout, total = self._layout, self._constant
+        if layout.source_port is not None:
+            _U16.pack_into(self._packet, layout.source_port, source_port)
+            total += source_port
+        if layout.port is not None:
+            _U16.pack_into(self._packet, layout.port, port)
+            total += port
+        self._ports, self._total = (source_port, port), total

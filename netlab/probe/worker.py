@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
@@ -102,13 +103,14 @@ class Worker:
         announced = announcements.due(self._shared, probes, self._announced, time.monotonic())
         self._shared.sockets.open({probe.protocol for probe in probes}, {probe.source.family for probe in probes})
         # The pod behind a published port may answer the source directly, so these two are a pair as well.
-        ways = dict.fromkeys((probe.source, probe.destination) for probe in probes)
-        hops = (hop for probe in probes if probe.translator is not None for hop in probe.hops)
-        relayed = [probe for probe in probes if forwarding.must_forward(probe)]
+        ways = ((probe.source, probe.destination) for probe in probes)
+        translated = [probe for probe in probes if probe.translator is not None]
+        hops = (hop for probe in translated for hop in probe.hops)
+        relayed = [probe for probe in translated if forwarding.must_forward(probe)]
         relays = [(way, probe.destination) for probe in relayed if (way := forwarding.relay(self._shared, probe))]
         # The node of a pod sends its third control, and may be no end of a probe.
         self._shared.sockets.open()
-        self._neighbours.add(dict.fromkeys((*announced, *ways, *hops, *((way.sender, way.node) for way, _ in relays))))
+        self._neighbours.add(chain(announced, ways, hops, ((way.sender, way.node) for way, _ in relays)))
         self._neighbours.add_relays((w.sender, w.node, to) for w, to in dict.fromkeys(relays) if w.neighbour)
         announcements.send(self._shared, announced)
 
@@ -181,9 +183,11 @@ class Worker:
 
     def _judge(self, probes: Iterable[Probe], trouble: str) -> None:
         overflowed = self._shared.sockets.overflowed()
+        lost = bool(overflowed or self._neighbours.failures)
         for probe in probes:
             seen = probe.evidence
-            seen.trouble = seen.trouble or trouble or self._trouble(probe, overflowed)
+            if trouble or lost:
+                seen.trouble = seen.trouble or trouble or self._trouble(probe, overflowed)
             probe.verdict, probe.reason = verdict(seen)
 
     def _trouble(self, probe: Probe, overflowed: set[int]) -> str:

@@ -72,6 +72,8 @@ class Shared:
         self.ports = ports.of_run(sum(more)) if sources is None else sources
         self.sockets = Sockets(self.idents.first, self.ports, inside, here)
         self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports, more.shared))
+        # The pairs of sites, with the family, that the plan of the wiring joins.
+        self.wired: set[tuple[tuple[str, str], tuple[str, str], int]] = set()
         self._templates: dict[tuple[str, int, bool], Template] = {}
 
     def fact(self, question: facts.Question) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netlab.report.documents import API_VERSION, Items, Streamed
 from netlab.report.formats import Page
-from netlab.report.rows import Command, Row, Tally
+from netlab.report.rows import Command, Row, Tally, json_texts
 
 if TYPE_CHECKING:
     from netlab.report.again import CommandLine
@@ -95,4 +95,7 @@ class Reachability:
 
     def items(self) -> Items:
         """Return the rows of the document."""
-        return Items(lambda: (row.data() for row in self.tally.count(self.rows())))
+        return Items(
+            lambda: (row.data() for row in self.tally.count(self.rows())),
+            lambda: json_texts(self.tally.count(self.rows())),
+        )

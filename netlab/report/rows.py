@@ -105,6 +105,38 @@ class Row(NamedTuple):
         }
 
 
+# The most texts that ``json_texts`` keeps.
+_MOST_TEXTS = 1 << 14
+
+
+def json_texts(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the JSON text of the data of each row, as ``json.dumps`` writes it.
+
+    Rows of a matrix have few names and few verdicts with a reason. Each of these is encoded once.
+    """
+    from json import dumps
+
+    names: dict[str, str] = {}
+    # By what a row has from its family to its reason.
+    ends: dict[tuple[object, ...], str] = {}
+    for row in rows:
+        source, destination, *_ = row
+        if row.endpoints:
+            yield dumps(row.data())
+            continue
+        key = row[2:8]
+        end = ends.get(key)
+        if end is None or source not in names or destination not in names:
+            if len(names) + len(ends) > _MOST_TEXTS:
+                names.clear()
+                ends.clear()
+            names[source], names[destination] = dumps(source), dumps(destination)
+            data = row.data()
+            del data["source"], data["destination"]
+            end = ends[key] = dumps(data)[1:]
+        yield f'{{"source": {names[source]}, "destination": {names[destination]}, {end}'
+
+
 _ONLY_VERDICT: dict[str, Outcome] = {"allow": "allow", "some": "some"}
 
 

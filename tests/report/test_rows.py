@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from netlab.report.rows import Row, Tally, outcome_of
+from netlab.report.rows import EndpointRow, Row, Tally, json_texts, outcome_of
 
 
 def row(expected: str | None = None, measured: str | None = None, port: int | None = 80) -> Row:
@@ -134,3 +135,18 @@ def test_a_tally_without_comparison_counts_verdicts() -> None:
 
     assert {"pairs": 3, "agree": 0, "differ": 0, "inconclusive": 0, "allow": 1, "deny": 2} == tally.data()
     assert "3 pairs: 1 allow, 2 deny, 0 inconclusive" == str(tally)
+
+
+def test_a_row_as_json_text_is_its_data_in_json():
+    """Whatever characters a row has, and however many texts are kept."""
+    rows = [
+        Row(source, destination, family, protocol, port, expected, measured, reason, endpoints)
+        for source, destination in (("x/a", "y/b"), ("y/b", "x/a"), ("x/ä", '"\\\n'))
+        for family, protocol, port in ((4, "TCP", 80), (6, "ICMP", None), (4, "UDP", 80))
+        for expected, measured in (("allow", None), (None, "deny"), ("deny", "inconclusive"))
+        for reason in ("", 'not "sent"')
+        for endpoints in ((), (EndpointRow("x/c", "10.0.0.1", 80, "allow"),))
+    ]
+    rows += [Row(f"x/p{i}", "y/b", 4, "TCP", 80, None, "deny", f"because {i}") for i in range(20_000)] + rows
+
+    assert [json.dumps(one.data()) for one in rows] == list(json_texts(rows))

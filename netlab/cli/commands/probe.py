@@ -61,7 +61,9 @@ def probe_command(
     flows = ask(running.cluster)
     with terminal.progress("probing") as progress:
         measured = running.probe(flows, progress, ask)
-        rows = (row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m)) for m in measured)
+        rows = (
+            row_of(m.flow, None, m.verdict, m.reason, endpoints_of(measured=m) if m.backends else ()) for m in measured
+        )
         result = Reachability(running.name, rows, "probe", listed=bool(pair), again=options.again())
         rendering.render(result, output)
     rendering.exit_as(result.tally, output)

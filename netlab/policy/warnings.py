@@ -29,6 +29,7 @@ from netlab.policy.matching import peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.problems import some, warning
+from netlab.policy.tiers import tiers_in_use
 
 _USUAL = TopologyPolicy()
 
@@ -57,12 +58,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
         from netlab.policy.setting_warnings import without_effect
 
         found += without_effect(cluster)
-    # The checks above are those of the tier of NetworkPolicy.
-    if (cluster.cluster_policies or cluster.understood) and enforced:
-        from netlab.policy.tiers import tiers_in_use
-
-        for tier in tiers_in_use(cluster):
-            found += tier.warnings(cluster)
+    for tier in tiers_in_use(cluster) if enforced else ():
+        found += tier.warnings(cluster)
     if cluster.cluster_policies and enforced:
         from netlab.policy.dns_by_tiers import cut_by_tiers
 

@@ -33,7 +33,7 @@ KINDS = (
 ABSENT = tuple(f"netlab.objects.kinds.{kind}" for kind in KINDS)
 TESTS = ("netlab.objects.kinds.scenario", "netlab.objects.scenarios", "netlab.objects.scenario_check")
 # What gives verdicts: warnings about policies do without.
-EVALUATOR = ("netlab.policy.evaluate", "netlab.policy.decision", "netlab.policy.tiers", "netlab.cluster.translate")
+EVALUATOR = ("netlab.policy.evaluate",)
 SETS = ("netlab.policy.groups", "netlab.policy.set_evaluator", "netlab.policy.rule_judge", "netlab.policy.lint")
 
 CHECK = ("check", "-f", "scenarios/manifests/three-pods.yaml")

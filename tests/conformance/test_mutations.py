@@ -23,7 +23,7 @@ from netlab.objects.kinds import networkpolicy
 from netlab.objects.policies import IPBlock, NetworkPolicy, PolicyPort
 from netlab.objects.selectors import LabelSelector, Requirement
 from netlab.objects.types import Document
-from netlab.policy import matching
+from netlab.policy import isolating, matching
 from netlab.policy.decision import PolicyRuling
 from netlab.policy.tiers import networkpolicy as tier
 from netlab.ruleset import address_space, allows, classes, cluster_change, identities, peers, policy_elements, ranges
@@ -331,8 +331,8 @@ FAULTS: list[tuple[JudgeName, Any, str, Fault]] = [
     ("evaluator", matching, "peer_mismatch_text", namespace_selector_ignores_pod_selector),
     ("evaluator", matching, "peer_mismatch_text", selectors_match_outsiders),
     ("evaluator", matching, "peer_mismatch_text", ip_block_matches_no_pod),
-    ("evaluator", tier, "_selecting", egress_is_never_checked),
-    ("evaluator", tier, "_policies_of", policies_reach_into_other_namespaces),
+    ("evaluator", isolating, "_selecting", egress_is_never_checked),
+    ("evaluator", isolating, "_policies_of", policies_reach_into_other_namespaces),
     ("evaluator", PolicyRuling, "action", every_policy_has_to_allow),
     ("tracer", allows, "_numbers", compiled_range_excludes_its_end),
     ("tracer", classes, "_opens", rules_open_without_a_direction_guard),

@@ -17,8 +17,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 ROUNDS = Path(__file__).with_name("rounds.py")
-# Rounds of a step. One process plays all rounds of a kind, as importing netlab takes as long as some rounds.
-MOST = "3"
+# Rounds of a step: in a usual run no part has as many.
+MOST = "12"
 TREES = "mkdir,rmdir,mount,umount2,symlink,unlink,rename,fork,vfork,clone,execve"
 
 
@@ -32,13 +32,27 @@ def bytecode() -> None:
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (("--calls", TREES), ("1/2", "2/2")),
-        (("--errors", "--steps", "up,down,exec,reload"), ("1/2", "2/2")),
-        (("--end", "TERM", "--steps", "verify"), ("1/4", "2/4")),
-        (("--end", "HUP", "--steps", "verify"), ("3/4", "4/4")),
-        (("--shortage", "--steps", "up,exec"), ("1/5", "1/5")),
+        (("--steps", "up,down", "--calls", TREES), ("1/24", "13/24")),
+        (("--steps", "again,apply", "--calls", TREES), ("1/72", "37/72")),
+        (("--errors", "--steps", "up,down"), ("1/160", "81/160")),
+        (("--end", "TERM", "--steps", "verify"), ("1/160", "81/160")),
+        (("--end", "HUP", "--steps", "verify"), ("17/160", "97/160")),
+        (("--steps", "exec,web,reload,end", "--calls", TREES), ("1/160", "41/160")),
+        (("--errors", "--steps", "exec,reload"), ("1/320", "161/320")),
+        (("--shortage", "--steps", "up"), ("1/2", "2/2")),
+        (("--shortage", "--steps", "exec"), ("1/10", "6/10")),
     ],
-    ids=["killed", "failing calls", "terminated", "hung up", "shortage"],
+    ids=[
+        "killed",
+        "a change killed",
+        "failing calls",
+        "terminated",
+        "hung up",
+        "programs killed",
+        "programs failing",
+        "shortage",
+        "shortage for programs",
+    ],
 )
 def test_what_is_cut_short_leaves_nothing(user: str, arguments: tuple[str, ...], parts: tuple[str, str]) -> None:
     """Every round repairs or removes what is there, and finds no process, mount or file afterwards."""

@@ -286,18 +286,21 @@ BOMB = "i=0; while [ $i -lt 1040 ]; do sleep 600 & i=$((i+1)); done"
 
 def test_a_program_that_forks_without_end_stops_no_other_pod(runtime, space):
     """Processes of user nobody are counted for each pod, and a program of a pod has no room for more."""
-    held = start(runtime, program("sh", "-c", f"({BOMB}); exec sleep 600"), "bomb")
+    held = Attached(
+        lambda fds: runtime.start(program("sh", "-c", f"({BOMB}); echo no more; exec sleep 600"), "bomb", fds),
+        terminal=False,
+    )
     try:
-        full = program("sh", "-c", "true & wait")
-        until = time.monotonic() + 30
-        while "fork" not in run(runtime, full, "bomb")[1]:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+        # A program that ran meanwhile would leave room when it ends.
+        os.set_blocking(held.stdout, True)
+        assert b"no more\n" == os.read(held.stdout, 100)
+        assert "fork" in run(runtime, program("sh", "-c", "true & wait"), "bomb")[1]
         other = replace(program("sh", "-c", "(id -u; id -g) & wait"), pod="pod-2")
         assert (0, "65534\n65534\n", "") == run(runtime, other)
     finally:
-        held.send(signal.SIGKILL)
-        held.result()
+        held.end()
+        for fd in (held.stdin, held.stdout, held.stderr):
+            os.close(fd)
         runtime.forget("pod-2")
 
 

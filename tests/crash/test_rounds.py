@@ -33,7 +33,7 @@ def bytecode() -> None:
     ("arguments", "parts"),
     [
         (("--steps", "up,down", "--calls", TREES), ("1/24", "13/24")),
-        (("--steps", "again,apply", "--calls", TREES), ("1/72", "37/72")),
+        (("--steps", "again,apply", "--calls", TREES), ("1/36", "19/36")),
         (("--errors", "--steps", "up,down"), ("1/160", "81/160")),
         (("--end", "TERM", "--steps", "verify"), ("1/160", "81/160")),
         (("--end", "HUP", "--steps", "verify"), ("17/160", "97/160")),

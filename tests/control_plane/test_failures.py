@@ -239,8 +239,8 @@ def test_a_deployment_survives_a_stopped_node(failing):
 
     assert lost
     assert made
-    # A connection that began just before is lost just after.
-    assert 0 == asked.count("lost", noticed + 0.5, done)
+    # A connection that began just before is lost just after, and a busy machine takes a while to change the rules.
+    assert 0 == asked.count("lost", noticed + 2, done)
     assert new["spec"]["nodeName"] != "n2"
     assert "allow" == failing.verdict("shop/client", f"shop/{new['metadata']['name']}")
     assert "deny" == failing.verdict(f"shop/{before['n1']}", f"shop/{new['metadata']['name']}")

@@ -69,9 +69,16 @@ def test_a_terminal_has_a_size_and_job_control(of_lab):
     """`kubectl exec -it` gets one."""
     name = running(of_lab.pods())[0]["metadata"]["name"]
     ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop", "-it", name, "--"]
+    # kubectl sends the size a moment after the program has begun.
+    wait = 'for i in $(seq 100); do [ "$(stty size)" = "0 0" ] || break; sleep 0.1; done'
     # script(1) gives kubectl a terminal.
     shown = subprocess.run(
-        ["script", "-qec", f"stty rows 33 cols 77; {' '.join(ask)} sh -c 'stty size; tty; kill -INT $$'", "/dev/null"],
+        [
+            "script",
+            "-qec",
+            f"stty rows 33 cols 77; {' '.join(ask)} sh -c '{wait}; stty size; tty; kill -INT $$'",
+            "/dev/null",
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ import kernel_marks
 import memos
 import pytest
 from click.testing import CliRunner, Result
-from host_records import record
+from host_records import namespaces
 from sizes import FAST, HANGS
 
 from netlab.cli import cli
@@ -93,18 +93,15 @@ def kernel() -> Iterator[Linux]:
 @pytest.fixture
 def spaces(unique: Callable[[str], str], kernel: Linux) -> Iterator[Callable[..., list[str]]]:
     """Make network namespaces on the real kernel; remove them after the test."""
-    made: list[str] = []
-    record.prepare()
+    lab = unique("t")
+    with namespaces(kernel, lab) as create:
 
-    def make(*words: str) -> list[str]:
-        names = [f"netlab.{unique(word)}" for word in words]
-        made.extend(names)
-        kernel.create(names)
-        return names
+        def make(*words: str) -> list[str]:
+            names = [f"netlab.{lab}.{unique(word)}" for word in words]
+            create(names)
+            return names
 
-    yield make
-    kernel.remove(made)
-    record.tidy()
+        yield make
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def help_width() -> int:
 
 
 def _columns(without_terminal: int) -> int:
-    """Return the width of the terminal as ``shutil.get_terminal_size`` does, whose module loads three compressors."""
+    """Return the width of the terminal as ``shutil.get_terminal_size`` does. shutil itself is slow to import."""
     with contextlib.suppress(ValueError):
         stated = int(os.environ.get("COLUMNS", ""))
         if stated > 0:

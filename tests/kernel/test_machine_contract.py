@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
+from host_records import namespaces
 
 from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
 from netlab.kernel import daemons, processes
@@ -51,16 +52,15 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 @pytest.fixture
 def spaces(machine: Machine) -> Iterator[Spaces]:
     """Make network namespaces of the test's own; they are gone afterwards."""
-    made: list[str] = []
+    lab = f"contract-{os.getpid():x}-{next(_numbers)}"
+    with namespaces(machine, lab) as create:
 
-    def make(*words: str) -> list[str]:
-        names = [f"netlab.contract-{os.getpid():x}-{next(_numbers)}.{word}" for word in words]
-        made.extend(names)
-        machine.create(names)
-        return names
+        def make(*words: str) -> list[str]:
+            names = [f"netlab.{lab}.{word}-{next(_numbers)}" for word in words]
+            create(names)
+            return names
 
-    yield make
-    machine.remove(made)
+        yield make
 
 
 def add(namespace: str, *items: Item) -> list[Change]:

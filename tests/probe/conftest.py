@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from builders import cluster, flow
-from host_records import record
+from host_records import namespaces
 
 from netlab.cluster import Cluster
 from netlab.dataplane import names
@@ -71,24 +71,24 @@ def lost_soon(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 @pytest.fixture
 def lab() -> Iterator[Callable[..., RunningLab]]:
     """Build a lab of any mixture of kinds; it is gone afterwards. ``nft``: rulesets by node instead of its own."""
-    record.prepare()
     kernel = Linux()
-    made: list[str] = []
+    with contextlib.ExitStack() as labs:
+        labs.callback(kernel.close)
 
-    def build(*things: Any, nft: Mapping[str, str] | None = None) -> RunningLab:
-        running = replace(cluster(*things), name=f"probe-{os.getpid():x}-{next(_numbers)}")
-        plan = wanted(running)
-        steps = difference({}, plan)
-        made.extend(steps.create)
-        kernel.create(steps.create)
-        kernel.apply(steps.changes)
-        own = nft if nft is not None else {node: rules.text() for node, rules in rulesets(running).items()}
-        for node, text in own.items():
-            kernel.nft(names.node_namespace(running.name, node), text)
-        kernel.wait_until_ready(steps.create)
-        return RunningLab(running, kernel)
+        def build(*things: Any, nft: Mapping[str, str] | None = None) -> RunningLab:
+            return _built(kernel, labs, cluster(*things), nft)
 
-    yield build
-    kernel.remove(made)
-    kernel.close()
-    record.tidy()
+        yield build
+
+
+def _built(kernel: Linux, labs: contextlib.ExitStack, of: Cluster, nft: Mapping[str, str] | None) -> RunningLab:
+    running = replace(of, name=f"probe-{os.getpid():x}-{next(_numbers)}")
+    plan = wanted(running)
+    steps = difference({}, plan)
+    labs.enter_context(namespaces(kernel, running.name))(steps.create)
+    kernel.apply(steps.changes)
+    own = nft if nft is not None else {node: rules.text() for node, rules in rulesets(running).items()}
+    for node, text in own.items():
+        kernel.nft(names.node_namespace(running.name, node), text)
+    kernel.wait_until_ready(steps.create)
+    return RunningLab(running, kernel)

@@ -109,7 +109,7 @@ def _read(
 
 
 def _ready(test: Scenario | Invariants) -> Ready:
-    """Return a test whose references are checked; each kind of test has modules that the other does not need."""
+    """Return a test whose references are checked. Only the modules of its kind of test are imported."""
     from netlab.objects.scenarios import Scenario
 
     if isinstance(test, Scenario):

@@ -144,6 +144,6 @@ def drift(machine: Machine, state: State) -> list[str]:
         lines += PluginLinks(machine, state.cluster.name).drift(state.cluster)
     for node, ruleset in state.rulesets.items():
         space = names.node_namespace(state.cluster.name, node)
-        if space in have and not machine.holds(space, ruleset.text(), beside=beside):
+        if space in have and not machine.holds(space, ruleset.first_text(), beside=beside):
             lines.append(f"-n {space} nft: the ruleset differs")
     return lines

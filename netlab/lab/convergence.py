@@ -55,7 +55,8 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
     check_host(machine, state.cluster, change)
     records.save(record, changing=record.namespaces)
     try:
-        carry_out(machine, state.cluster, change, {node: ruleset.text() for node, ruleset in state.rulesets.items()})
+        scripts = {node: ruleset.first_text() for node, ruleset in state.rulesets.items()}
+        carry_out(machine, state.cluster, change, scripts)
         if links is not None:
             state = _attached(links, machine, state, {})
             record = _record_of(machine, state, ready=True)
@@ -246,8 +247,8 @@ def _transactions(
         space = names.node_namespace(lab, node)
         elements = needed[node].elements if node in needed else 0
         if space in change.create:
-            needed[node] = Transaction(ruleset.text(), elements, whole=True)
-        elif node not in before or (read and not machine.holds(space, before[node].text(), beside=beside)):
+            needed[node] = Transaction(ruleset.first_text(), elements, whole=True)
+        elif node not in before or (read and not machine.holds(space, before[node].first_text(), beside=beside)):
             needed[node] = Transaction(replacing(ruleset), elements, whole=True)
     return needed
 

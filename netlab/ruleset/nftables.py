@@ -48,15 +48,23 @@ class Ruleset:
 
     def text(self) -> str:
         """Return the nft file that replaces a node's tables by these in one transaction."""
-        return "\n".join(self._lines()) + "\n"
+        return "\n".join(self._lines(replacing=True)) + "\n"
 
-    def _lines(self) -> Iterator[str]:
+    def first_text(self) -> str:
+        """Return the nft file that makes these tables in a network namespace without rules.
+
+        A deletion in the transaction, even of an empty table, makes nft wait for the kernel when it ends
+        (nft_rcv_nl_event, net/netfilter/nf_tables_api.c): 7 to 12 ms of the 15 to 20 ms of a small ruleset.
+        """
+        return "\n".join(self._lines(replacing=False)) + "\n"
+
+    def _lines(self, *, replacing: bool) -> Iterator[str]:
         node = plain(f"node {self.node} in lab {self.lab}")
         yield f"# nftables ruleset of {node}, made by netlab from its NetworkPolicies."
         for table in self.tables:
             yield ""
             yield from (f"# {line}" for line in table.of.about)
-            yield from replacement(table.title)
+            yield from replacement(table.title) if replacing else ()
             yield from self.table_lines(table, table.sets)
 
     def table_lines(self, table: Table, sets: Iterable[Set]) -> Iterator[str]:

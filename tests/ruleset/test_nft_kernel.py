@@ -35,6 +35,15 @@ def test_text_loads_and_loads_again(nft, families):
     assert nft(text) == nft(ruleset(2, families).text(), text, text)
 
 
+@pytest.mark.parametrize("families", [(4,), (4, 6)], ids=["IPv4", "dual stack"])
+def test_first_text_makes_the_same_tables_without_deleting_any(nft, families):
+    """In a namespace without rules it does what the text does."""
+    made = ruleset(1, families)
+
+    assert "delete" not in made.first_text()
+    assert nft(made.text()) == nft(made.first_text())
+
+
 def test_text_leaves_tables_of_other_names(nft):
     """It replaces a table of its own name only."""
     other = "table inet other { chain c { counter; }; }\n"

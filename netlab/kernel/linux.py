@@ -138,7 +138,8 @@ class Linux(Host):
         }
         made: set[tuple[str, str]] = set()
         for name, wanted in by_namespace.items():
-            links = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Link) and c.item.parent is None]
+            added = [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Link)]
+            links = [link for link in added if link.parent is None and link.kind != "loopback"]
             failures += self._add_links(name, [link for link in links if not link.outer], peers, made)
             for link in links:
                 failures += self._add_outer(name, link) if link.outer else []
@@ -146,8 +147,7 @@ class Linux(Host):
         for name, wanted in by_namespace.items():
             self._reset_overrides(name, wanted)
             self._set(name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Sysctl) and c.item.link])
-            raised = [c.item for c in wanted if isinstance(c.item, Link) and (name, c.item.name) in made]
-            failures += self._add_rest(name, raised, [c.item for c in wanted if c.verb == "add"])
+            failures += self._add_rest(name, made, [c.item for c in wanted if c.verb == "add"])
             failures += self._add_queues(
                 name, [c.item for c in wanted if c.verb == "add" and isinstance(c.item, Queue)]
             )
@@ -267,7 +267,7 @@ class Linux(Host):
         A deleted link took along its other end and the links on it, in every namespace.
         """
         handle = self._handle(name)
-        if not any(link.name in handle.indexes for link in links if link.kind != "loopback"):
+        if not any(link.name in handle.indexes for link in links):
             return {}
         found = rtnl.read_links(handle.netlink)
         handle.indexes = {one.link.name: one.index for one in found}
@@ -367,11 +367,13 @@ class Linux(Host):
                 for path in known.pop(link, ()):
                     self._settings.write(path.format(link), self._settings.read(path.format("all")) or "0")
 
-    def _add_rest(self, name: str, raised: Sequence[Link], items: Sequence[Item]) -> list[KernelError]:
+    def _add_rest(self, name: str, made: set[tuple[str, str]], items: Sequence[Item]) -> list[KernelError]:
+        """Raise the loopback and the links that were made with their other ends, and add what is on links."""
         failures: list[KernelError] = []
         handle = self._handle(name)
+        links = [i for i in items if isinstance(i, Link) and (i.kind == "loopback" or (name, i.name) in made)]
         with self._run(name, failures, ignore=(errno.EADDRNOTAVAIL,)) as messages:
-            messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in raised]
+            messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in links]
             again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.routeless]
             messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
             handle.routeless.difference_update(again)

@@ -62,6 +62,11 @@ def attributes(data: bytes, start: int = 0) -> Iterator[tuple[int, bytes]]:
         start += (size + 3) & ~3
 
 
+def first_attribute(kind: int, data: bytes) -> bytes | None:
+    """Return the payload of the first attribute of a type, None if there is none."""
+    return next((payload for found, payload in attributes(data) if found == kind), None)
+
+
 class Netlink:
     """A netlink socket of the network namespace in which the calling thread opens it."""
 

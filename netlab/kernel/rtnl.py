@@ -16,7 +16,7 @@ from typing import cast
 
 from netlab.frozen import frozen
 from netlab.kernel import rtnl_numbers as n
-from netlab.kernel.netlink import Message, Netlink, attribute, attributes
+from netlab.kernel.netlink import Message, Netlink, attribute, attributes, first_attribute
 from netlab.kernel.state import EVERY_MAC, ForwardingEntry, InterfaceAddress, Link, LinkKind, Neighbour, Route
 from netlab.objects.types import Prefix
 
@@ -279,7 +279,9 @@ def read_links(netlink: Netlink) -> list[ReadLink]:
 
 def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], names: dict[int, str]) -> ReadLink:
     info = dict(attributes(found.get(n.IFLA_LINKINFO, b"")))
-    port = dict(attributes(info.get(n.IFLA_INFO_SLAVE_DATA, b"")))
+    # A bridge port has some forty attributes, and these two are among the first.
+    port = info.get(n.IFLA_INFO_SLAVE_DATA, b"")
+    port_state = first_attribute(n.IFLA_BRPORT_STATE, port)
     loopback = hardware == n.ARPHRD_LOOPBACK
     kind = "loopback" if loopback else info.get(n.IFLA_INFO_KIND, b"").rstrip(b"\0").decode()
     master = found.get(n.IFLA_MASTER)
@@ -290,10 +292,9 @@ def _read_link(hardware: int, index: int, flags: int, found: dict[int, bytes], n
         mtu=_U32.unpack(found[n.IFLA_MTU])[0],
         master=names.get(_U32.unpack(master)[0], "") if master else "",
         up=bool(flags & n.IFF_UP),
-        hairpin=port.get(n.IFLA_BRPORT_MODE, b"\0") != b"\0",
+        hairpin=(first_attribute(n.IFLA_BRPORT_MODE, port) or b"\0") != b"\0",
         options=_read_options(kind, info.get(n.IFLA_INFO_DATA, b"")) if kind in _READ_OPTIONS else {},
     )
-    port_state = port.get(n.IFLA_BRPORT_STATE)
     # A bridge without ports has no carrier and needs none. A new veth is "unknown" until the kernel checked its
     # carrier; other kinds stay "unknown".
     known = (n.OPER_UP,) if link.kind == "veth" else (n.OPER_UP, n.OPER_UNKNOWN)

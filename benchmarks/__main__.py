@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(names: Sequence[str], options: Options, show: bool) -> list[Result]:
+    # An installed netlab has its bytecode.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if os.geteuid() == 0:
         private.enter()
     results = []

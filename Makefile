@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -159,6 +159,12 @@ BENCH ?=
 
 bench-compare:  ## compare the working tree with BASE=rev, in paired rounds
 	@scripts/run dev python -m benchmarks.compare $(BASE) $(BENCH)
+
+# Options of `python -m benchmarks`: make bench-peers PEERS_ARGS='-o json'
+PEERS_ARGS ?=
+
+bench-peers:  ## measure netlab beside np-guard, cyclonus, mininet, the CNI reference plugins and ip, on one input
+	@scripts/run dev scripts/bench-peers $(PEERS_ARGS)
 
 race:  ## 200 rounds of commands that read a lab beside commands that change it; as root, an hour
 	@NETLAB_ROUNDS=200 scripts/run dev python -m pytest -o faulthandler_timeout=0 tests/lab/test_beside_changes.py

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME…] [-o json]``: run all or the named benchmarks, one after the other."""
+"""``python -m benchmarks [NAME…] [-o json]``: run the named benchmarks, one after the other, or nearly all."""
 
 from __future__ import annotations
 
@@ -8,27 +8,39 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import ModuleType
 
 from benchmarks import machine, private, tables
 from benchmarks.figures import Options, Result
 
-# By name: the module, and whether it makes network namespaces, which needs root.
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """Its module; ``root`` if it makes network namespaces, ``named`` if it runs only when it is named."""
+
+    module: str
+    root: bool = False
+    named: bool = False
+
+
 BENCHMARKS = {
-    "startup": ("benchmarks.startup", False),
-    "scenario": ("benchmarks.scenario", True),
-    "matrix": ("benchmarks.matrix", True),
-    "bringup": ("benchmarks.bringup", True),
-    "packet": ("benchmarks.packet", True),
-    "services": ("benchmarks.services", True),
-    "change": ("benchmarks.changing", True),
-    "machines": ("benchmarks.machines", True),
-    "compile": ("benchmarks.compiling", False),
-    "reach": ("benchmarks.reaching", False),
-    "lint": ("benchmarks.linting", False),
-    "compare": ("benchmarks.comparing", False),
-    "diff": ("benchmarks.diffing", False),
-    "control-plane": ("benchmarks.control_plane", True),
+    "startup": Benchmark("benchmarks.startup"),
+    "scenario": Benchmark("benchmarks.scenario", root=True),
+    "matrix": Benchmark("benchmarks.matrix", root=True),
+    "bringup": Benchmark("benchmarks.bringup", root=True),
+    "packet": Benchmark("benchmarks.packet", root=True),
+    "services": Benchmark("benchmarks.services", root=True),
+    "change": Benchmark("benchmarks.changing", root=True),
+    "machines": Benchmark("benchmarks.machines", root=True),
+    "compile": Benchmark("benchmarks.compiling"),
+    "reach": Benchmark("benchmarks.reaching"),
+    "lint": Benchmark("benchmarks.linting"),
+    "compare": Benchmark("benchmarks.comparing"),
+    "diff": Benchmark("benchmarks.diffing"),
+    "control-plane": Benchmark("benchmarks.control_plane", root=True),
+    # It needs programs of others; scripts/bench-peers builds them.
+    "analyzers": Benchmark("benchmarks.analyzers", named=True),
 }
 
 
@@ -39,13 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         sys.stderr.write(f"no benchmark {', '.join(unknown)} (there are: {', '.join(BENCHMARKS)})\n")
         return 2
-    names = options.names or list(BENCHMARKS)
     if options.list:
-        table = [(name, importlib.import_module(BENCHMARKS[name][0]).ABOUT) for name in names]
+        table = [(name, _module(name).ABOUT) for name in options.names or BENCHMARKS]
         print("\n".join(tables.columns(("NAME", "WHAT"), table)))
         return 0
+    names = options.names or [name for name, one in BENCHMARKS.items() if not one.named]
     if os.geteuid() != 0:
-        for name in [name for name in names if BENCHMARKS[name][1]]:
+        for name in [name for name in names if BENCHMARKS[name].root]:
             sys.stderr.write(f"{name}: left out, it makes network namespaces; run it as root\n")
             names.remove(name)
         if not names:
@@ -60,11 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(names: Sequence[str], options: Options, show: bool) -> list[Result]:
+    # An installed netlab has its bytecode.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if os.geteuid() == 0:
         private.enter()
     results = []
     for name in names:
-        module = importlib.import_module(BENCHMARKS[name][0])
+        module = _module(name)
         began = time.perf_counter()
         result = replace(module.run(options), seconds=time.perf_counter() - began)
         results.append(result)
@@ -73,9 +87,18 @@ def _run(names: Sequence[str], options: Options, show: bool) -> list[Result]:
     return results
 
 
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(BENCHMARKS[name].module)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="the benchmarks to run; all when none is named")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="the benchmarks to run; when none is named, all that need no programs of others",
+    )
     parser.add_argument("-o", dest="output", choices=("table", "json"), default="table", help="how to print")
     parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of each, in place of its own number")

@@ -130,6 +130,8 @@ def strict_cidr_message(text: str) -> str:
 
     Source: ``parseCIDR``, in the same file.
     """
+    if _is_usual_ipv4(text):
+        return ""
     literal, _, length = text.partition("/")
     if _has_leading_zeros(literal) or not _GO_LENGTH.fullmatch(length):
         return "must not have leading 0s in IP or prefix length"
@@ -139,6 +141,13 @@ def strict_cidr_message(text: str) -> str:
     if prefix is not None and address != prefix.network_address:
         return "must not have bits set beyond the prefix length"
     return ""
+
+
+@lru_cache(maxsize=1 << 18)
+def _is_usual_ipv4(text: str) -> bool:
+    """Whether a text is an IPv4 prefix in the usual form: nearly all are, and some policies have thousands."""
+    prefix = parse_cidr(text)
+    return isinstance(prefix, IPv4Network) and str(prefix) == text
 
 
 def _has_leading_zeros(literal: str) -> bool:
@@ -178,6 +187,8 @@ UNUSUAL_CIDR = "unusual-cidr"
 
 def cidr_warnings(text: str) -> list[str]:
     """Return the API server's warnings about a valid CIDR: host bits, leading zeros, IPv4-mapped IPv6."""
+    if _is_usual_ipv4(text):
+        return []
     prefix = parse_cidr(text)
     if str(prefix) == text:
         return []

@@ -11,7 +11,7 @@ from control_plane.judges.verdicts import CANNOT, FAILED, PASSED, Reason
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "conformance.md"
 JUDGES = {
     "e2e": "The end-to-end suite of Kubernetes 1.37.2 (`e2e.test`), all specs of sig-network",
-    "cyclonus": "cyclonus 0.5.6, those of its 230 cases that ended in the time of the run",
+    "cyclonus": "cyclonus 0.5.6, all 230 cases",
     "cluster-policies": "The conformance suite of cluster-wide policies (`sigs.k8s.io/network-policy-api` 0.3.0)",
 }
 _HEAD = """\

@@ -39,6 +39,8 @@ BENCHMARKS = {
     "compare": Benchmark("benchmarks.comparing"),
     "diff": Benchmark("benchmarks.diffing"),
     "control-plane": Benchmark("benchmarks.control_plane", root=True),
+    # It takes some minutes and 4 GB.
+    "large": Benchmark("benchmarks.large", root=True, named=True),
     # It needs programs of others; scripts/bench-peers builds them.
     "analyzers": Benchmark("benchmarks.analyzers", named=True),
 }

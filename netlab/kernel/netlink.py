@@ -12,9 +12,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from netlab.errors import KernelError
+from netlab.frozen import NamedTuple
 from netlab.kernel import rtnl_numbers as n
 
 # Of linux/netlink.h; pyroute2 has no name for it.

@@ -9,8 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from netlab.frozen import NamedTuple
 from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC
 
 # "arrival": a probe or control reached the socket that read it. "answer": the destination's answer to a probe.

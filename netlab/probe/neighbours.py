@@ -16,13 +16,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.stopped import namespaces_off
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
+from netlab.frozen import NamedTuple
 from netlab.kernel import neighbours, rtnl
 from netlab.kernel.machine import Inside
 from netlab.kernel.neighbours import Key

@@ -11,8 +11,8 @@ Every probe carries a 32-bit id: as the sequence number of TCP, as the initiate 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects.types import Address
 from netlab.probe.crc32c import crc32c
 from netlab.probe.packets import PACKETS

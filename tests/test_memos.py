@@ -46,6 +46,7 @@ KEPT = {
     ("programs/agnhost/sctp.py", "_stacks"): "set in the process of a pod's program only",
     ("policy/lint/covers.py", "_ports"): _PURE,
     ("objects/addresses.py", "parse_cidr"): _PURE,
+    ("objects/addresses.py", "_is_usual_ipv4"): _PURE,
     ("objects/kind.py", "_CACHES"): _REGISTRY,
     ("objects/kind.py", "_KINDS"): _REGISTRY,
     ("objects/kind.py", "deletable"): _REGISTRY,

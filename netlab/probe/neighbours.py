@@ -128,14 +128,16 @@ class Neighbours:
     def _note(self, here: End, others: Iterable[End]) -> None:
         """Note the entries that ``here``, or the node that routes for it, needs to reach other ends."""
         needs, namespace = self._needs[here.site], here.sockets.namespace
-        added = self._added[namespace]
+        added, new = self._added[namespace], {}
         for there in others:
             if there not in needs:
                 needs[there] = self._decide(here, there)
             need = needs[there]
-            # Most entries are there already, as they serve both directions.
+            # Many entries are there already, as they serve both directions.
             if need is not None and need[0] not in added:
-                self._entry(namespace, *need)
+                new[need[0]] = need[1]
+        if new and namespace not in self._off:
+            self._new[namespace].update(new)
         pod = here.endpoint
         if isinstance(pod, Pod) and pod.traits.wiring.default_route == "device" and pod.selectable:
             for there in others:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import get_ident
 from typing import Any, cast
 
 
@@ -23,3 +26,18 @@ class _Later:
 def pattern(text: str, flags: int = 0) -> re.Pattern[str]:
     """Return what ``re.compile`` returns, with an error in the text found at the first use only."""
     return cast(re.Pattern[str], _Later(text, flags))
+
+
+@contextmanager
+def compiled_later() -> Iterator[None]:
+    """Within the block, what this thread passes to ``re.compile`` is compiled when it is first used."""
+    compiled, thread = re.compile, get_ident()
+
+    def later(text: Any, flags: Any = 0) -> Any:
+        return pattern(text, flags) if get_ident() == thread else compiled(text, flags)
+
+    re.compile = later  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        re.compile = compiled

@@ -1,4 +1,4 @@
-"""``@frozen`` makes what ``@dataclass(frozen=True, slots=True)`` makes, faster."""
+"""``@frozen`` makes what ``@dataclass(frozen=True, slots=True)`` makes, faster; others are alike."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, asdict, dataclass, field, fields, replace
 from typing import Any
+from typing import NamedTuple as TypedTuple
 
 import pytest
 
-from netlab.frozen import frozen
+from netlab import frozen as of_frozen
+from netlab.frozen import NamedTuple, by_name, frozen, mutable
 
 
 @frozen
@@ -65,6 +67,8 @@ class Nothing:
     """No field."""
 
 
+# The methods before any call.
+SLOW = {name: vars(Ours)[name] for name in ("__init__", "__eq__", "__hash__")}
 # What a class answers; the names of the two classes are no part of it.
 ANSWERS: dict[str, Callable[[type[Any]], Any]] = {
     "fields": lambda cls: asdict(cls("a", 1, {"b": "c"}, strict=True)),
@@ -91,12 +95,22 @@ REFUSALS: dict[str, Callable[[type[Any]], Any]] = {
 }
 
 
+@pytest.fixture(params=["slow methods", "compiled methods"])
+def methods(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class begins with slow methods; others are compiled in their place, here by the first call or by none."""
+    for name, method in SLOW.items():
+        monkeypatch.setattr(Ours, name, method)
+    monkeypatch.setattr(of_frozen, "_FEW", 10**9 if request.param == "slow methods" else 0)
+
+
+@pytest.mark.usefixtures("methods")
 @pytest.mark.parametrize("what", ANSWERS)
 def test_it_answers_as_a_dataclass(what: str) -> None:
     """Fields, defaults, comparison, text and copies are the same."""
     assert ANSWERS[what](Theirs) == ANSWERS[what](Ours)
 
 
+@pytest.mark.usefixtures("methods")
 @pytest.mark.parametrize("what", REFUSALS)
 def test_it_refuses_as_a_dataclass(what: str) -> None:
     """The error is of the same class and has the same words."""
@@ -131,3 +145,120 @@ def test_a_class_below_has_the_fields_of_the_one_above() -> None:
     assert Below(1, "a") == Below(port=1, name="a") != Below(1)
     with pytest.raises(ValueError, match="-1"):
         Below(-1)
+
+
+def test_methods_are_compiled_after_some_calls() -> None:
+    """Both kinds of methods make equal values."""
+
+    @frozen
+    class Often:
+        """A value that is made often."""
+
+        name: str
+        port: int = 80
+
+    made = [Often(str(number), port=number) for number in range(3 * of_frozen._FEW)]
+
+    assert [(str(number), number) for number in range(len(made))] == [(one.name, one.port) for one in made]
+    assert len(made) == len({*made, *(Often(one.name, one.port) for one in made)})
+    assert "<string>" == Often.__init__.__code__.co_filename == Often.__hash__.__code__.co_filename
+
+
+@mutable
+class OurMutable:
+    """A value whose fields are set later."""
+
+    name: str
+    found: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class TheirMutable:
+    """The same, as the standard library makes it."""
+
+    name: str
+    found: list[int] = field(default_factory=list)
+
+
+def test_mutable_is_a_dataclass_with_slots() -> None:
+    """Fields can be set, values are compared, and there is no hash and no dictionary."""
+    for one in (OurMutable("a"), TheirMutable("a")):
+        one.name = "b"
+
+        assert ("b", []) == (one.name, one.found)
+        assert one == type(one)("b") != type(one)("c")
+        assert repr(one).endswith("Mutable(name='b', found=[])")
+        assert not hasattr(one, "__dict__")
+        assert "b" == copy.deepcopy(one).name == pickle.loads(pickle.dumps(one)).name  # noqa: S301  # it is ours
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(one)
+
+
+@by_name
+class Above:
+    """It has a field that is given by place."""
+
+    name: str = field(kw_only=False)
+    required: bool = False
+
+
+@by_name
+class Declared(Above):
+    """It has one more field."""
+
+    most: int = 3
+
+
+def test_by_name_takes_fields_by_name() -> None:
+    """Only what says otherwise is given by place; values are compared by identity."""
+    one = Declared("a", most=4)
+
+    assert ("a", False, 4) == (one.name, one.required, one.most)
+    assert one != Declared("a", most=4)
+    with pytest.raises(TypeError, match="positional"):
+        Declared("a", True)  # type: ignore[call-arg]
+
+
+class OurTuple(NamedTuple):
+    """A named tuple with a default, a property and a method of its own."""
+
+    name: str
+    port: int = 80
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}:{self.port}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class TheirTuple(TypedTuple):
+    """The same, as the standard library makes it."""
+
+    name: str
+    port: int = 80
+
+    @property
+    def text(self) -> str:
+        return f"{self.name}:{self.port}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def test_a_named_tuple_is_that_of_typing() -> None:
+    """Fields, defaults, methods, copies and texts are the same."""
+    ours: Any = OurTuple("a")
+    theirs: Any = TheirTuple("a")
+
+    assert ("a", 80) == ours == theirs
+    assert theirs.text == ours.text == str(ours) == str(theirs)
+    assert repr(theirs) == repr(ours).replace("Our", "Their")
+    assert ours._replace(port=1) == theirs._replace(port=1)
+    assert (TheirTuple._fields, TheirTuple._field_defaults) == (OurTuple._fields, OurTuple._field_defaults)
+    assert OurTuple is type(pickle.loads(pickle.dumps(ours))) is type(copy.copy(ours))  # noqa: S301  # it is ours
+    assert [*TheirTuple.__annotations__] == [*OurTuple.__annotations__]
+    assert (OurTuple.__doc__ or "").startswith("A named tuple")
+    with pytest.raises(TypeError):
+        OurTuple()  # type: ignore[call-arg]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from threading import Thread
+from typing import Any
 
 import pytest
 
-from netlab.patterns import pattern
+from netlab.patterns import compiled_later, pattern
 
 
 def test_it_does_what_a_compiled_pattern_does() -> None:
@@ -34,3 +36,18 @@ def test_what_no_pattern_has_is_an_error() -> None:
     """As with any other value."""
     with pytest.raises(AttributeError):
         getattr(pattern("a"), "matches")  # noqa: B009  # mypy knows that it is none
+
+
+def test_compiled_later_is_about_one_thread() -> None:
+    """Within the block, patterns of this thread are compiled at their first use, and those of others at once."""
+    made: list[Any] = []
+    with compiled_later():
+        late = re.compile("a+")
+        other = Thread(target=lambda: made.append(re.compile("b+")))
+        other.start()
+        other.join(10)
+
+    assert [re.Pattern] == [type(one) for one in made] == [type(re.compile("c+"))]
+    assert type(late) is not re.Pattern
+    assert late.fullmatch("aa")
+    assert "a+" == late.pattern

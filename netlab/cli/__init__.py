@@ -50,6 +50,9 @@ def _run() -> None:
     # A command makes many small values that live until its end, and it ends before cycles matter. With the default
     # threshold the collector took a fifth of the time of `up` with 1,000 pods.
     gc.set_threshold(300_000, 50, 100)
+    from netlab.cli import later
+
+    later.prepare()
     from netlab.cli import terminal
     from netlab.cli.command_group import cli
     from netlab.cli.failures import ignore_interrupts, prepare_signals

@@ -16,6 +16,7 @@ import click
 
 from netlab.cli import terminal
 from netlab.cli.failures import failure_code
+from netlab.cli.option import option, with_help_option
 from netlab.errors import InputError
 from netlab.lab import notices
 
@@ -85,7 +86,7 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"netlab.cli.commands.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
-        return command
+        return with_help_option(command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Return the names of commands; click would import each command for its help."""
@@ -95,6 +96,12 @@ class Commands(click.Group):
             CompletionItem(name, help=short) for name, (_, short) in COMMANDS.items() if name.startswith(incomplete)
         ]
         return found or click.Command.shell_complete(self, ctx, incomplete)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write(formatter, self.help)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _write(formatter, self.epilog)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {}
@@ -158,6 +165,13 @@ class Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _write(formatter: click.HelpFormatter, text: str | None) -> None:
+    """Write a text without indentation as a paragraph of the help."""
+    formatter.write_paragraph()
+    with formatter.indentation():
+        formatter.write_text(text or "")
+
+
 @contextlib.contextmanager
 def _pipes() -> Iterator[None]:
     """Exit with 141 if the reader of standard output is gone; click would exit with 1, as if a verdict differed."""
@@ -189,7 +203,10 @@ def _version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
     " 2 bad input or usage; 3 this host cannot do it; 70 a bug in netlab;"
     " 129, 130, 143 ended by SIGHUP, SIGINT or SIGTERM; 141 the reader of standard output has closed it.",
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
-@click.option("--no-pager", is_flag=True, help="Print long tables at once; do not show them page by page.")
+@option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@option("--no-pager", is_flag=True, help="Print long tables at once; do not show them page by page.")
 def cli(no_pager: bool) -> None:
     """Build a Kubernetes cluster's network on this host, and prove with packets what can talk to what."""
+
+
+with_help_option(cli)

@@ -9,9 +9,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.errors import InputError, Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.fields import quoted, unsupported
 from netlab.objects.files import UnreadableError, home_of, is_inside, text_of

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from netlab.cli.command_group import TYPED
 from netlab.cli.failures import be_verbose
+from netlab.cli.option import option
 from netlab.errors import InputError, UsageError
 from netlab.report import formats
 
@@ -37,7 +38,7 @@ def completed(what: str) -> Callable[[click.Context, click.Parameter, str], list
     return complete
 
 
-files = click.option(
+files = option(
     "-f",
     "--filename",
     "files",
@@ -53,7 +54,7 @@ def _profile(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     ctx.meta[_PROFILE] = value or ""
 
 
-profile = click.option(
+profile = option(
     "--as",
     "profile",
     metavar="NAME|FILE",
@@ -79,12 +80,12 @@ def what_if(command: _F) -> _F:
 
     ``netlab.cli.inputs`` applies them to everything that it reads, so a command gets no argument.
     """
-    for option in (_label, _without, _with):
-        command = option(command)
+    for add in (_label, _without, _with):
+        command = add(command)
     return command
 
 
-_with = click.option(
+_with = option(
     "--with",
     "with",
     multiple=True,
@@ -94,7 +95,7 @@ _with = click.option(
     shell_complete=completed("files"),
     help="Ask what would be with these objects too; repeatable. An object of the same kind and name is replaced.",
 )
-_without = click.option(
+_without = option(
     "--without",
     "without",
     multiple=True,
@@ -103,7 +104,7 @@ _without = click.option(
     callback=_assume,
     help="Ask what would be without this object; repeatable. Objects are removed before --with adds any.",
 )
-_label = click.option(
+_label = option(
     "--label",
     "label",
     nargs=2,
@@ -121,9 +122,9 @@ def assumed(option: str) -> Sequence[Any]:
     return () if context is None else context.meta.get(_WHAT_IF, {}).get(option, ())
 
 
-strict = click.option("--strict", is_flag=True, help="Refuse kinds that netlab does not read; do not skip them.")
-yes = click.option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
-ignore = click.option(
+strict = option("--strict", is_flag=True, help="Refuse kinds that netlab does not read; do not skip them.")
+yes = option("--yes", is_flag=True, help="Build a lab of more than 5,000 pods.")
+ignore = option(
     "--ignore",
     "ignore",
     multiple=True,
@@ -134,7 +135,7 @@ ignore = click.option(
 
 # The names of ``netlab.kernel.machine.KERNELS``. To import that module takes longer than to print a command's help.
 KERNELS = ("fast", "pyroute2")
-kernel = click.option(
+kernel = option(
     "--kernel",
     "kernel",
     type=click.Choice(KERNELS),
@@ -165,7 +166,7 @@ def _etcd(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
         labs.use_etcd(value or "")
 
 
-etcd = click.option(
+etcd = option(
     "--etcd",
     "etcd",
     metavar="URL[,URL]",
@@ -179,7 +180,7 @@ etcd = click.option(
 
 def lab_option(help_text: str) -> Callable[[_F], _F]:
     """Return ``--lab`` with a help text, and ``--etcd``."""
-    lab = click.option(
+    lab = option(
         *("--lab", "lab"),
         metavar="NAME",
         envvar="NETLAB_LAB",
@@ -208,7 +209,7 @@ lab_without_files = lab_option("Without -f, the running lab.  [default: the only
 lab_to_get = lab_option(
     "The running lab; by default the only one, or the one named default. `get labs` lists all labs, or only this one."
 )
-namespace = click.option(
+namespace = option(
     "-n",
     "--namespace",
     metavar="NAMESPACE",
@@ -217,7 +218,7 @@ namespace = click.option(
     show_default=True,
     help="The namespace of names that have none.",
 )
-ports = click.option(
+ports = option(
     "--port",
     "ports",
     multiple=True,
@@ -225,13 +226,13 @@ ports = click.option(
     help="Ask for this port of every destination: 80, 53/UDP or ICMP; repeatable. By default, ask for the"
     " containerPorts that the destination declares, or TCP 80 where it declares none.",
 )
-family = click.option("--family", type=click.Choice(["4", "6"]), help="Only IPv4, or only IPv6.  [default: both]")
-nodes = click.option("--nodes", is_flag=True, help="Add pairs with nodes.")
-self_pairs = click.option("--self", "self_pairs", is_flag=True, help="Add pairs of a pod with itself.")
-system = click.option(
+family = option("--family", type=click.Choice(["4", "6"]), help="Only IPv4, or only IPv6.  [default: both]")
+nodes = option("--nodes", is_flag=True, help="Add pairs with nodes.")
+self_pairs = option("--self", "self_pairs", is_flag=True, help="Add pairs of a pod with itself.")
+system = option(
     "--system", "system", is_flag=True, help="Add the pods that netlab adds: cluster DNS, and the ingress controller."
 )
-services = click.option(
+services = option(
     "--services", "services", is_flag=True, help="Add every port of every Service with a cluster IP as destination."
 )
 
@@ -250,7 +251,7 @@ class _Formats(click.Choice[str]):
 
 def output(result: type) -> Callable[[_F], _F]:
     """Return ``-o`` with the formats of a class of results; the first is the default."""
-    return click.option(
+    return option(
         "-o",
         "--output",
         type=_Formats(result),
@@ -273,9 +274,9 @@ def reports(result: type) -> Callable[[_F], _F]:
         for name in reversed(formats.filed(result)):
             what = f"Also write {formats.FORMATS[name].file} to this file."
             file = click.Path(dir_okay=False)
-            command = click.option(
-                f"--{name}", type=file, metavar="FILE", expose_value=False, callback=_report, help=what
-            )(command)
+            command = option(f"--{name}", type=file, metavar="FILE", expose_value=False, callback=_report, help=what)(
+                command
+            )
         return command
 
     return add
@@ -375,13 +376,13 @@ def _verbose(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> No
     be_verbose(wanted)
 
 
-verbose = click.option(
+verbose = option(
     "-v", "--verbose", is_flag=True, is_eager=True, expose_value=False, callback=_verbose, help="Show more detail."
 )
 
 
 def pairs(command: _F) -> _F:
     """Add the options that select pairs and ports."""
-    for option in (services, system, self_pairs, nodes, family, ports):
-        command = option(command)
+    for add in (services, system, self_pairs, nodes, family, ports):
+        command = add(command)
     return command

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.errors import InputError, Problem
+from netlab.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.cluster.exported_pods import OF_STATIC_PODS, replacement_of, unready
 from netlab.cluster.host_ports import HostPorts
@@ -30,6 +30,7 @@ from netlab.cluster.pods import PodDraft, nodes_of, pod_drafts
 from netlab.cluster.stored_pods import read, with_new_numbers, with_new_template
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import UsageError
+from netlab.frozen import NamedTuple
 from netlab.objects import stopped_nodes
 from netlab.objects.all_objects import Objects
 from netlab.objects.document_changes import POD_LABELS

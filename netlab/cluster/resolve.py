@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netlab import modes
 from netlab.cluster.addresses import node_prefixes, pod_addresses
-from netlab.cluster.cluster_policies_read import cluster_policies_read
 from netlab.cluster.host_ports import check_host_ports, unpublished_warning, without_host_ports
 from netlab.cluster.moved_addresses import moved_address_warnings, moved_service_warnings
 from netlab.cluster.nodes import node_drafts, states_nodes, underlay_addresses
@@ -27,6 +26,7 @@ from netlab.objects.topology import LOOPBACK_ONLY, Topology, TopologyNetwork
 from netlab.objects.types import Address
 
 if TYPE_CHECKING:
+    from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.objects.ingresses import IngressClass
     from netlab.objects.input import Input
     from netlab.objects.profiles import Profile
@@ -145,7 +145,12 @@ def try_resolve(
         spaces, unknown_spaces = namespaces_with(spaces, unknown_spaces, objects.namespaces, of_pods)
     unread, understood = by_profile(objects.unread, topology.policy, profile)
     isolated, of_annotations = isolated_namespaces(topology.policy, objects.namespaces)
-    of_tiers, not_read = cluster_policies_read(objects, topology.policy)
+    of_tiers: tuple[ClusterPolicy, ...] = ()
+    not_read = of_tiers
+    if objects.cluster_policies:
+        from netlab.cluster.cluster_policies_read import cluster_policies_read
+
+        of_tiers, not_read = cluster_policies_read(objects, topology.policy)
     cluster = Cluster(
         name=topology.name,
         networks=tuple(Network(n.name, n.traits.name, n.pod_cidrs, n.traits, n.conflist) for n in topology.networks),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 from netlab.errors import DamagedRecord, HostError
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.kernel.machine import Machine, Unsafe
 
 _FILE = "settings.json"

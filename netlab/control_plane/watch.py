@@ -11,10 +11,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
 from netlab.control_plane.api import ApiError, Client, Object
 from netlab.errors import NetlabError
+from netlab.frozen import NamedTuple
 from netlab.sources.cluster_kinds import Resource
 
 _PAGE = "500"

@@ -10,7 +10,8 @@ import ctypes
 import socket
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from netlab.frozen import NamedTuple
 
 # X = 4 * (byte k & 15), which is the length of an IPv4 header; X = k.
 LDX_HEADER_LENGTH, LDX = 0xB1, 0x01

@@ -12,8 +12,8 @@ import errno
 import struct
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.kernel import netns
 from netlab.kernel.machine import Frontend
 from netlab.kernel.netlink import Message, Netlink, attribute, attributes

@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from netlab.frozen import NamedTuple
 from netlab.kernel import netns, nft, privilege, processes, signals
 from netlab.kernel.machine import Frontend, Match, Store
 from netlab.kernel.store import HOST

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from netlab.kernel import netns
 from netlab.kernel import rtnl_numbers as n
-from netlab.kernel.netlink import Message, Netlink, attribute
+from netlab.kernel.netlink import Netlink, attribute
 
 # The device and the packed address of an entry.
 Key = tuple[str, bytes]
@@ -43,15 +43,17 @@ class Table:
         Raises:
           KernelError: when netlink fails.
         """
-        refused = self._netlink.transact(requests(entries, self._indexes, delete=delete))
-        return str(refused[0][1]) if refused else ""
+        refused = self._netlink.transact_alike(*requests(entries, self._indexes, delete=delete), "neighbour")
+        return str(refused[0]) if refused else ""
 
     def close(self) -> None:
         self._netlink.close()
 
 
-def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete: bool = False) -> list[Message]:
-    """Return one request for each entry whose device exists.
+def requests(
+    entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete: bool = False
+) -> tuple[int, int, list[bytes]]:
+    """Return the type and flags of requests, and the body of one for each entry whose device exists.
 
     Without NLM_F_REPLACE the kernel keeps an existing entry with another MAC (net/core/neighbour.c, neigh_add and
     __neigh_update). So an entry that a user added stays, and the table, which is long and shared, is not read.
@@ -64,11 +66,10 @@ def requests(entries: Mapping[Key, bytes], indexes: Mapping[str, int], *, delete
         if (index := indexes.get(device)) is not None
         for length, family in _FAMILIES.items()
     }
-    return [
-        Message(kind, flags, heads[device, len(address)] + packed, "neighbour")
-        for (device, address), packed in entries.items()
-        if device in indexes
+    bodies = [
+        heads[device, len(address)] + packed for (device, address), packed in entries.items() if device in indexes
     ]
+    return kind, flags, bodies
 
 
 def forget(namespace: str, addresses: Sequence[bytes]) -> None:

@@ -14,8 +14,8 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.kernel import bpf, libc
 from netlab.kernel.raw_sockets import enlarge, sent
 

@@ -16,10 +16,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from netlab.errors import HostError, NetlabError, printable
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.kernel import apart, attached, libc, netns, pod_root, pod_volumes, signals
 from netlab.kernel.sudo_user import NOBODY, User, become
 

@@ -54,22 +54,30 @@ def sent(send: Callable[..., object], *arguments: object) -> int:
 class Sender:
     """Sends whole IP packets of one family; the kernel of its namespace routes them."""
 
+    __slots__ = ("_socket", "sendto")
+
+    sendto: Callable[[bytearray, tuple[str, int]], object]
+    """Send a packet to (address, 0); raises OSError where the kernel refuses it, also where a queue is full."""
+
     def __init__(self, family: int) -> None:
         self._socket = _opened(family, socket.IPPROTO_RAW)
         self._socket.setsockopt(*_REPORT_LOSSES[family])
-        self._sendto = self._socket.sendto
+        self.sendto = self._socket.sendto
 
     def send(self, packet: bytearray, destination: str) -> int:
         """Send a packet to an address; return 0, or the errno with which the kernel refused it."""
-        # The first try is made here and not in ``sent``: two calls fewer for nearly all packets of a matrix.
         try:
-            self._sendto(packet, (destination, 0))
+            self.sendto(packet, (destination, 0))
         except OSError as error:
-            if error.errno not in _FULL:
-                return error.errno or errno.EIO
-            time.sleep(_BETWEEN_TRIES)
-            return sent(self._sendto, packet, (destination, 0))
+            return self.retried(error, packet, destination)
         return 0
+
+    def retried(self, error: OSError, packet: bytearray, destination: str) -> int:
+        """Do as ``send`` after ``sendto`` raised an error: only a full queue is tried again."""
+        if error.errno not in _FULL:
+            return error.errno or errno.EIO
+        time.sleep(_BETWEEN_TRIES)
+        return sent(self.sendto, packet, (destination, 0))
 
     def close(self) -> None:
         self._socket.close()

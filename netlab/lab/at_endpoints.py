@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from netlab.cluster import Endpoint
 from netlab.dataplane import names
 from netlab.errors import NotFound, UsageError
+from netlab.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from scapy.packet import Packet

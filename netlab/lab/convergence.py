@@ -9,13 +9,14 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster import Cluster, Placement
 from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference, union
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NetlabError, UsageError
+from netlab.frozen import NamedTuple
 from netlab.kernel.machine import Machine
 from netlab.kernel.state import Namespace
 from netlab.lab.allocations import allocations

@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from netlab.cluster import Cluster, Endpoint, Pod, resolve
 from netlab.cluster.flows import Flow
 from netlab.dataplane import names
 from netlab.errors import UsageError
+from netlab.frozen import NamedTuple
 from netlab.kernel.machine import Machine, this_host
 from netlab.lab import convergence, programs, removal
 from netlab.lab.at_endpoints import AtEndpoints

@@ -8,9 +8,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from netlab.errors import UsageError
+from netlab.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster import Cluster

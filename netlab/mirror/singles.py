@@ -6,8 +6,8 @@ Of each only the fields are kept that netlab reads: nothing of a Secret that is 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects.bounds import TooLargeError
 from netlab.objects.kinds.secret import TYPE
 from netlab.objects.reduced import each_reduced

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from netlab.frozen import mutable
 
 # An export of 10,000 pods is some 100 MB.
 MOST_BYTES = 256 << 20
@@ -35,7 +35,7 @@ class TooLargeError(Exception):
     """The input exceeds a limit; the message says which one."""
 
 
-@dataclass(slots=True)
+@mutable
 class Budget:
     """What is left of the limits of one input. All files that are read for the input share it.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Set
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects import names
 from netlab.objects.addresses import go_prefix
 from netlab.objects.cluster_policies import (

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import IO, TYPE_CHECKING, Any
 
-import yaml
-
 from netlab.errors import Problem
+from netlab.frozen import mutable
 from netlab.objects import ignore_comments, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.file_trees import FileTree, HostFiles, InputSource
@@ -19,7 +18,7 @@ from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
 from netlab.objects.types import Document, Source
-from netlab.objects.yaml_text import YAMLText
+from netlab.objects.yaml_text import MarkedYAMLError, ReaderError, YAMLText
 from netlab.patterns import pattern
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ _BRACE = pattern(r"\s*\{")
 # --- text to documents ----------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@mutable
 class _Text:
     """The content of a text: ``objects`` is the number of documents with kind and apiVersion, ``bare`` has the others.
 
@@ -82,12 +81,12 @@ def _parsed(text: str, file: str, budget: Budget, tree: FileTree | None = None) 
             found, budget.memory = _Text(tree=tree), left.memory
     try:
         _collect(YAMLText(text, budget), file, found, budget)
-    except yaml.MarkedYAMLError as error:
+    except MarkedYAMLError as error:
         # For an error at the end of a text without a final newline, libyaml reports one line too many.
         line = min(error.problem_mark.line, text.count("\n")) + 1 if error.problem_mark else 0
         message = ", ".join(part for part in (error.context, error.problem) if part)
         found.broken = Problem(file, line, "", "", f"not YAML: {message}")
-    except yaml.reader.ReaderError as error:
+    except ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         found.broken = Problem(file, line, "", "", f"not YAML: {error.reason}")
     if ignore_comments.MARK in text:
@@ -138,7 +137,7 @@ def _items_of_bundle(value: list[Any], file: str) -> list[dict[str, Any]] | None
 # --- files to documents ---------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
+@mutable
 class Reader:
     """Reads all files of one input, within one budget.
 

@@ -7,9 +7,9 @@ invalid, and reports an invalid value in the API server's words.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from netlab.frozen import by_name
 from netlab.objects.fields import Fields, invalid, mistyped, unsupported
 from netlab.objects.shapes import Field, Schema, Shape
 
@@ -21,12 +21,12 @@ CIDR = r"^[0-9A-Fa-f:.]+/[0-9]+$"
 ADDRESS = r"^[0-9A-Fa-f:.]+$"
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Unread(Field[None]):
     """A field that is allowed, and that netlab neither checks nor reads."""
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Raw(Field[Any]):
     """A field whose type the decoder checks; ``type`` returns its JSON Schema."""
 
@@ -40,7 +40,7 @@ class Raw(Field[Any]):
         return self.type()
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Text(Field[str]):
     """A string. ``check`` returns the messages about a non-empty string. The decoder checks ``values``.
 
@@ -77,7 +77,7 @@ class Text(Field[str]):
         return _code(self.default)
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Choice(Field[_T]):
     """A string that is one of ``values``. ``blank``: the empty string stands for an absent field."""
 
@@ -112,7 +112,7 @@ class Choice(Field[_T]):
         return value is None or value in _listed(self.values) or (self.blank and value == "")
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class OneOf(Field[str | None]):
     """A string that is one of ``values``, None if it is absent."""
 
@@ -129,7 +129,7 @@ class OneOf(Field[str | None]):
         return _one_of(self.values, self.required)
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Whole(Field[int | None]):
     """An integer between ``low`` and ``high``, both included, if these are given. The decoder checks other limits."""
 
@@ -161,7 +161,7 @@ class Whole(Field[int | None]):
         return _code(self.default)
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Flag(Field[bool]):
     """A boolean; false is the default."""
 
@@ -175,7 +175,7 @@ class Flag(Field[bool]):
         return _code("false")
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Switch(Field[bool | None]):
     """A boolean, None if it is absent."""
 
@@ -186,7 +186,7 @@ class Switch(Field[bool | None]):
         return _or_null("boolean")
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class OnFlag(Flag):
     """A boolean; true is the default."""
 
@@ -197,7 +197,7 @@ class OnFlag(Flag):
         return _code("true")
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Texts(Field[list[tuple[str, str]]]):
     """A list of strings. ``pattern`` is a regular expression for valid ones, ``most`` the largest number of them."""
 
@@ -229,7 +229,7 @@ class Texts(Field[list[tuple[str, str]]]):
         return self.default
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class TextMap(Field[dict[str, str]]):
     """A mapping of strings to strings. ``check`` takes fields, the field's name and the mapping, and reports errors."""
 
@@ -259,7 +259,7 @@ class TextMap(Field[dict[str, str]]):
         return {"type": ["object", "null"], "additionalProperties": _or_null("string")}
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Part(Field[Fields]):
     """A mapping with fields of its own."""
 
@@ -281,7 +281,7 @@ class Part(Field[Fields]):
         return "", self.shape
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Parts(Field[list[Fields]]):
     """A list of mappings."""
 

@@ -10,9 +10,10 @@ import csv
 import json
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from netlab.errors import InputError, Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.addresses import plain_address
 from netlab.objects.bounds import Budget, TooLargeError
 from netlab.objects.files import UnreadableError, standard_input, text_of

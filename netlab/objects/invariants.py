@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import LAST_PORT, Document, Meta, Prefix, Source
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from netlab.objects.fields import Fields

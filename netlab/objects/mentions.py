@@ -7,8 +7,9 @@ no Secret, and of the ConfigMaps only those that a pod names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from netlab.frozen import NamedTuple
 from netlab.objects.decoders import object_of
 from netlab.objects.kind import get
 from netlab.objects.meta import DEFAULT_NAMESPACE, key_of

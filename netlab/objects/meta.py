@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects import kind as kinds
 from netlab.objects import names
 from netlab.objects.field_types import Flag, Part, Parts, Text, TextMap, Unread

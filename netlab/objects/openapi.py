@@ -11,9 +11,9 @@ Source: k8s.io/kube-openapi, ``pkg/validation/validate`` and ``pkg/validation/er
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from netlab.frozen import by_name
 from netlab.objects.field_types import Part, Parts, Text, TextMap, Texts, Whole
 from netlab.objects.fields import Fields, Report, duplicate, invalid, required, too_many, unsupported
 from netlab.objects.shapes import Schema, Shape
@@ -80,7 +80,7 @@ def _present(name: str) -> Schema:
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class String(Text):
     """A string: one of ``values``, or one that ``pattern`` matches, or of at most ``longest`` characters."""
 
@@ -122,7 +122,7 @@ def _text(longest: int | None, regex: str, is_required: bool) -> Schema:
     return found
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Integer(Whole):
     """An integer between ``low`` and ``high``."""
 
@@ -140,7 +140,7 @@ class Integer(Whole):
         return value if isinstance(value, int) and not isinstance(value, bool) else self.default
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Object(Part):
     """A mapping with fields of its own."""
 
@@ -161,7 +161,7 @@ class Object(Part):
         return Fields(fields.report, value, self.at(fields)) if isinstance(value, dict) else None
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Array(Parts):
     """A list of ``least`` to ``most`` mappings."""
 
@@ -190,7 +190,7 @@ class Array(Parts):
         return _sized(self.shape.schema(), self.least, self.most, self.required)
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class Strings(Texts):
     """A list of ``least`` to ``most`` strings, each once if ``unique``."""
 
@@ -222,7 +222,7 @@ class Strings(Texts):
         return found | {"uniqueItems": True} if self.unique else found
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
+@by_name
 class StringMap(TextMap):
     """A mapping of strings to strings."""
 

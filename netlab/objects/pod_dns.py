@@ -7,8 +7,7 @@ Source: kubernetes pkg/apis/core/validation (``validatePodDNSConfig``, ``Validat
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from netlab.frozen import NamedTuple
 from netlab.objects import names
 from netlab.objects.core_v1 import checked_addresses
 from netlab.objects.field_types import Choice, Part, Parts, Text, Texts

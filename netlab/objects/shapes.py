@@ -9,17 +9,17 @@ declarations. ``objects.field_types`` has the types. Rules between fields are in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Generic, TypeVar
 
+from netlab.frozen import by_name
 from netlab.objects.fields import Fields, quoted
 
 _T = TypeVar("_T")
 Schema = dict[str, Any]
 
 
-# Without eq and repr: each generated method of a dataclass slows the start of every command.
-@dataclass(eq=False, repr=False)
+@by_name
 class Field(Generic[_T]):
     """One field: its name in the API and a description of one line.
 
@@ -27,9 +27,9 @@ class Field(Generic[_T]):
     and conditions differ.
     """
 
-    name: str
-    about: str
-    required: bool = field(default=False, kw_only=True)
+    name: str = field(kw_only=False)
+    about: str = field(kw_only=False)
+    required: bool = False
 
     def read(self, fields: Fields) -> Any:
         """Return the field's value, or its default, and report what is wrong."""

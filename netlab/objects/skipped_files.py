@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from netlab.errors import Problem
+from netlab.frozen import mutable
 from netlab.objects.file_trees import FileTree
 from netlab.objects.kind import NETLAB_VERSION
 from netlab.objects.types import Document
@@ -93,7 +94,7 @@ def _patches(data: Mapping[str, Any]) -> Iterator[str]:
                 yield path
 
 
-@dataclass(slots=True)
+@mutable
 class SkippedFiles:
     """The files below a directory that are skipped, by reason. All names are paths of ``tree``."""
 

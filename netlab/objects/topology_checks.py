@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
 from itertools import combinations
 
+from netlab.frozen import mutable
 from netlab.objects.addresses import parse_address
 from netlab.objects.fields import Fields, duplicate, invalid
 from netlab.objects.names import dns_subdomain
@@ -26,7 +27,7 @@ _NOT_FOR_PODS: tuple[IPv4Network | IPv6Network, ...] = (
 )
 
 
-@dataclass(slots=True)
+@mutable
 class WrittenAddresses:
     """The valid podCIDRs and host addresses of a Topology, each with the name of its network or host, and its path.
 

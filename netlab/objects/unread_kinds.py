@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects import unlisted
 from netlab.objects import unread_readers as readers
 from netlab.objects.kind import get

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
+from netlab.frozen import NamedTuple
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import DIRECTIONS, Direction
 from netlab.objects.unread import Subject

@@ -9,11 +9,17 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import yaml
-
 from netlab.objects.bounds import FIELD, LIST, MAPPING, MAX_DEPTH, NARROW, WIDE_FIELD, Budget, too_dense
 from netlab.objects.lines import Lines, Table
 from netlab.objects.scalars import key_text, resolve
+from netlab.patterns import compiled_later
+
+# PyYAML compiles the regular expressions of its reader in Python, which is not used here: half the time of its import.
+with compiled_later():
+    import yaml
+
+MarkedYAMLError = yaml.MarkedYAMLError
+ReaderError = yaml.reader.ReaderError
 
 # Without libyaml PyYAML has the same events, and takes ten times as long.
 _Parser: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader

@@ -6,9 +6,9 @@ A box or frame whose frame the picture does not have is in no frame.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 
 BoxKind = Literal["pods", "host", "node", "namespace", "service", "bridge", "tunnel", "network", "policy", "outside"]
 """What a box stands for. ``outside`` stands for addresses that no machine of the lab has."""

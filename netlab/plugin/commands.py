@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.cluster import Pod
 from netlab.cni.types import CniError, Code, Result, ResultAddress, ResultInterface, ResultRoute
 from netlab.dataplane import names
 from netlab.errors import HostError, InputError, KernelError, NetlabError, UsageError
+from netlab.frozen import NamedTuple
 from netlab.kernel.state import InterfaceAddress, Link, Route
 from netlab.lab import containers
 from netlab.lab.lab import Lab

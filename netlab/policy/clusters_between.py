@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, service_flow
 from netlab.cluster.outside import with_hosts
 from netlab.cluster.resolve import by_namespace, try_resolve
 from netlab.cluster.resolve_change import resolve_change
 from netlab.cluster.types import Cluster, Host, Placement, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.all_objects import Objects
 from netlab.objects.changed_objects import ChangedObject, FieldChange, changed_objects
 from netlab.objects.decoders import decoded

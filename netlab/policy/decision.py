@@ -7,11 +7,11 @@ by a call.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster.translate import JudgedFlow
 from netlab.cluster.types import Endpoint, Node, Pod
-from netlab.frozen import frozen, frozen_with_cache
+from netlab.frozen import NamedTuple, frozen, frozen_with_cache
 from netlab.objects.policies import NetworkPolicy, Rule
 from netlab.objects.types import Direction
 from netlab.policy.matching import ANY_PEER, peer_path

@@ -8,10 +8,11 @@ allows the pods of DNS that netlab adds to a lab with Services.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.policy.isolating import isolating
 from netlab.policy.matched_pods import pods_matched

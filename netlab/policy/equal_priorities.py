@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from netlab.cluster.flows import FlowSelection
 from netlab.cluster.node_sources import chosen_network
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members

@@ -14,13 +14,12 @@ A verdict is ``unknown`` if a policy could change it that netlab does not read (
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path, path, path_to_address, why_stopped
 from netlab.cluster.policies_in_force import reads_plainly
 from netlab.cluster.translate import BackendFlow, JudgedFlow, Translated, translate
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.frozen import NamedTuple
 from netlab.objects.types import Address, Direction
 from netlab.policy.by_settings import judged_path
 from netlab.policy.decision import Decision, Miss, PolicyRuling, Ruling, Side, UnknownSide, WithoutEffect, far_end

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, FlowSelection, askable, asks
 from netlab.cluster.paths import Path
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
+from netlab.frozen import NamedTuple
 from netlab.objects.types import Address, Direction
 from netlab.policy.by_settings import asked_like
 from netlab.policy.decision import Decision

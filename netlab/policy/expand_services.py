@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.cluster.flows import FlowSelection, ServiceQuestion, askable
 from netlab.cluster.translate import Backend
 from netlab.cluster.translate.services import service_target
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod
+from netlab.frozen import NamedTuple
 from netlab.policy.evaluate import evaluate
 from netlab.policy.expand import Expansion, Line
 from netlab.policy.parts import renamed

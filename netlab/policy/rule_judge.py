@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import NamedTuple
 
 from netlab.cluster.outside import with_hosts
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.frozen import NamedTuple
 from netlab.objects.invariants import InvariantRule, PortSpan, RuleEnd
 from netlab.objects.services import Service
 from netlab.policy.outside import outside_of

@@ -9,10 +9,14 @@ Source: aws/amazon-network-policy-controller-k8s, pkg/resolvers/endpoints.go and
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from netlab.cluster.types import Cluster
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
-from netlab.objects.services import Service
 from netlab.objects.types import Address
+
+if TYPE_CHECKING:
+    from netlab.objects.services import Service
 
 SETTING = "serviceEgress: pre-dnat"
 

@@ -7,12 +7,11 @@ tell apart (``endpoint_kinds``, ``tiers.tier.OverSets``), and the results are co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, askable
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.types import Direction
 from netlab.policy.bitsets import members
 from netlab.policy.by_settings import asked_like

@@ -7,11 +7,10 @@ over sets (``set_evaluator``): one call finds it for all sources towards one des
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, FlowSelection, service_flow
 from netlab.cluster.types import Cluster, Endpoint, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.profiles import Choice
 from netlab.objects.services import Service
 from netlab.policy.deciding import deciding, without_one

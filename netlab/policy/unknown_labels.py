@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
-from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.controllers import CHANGING, KEYS, is_known, may_be
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.policies import NetworkPolicy, Peer
@@ -24,6 +23,7 @@ from netlab.policy.problems import some, warning
 from netlab.policy.reasons import named, where
 
 if TYPE_CHECKING:
+    from netlab.objects.cluster_policies import ClusterPolicy
     from netlab.policy.decision import Decision, Side
 
 _FEW = 5

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from netlab.cluster.paths import node_of
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.frozen import NamedTuple
 from netlab.objects.core_v1 import NAMESPACE_LABEL
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Direction

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow, FlowSelection, askable, service_flow
 from netlab.cluster.translate import stands_for
 from netlab.cluster.types import Cluster, Endpoint, Host, Pod, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.cluster_policies import ClusterPolicy
 from netlab.objects.services import Service
 from netlab.objects.types import Direction

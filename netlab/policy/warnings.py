@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import collapse_addresses
-from typing import NamedTuple
 
 from netlab.cluster.policies_in_force import DEFAULT_DENY
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import NetworkPolicy, Peer, Rule
 from netlab.objects.topology import TopologyPolicy
 from netlab.objects.types import DIRECTIONS, Direction
-from netlab.policy import almost, dns, service_ports, unknown_labels
+from netlab.policy import almost, unknown_labels
 from netlab.policy.isolating import isolating
 from netlab.policy.matched_pods import (
     namespaces_matched,
@@ -29,7 +29,7 @@ from netlab.policy.matching import peer_path
 from netlab.policy.meaning import policies_meant
 from netlab.policy.pod_addresses import pod_addresses
 from netlab.policy.problems import some, warning
-from netlab.policy.tiers import tiers_in_use
+from netlab.policy.tiers import others_in_use
 
 _USUAL = TopologyPolicy()
 
@@ -58,7 +58,8 @@ def warnings(cluster: Cluster) -> list[Problem]:
         from netlab.policy.setting_warnings import without_effect
 
         found += without_effect(cluster)
-    for tier in tiers_in_use(cluster) if enforced else ():
+    # Those about NetworkPolicies are above.
+    for tier in others_in_use(cluster) if enforced else ():
         found += tier.warnings(cluster)
     if cluster.cluster_policies and enforced:
         from netlab.policy.dns_by_tiers import cut_by_tiers
@@ -110,10 +111,11 @@ def _peers_that_match_nothing(cluster: Cluster, policy: NetworkPolicy) -> Iterat
 
 def _no_match_text(cluster: Cluster, policy: NetworkPolicy, rule: Rule, peer: Peer) -> str:
     """Return which part of a peer matches nothing; "" if unknown labels may match, or the input lacks DNS."""
-    if peer.namespace_selector is not None and (
-        unknown_labels.namespaces_with_unknown_labels(cluster, peer) or dns.only_dns(cluster, rule)
-    ):
-        return ""
+    if peer.namespace_selector is not None:
+        from netlab.policy import dns
+
+        if unknown_labels.namespaces_with_unknown_labels(cluster, peer) or dns.only_dns(cluster, rule):
+            return ""
     spaces = namespaces_matched(cluster, policy, peer)
     # Pods that netlab adds count too: each cluster has such pods.
     added = (pod for pod in _added(cluster) if pod.namespace in spaces)
@@ -262,6 +264,20 @@ def _not_enforced(cluster: Cluster) -> int:
     return found
 
 
+def _service_ports(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if cluster.services:
+        from netlab.policy.service_ports import service_ports_in_rules
+
+        yield from service_ports_in_rules(cluster, policy)
+
+
+def _without_dns(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
+    if policy.isolates("egress"):
+        from netlab.policy.dns import pods_without_dns
+
+        yield from pods_without_dns(cluster, policy)
+
+
 def _addresses_of_services(cluster: Cluster, policy: NetworkPolicy) -> Iterator[Problem]:
     if cluster.services:
         from netlab.policy.service_addresses import addresses_of_services
@@ -291,9 +307,9 @@ _CHECKS: tuple[Callable[[Cluster, NetworkPolicy], Iterator[Problem]], ...] = (
     almost.almost_selected_pods,
     _peers_that_match_nothing,
     _unknown_port_names,
-    service_ports.service_ports_in_rules,
+    _service_ports,
     _addresses_of_services,
-    dns.pods_without_dns,
+    _without_dns,
     _shadowed,
     _unenforced,
     unknown_labels.unknown_namespace_labels,

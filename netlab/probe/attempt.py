@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from netlab.probe import ports, schedule
@@ -72,15 +72,17 @@ class Attempt:
 
     # --- out ----------------------------------------------------------------------------------------------------
 
-    def _send(self, burst: Iterable[Probe]) -> None:
+    def _send(self, burst: Sequence[Probe]) -> None:
         shared, number, by_ident = self._shared, self._number, self._by_ident
         last: tuple[str, int, int, Sequence[int]] | None = None
-        for probe in burst:
-            source, target, protocol, port = probe.source, probe.sent_to, probe.protocol, probe.port
+        for probe, ident in zip(burst, shared.idents.take(len(burst)), strict=True):
+            source, protocol, port = probe.source, probe.protocol, probe.port
+            target = probe.address or (probe.translator or probe.destination).wire  # ``sent_to``, without its call
             family = source.family
-            evidence = probe.evidence = Evidence()
-            ident = probe.ident = shared.idents()
-            probe.replied, probe.hop_evidence, probe.relayed = False, (), None
+            probe.evidence = Evidence()
+            probe.ident = ident
+            if number:
+                probe.replied, probe.hop_evidence, probe.relayed = False, (), None
             by_ident[ident] = probe
             # Nearly all probes of a matrix differ from the one before in their addresses only.
             form = protocol, family, port, probe.source_ports
@@ -91,9 +93,12 @@ class Attempt:
             if protocol == "UDP":
                 self._by_ports[source.sockets.index, target.packed, port, source_port] = probe
             packet = template.pack(source.wire, target, source_port, port, ident)
-            failed = source.sockets.senders[family].send(packet, target.text)
-            if failed:
-                setattr(evidence, *refusal(failed))
+            sender = source.sockets.senders[family]
+            try:
+                sender.sendto(packet, target.to)
+            except OSError as error:
+                if failed := sender.retried(error, packet, target.text):
+                    setattr(probe.evidence, *refusal(failed))
 
     def _prove_ends(self, probes: Sequence[Probe]) -> None:
         """Find out whether both ends of each probe carry traffic, where no path is wired between them."""
@@ -131,8 +136,13 @@ class Attempt:
     # --- in -----------------------------------------------------------------------------------------------------
 
     def _receive(self, seconds: float = 0) -> None:
+        by_ident, controls = self._by_ident, self._controls
         for sockets, seen in self._shared.sockets.receive(seconds):
-            self._observe(sockets, seen)
+            # Most packets of a matrix are controls.
+            if seen.kind == "arrival" and seen.ident not in by_ident:
+                controls.arrived(seen.ident, sockets)
+            else:
+                self._observe(sockets, seen)
 
     def _wait(self, seconds: float) -> None:
         """Receive until no control and no answer is missing, for at most ``seconds``."""
@@ -161,9 +171,8 @@ class Attempt:
             return
         probe = self._by_ident.get(seen.ident)
         if probe is None:
-            if seen.kind == "arrival":
-                self._controls.arrived(seen.ident, sockets)
-        elif seen.kind == "arrival":
+            return
+        if seen.kind == "arrival":
             self._arrived(probe, sockets, seen)
         elif sockets is probe.source.sockets:
             field, words = came_back(seen, probe.protocol, probe.sent_to.packed)

@@ -7,9 +7,10 @@ import errno
 import time
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from netlab.errors import KernelError, UsageError
+from netlab.frozen import NamedTuple
 from netlab.kernel import netns, pcap_filter, signals
 from netlab.kernel.machine import Inside
 from netlab.kernel.packet_sockets import PacketReceiver, interfaces, is_interface_name

@@ -14,7 +14,7 @@ counts, whatever the plan says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -113,24 +113,54 @@ class Controls:
 
     def follow(self, burst: Iterable[Probe]) -> None:
         """Send one control for each pair of ends of the burst that has a probe without an answer."""
-        pairs: dict[tuple[End, End, End | None], list[Probe]] = {}
+        direct: dict[tuple[End, End], list[Evidence]] = {}
+        translated: dict[tuple[End, End, End], list[Probe]] = {}
         for probe in burst:
             seen = probe.evidence
-            if not (seen.arrived and seen.answered):
-                pairs.setdefault((probe.source, probe.destination, probe.translator), []).append(probe)
-        for (source, destination, translator), probes in pairs.items():
-            missing = self._missing_way(probes[0])
-            if translator is None:
-                self._send(source, destination, [probe.evidence for probe in probes], awaited=not missing)
+            if seen.arrived and seen.answered:
+                continue
+            if probe.translator is not None:
+                translated.setdefault((probe.source, probe.destination, probe.translator), []).append(probe)
+                continue
+            pair = probe.source, probe.destination
+            if pair in direct:
+                direct[pair].append(seen)
             else:
-                self._follow_by_hops(probes)
+                direct[pair] = [seen]
+        self._follow_directly(direct)
+        for probes in translated.values():
+            missing = self._missing_way(probes[0].hops)
+            self._follow_by_hops(probes)
             if missing:
-                self._note_missing_way(probes, missing)
+                self._note_missing_way([probe.evidence for probe in probes], missing)
 
-    def _missing_way(self, probe: Probe) -> str:
-        """Return why no path is wired for a probe, "" where one is: a node may have no path to the backend."""
+    def _follow_directly(self, pairs: Mapping[tuple[End, End], list[Evidence]]) -> None:
+        """Send a control from one end of each pair to the other."""
+        shared, wired, awaited = self._shared, self._shared.wired, self._missing
+        family = 0
+        for (pair, evidence), ident in zip(pairs.items(), shared.idents.take(len(pairs)), strict=True):
+            source, destination = pair
+            if source.family != family:
+                family = source.family
+                template = shared.template(CONTROL, family)
+            missing = ""
+            if (source.site, destination.site, family) not in wired:
+                missing = self._missing_way((pair,))
+            packet, sender = template.pack(source.wire, destination.wire, 0, 0, ident), source.sockets.senders[family]
+            try:
+                sender.sendto(packet, destination.wire.to)
+                failed = 0
+            except OSError as error:
+                failed = sender.retried(error, packet, destination.wire.text)
+            if not failed:
+                (self._unawaited if missing else awaited)[ident] = destination.sockets, evidence
+            if missing:
+                self._note_missing_way(evidence, missing)
+
+    def _missing_way(self, hops: Iterable[tuple[End, End]]) -> str:
+        """Return why no path is wired for the hops of a probe, "" where one is: a node may have none to the backend."""
         wired = self._shared.wired
-        for source, destination in probe.hops:
+        for source, destination in hops:
             sites = source.site, destination.site, source.family
             if sites not in wired:
                 way = path(self._shared.cluster, source.endpoint, destination.endpoint, source.family)
@@ -139,10 +169,10 @@ class Controls:
                 wired.add(sites)
         return ""
 
-    def _note_missing_way(self, probes: Iterable[Probe], missing: str) -> None:
-        for probe in probes:
-            if not (probe.evidence.arrived or probe.evidence.refused):
-                probe.evidence.no_path = missing
+    def _note_missing_way(self, evidence: Iterable[Evidence], missing: str) -> None:
+        for seen in evidence:
+            if not (seen.arrived or seen.refused):
+                seen.no_path = missing
 
     def _follow_by_hops(self, probes: Sequence[Probe]) -> None:
         """Send controls to the node that translates, from it to the backend, and through it, as none is translated."""
@@ -238,10 +268,10 @@ class Controls:
     def arrived(self, ident: int, sockets: NamespaceSockets) -> None:
         """Note a control that arrived in a namespace."""
         known = self._missing if ident in self._missing else self._unawaited
-        end, evidence = known.get(ident, (None, []))
-        if sockets is end:
+        found = known.get(ident)
+        if found is not None and sockets is found[0]:
             del known[ident]
-            for seen in evidence:
+            for seen in found[1]:
                 seen.control = True
 
     def _send(

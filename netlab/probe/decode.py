@@ -9,8 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from netlab.frozen import NamedTuple
 from netlab.probe.templates import CONTROL, MAGIC, NUMBERS, REPLY_MAGIC
 
 # "arrival": a probe or control reached the socket that read it. "answer": the destination's answer to a probe.
@@ -29,6 +30,8 @@ class Observation(NamedTuple):
     words: str = ""
 
 
+# Makes the observations that nearly all packets of a matrix are, in less than half the time of ``Observation``.
+_new = tuple.__new__
 _PORTS = struct.Struct(">HH")
 _U32 = struct.Struct(">I")
 _TWO_U32 = struct.Struct(">II")
@@ -67,7 +70,7 @@ def tcp(packet: bytes, start: int, peer: bytes) -> Observation | None:
     flags = packet[start + 13] & _FLAGS
     sequence, acknowledgement = _TWO_U32.unpack_from(packet, start + 4)
     if flags == _SYN:
-        return Observation("arrival", sequence)
+        return _new(Observation, ("arrival", sequence, b"", 0, 0, ""))
     ident = (acknowledgement - 1) & _MASK
     if flags == _SYN_ACK:
         return Observation("answer", ident, peer, words="TCP SYN-ACK")
@@ -135,7 +138,7 @@ def sctp(packet: bytes, start: int, peer: bytes) -> Observation | None:
 def control(packet: bytes, start: int, peer: bytes) -> Observation | None:
     """Read a control packet."""
     magic, ident = _TWO_U32.unpack_from(packet, start)
-    return Observation("arrival", ident) if magic == MAGIC else None
+    return _new(Observation, ("arrival", ident, b"", 0, 0, "")) if magic == MAGIC else None
 
 
 Decoder = Callable[[bytes, int, bytes], Observation | None]

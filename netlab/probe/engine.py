@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import islice
 from types import TracebackType
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster
+from netlab.frozen import NamedTuple
 from netlab.kernel import netns, raw_sockets
 from netlab.kernel.child import Child
 from netlab.kernel.machine import Inside

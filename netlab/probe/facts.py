@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from ipaddress import ip_address
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from netlab.frozen import NamedTuple
 from netlab.kernel.machine import Inside
 
 YES = "yes"

@@ -16,13 +16,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.stopped import namespaces_off
 from netlab.dataplane.wanted import wanted
 from netlab.errors import NotFound
+from netlab.frozen import NamedTuple
 from netlab.kernel import neighbours, rtnl
 from netlab.kernel.machine import Inside
 from netlab.kernel.neighbours import Key
@@ -63,7 +63,7 @@ class Neighbours:
         self._other_addresses: set[bytes] = set()
         self._new: dict[str, Entries] = {}
         # Pods at one site need the same entry for an end. It is decided once for each site and end; None is no entry.
-        self._needs: dict[tuple[str, str], dict[End, tuple[Key, bytes] | None]] = defaultdict(dict)
+        self._needs: dict[int, dict[End, tuple[Key, bytes] | None]] = defaultdict(dict)
         # The tables stay open: a large run comes to a namespace again with each block, for a few entries each time.
         self._tables: dict[str, neighbours.Table] = {}
         self.failures: dict[str, str] = {}
@@ -74,9 +74,13 @@ class Neighbours:
         """Add the entries that packets between the ends of each pair need, in both directions."""
         self._new = defaultdict(dict)
         others: dict[End, dict[End, None]] = defaultdict(dict)
+        last: End | None = None
         for source, destination in pairs:
-            if source.sockets is not destination.sockets:
-                others[source][destination] = None
+            # Most pairs have the source of the pair before.
+            if source is not last:
+                last, sockets, found = source, source.sockets, others[source]
+            if sockets is not destination.sockets:
+                found[destination] = None
                 others[destination][source] = None
         for end, found in others.items():
             if self._here is None or self._here(end.sockets.namespace):
@@ -124,12 +128,16 @@ class Neighbours:
     def _note(self, here: End, others: Iterable[End]) -> None:
         """Note the entries that ``here``, or the node that routes for it, needs to reach other ends."""
         needs, namespace = self._needs[here.site], here.sockets.namespace
+        added, new = self._added[namespace], {}
         for there in others:
             if there not in needs:
                 needs[there] = self._decide(here, there)
             need = needs[there]
-            if need is not None:
-                self._entry(namespace, *need)
+            # Many entries are there already, as they serve both directions.
+            if need is not None and need[0] not in added:
+                new[need[0]] = need[1]
+        if new and namespace not in self._off:
+            self._new[namespace].update(new)
         pod = here.endpoint
         if isinstance(pod, Pod) and pod.traits.wiring.default_route == "device" and pod.selectable:
             for there in others:

@@ -28,8 +28,8 @@ class End:
 
     A run has one End for each endpoint and address. ``place`` numbers the pairs of namespace and address from zero.
     Ends with the same place (two pods in their node's namespace) send and receive the same packets. The pods of one
-    network on one node have the same ``site``, as the wiring joins them to others in the same way. Any other end has a
-    site of its own.
+    network on one node have the same ``site``, a number, as the wiring joins them to others in the same way. Any other
+    end has a site of its own.
     """
 
     endpoint: Endpoint
@@ -38,7 +38,7 @@ class End:
     sockets: NamespaceSockets
     family: int
     place: int
-    site: tuple[str, str]
+    site: int
 
 
 @dataclass(slots=True, eq=False)
@@ -87,7 +87,7 @@ class Probe:
     @property
     def sent_to(self) -> WireAddress:
         """The address that the packet is sent to."""
-        return self.address or (self.translator or self.destination).wire
+        return self.address or self.target.wire
 
     @property
     def hops(self) -> tuple[tuple[End, End], ...]:
@@ -176,6 +176,7 @@ class ProbeMaker:
         self._ends: dict[tuple[int, int | bytes], End | Unsent] = {}
         self._seen: list[Endpoint] = []
         self._places: dict[tuple[int, bytes], int] = {}
+        self._sites: dict[tuple[str, str], int] = {}
         # The ends of pods to which packets are sent as they are, with the addresses that sources have by themselves.
         self._direct: dict[tuple[int, int], End] = {}
         self._chosen = any(network.traits.remote_node_source != "node" for network in cluster.networks)
@@ -188,14 +189,18 @@ class ProbeMaker:
 
         ``known`` are the probes so far; a new one is added.
         """
-        source = self.end(flow.source, flow.family)
+        sender, endpoint, family, protocol, port, address, service = flow
+        # Nearly all flows of a matrix.
+        direct = self._direct.get((id(endpoint), family))
+        if direct is not None and address is direct.address and service is None:
+            own_end = self._ends.get((id(sender), family))
+            if isinstance(own_end, End):
+                port = port or 0
+                key = own_end.place, direct.place, None, protocol, port
+                return known.get(key) or known.setdefault(key, Probe(own_end, direct, protocol, port))
+        source = self.end(sender, family)
         if isinstance(source, Unsent):
             return source
-        endpoint = flow.destination
-        # Nearly all flows of a matrix.
-        direct = self._direct.get((id(endpoint), flow.family))
-        if direct is not None and flow.address is direct.address and flow.service is None:
-            return _once(Probe(source, direct, flow.protocol, flow.port or 0), known)
         if endpoint is None and flow.address is not None:
             endpoint = self._cluster.by_address.get(flow.address)
             flow = flow._replace(destination=endpoint)
@@ -351,4 +356,5 @@ class ProbeMaker:
         site = endpoint.ref, str(address)
         if isinstance(endpoint, Pod) and endpoint.selectable:
             site = endpoint.node, endpoint.network
-        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place, site)
+        number = self._sites.setdefault(site, len(self._sites))
+        return End(endpoint, address, WireAddress.of(address), sockets, address.version, place, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 BURST = 128
@@ -18,19 +19,26 @@ def interleaved(pairs: Sequence[tuple[int, int]], places: int) -> list[int]:
     return sorted(range(len(pairs)), key=rounds.__getitem__)
 
 
-def bursts(pairs: Sequence[tuple[int, int]], order: Sequence[int]) -> Iterator[list[int]]:
+def bursts(pairs: Sequence[tuple[int, int]], order: Sequence[int]) -> Iterator[Sequence[int]]:
     """Cut the order into bursts of at most BURST pairs, with at most PER_RECEIVER from or to any place."""
-    burst: list[int] = []
-    origins: dict[int, int] = {}
-    targets: dict[int, int] = {}
-    for position in order:
-        origin, target = pairs[position]
-        sent, received = origins.get(origin, 0), targets.get(target, 0)
-        if len(burst) == BURST or sent == PER_RECEIVER or received == PER_RECEIVER:
-            yield burst
-            burst, origins, targets, sent, received = [], {}, {}, 0, 0
-        burst.append(position)
-        origins[origin] = sent + 1
-        targets[target] = received + 1
-    if burst:
+    start = 0
+    while start < len(order):
+        burst = order[start : start + BURST]
+        # Nearly all bursts of a matrix have few pairs of each place, and need not be counted one by one.
+        if any(max(Counter(ends).values()) > PER_RECEIVER for ends in zip(*map(pairs.__getitem__, burst), strict=True)):
+            burst = _first(pairs, burst)
         yield burst
+        start += len(burst)
+
+
+def _first(pairs: Sequence[tuple[int, int]], order: Sequence[int]) -> Sequence[int]:
+    """Return the longest beginning of an order with at most PER_RECEIVER pairs from or to any place."""
+    origins: Counter[int] = Counter()
+    targets: Counter[int] = Counter()
+    for length, position in enumerate(order):
+        origin, target = pairs[position]
+        if origins[origin] == PER_RECEIVER or targets[target] == PER_RECEIVER:
+            return order[:length]
+        origins[origin] += 1
+        targets[target] += 1
+    return order

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from netlab.errors import KernelError, UsageError
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.kernel.packet_sockets import FrameSender, interfaces, is_interface_name
 from netlab.kernel.raw_sockets import Sender, source_of
 

@@ -7,9 +7,9 @@ the prober searches for a port that leads to the endpoint that it asks about.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
 
 from netlab.cluster.types import Cluster
+from netlab.frozen import NamedTuple
 from netlab.objects.types import Address
 from netlab.probe.ports import ATTEMPTS, PER_RUN
 from netlab.ruleset.service_hash import chosen

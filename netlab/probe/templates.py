@@ -11,8 +11,8 @@ Every probe carries a 32-bit id: as the sequence number of TCP, as the initiate 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.types import Address
 from netlab.probe.crc32c import crc32c
 from netlab.probe.packets import PACKETS
@@ -28,16 +28,19 @@ _U32 = struct.Struct(">I")
 _CRC = struct.Struct("<I")
 
 
-class WireAddress(NamedTuple):
-    """An address as a packet needs it: its bytes, what it adds to a checksum, and its text."""
+@frozen
+class WireAddress:
+    """An address as a packet needs it: its bytes, what it adds to a checksum, its text, and what sockets send to."""
 
     packed: bytes
     total: int
     text: str
+    to: tuple[str, int]
 
     @classmethod
     def of(cls, address: Address) -> WireAddress:
-        return cls(address.packed, int(address) % 0xFFFF, str(address))
+        text = str(address)
+        return cls(address.packed, int(address) % 0xFFFF, text, (text, 0))
 
 
 class _Layout(NamedTuple):
@@ -95,33 +98,48 @@ class Template:
         # RFC 791, RFC 8200: the octet is the second one of IPv4, and has the bits 4 to 11 of IPv6.
         at = (dscp << 2) << (16 if family == 4 else 20)
         _U32.pack_into(self._packet, 0, _U32.unpack_from(self._packet)[0] | at)
-        self._layout = _LAYOUTS[kind, family]
+        self._layout = layout = _LAYOUTS[kind, family]
         self._header = _HEADERS[family]
         self._sctp = kind.startswith("SCTP")
-        checksum = self._layout.checksum
+        checksum = layout.checksum
         self._constant = 0 if checksum is None else 0xFFFF - _U16.unpack_from(self._packet, checksum)[0]
-        # The ports in the packet, and what the checksum has of the template and of them.
-        self._ports = (0, 0)
-        self._total = self._constant
+        # One call writes all from the addresses to the last field that differs between two packets. The bytes between
+        # these fields are written too, as struct has no gaps that keep what is there.
+        self._start, start = self._header.addresses.start, self._header.addresses.stop
+        length = (start - self._start) // 2
+        fields = [(layout.ident, 4, "I"), *([(checksum, 2, "H")] if checksum is not None else [])]
+        self._between: list[slice] = []
+        form = f">{length}s{length}s"
+        for offset, size, code in sorted(fields):
+            self._between.append(slice(start, offset))
+            form += f"{offset - start}s{code}"
+            start = offset + size
+        self._write = struct.Struct(form).pack_into
+        self._sum = checksum is not None
+        self._pseudo_header = layout.pseudo_header
+        self._ident_first = checksum is None or layout.ident < checksum
+        self._write_ports(0, 0)
 
     def pack(self, source: WireAddress, destination: WireAddress, source_port: int, port: int, ident: int) -> bytearray:
         """Return the packet; for ICMP ``source_port`` is the echo identifier and ``port`` is not used.
 
         The kernel fills in the IPv4 identification and header checksum (raw(7)).
         """
-        packet, layout = self._packet, self._layout
-        if (source_port, port) != self._ports:
+        packet = self._packet
+        if source_port != self._source_port or port != self._port:
             self._write_ports(source_port, port)
-        packet[self._header.addresses] = source.packed + destination.packed
-        _U32.pack_into(packet, layout.ident, ident)
-        if layout.checksum is not None:
+        if self._sum:
             total = self._total + ident
-            if layout.pseudo_header:
+            if self._pseudo_header:
                 total += source.total + destination.total
             # A sum that is not zero never folds to zero. A UDP checksum of zero means "none", so zero is sent as ones.
-            value = 0xFFFF - (total % 0xFFFF or 0xFFFF)
-            _U16.pack_into(packet, layout.checksum, value or 0xFFFF)
-        elif self._sctp:
+            checksum = 0xFFFF - total % 0xFFFF
+            first, second = (ident, checksum) if self._ident_first else (checksum, ident)
+            here, there = source.packed, destination.packed
+            self._write(packet, self._start, here, there, self._before, first, self._after, second)
+            return packet
+        self._write(packet, self._start, source.packed, destination.packed, self._before, ident)
+        if self._sctp:
             start = self._header.length
             _U32.pack_into(packet, start + _SCTP_CHECKSUM, 0)
             _CRC.pack_into(packet, start + _SCTP_CHECKSUM, crc32c(packet[start:]))
@@ -136,4 +154,7 @@ class Template:
         if layout.port is not None:
             _U16.pack_into(self._packet, layout.port, port)
             total += port
-        self._ports, self._total = (source_port, port), total
+        self._source_port, self._port, self._total = source_port, port, total
+        # The bytes before and after the first field that differs between two packets.
+        self._before, *after = (bytes(self._packet[gap]) for gap in self._between)
+        self._after = after[0] if after else b""

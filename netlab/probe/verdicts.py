@@ -11,10 +11,8 @@ delivers a control that it sends to itself, and shows its address on a link that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from netlab.cluster.flows import Flow
-from netlab.frozen import frozen
+from netlab.frozen import frozen, mutable
 from netlab.objects.types import Address
 from netlab.verdicts import Measured
 
@@ -48,7 +46,7 @@ class Measurement:
         return self.reason.startswith((f"{NOT_SENT}:", f"{NO_PATH}:"))
 
 
-@dataclass(slots=True)
+@mutable
 class Evidence:
     """What was seen of one probe, and of the control that followed it on the same path.
 

@@ -30,6 +30,12 @@ class Idents:
         self._used = used + 1
         return (self.first + used % WINDOW) & 0xFFFFFFFF
 
+    def take(self, number: int) -> list[int]:
+        """Return the next ``number`` ids."""
+        first, used = self.first, self._used
+        self._used = used + number
+        return [(first + place % WINDOW) & 0xFFFFFFFF for place in range(used, used + number)]
+
     def restart(self) -> None:
         """Begin with the first id again."""
         self._used = 0
@@ -73,7 +79,7 @@ class Shared:
         self.sockets = Sockets(self.idents.first, self.ports, inside, here)
         self.probes = ProbeMaker(cluster, lab, self.sockets, service_ports.ServicePorts(self.ports, more.shared))
         # The pairs of sites, with the family, that the plan of the wiring joins.
-        self.wired: set[tuple[tuple[str, str], tuple[str, str], int]] = set()
+        self.wired: set[tuple[int, int, int]] = set()
         self._templates: dict[tuple[str, int, bool], Template] = {}
 
     def fact(self, question: facts.Question) -> str:

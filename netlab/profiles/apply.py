@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.errors import Problem, UsageError
+from netlab.frozen import NamedTuple
 from netlab.modes.wiring import NOTHING
 from netlab.objects.profiles import Profile
 from netlab.objects.topology import Topology, TopologyNetwork, TopologyPolicy

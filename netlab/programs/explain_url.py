@@ -7,7 +7,6 @@ controller opens a connection of its own, so policies of the endpoints see its a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from netlab.cluster.find import literal
@@ -15,6 +14,7 @@ from netlab.cluster.flows import Flow
 from netlab.cluster.services.endpoints import endpoints
 from netlab.cluster.types import Cluster, Endpoint, Pod, address_of
 from netlab.errors import UsageError, printable
+from netlab.frozen import NamedTuple
 from netlab.objects.services import Service, ServicePort
 from netlab.objects.types import Address
 from netlab.policy.explain import Explanation, Section, explain

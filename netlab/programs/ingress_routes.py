@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 from urllib.parse import unquote
 
 from netlab.cluster.services.endpoints import ServiceEndpoint, endpoints
 from netlab.cluster.services.system import INGRESS, INGRESS_LABELS
 from netlab.cluster.types import Cluster, Pod
+from netlab.frozen import NamedTuple
 from netlab.programs.ingress_rules import Backend, Location, Server, plain_host, rules
 
 NO_TLS = 421

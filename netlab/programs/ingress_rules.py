@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import unquote
 
 from netlab.cluster.services.system import INGRESS_CONTROLLER
 from netlab.cluster.types import Cluster
 from netlab.errors import Problem
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects import names
 from netlab.objects.ingresses import Ingress, IngressBackend, IngressRule, TlsSecret
 from netlab.objects.services import Service, ServicePort

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
+
+from netlab.frozen import NamedTuple
 
 API_VERSION = "netlab/v1alpha1"
 

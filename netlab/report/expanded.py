@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import field
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from netlab.cluster.flows import service_ref
 from netlab.cluster.types import Endpoint
+from netlab.frozen import NamedTuple, mutable
 from netlab.policy.expand import Answer, Expansion, Line, Question
 from netlab.policy.placeholders import DESTINATION, DESTINATION_MARK, SOURCE, SOURCE_MARK
 from netlab.report.rows import EndpointRow, Row, Tally, endpoints_of
@@ -52,7 +53,7 @@ def _row(source: Endpoint, question: Question, answer: Answer) -> Row:
     return Row(source.ref, to.ref, family, protocol, port, answer.verdict, None, answer.reason, endpoints)
 
 
-@dataclass(slots=True)
+@mutable
 class _Texts:
     """The rows of a line as JSON, with marks for the source; ``apart`` are the places of those that each pair has."""
 

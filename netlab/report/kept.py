@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from netlab.frozen import NamedTuple
 from netlab.report.rows import Outcome, Row
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from netlab.cluster.types import Pod
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.policy.groups import Group, Groups
 from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from netlab.frozen import NamedTuple
 
 if TYPE_CHECKING:
     from netlab.cluster.flows import Flow

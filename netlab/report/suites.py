@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+
+from netlab.frozen import NamedTuple
 
 
 class Case(NamedTuple):

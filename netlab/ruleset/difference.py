@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from netlab.frozen import NamedTuple
 from netlab.ruleset import fragments
 from netlab.ruleset.elements import Element, Key, Set, writer
 from netlab.ruleset.tables import Table, replacement

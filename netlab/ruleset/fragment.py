@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Set
 from enum import IntEnum
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from netlab.cluster.types import Cluster, Network, Node, Pod
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.topology import TopologyPolicy
 from netlab.ruleset.cluster_change import ClusterChange
 from netlab.ruleset.element_store import ElementStore

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_network
 
 from netlab.cluster.node_sources import further_addresses
 from netlab.cluster.types import Cluster, Pod
-from netlab.frozen import frozen
+from netlab.frozen import frozen, mutable
 from netlab.objects.policies import IPBlock
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy
@@ -222,7 +222,7 @@ def _signatures_by_block(ranges: Mapping[int, tuple[Range, ...]]) -> dict[str, t
     return {text: tuple(found[text]) for text in sorted(found)}
 
 
-@dataclass(slots=True)
+@mutable
 class _ScopeChange:
     """The change of the peers whose scope a namespace is in: all of them (``whole``), or some."""
 

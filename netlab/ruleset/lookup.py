@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.ruleset.elements import Element, Key, Part, Set, Span, writer
 
 

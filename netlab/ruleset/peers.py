@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
 from typing import Protocol as Protocol_
 
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.policies import IPBlock, NetworkPolicy, Peer, PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.topology import TopologyPolicy

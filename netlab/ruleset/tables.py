@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.ruleset.elements import Set
 
 

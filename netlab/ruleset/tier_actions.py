@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects.types import Direction, Protocol
 from netlab.ruleset.allows import EVERY_PORT
 from netlab.ruleset.peers import Member, NamedPort, PolicyPeers, RulePeers

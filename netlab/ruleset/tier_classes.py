@@ -6,11 +6,10 @@ The number of a pod's class has its class of tiers and its class of NetworkPolic
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import UsageError
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.types import DIRECTIONS, Direction, Protocol
 from netlab.ruleset.classes import PodClasses, PolicyClass, class_of
 from netlab.ruleset.numbers import numbers

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 from netlab.errors import HostError
+from netlab.frozen import NamedTuple
 from netlab.kernel.kube_process import Answer, KubeProcess, TooLargeAnswerError
 from netlab.objects.bounds import Budget
 from netlab.objects.types import Document, Source

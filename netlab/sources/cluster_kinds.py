@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 from urllib.parse import quote
 
+from netlab.frozen import NamedTuple
 from netlab.objects.kind import NETLAB_VERSION, Kind, written
 
 SECRET = "Secret"  # noqa: S105  # the name of a kind

@@ -10,10 +10,9 @@ import json
 import secrets
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from netlab.errors import HostError
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.store.values import MOST
 
 # Bytes. Base64 adds a third outside of etcd only.

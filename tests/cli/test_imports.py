@@ -23,6 +23,8 @@ SLOW = (
 )
 LIBRARIES = ("dns", "kubernetes", "networkx", "pyroute2", "scapy")
 KERNEL = ("netlab.kernel", "netlab.dataplane", "netlab.probe", "netlab.ruleset")
+READING = ("netlab.objects", "netlab.cluster", "netlab.policy")
+SERVERS = ("asyncio", "http", "logging", "multiprocessing", "unittest")
 # Kinds that the input has not.
 KINDS = (
     *("deployment", "replicaset", "replicationcontroller", "statefulset", "daemonset", "job", "cronjob", "node"),
@@ -32,21 +34,53 @@ KINDS = (
 )
 ABSENT = tuple(f"netlab.objects.kinds.{kind}" for kind in KINDS)
 TESTS = ("netlab.objects.kinds.scenario", "netlab.objects.scenarios", "netlab.objects.scenario_check")
+# What ``inspect`` imports. click imports that, and ``netlab.cli.later`` loads it when it is used.
+INSPECT = ("ast", "dis", "opcode", "tokenize")
 # What gives verdicts: warnings about policies do without.
-EVALUATOR = ("netlab.policy.evaluate",)
+EVALUATOR = ("netlab.policy.evaluate", "netlab.policy.decision", "netlab.policy.tiers.networkpolicy")
+# What is about policies of other kinds and about Services, which the input has not.
+TIERS = ("netlab.policy.tiers.cilium", "netlab.policy.tiers.cluster_policy", "netlab.objects.cilium_policies")
+SERVICES = ("netlab.objects.services", "netlab.policy.service_ports", "netlab.cluster.cluster_policies_read")
+# Warnings about egress.
+EGRESS = ("netlab.policy.dns",)
 SETS = ("netlab.policy.groups", "netlab.policy.set_evaluator", "netlab.policy.rule_judge", "netlab.policy.lint")
 
 CHECK = ("check", "-f", "scenarios/manifests/three-pods.yaml")
+REACH = ("reach", "-f", "scenarios/manifests/three-pods.yaml")
 EXPLAIN = ("explain", "shop/web", "shop/db", "-f", "examples/shop")
 SCENARIO = ("test", "scenarios/00-three-pods.yaml")
 # The input of ``explain`` has these.
 OF_SHOP = tuple(f"netlab.objects.kinds.{kind}" for kind in ("deployment", "statefulset"))
 
 FORBIDDEN: dict[tuple[str, ...], tuple[str, ...]] = {
-    ("--help",): (*SLOW, *LIBRARIES, *KERNEL, "json", "yaml", "netlab.objects", "netlab.cluster", "netlab.policy"),
-    CHECK: (*SLOW, *LIBRARIES, *KERNEL, *ABSENT, *TESTS, *EVALUATOR, *SETS, "json"),
-    EXPLAIN: (*SLOW, *LIBRARIES, *KERNEL, *(set(ABSENT) - {*OF_SHOP}), *TESTS, *SETS),
-    SCENARIO: ("asyncio", "http", "logging", "multiprocessing", "unittest", *LIBRARIES, *SETS, "netlab.control_plane"),
+    ("--help",): (
+        *SLOW,
+        *INSPECT,
+        *LIBRARIES,
+        *KERNEL,
+        "json",
+        "yaml",
+        "netlab.objects",
+        "netlab.cluster",
+        "netlab.policy",
+    ),
+    CHECK: (
+        *(*SLOW, *INSPECT, *LIBRARIES, *KERNEL, *ABSENT, *TESTS),
+        *(*EVALUATOR, *TIERS, *SERVICES, *EGRESS, *SETS, "json"),
+    ),
+    REACH: (*SLOW, *INSPECT, *LIBRARIES, *KERNEL, *ABSENT, *TESTS, *TIERS, *SERVICES, *EGRESS, *SETS, "json"),
+    EXPLAIN: (*SLOW, *INSPECT, *LIBRARIES, *KERNEL, *(set(ABSENT) - {*OF_SHOP}), *TESTS, *SETS),
+    SCENARIO: (
+        *INSPECT,
+        "asyncio",
+        "http",
+        "logging",
+        "multiprocessing",
+        "unittest",
+        *LIBRARIES,
+        *SETS,
+        "netlab.control_plane",
+    ),
 }
 RUN = """
 import sys

@@ -36,6 +36,18 @@ def test_thousands_of_refused_requests_are_all_returned(netlink):
     assert {errno.ENODEV} == {error.errno for _, error in failed}
 
 
+@pytest.mark.parametrize("count", [0, 1, 3000])
+def test_requests_of_one_kind_are_all_tried(netlink, count):
+    """Each refusal comes back, for any number of requests; the socket can be used again afterwards."""
+    bodies = [message.body for message in _refused(count)]
+    kinds = {(message.type, message.flags) for message in _refused(1)}
+    failed = netlink.transact_alike(*kinds.pop(), bodies, "a link")
+
+    assert [errno.ENODEV] * count == [error.errno for error in failed]
+    assert all("a link" in str(error) for error in failed)
+    assert 1 == len(netlink.transact(_refused(1)))
+
+
 def test_answers_that_the_kernel_dropped_are_a_kernel_error(netlink):
     """A socket with a small buffer loses some; it can be used again afterwards."""
     netlink._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)

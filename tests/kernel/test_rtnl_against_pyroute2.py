@@ -268,8 +268,8 @@ def test_neigh_add_that_keeps_an_entry_which_is_there(address, mac, index, delet
     kind, flags = (numbers.RTM_DELNEIGH, 0) if delete else (numbers.RTM_NEWNEIGH, CREATE)
     entries = {("eth0", address.packed): neighbours.entry(address.packed, rtnl.mac_bytes(mac))}
 
-    (found,) = map(packed, neighbours.requests(entries, {"lo": 1, "eth0": index}, delete=delete))
-    assert neighbour_message(address, mac, index, kind, flags) == found
+    of, given, (body,) = neighbours.requests(entries, {"lo": 1, "eth0": index}, delete=delete)
+    assert neighbour_message(address, mac, index, kind, flags) == packed(Message(of, given, body, "neighbour"))
 
 
 @given(ADDRESSES, MACS | st.just(EVERY_MAC), INDEX, st.booleans())

@@ -181,11 +181,12 @@ def _no_control(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _no_control_is_awaited(monkeypatch: pytest.MonkeyPatch) -> None:
-    def arrive_at_once(self: Any, source: Any, destination: Any, evidence: Any, *, awaited: bool = True) -> None:
-        for seen in evidence:
-            seen.control = True
+    def arrive_at_once(self: Any, pairs: Any) -> None:
+        for evidence in pairs.values():
+            for seen in evidence:
+                seen.control = True
 
-    monkeypatch.setattr(control.Controls, "_send", arrive_at_once)
+    monkeypatch.setattr(control.Controls, "_follow_directly", arrive_at_once)
 
 
 def _an_arrival_counts_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,13 +199,14 @@ def _an_arrival_counts_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _probes_are_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = raw_sockets.Sender.send
-    monkeypatch.setattr(
-        raw_sockets.Sender,
-        "send",
-        # A control's protocol is 253; what an IPv4 packet carries is in the tenth byte of its header.
-        lambda self, packet, to: right(self, packet, to) if packet[9] == 253 else 0,
-    )
+    class OfControls(raw_sockets.Sender):
+        def __init__(self, family: int) -> None:
+            super().__init__(family)
+            right = self.sendto
+            # A control's protocol is 253; what an IPv4 packet carries is in the tenth byte of its header.
+            self.sendto = lambda packet, to: right(packet, to) if packet[9] == 253 else None
+
+    monkeypatch.setattr(sockets, "Sender", OfControls)
 
 
 _POLICY = (policy("x/deny-b", "app=b", ingress=[]),)

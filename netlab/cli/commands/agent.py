@@ -7,22 +7,21 @@ import os
 import click
 
 from netlab.cli import options
+from netlab.cli.option import option
 from netlab.errors import HostError
 
 
 @click.command("agent")
-@click.option(
-    "--etcd", "etcd", metavar="URL[,URL]", envvar="NETLAB_ETCD", required=True, help="The etcd of the machines."
-)
-@click.option("--machine", "machine", metavar="NAME", required=True, help="The name of this machine; no other has it.")
-@click.option(
+@option("--etcd", "etcd", metavar="URL[,URL]", envvar="NETLAB_ETCD", required=True, help="The etcd of the machines.")
+@option("--machine", "machine", metavar="NAME", required=True, help="The name of this machine; no other has it.")
+@option(
     "--address",
     "address",
     metavar="IP",
     default="",
     help="The address at which other machines reach this one.  [default: the one from which packets to etcd leave]",
 )
-@click.option(
+@option(
     "--vxlan-port",
     "port",
     type=click.IntRange(1, 65535),
@@ -30,23 +29,23 @@ from netlab.errors import HostError
     show_default=True,
     help="The UDP port of the tunnels between machines; all machines have the same.",
 )
-@click.option(
+@option(
     "--cacert",
     "cacert",
     metavar="FILE",
     default="",
     help="The CA certificates that etcd's certificate must be signed by.",
 )
-@click.option("--cert", "cert", metavar="FILE", default="", help="The certificate of this client of etcd.")
-@click.option("--key", "key", metavar="FILE", default="", help="The key of the certificate.")
-@click.option(
+@option("--cert", "cert", metavar="FILE", default="", help="The certificate of this client of etcd.")
+@option("--key", "key", metavar="FILE", default="", help="The key of the certificate.")
+@option(
     "--user",
     "user",
     metavar="USER",
     default="",
     help="The user of etcd; its password is in NETLAB_ETCD_PASSWORD.",
 )
-@click.option(
+@option(
     "--exec",
     "programs",
     type=click.Choice(("nobody", "any", "none")),

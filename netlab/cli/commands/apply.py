@@ -9,6 +9,7 @@ import click
 
 from netlab.cli import inputs, kind_names, options
 from netlab.cli.change_summary import print_changes
+from netlab.cli.option import option
 from netlab.errors import InputError, NetlabError, Problem, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @options.ignore
 @options.lab
 @options.yes
-@click.option(
+@option(
     "--rollout",
     is_flag=True,
     help="Replace the pods of a workload with another template step by step, as its update strategy says.",

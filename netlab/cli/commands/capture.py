@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import options, terminal
+from netlab.cli.option import option
 from netlab.errors import UsageError
 from netlab.quantity import quantity
 
@@ -28,24 +29,20 @@ _LAST = 10_000
 @click.argument("pods", metavar="POD...", nargs=-1, required=True, shell_complete=options.completed("endpoints"))
 @options.lab
 @options.namespace
-@click.option("-i", "--interface", metavar="NAME", default="", help="Only this interface.  [default: all]")
-@click.option(
-    "--filter", "expression", metavar="EXPR", default="", help="Only packets of this pcap-filter(7) expression."
-)
-@click.option("-w", "--write", "file", metavar="FILE|-", default="", help="Write packets to this file, - for a pipe.")
-@click.option("--print", "shown", is_flag=True, help="With -w, print the packets too.")
-@click.option("-c", "--count", type=click.IntRange(1, 1 << 40), metavar="N", help="End after this many packets.")
-@click.option(
-    "--seconds", type=click.FloatRange(0, _MOST_SECONDS, min_open=True), metavar="N", help="End after this time."
-)
-@click.option(
+@option("-i", "--interface", metavar="NAME", default="", help="Only this interface.  [default: all]")
+@option("--filter", "expression", metavar="EXPR", default="", help="Only packets of this pcap-filter(7) expression.")
+@option("-w", "--write", "file", metavar="FILE|-", default="", help="Write packets to this file, - for a pipe.")
+@option("--print", "shown", is_flag=True, help="With -w, print the packets too.")
+@option("-c", "--count", type=click.IntRange(1, 1 << 40), metavar="N", help="End after this many packets.")
+@option("--seconds", type=click.FloatRange(0, _MOST_SECONDS, min_open=True), metavar="N", help="End after this time.")
+@option(
     "--bytes",
     "size",
     type=click.IntRange(1, 1 << 40),
     metavar="N",
     help=f"End before the packets have more bytes.  [default: {_SIZE} with -w]",
 )
-@click.option(
+@option(
     *("-s", "--snaplen"),
     type=click.IntRange(1, 262_144),
     default=262_144,

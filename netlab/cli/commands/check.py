@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import inputs, options, rendering, what_if
+from netlab.cli.option import option
 from netlab.cli.whole_input import whole_input
 from netlab.errors import UsageError
 from netlab.quantity import quantity
@@ -33,9 +34,9 @@ def _version(ctx: click.Context, parameter: click.Parameter, value: str | None) 
 @options.files
 @options.profile
 @options.what_if
-@click.option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
+@option("--strict", is_flag=True, help="Warnings make exit code 1; kinds that netlab does not read are errors.")
 @options.ignore
-@click.option(
+@option(
     "--kubernetes-version",
     "version",
     metavar="VERSION",

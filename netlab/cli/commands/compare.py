@@ -10,6 +10,7 @@ import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
+from netlab.cli.option import option
 from netlab.cli.packet_proof import prove
 from netlab.errors import UsageError
 from netlab.report.comparison import Comparison
@@ -28,7 +29,7 @@ DEFAULTS = ("docker", "flannel", "calico", "canal", "cilium", "kube-router", "ro
 @click.command("compare")
 @options.files
 @options.what_if
-@click.option(
+@option(
     "--as",
     "profiles",
     multiple=True,
@@ -43,9 +44,9 @@ DEFAULTS = ("docker", "flannel", "calico", "canal", "cilium", "kube-router", "ro
 @options.nodes
 @options.system
 @options.services
-@click.option("--pairs", "by_pairs", is_flag=True, help="A row for each pair, in place of groups of pods.")
-@click.option("--measured", is_flag=True, help="Build a lab for each CNI, one after the other, and send packets.")
-@click.option(
+@option("--pairs", "by_pairs", is_flag=True, help="A row for each pair, in place of groups of pods.")
+@option("--measured", is_flag=True, help="Build a lab for each CNI, one after the other, and send packets.")
+@option(
     "--fail-on",
     type=click.Choice(["any", "never"]),
     default="never",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options, terminal
+from netlab.cli.option import option
 from netlab.errors import UsageError
 
 
@@ -17,7 +18,7 @@ from netlab.errors import UsageError
 @options.strict
 @options.ignore
 @options.lab_without_files
-@click.option("--node", metavar="NAME", help="Print the ruleset of this node only.  [default: all nodes]")
+@option("--node", metavar="NAME", help="Print the ruleset of this node only.  [default: all nodes]")
 @options.verbose
 def compile_command(files: Sequence[str], strict: bool, ignore: Sequence[str], lab: str, node: str | None) -> None:
     """Print the nftables ruleset that each node gets, as `nft -f` reads it.

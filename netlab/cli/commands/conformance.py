@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from netlab import modes
 from netlab.cli import options, rendering, terminal
 from netlab.cli.failures import verbose
+from netlab.cli.option import option
 from netlab.errors import HostError, KernelError, NetlabError, UsageError
 from netlab.kernel import output as files
 from netlab.report.conformance import ConformanceReport
@@ -34,34 +35,34 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
 
 @click.command("conformance")
 @click.argument("globs", metavar="[NAME-GLOB]...", nargs=-1)
-@click.option(
+@option(
     "--judges", default=",".join(_JUDGES), show_default=True, callback=_judges, metavar="NAME,...", help="The judges."
 )
-@click.option(
+@option(
     "--feature",
     type=click.Choice(_FEATURES),
     default=_FEATURES[0],
     show_default=True,
     help="The API whose cases to judge.",
 )
-@click.option("--random", type=click.IntRange(0), default=0, metavar="N", help="Add N random clusters and policies.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
-@click.option(
+@option("--random", type=click.IntRange(0), default=0, metavar="N", help="Add N random clusters and policies.")
+@option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same random cases.")
+@option(
     "--mode",
     type=click.Choice([mode.name for mode in modes.of_networks() if mode.attachment.enforced]),
     default=None,
     help=f"The mode of the pod network: by default {modes.ONE_NODE}, for cluster-network-policy {modes.SEVERAL_NODES}.",
 )
-@click.option(
+@option(
     "--as",
     "profile",
     metavar="NAME|FILE",
     default="",
     help="Judge with this CNI, and list what it answers differently from the documentation.",
 )
-@click.option("--dual-stack", is_flag=True, help="Ask in both IP families.")
-@click.option("--services", is_flag=True, help="Random clusters have Services, and are asked about them.")
-@click.option(
+@option("--dual-stack", is_flag=True, help="Ask in both IP families.")
+@option("--services", is_flag=True, help="Random clusters have Services, and are asked about them.")
+@option(
     "--jobs",
     type=click.IntRange(1),
     default=1,
@@ -69,15 +70,15 @@ def _judges(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[
     help="The number of processes; each has its own lab. With --etcd: on each machine.",
 )
 @options.etcd
-@click.option("--list", "listed", is_flag=True, help="Print the names of the cases, and judge none.")
+@option("--list", "listed", is_flag=True, help="Print the names of the cases, and judge none.")
 @options.reports(ConformanceReport)
-@click.option(
+@option(
     "--export",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Write the expected truth table to this file, and judge no case.",
 )
-@click.option(
+@option(
     "--against",
     type=click.Path(dir_okay=False),
     metavar="FILE",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import inputs, options, terminal
+from netlab.cli.option import option
 from netlab.errors import UsageError
 
 _WAIT = 120.0
@@ -27,39 +28,39 @@ def control_plane_command() -> None:
 @options.profile
 @options.strict
 @options.lab_option("The lab's name.  [default: the Topology's]")
-@click.option("--kubeconfig", metavar="FILE", default="", help="Where to write it.  [default: LAB.kubeconfig]")
-@click.option("--assets", metavar="DIR", default="", help="The folder of the programs.  [default: KUBEBUILDER_ASSETS]")
-@click.option("--abac", metavar="FILE", default="", help="A policy file of ABAC, in addition to RBAC.")
-@click.option("--admission-plugins", metavar="NAMES", default="", help="Enable these plugins too: A,B.")
-@click.option(
+@option("--kubeconfig", metavar="FILE", default="", help="Where to write it.  [default: LAB.kubeconfig]")
+@option("--assets", metavar="DIR", default="", help="The folder of the programs.  [default: KUBEBUILDER_ASSETS]")
+@option("--abac", metavar="FILE", default="", help="A policy file of ABAC, in addition to RBAC.")
+@option("--admission-plugins", metavar="NAMES", default="", help="Enable these plugins too: A,B.")
+@option(
     "--host-programs",
     type=click.Choice(["none", "asked", "all"]),
     default=None,
     help="Which pods may run programs of this host: those with the annotation netlab/run: host, or all.  "
     "[default: none]",
 )
-@click.option(
+@option(
     "--node-monitor-grace-period",
     "node_grace",
     type=click.IntRange(2, _DAY),
     metavar="SECONDS",
     help="How long a node has no heartbeat until it is NotReady.  [default: that of Kubernetes, 50]",
 )
-@click.option(
+@option(
     "--default-not-ready-toleration-seconds",
     "not_ready",
     type=click.IntRange(0, _DAY),
     metavar="SECONDS",
     help="How long pods stay on a node that says that it is not ready.  [default: that of Kubernetes, 300]",
 )
-@click.option(
+@option(
     "--default-unreachable-toleration-seconds",
     "unreachable",
     type=click.IntRange(0, _DAY),
     metavar="SECONDS",
     help="How long pods stay on a node without a heartbeat.  [default: that of Kubernetes, 300]",
 )
-@click.option("--wait", is_flag=True, help=f"Wait until the pods of the input are ready, at most {_WAIT:g} s.")
+@option("--wait", is_flag=True, help=f"Wait until the pods of the input are ready, at most {_WAIT:g} s.")
 @options.verbose
 def up_command(
     files: Sequence[str],

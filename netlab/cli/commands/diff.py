@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
+from netlab.cli.option import option
 from netlab.cli.packet_proof import prove
 from netlab.errors import UsageError
 from netlab.report.reachability_diff import ReachabilityDiff
@@ -28,7 +29,7 @@ FailOn = Literal["opened", "closed", "any", "never"]
 @click.command("diff")
 @click.argument("old", metavar="OLD", shell_complete=options.completed("files"))
 @click.argument("new", metavar="[NEW]", default="", shell_complete=options.completed("files"))
-@click.option(
+@option(
     "-f",
     "--filename",
     "files",
@@ -46,15 +47,15 @@ FailOn = Literal["opened", "closed", "any", "never"]
 @options.nodes
 @options.system
 @options.services
-@click.option("--pairs", "by_pairs", is_flag=True, help="Print a row for each pair, not for groups of pods.")
-@click.option("--new", "one_sided", is_flag=True, help="Add rows for pods that are on one side only.")
-@click.option(
+@option("--pairs", "by_pairs", is_flag=True, help="Print a row for each pair, not for groups of pods.")
+@option("--new", "one_sided", is_flag=True, help="Add rows for pods that are on one side only.")
+@option(
     "--outside",
     is_flag=True,
     help="Add hosts outside of the cluster: one for each range that ipBlocks tell apart, one for all other addresses.",
 )
-@click.option("--prove", is_flag=True, help="Build a lab of each side, and send packets for the changed pairs.")
-@click.option(
+@option("--prove", is_flag=True, help="Build a lab of each side, and send packets for the changed pairs.")
+@option(
     "--fail-on",
     type=click.Choice(["opened", "closed", "any", "never"]),
     default="any",

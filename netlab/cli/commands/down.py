@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import options, terminal
+from netlab.cli.option import option
 from netlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     shell_complete=options.completed("labs"),
 )
 @options.lab
-@click.option("--all", "everything", is_flag=True, help="Remove all labs; no error if there is none.")
+@option("--all", "everything", is_flag=True, help="Remove all labs; no error if there is none.")
 @options.verbose
 def down_command(name: str, lab: str, everything: bool) -> None:
     """Remove a lab with everything in it, and end the programs that `exec` and `shell` left running there.

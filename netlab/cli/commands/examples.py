@@ -7,11 +7,12 @@ import os
 import click
 
 from netlab.cli import options, terminal
+from netlab.cli.option import option
 
 
 @click.command("examples")
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=options.completed("examples"))
-@click.option("--to", "folder", metavar="DIR", help="Copy the files below DIR, with their folders; all without NAME.")
+@option("--to", "folder", metavar="DIR", help="Copy the files below DIR, with their folders; all without NAME.")
 def examples_command(name: str | None, folder: str | None) -> None:
     """List the examples that come with netlab; with NAME print its files; with --to copy them.
 

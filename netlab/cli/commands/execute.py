@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import options
+from netlab.cli.option import option
 
-_user = click.option(
+_user = option(
     "--user",
     "user",
     metavar="USER|UID[:GID]",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.cli.option import option
 from netlab.errors import UsageError
 from netlab.report.explanations import Explanations
 
@@ -16,7 +17,7 @@ from netlab.report.explanations import Explanations
 @click.argument(
     "destination", metavar="DST:PORT[/PROTO]", required=False, shell_complete=options.completed("endpoints")
 )
-@click.option("--from", "client", metavar="SRC", default="", help="The client that asks for a URL.")
+@option("--from", "client", metavar="SRC", default="", help="The client that asks for a URL.")
 @options.files
 @options.profile
 @options.what_if

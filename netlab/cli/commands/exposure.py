@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.cli.option import option
 from netlab.errors import UsageError
 from netlab.report.exposure import ExposureReport
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @options.family
 @options.nodes
 @options.system
-@click.option(
+@option(
     "--hops",
     type=click.IntRange(1, 64),
     help="With a POD: list the pods that it reaches over at most this many connections.  [default: 1]",

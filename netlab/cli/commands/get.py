@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from netlab.cli import kind_names, options, rendering, terminal
+from netlab.cli.option import option
 from netlab.errors import DamagedRecord, HostError, KernelError, NetlabError, UsageError
 from netlab.report.listings import Depth, Item, Listed, Listing
 
@@ -24,7 +25,7 @@ class _KindArgument(click.Argument):
 @click.argument("kind", cls=_KindArgument, shell_complete=options.completed("kinds"))
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @options.lab_to_get
-@click.option(
+@option(
     "-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="List objects of this namespace only."
 )
 @options.output(Listed)

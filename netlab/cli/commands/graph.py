@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from netlab.cli import flow_arguments, inputs, options, rendering
+from netlab.cli.option import option
 from netlab.errors import UsageError
 from netlab.report.picture import DrawnPicture
 
@@ -34,15 +35,15 @@ _ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "polic
 @options.ignore
 @options.lab_without_files
 @options.pairs
-@click.option(
+@option(
     "--unit",
     type=click.Choice(["auto", "workload", "group", "namespace"]),
     default="auto",
     show_default=True,
     help="What a box stands for. By default, the smallest unit that gives a readable picture.",
 )
-@click.option("--name-by", "name_by", metavar="KEY", default="", help="Name groups by this label's value.")
-@click.option(
+@option("--name-by", "name_by", metavar="KEY", default="", help="Name groups by this label's value.")
+@option(
     "--only",
     "only",
     multiple=True,
@@ -50,7 +51,7 @@ _ONLY_OF = MappingProxyType({**dict.fromkeys(_OF_REACH, "reach"), "only": "polic
     help="With `policies`: draw only this namespace; repeatable.",
 )
 @options.output(DrawnPicture)
-@click.option(
+@option(
     "--output-file",
     "file",
     metavar="FILE",

@@ -9,6 +9,7 @@ import click
 
 from netlab.cli import options, terminal
 from netlab.cli.change_summary import print_changes
+from netlab.cli.option import option
 from netlab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.command("impair")
 @click.argument("ends", metavar="[MACHINE [MACHINE]]", nargs=-1)
-@click.option("--delay", metavar="TIME", help="How long each packet waits: 20ms.")
-@click.option("--jitter", metavar="TIME", help="How much the delay varies in each direction: 2ms.")
-@click.option("--loss", metavar="PERCENT", help="The share of packets that are lost: 0.1%.")
-@click.option("--duplicate", metavar="PERCENT", help="The share of packets that are sent twice.")
-@click.option("--corrupt", metavar="PERCENT", help="The share of packets with a wrong bit.")
-@click.option("--reorder", metavar="PERCENT", help="The share of packets that do not wait, and so overtake others.")
-@click.option("--rate", metavar="RATE", help="The most bits a second: 100mbit.")
-@click.option("--clear", is_flag=True, help="End what is done to the link; without a machine, to all links.")
+@option("--delay", metavar="TIME", help="How long each packet waits: 20ms.")
+@option("--jitter", metavar="TIME", help="How much the delay varies in each direction: 2ms.")
+@option("--loss", metavar="PERCENT", help="The share of packets that are lost: 0.1%.")
+@option("--duplicate", metavar="PERCENT", help="The share of packets that are sent twice.")
+@option("--corrupt", metavar="PERCENT", help="The share of packets with a wrong bit.")
+@option("--reorder", metavar="PERCENT", help="The share of packets that do not wait, and so overtake others.")
+@option("--rate", metavar="RATE", help="The most bits a second: 100mbit.")
+@option("--clear", is_flag=True, help="End what is done to the link; without a machine, to all links.")
 @options.lab
 @options.verbose
 def impair_command(ends: Sequence[str], lab: str, clear: bool, **texts: str | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from netlab.cli import options, terminal
+from netlab.cli.option import option
 from netlab.errors import UsageError
+from netlab.frozen import NamedTuple
 from netlab.patterns import pattern
 from netlab.quantity import quantity
 
@@ -33,8 +35,8 @@ class _File(NamedTuple):
 
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path())
-@click.option("--dry-run", is_flag=True, help="Print the files, and write nothing.")
-@click.option(
+@option("--dry-run", is_flag=True, help="Print the files, and write nothing.")
+@option(
     "--action",
     metavar="OWNER/NAME@REF",
     default=_ACTION,

@@ -19,6 +19,7 @@ from netlab.cli.lesson_arguments import (
     outlines_of,
     present_lesson,
 )
+from netlab.cli.option import option
 from netlab.errors import UsageError
 from netlab.quantity import quantity
 from netlab.report import lessons as words
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_folder = click.option(
+_folder = option(
     "--folder",
     metavar="DIR",
     envvar="NETLAB_LEARN_FOLDER",
     default="",
     help="Your folder, with the files of each lesson and your progress.  [default: netlab-learn]",
 )
-_lessons = click.option(
+_lessons = option(
     "--lessons",
     "others",
     metavar="DIR",
@@ -78,7 +79,7 @@ def list_command(others: str, folder: str) -> None:
 
 @learn_command.command("start")
 @click.argument("name", metavar="[LESSON]", required=False)
-@click.option("--again", is_flag=True, help="Copy the files anew; what you changed is kept as FILE.old.")
+@option("--again", is_flag=True, help="Copy the files anew; what you changed is kept as FILE.old.")
 @_lessons
 @_folder
 @options.verbose
@@ -117,7 +118,7 @@ def next_command(others: str, folder: str) -> None:
 
 
 @learn_command.command("check")
-@click.option("--answer", type=click.Choice(ANSWERS), help="Your answer to the question of the lesson.")
+@option("--answer", type=click.Choice(ANSWERS), help="Your answer to the question of the lesson.")
 @_folder
 @options.verbose
 def check_command(answer: str | None, folder: str) -> None:
@@ -191,7 +192,7 @@ def hint_command(folder: str) -> None:
 
 @learn_command.command("validate")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True)
-@click.option(
+@option(
     "--measured",
     is_flag=True,
     help="Also build labs: packets must answer the question, fail the unedited files and pass the solution.",

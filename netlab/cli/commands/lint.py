@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
+from netlab.cli.option import option
 from netlab.cli.whole_input import WholeInput, whole_input
 from netlab.errors import UsageError
 from netlab.report.lint import Lint, RuleList
@@ -29,8 +30,8 @@ _INVALID = "invalid-input"
 @options.family
 @options.nodes
 @options.system
-@click.option("--list", "listed", is_flag=True, help="Print the rules, and read no input.")
-@click.option(
+@option("--list", "listed", is_flag=True, help="Print the rules, and read no input.")
+@option(
     "--rule",
     "chosen",
     multiple=True,
@@ -38,23 +39,21 @@ _INVALID = "invalid-input"
     shell_complete=options.completed("rules"),
     help="Run only this rule; repeatable.  [default: all of them]",
 )
-@click.option(
+@option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info", "never"]),
     default="error",
     show_default=True,
     help="Exit with code 1 if a finding has this severity or a higher one.",
 )
-@click.option(
-    "--baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Hide the findings that are in this file."
-)
-@click.option(
+@option("--baseline", type=click.Path(dir_okay=False), metavar="FILE", help="Hide the findings that are in this file.")
+@option(
     "--write-baseline",
     type=click.Path(dir_okay=False),
     metavar="FILE",
     help="Write the findings to this file, for --baseline.",
 )
-@click.option("--no-config", is_flag=True, help="Do not read .netlab.toml or pyproject.toml.")
+@option("--no-config", is_flag=True, help="Do not read .netlab.toml or pyproject.toml.")
 @options.output(Lint)
 @options.reports(Lint)
 @options.verbose

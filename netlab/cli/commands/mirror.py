@@ -9,6 +9,7 @@ import click
 
 from netlab.cli import inputs, options, terminal, what_if
 from netlab.cli.change_summary import print_changes
+from netlab.cli.option import option
 from netlab.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ if TYPE_CHECKING:
 @options.profile
 @options.ignore
 @options.lab_option("The lab's name.  [default: the Topology's]")
-@click.option(
+@option(
     *("-n", "--namespace", "namespaces"),
     multiple=True,
     metavar="NAMESPACE",
     help="Mirror only this namespace, and what is in none; repeatable.",
 )
-@click.option("--once", is_flag=True, help="Build the lab as the cluster is now, and do not follow.")
-@click.option("--rm", "remove", is_flag=True, help="Remove the lab when the command ends.")
-@click.option("--print-clusterrole", "role", is_flag=True, help="Print the least ClusterRole, and do nothing else.")
+@option("--once", is_flag=True, help="Build the lab as the cluster is now, and do not follow.")
+@option("--rm", "remove", is_flag=True, help="Remove the lab when the command ends.")
+@option("--print-clusterrole", "role", is_flag=True, help="Print the least ClusterRole, and do nothing else.")
 @options.yes
 @options.kernel
 @options.verbose

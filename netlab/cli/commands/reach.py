@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal
+from netlab.cli.option import option
 from netlab.report.expected import Expected
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _MANY = 1_000_000
 @options.ignore
 @options.lab_without_files
 @options.pairs
-@click.option(
+@option(
     "--group",
     "grouped",
     is_flag=True,

@@ -10,6 +10,7 @@ import click
 
 from netlab.cli import flow_arguments, inputs, options, rendering, terminal, what_if
 from netlab.cli.failures import verbose
+from netlab.cli.option import option
 from netlab.cli.packet_proof import prove
 from netlab.errors import HostError, KernelError, UsageError
 from netlab.report.suggestion import SuggestedPolicies
@@ -36,13 +37,13 @@ _MANY_PAIRS = 20_000
 @options.family
 @options.nodes
 @options.system
-@click.option(
+@option(
     "--observed",
     metavar="FILE|-",
     help="Also allow the flows of this log: JSON lines of Hubble, text of conntrack -L or -E, or CSV.",
 )
-@click.option("--keep", is_flag=True, help="Allow all that is allowed today, with as few rules as possible.")
-@click.option(
+@option("--keep", is_flag=True, help="Allow all that is allowed today, with as few rules as possible.")
+@option(
     "--packets/--no-packets",
     default=None,
     help="Prove the policies with packets in a lab.  [default: up to 60 pods, if this host can build labs]",

@@ -10,6 +10,7 @@ import click
 
 from netlab.cli import inputs, options, rendering, terminal
 from netlab.cli.failures import verbose
+from netlab.cli.option import option
 from netlab.errors import InputError, Problem, UsageError, in_order
 from netlab.report.scenarios import TestReport
 
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, shell_complete=options.completed("files"))
 @options.output(TestReport)
 @options.reports(TestReport)
-@click.option(
-    "--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder)."
-)
-@click.option("--packets", is_flag=True, help="Also judge invariants by packets, in a lab for each file.")
+@option("--allow-outside", is_flag=True, help="Let scenarios name files outside of their repository (or own folder).")
+@option("--packets", is_flag=True, help="Also judge invariants by packets, in a lab for each file.")
 @options.yes
 @options.profile
 @options.etcd

@@ -8,6 +8,7 @@ import click
 
 from netlab.cli import inputs, options
 from netlab.cli.change_summary import print_changes
+from netlab.cli.option import option
 
 
 @click.command("up")
@@ -18,7 +19,7 @@ from netlab.cli.change_summary import print_changes
 @options.lab_option("The lab's name.  [default: the Topology's]")
 @options.yes
 @options.kernel
-@click.option(
+@option(
     "--encrypt/--no-encrypt",
     "encrypted",
     default=None,

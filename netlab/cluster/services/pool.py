@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 from zlib import crc32
 
 from netlab.cluster.nodes import topology_problem
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.services import Service
 from netlab.objects.topology import Topology
 from netlab.objects.types import Address, Prefix

@@ -8,7 +8,7 @@ Source: Kubernetes, pkg/proxy (nftables/proxier.go and its tests, serviceport.go
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import node_of, path
@@ -21,7 +21,7 @@ from netlab.cluster.services.routes import (
 from netlab.cluster.services.selection import node_endpoints
 from netlab.cluster.translate.target import Backend, Target, Variants
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod, address_of
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.services import Service, ServicePort, TrafficPolicy
 from netlab.objects.types import Address
 

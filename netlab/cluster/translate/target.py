@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.paths import Path
 from netlab.cluster.types import Cluster, Endpoint, Node
-from netlab.frozen import frozen
+from netlab.frozen import NamedTuple, frozen
 from netlab.objects.types import Address
 
 
@@ -53,7 +51,7 @@ class Variants:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen
 class Target:
     """What one destination (address, protocol, port) stands for.
 
@@ -82,6 +80,10 @@ class Target:
     keeps_source: bool = False
     crosses: bool = True
     variants: Variants | None = None
+
+    # Targets are told apart by identity.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def for_source(self, source: Endpoint) -> Target:
         """Return what the destination stands for, for one source."""

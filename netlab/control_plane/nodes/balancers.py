@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.cluster import Cluster
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.objects import key_of
+from netlab.frozen import NamedTuple
 
 SERVICE = "Service"
 FINALIZER = "service.kubernetes.io/load-balancer-cleanup"

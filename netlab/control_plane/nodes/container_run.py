@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.container_spec import Container
 from netlab.control_plane.nodes.hooks import POST_START, PRE_STOP
+from netlab.frozen import NamedTuple
 
 # Seconds: the kubelet's pauses before a program starts again.
 _FIRST_PAUSE, _LONGEST_PAUSE = 10.0, 300.0

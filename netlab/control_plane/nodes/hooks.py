@@ -10,9 +10,10 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from netlab.control_plane.nodes.per_pod import PerPod
+from netlab.frozen import NamedTuple
 from netlab.kernel.ask_port import Answer
 
 POST_START, PRE_STOP = "postStart", "preStop"

@@ -18,7 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from netlab.control_plane.certificates import KUBELET_CLIENT
@@ -28,6 +28,7 @@ from netlab.control_plane.nodes.logs import shown, wishes_of
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.websocket import WebSocket, accept
 from netlab.errors import NetlabError
+from netlab.frozen import NamedTuple
 from netlab.kernel.loopback import ADDRESS
 
 _SECONDS = 30.0

@@ -6,11 +6,11 @@ import operator
 import re
 import time
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from netlab.control_plane.nodes.objects import POD, Key, followed
 from netlab.control_plane.nodes.stand_ins import stand_in
 from netlab.errors import InputError, Problem, UsageError
+from netlab.frozen import NamedTuple
 from netlab.lab.lab import Lab
 from netlab.objects import Document
 

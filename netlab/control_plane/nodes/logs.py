@@ -14,9 +14,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from netlab.errors import HostError
+from netlab.frozen import NamedTuple
 
 _MOST, _LONGEST_LINE = 1 << 20, 16 << 10
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")

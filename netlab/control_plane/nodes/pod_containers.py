@@ -6,7 +6,7 @@ It changes what is known of pods: one whose programs do not run is not ready.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.asking import ask_pod
@@ -18,6 +18,7 @@ from netlab.control_plane.nodes.objects import POD, PROGRAMS, Key, Known, has_to
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.pod_status import Programs
 from netlab.errors import UsageError
+from netlab.frozen import NamedTuple
 from netlab.kernel.ask_port import Answer
 from netlab.kernel.pod_starter import Program
 from netlab.lab.lab import Lab

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.asking import ask_pod
@@ -13,6 +12,7 @@ from netlab.control_plane.nodes.objects import POD, PROBES, Key, Known, is_alive
 from netlab.control_plane.nodes.pod_containers import PodContainers, ProbeFailed
 from netlab.control_plane.nodes.pod_programs import PodPrograms
 from netlab.control_plane.nodes.readiness import Probe, Prober, probes_of
+from netlab.frozen import NamedTuple
 from netlab.kernel.ask_port import Answer
 from netlab.lab.lab import Lab
 

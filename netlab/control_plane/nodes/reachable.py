@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import random
 from ipaddress import ip_address
-from typing import NamedTuple
 
 from netlab.cluster import Cluster, Node, Pod
 from netlab.cluster.translate import services
 from netlab.dataplane.names import node_namespace
 from netlab.errors import NetlabError
+from netlab.frozen import NamedTuple
 from netlab.kernel.loopback import ADDRESS
 from netlab.objects.types import Address
 

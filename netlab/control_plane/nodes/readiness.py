@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from netlab.control_plane.nodes.per_pod import PerPod, Work
+from netlab.frozen import NamedTuple
 from netlab.kernel.ask_port import Answer
 
 _LOOK = 0.5

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from netlab.control_plane.nodes.websocket import ProtocolError
+from netlab.frozen import NamedTuple
 
 NAME = "SPDY/3.1"
 _VERSION = 3

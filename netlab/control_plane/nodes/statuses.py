@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from netlab.control_plane.api import ApiError, Client
@@ -15,6 +15,7 @@ from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.objects import Key, key_of
 from netlab.control_plane.nodes.registration import STRATEGIC
 from netlab.errors import NetlabError
+from netlab.frozen import NamedTuple
 
 # Requests at a time: the API server answers each in some milliseconds.
 _WORKERS = 4

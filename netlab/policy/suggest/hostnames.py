@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects.addresses import plain_address
 from netlab.objects.types import LAST_PORT
 from netlab.patterns import pattern

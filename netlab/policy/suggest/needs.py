@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import IPBlock
 from netlab.objects.types import Protocol
 

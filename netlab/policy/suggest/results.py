@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from netlab.cluster.types import Endpoint
+from netlab.frozen import NamedTuple
 from netlab.policy.reasons import service_text
 from netlab.policy.tiers.tier import AskedPort
 from netlab.quantity import quantity

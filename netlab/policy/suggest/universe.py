@@ -10,9 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from ipaddress import ip_address
-from typing import NamedTuple
 
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import NetworkPolicy, Peer, PolicyPort, Rule
 from netlab.objects.types import DIRECTIONS, LAST_PORT, Address, Direction, Prefix
 from netlab.policy.bitsets import members, set_of, transpose

@@ -11,11 +11,12 @@ Network Policy."
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.node_addresses import is_node_address
 from netlab.cluster.types import Cluster, Endpoint, Pod
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.errors import Problem, printable
+from netlab.frozen import NamedTuple
 from netlab.objects.cluster_policies import ClusterPeer, ClusterPolicy, ClusterRule, ClusterTier, PodsPeer, is_named
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector

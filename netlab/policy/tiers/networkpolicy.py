@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.objects.policies import NetworkPolicy
-from netlab.objects.services import Service
 from netlab.objects.types import Address, Direction
 from netlab.policy.decision import NETWORK_POLICY, Decision, Match, Miss, PolicyRuling, Ruling, Side
 from netlab.policy.isolating import isolating
@@ -23,6 +22,7 @@ from netlab.policy.service_egress import SETTING, service_at, service_peer
 from netlab.policy.tiers.tier import Judge, OverSets, Reads, Tier
 
 if TYPE_CHECKING:
+    from netlab.objects.services import Service
     from netlab.policy.set_evaluator import SetEvaluator
 
 

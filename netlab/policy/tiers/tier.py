@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from netlab.cluster.flows import Flow
 from netlab.cluster.types import Cluster, Endpoint, Pod
 from netlab.errors import Problem
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import PolicyPort
 from netlab.objects.selectors import LabelSelector
 from netlab.objects.types import Address, Direction, Prefix

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from netlab.cluster.types import Cluster, Pod
 from netlab.errors import HostError
+from netlab.frozen import NamedTuple
 from netlab.probe import forwarding, ports
 from netlab.probe.facts import Question
 from netlab.probe.machines.steps import ALWAYS, ENDS, NEVER, UNANSWERED, Action, Columns, Form

@@ -33,7 +33,7 @@ class Recorded(Controls):
         self._follow_by_hops([probe])
 
     def note_missing_way(self, probe: Probe, missing: str) -> None:
-        self._note_missing_way([probe], missing)
+        self._note_missing_way([probe.evidence], missing)
 
     def missing_way(self, probe: Probe) -> str:
-        return self._missing_way(probe)
+        return self._missing_way(probe.hops)

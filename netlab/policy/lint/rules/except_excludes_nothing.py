@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from netlab.frozen import NamedTuple
 from netlab.objects.policies import IPBlock, NetworkPolicy
 from netlab.objects.policies import Rule as PolicyRule
 from netlab.objects.types import Direction, Prefix

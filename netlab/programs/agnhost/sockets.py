@@ -9,9 +9,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from netlab.frozen import NamedTuple
 from netlab.programs.agnhost import sctp
 
 KINDS = {

@@ -16,6 +16,7 @@ _MAC_A, _MAC_B = b"\x0a\x5c\0\0\0\1", b"\x0a\x5c\0\0\0\2"
 _PROTOCOL = 253  # RFC 3692: for experiments; no kernel answers it with anything but an ICMP error, which is off here
 _BURST = 128
 _PATIENCE = 1.0
+_TRIES = 3
 
 
 class Pair:
@@ -47,10 +48,22 @@ class Pair:
             os.close(fd)
 
     def exchange(self, packets: int) -> float:
-        """Send ``count`` packets, receive each, and return the seconds; raises TimeoutError if one is lost."""
+        """Send ``count`` packets, receive each, and return the seconds; raises TimeoutError if one is lost again.
+
+        A busy machine drops a packet now and then. A time with a loss is no floor, so another try is timed.
+        """
+        for _ in range(_TRIES):
+            self._drain(packets)
+            began = time.perf_counter()
+            lost = packets - self._exchanged(packets)
+            if not lost:
+                return time.perf_counter() - began
+        raise TimeoutError(f"{lost} of {packets} packets were lost")
+
+    def _exchanged(self, packets: int) -> int:
+        """Send packets and return how many came."""
         packet = bytearray(struct.pack("!BBHHHBBH4s4sQ", 0x45, 0, 28, 0, 0, 64, _PROTOCOL, 0, _A, _B, 0))
         target = (socket.inet_ntoa(_B), 0)
-        began = time.perf_counter()
         received = 0
         for first in range(0, packets, _BURST):
             burst = range(first, min(first + _BURST, packets))
@@ -61,9 +74,7 @@ class Pair:
         # On a busy machine the kernel's thread ksoftirqd delivers the last packets, when it gets a processor.
         while received < packets and select.select([self._receiver], [], [], _PATIENCE)[0]:
             received += self._drain(packets - received)
-        if received != packets:
-            raise TimeoutError(f"{packets - received} of {packets} packets were lost")
-        return time.perf_counter() - began
+        return received
 
     def _drain(self, expected: int) -> int:
         for number in range(expected):

@@ -14,10 +14,19 @@ from netlab.cli import cli
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the seconds and megabytes that ``netlab`` with these arguments takes as one JSON object."""
+    """Print the seconds and megabytes that ``netlab`` with these arguments takes as one JSON object.
+
+    Raises:
+      SystemExit: with netlab's exit code, if it refuses its input or fails.
+    """
     began = time.perf_counter()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.suppress(SystemExit):
-        cli.main(list(arguments))
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        try:
+            cli.main(list(arguments))
+        except SystemExit as end:
+            # 1 is a finding, such as that of lint.
+            if end.code not in (None, 0, 1):
+                raise
     print(json.dumps({"seconds": time.perf_counter() - began, "memory": peak()}))
 
 

@@ -102,7 +102,8 @@ _EDITS: dict[str, _Edit] = {
 def written(file: Path, replicas: int, namespaces: int, policies: int, nodes: int) -> Path:
     """Return the file with the input; write it the first time. JSON is YAML too."""
     if not file.exists():
-        documents: list[dict[str, Any]] = [manifests.topology("bench", nodes)]
+        pods = 2 * replicas * namespaces
+        documents: list[dict[str, Any]] = [*manifests.cluster("bench", nodes, pods, "bridge")]
         documents += manifests.shops(namespaces, replicas, policies)
         file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": documents}))
     return file

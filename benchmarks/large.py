@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from benchmarks import floor, manifests, private, wire
 from benchmarks.figures import Options, Ratio, Result, Row, against
@@ -59,7 +58,7 @@ def _most_pods() -> int:
 
 
 def _netlab(case: str, pods: int) -> list[Row]:
-    documents = [manifests.topology("bench-large", 0), *_nodes(), *manifests.shops(pods // 10, 5)]
+    documents = [*manifests.cluster("bench-large", NODES, pods, "bridge"), *manifests.shops(pods // 10, 5)]
     objects = manifests.objects(documents)
     private.drain()
     before, own = _caches(), _resident()
@@ -72,14 +71,6 @@ def _netlab(case: str, pods: int) -> list[Row]:
     lab.down()
     down = time.perf_counter() - began
     return [*_times(case, pods, {_UP: up, _DOWN: down, _AFTER: private.drain()}), *rows]
-
-
-def _nodes() -> Iterator[dict[str, Any]]:
-    """Yield the nodes. A node of a Topology has 253 addresses for pods, so each gets a range by its Node object."""
-    for i in range(NODES):
-        name, cidr = f"node-{i}", f"10.244.{2 * i}.0/23"
-        spec = {"podCIDR": cidr, "podCIDRs": [cidr]}
-        yield {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
 
 
 def _floor(case: str, pods: int) -> list[Row]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
+from itertools import islice
 from typing import Any
 
 from netlab.objects import Document, Objects, decode
@@ -21,6 +23,18 @@ def objects(documents: list[dict[str, Any]]) -> Objects:
 def topology(name: str, nodes: int) -> dict[str, Any]:
     spec = {"nodes": [{"name": f"node-{i}"} for i in range(nodes)]}
     return {"apiVersion": "netlab/v1alpha1", "kind": "Topology", "metadata": {"name": name}, "spec": spec}
+
+
+def cluster(name: str, nodes: int, pods: int, mode: str) -> Iterator[dict[str, Any]]:
+    """Yield a Topology and Nodes with room for their share of pods; a node of a Topology has 253 addresses for them."""
+    document = topology(name, 0)
+    document["spec"]["networks"] = [{"name": "default", "mode": mode, "podCIDRs": ["10.0.0.0/8"]}]
+    yield document
+    # A node has one address itself, and its range has two that no pod gets.
+    bits = max(8, (-(-pods // nodes) + 3 - 1).bit_length())
+    for i, block in enumerate(islice(IPv4Network("10.0.0.0/8").subnets(new_prefix=32 - bits), nodes)):
+        spec = {"podCIDR": str(block), "podCIDRs": [str(block)]}
+        yield {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node-{i}"}, "spec": spec}
 
 
 def shops(namespaces: int, replicas: int, policies: int = 2) -> Iterator[dict[str, Any]]:

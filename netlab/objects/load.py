@@ -121,7 +121,8 @@ def decode(
         ingresses, more = with_default_class(by_type[Ingress], by_type.get(IngressClass, ()))
         by_type[Ingress] = list(ingresses)
         problems += [*more, *link_warnings(by_type)]
-    problems = versions.judged(problems, versions.of(given) if server is None else server)
+    if problems:
+        problems = versions.judged(problems, versions.of(given) if server is None else server)
     return _objects(by_type, found.values(), given, skipped), problems
 
 

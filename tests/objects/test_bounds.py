@@ -76,12 +76,11 @@ def test_too_many_bytes_are_refused_before_they_are_read(tmp_path: Path) -> None
     assert "too much to read: more than 256 MiB in all" == problem.message
 
 
-def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_files_are_refused(tmp_path: Path) -> None:
     """The limit is for all files of a command, and is reported once."""
     for number in range(4):
         (tmp_path / f"{number}.yaml").write_text(POD)
-    monkeypatch.setattr(Budget.__init__, "__defaults__", (bounds.MOST_BYTES, 3, 10**9, 0))
-    _, problems = read([str(tmp_path / f"{number}.yaml") for number in range(4)])
+    _, problems = Reader(budget=Budget(files=3)).read([str(tmp_path / f"{number}.yaml") for number in range(4)])
 
     assert [f"{tmp_path}/3.yaml: too much to read: more than {bounds.MOST_FILES} files"] == list(map(str, problems))
 

@@ -10,7 +10,7 @@ import pytest
 
 from netlab.objects import bounds, decode, read, to_record
 from netlab.objects.bounds import Budget
-from netlab.objects.documents import parse
+from netlab.objects.documents import Reader, parse
 from netlab.objects.fields import quoted
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"

@@ -64,7 +64,7 @@ def test_up_starts_again_what_was_killed_and_pods_keep_their_addresses(of_lab):
         os.kill(of_lab.process(program), signal.SIGKILL)
     assert 1 == of_lab.netlab("control-plane", "status", "--lab", of_lab.name, check=False).returncode
     of_lab.up()
-    of_lab.kubectl("delete", "pod", next(iter(before)), "-n", "shop", "--timeout=30s")
+    of_lab.kubectl("delete", "pod", next(iter(before)), "-n", "shop", "--timeout=90s")
 
     after = eventually(lambda: (now := running(of_lab.pods())) and len(now) == 3 and now)
     kept = {one["metadata"]["name"]: one["status"]["podIP"] for one in after if one["metadata"]["name"] in before}

@@ -17,7 +17,7 @@ _F = TypeVar("_F", bound=Callable[..., Any] | click.Command)
 
 
 class Option(click.Option):
-    """An option whose help text is taken as it is written."""
+    """An option that keeps its help text as it is written."""
 
     def __init__(self, *names: Any, help: str | None = None, **settings: Any) -> None:
         super().__init__(*names, **settings)

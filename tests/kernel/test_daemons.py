@@ -59,9 +59,15 @@ def test_a_program_inherits_no_descriptor_and_is_no_child(spaces, folder, tmp_pa
     finally:
         os.close(inherited)
     pid = daemons.running(folder)
-    found = {entry.name: os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+    # A program opens files for a moment while it starts: its libraries and its locale.
+    for _ in daemons._pauses(5):
+        opened = sorted(os.listdir(f"/proc/{pid}/fd"))
+        if len(opened) == 3:
+            break
 
-    assert {"0": "/dev/null", "1": f"{folder}/output", "2": f"{folder}/output"} == found
+    assert ["0", "1", "2"] == opened
+    files = [os.readlink(f"/proc/{pid}/fd/{number}") for number in opened]
+    assert ["/dev/null", f"{folder}/output", f"{folder}/output"] == files
     assert os.getsid(0) != os.getsid(pid or 0)
     assert str(os.getpid()) != status_of(pid or 0)["PPid"]
 

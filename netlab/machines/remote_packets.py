@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from netlab.errors import HostError, UsageError
+from netlab.kernel import signals
 from netlab.kernel.machine import Event, Match
 from netlab.lab import notices
 from netlab.machines import calls
@@ -79,6 +80,9 @@ class RemoteCapture:
         until = time.monotonic() + max(seconds, _LAST)
         came: list[CapturedPacket] = []
         while not came and self.refs and (left := until - time.monotonic()) > 0:
+            # An interrupt arrives while nothing is read.
+            with signals.allowed():
+                pass
             running = [part for part in self._parts if not part.ended]
             for part in running:
                 came += self._read(part, left if len(running) == 1 else min(left, _LOOK))

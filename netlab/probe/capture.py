@@ -111,7 +111,6 @@ class Capture:
         self.known: list[tuple[str, str]] = []
         self.links: set[int] = set()
         self._opened: dict[int, _Opened] = {}
-        self._came: list[CapturedPacket] = []
         self._lost: dict[str, int] = {}
         self._looked = time.monotonic()
         self._waiter = Waiter()
@@ -148,24 +147,12 @@ class Capture:
 
     def packets(self, seconds: float) -> list[CapturedPacket]:
         """Wait at most ``seconds``, and about 0.1 s, for packets; return those that came, by time."""
-        ready = self._waiter.ready(max(0.0, min(seconds, _LOOK)))
-        # An interrupt must not lose what was read: the next call returns it.
-        with signals.deferred():
-            for number, _ in ready:
-                self._read(self._opened[number])
-        came, self._came = self._came, []
+        # An interrupt arrives while nothing is read.
+        with signals.allowed():
+            ready = self._waiter.ready(max(0.0, min(seconds, _LOOK)))
+        came = [packet for number, _ in ready for packet in _read(self._opened[number])]
         came.sort(key=attrgetter("time"))
         return came
-
-    def _read(self, one: _Opened) -> None:
-        for packet in one.receiver.read(_BATCH):
-            link = ETHERNET if packet.ethernet else RAW
-            self._came.append(
-                CapturedPacket(
-                    *(one.place.ref, packet.interface, link, packet.time),
-                    *(packet.data, packet.length, packet.outgoing),
-                )
-            )
 
     def gone(self) -> list[str]:
         """Return the endpoints whose namespace was removed since the last call, and end their part of the capture."""
@@ -196,6 +183,14 @@ class Capture:
         self._waiter.close()
 
 
+def _read(one: _Opened) -> Iterator[CapturedPacket]:
+    for packet in one.receiver.read(_BATCH):
+        link = ETHERNET if packet.ethernet else RAW
+        yield CapturedPacket(
+            *(one.place.ref, packet.interface, link, packet.time), *(packet.data, packet.length, packet.outgoing)
+        )
+
+
 class Limits(NamedTuple):
     """What ends a capture: a number of packets, of bytes of packets, of seconds; None for no limit."""
 
@@ -209,6 +204,7 @@ def batches(
 ) -> Iterator[list[CapturedPacket]]:
     """Yield the packets of a capture as they come, until a limit is reached or all namespaces are gone.
 
+    An interrupt loses no packet where the caller reads all in ``signals.deferred``: it arrives while this waits.
     ``ended`` is called with each endpoint whose namespace is gone.
     """
     until = None if limits.seconds is None else time.monotonic() + limits.seconds

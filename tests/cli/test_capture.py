@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ import pytest
 from click.testing import Result
 from sizes import HANGS
 
+from netlab.cli.commands import capture
+from netlab.kernel import signals
 from netlab.lab.lab import Lab
+from netlab.probe.capture import Limits
 from netlab.probe.capture_files import ETHERNET, CapturedPacket
 from netlab.probe.packet_text import summary
 
@@ -33,12 +37,21 @@ class Capturing:
         )
         assert self.process.stderr is not None
         self.first = self.process.stderr.readline()
+        self._printed = ""
+
+    def until(self, *texts: str) -> None:
+        """Wait until a printed line has the texts: a packet arrives some time after it was sent."""
+        assert self.process.stdout is not None
+        while not any(all(text in line for text in texts) for line in self._printed.split("\n")[:-1]):
+            data = os.read(self.process.stdout.fileno(), 1 << 16)
+            assert data
+            self._printed += data.decode()
 
     def end(self, number: int = 0) -> Ended:
         if number:
             self.process.send_signal(number)
         out, err = self.process.communicate(timeout=HANGS)
-        return self.process.returncode, out.splitlines(), err.splitlines()
+        return self.process.returncode, (self._printed + out).splitlines(), err.splitlines()
 
 
 @contextmanager
@@ -70,6 +83,7 @@ def test_a_denied_packet_is_seen_at_its_pod_and_not_at_the_other(shared_lab: str
     file = tmp_path / "x.pcapng"
     with capturing(shared_lab, "shop/web", "shop/api", "node:node-1", "shop/db", "-w", file, "--print") as running:
         web, api, db = send(shared_lab)
+        running.until("shop/db-0", f"{api}:1111 > {db}:postgresql S")
         unfinished = file.exists()
         code, lines, said = running.end(signal.SIGINT)
     seen = {tuple(line.split()[1:4]): line for line in lines if f"> {db}:postgresql S" in line}
@@ -114,6 +128,41 @@ def test_a_signal_ends_a_capture_with_its_code_and_a_whole_file(shared_lab: str,
 
     assert (143, "captured 0 packets of 0 bytes") == (code, said[-1])
     assert bytes.fromhex("0a0d0d0a") == file.read_bytes()[:4]
+
+
+def test_an_interrupt_between_two_steps_of_a_capture_loses_no_packet(capsys: pytest.CaptureFixture[str]) -> None:
+    """It arrives while the packets of a batch are on their way from the socket to the output."""
+
+    packet = CapturedPacket("a/b", "eth0", ETHERNET, 0, bytes(60), 60, False)
+    left = [packet, packet]
+
+    class Interrupted:
+        def __init__(self) -> None:
+            self.known: list[tuple[str, str]] = []
+            self.links: set[int] = set()
+            self.refs = ["a/b"]
+
+        def packets(self, seconds: float) -> list[CapturedPacket]:
+            with signals.allowed():
+                pass
+            if len(left) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            return [left.pop()] if left else []
+
+        def gone(self) -> list[str]:
+            return []
+
+        def drops(self) -> dict[str, int]:
+            return {}
+
+        def close(self) -> None:
+            pass
+
+    capture._run(Interrupted(), None, capture._Printed({}), Limits())
+
+    said = capsys.readouterr()
+    assert 2 == len(said.out.splitlines())
+    assert "captured 2 packets of 120 bytes" in said.err
 
 
 @pytest.mark.parametrize(

@@ -164,17 +164,20 @@ def _run(capture: PacketSource, written: _Written | None, printed: _Printed | No
 
     def take(until: Limits) -> None:
         nonlocal count, size
-        for packets in batches(capture, until, _gone):
-            # An interrupt must leave nothing half done. Only a pipe may have a reader that stalls.
-            with signals.deferred() if written is None or written.regular else contextlib.nullcontext():
+        # An interrupt loses no packet and leaves nothing half done. It arrives while this waits for packets, or for a
+        # reader of its output, which may stall.
+        with signals.deferred():
+            for packets in batches(capture, until, _gone):
+                count += len(packets)
+                size += sum(len(packet.data) for packet in packets)
                 if printed is not None:
                     printed.add(packets)
                 if written is not None:
-                    written.write(packets)
-                count += len(packets)
-                size += sum(len(packet.data) for packet in packets)
-            if printed is not None:
-                printed.flush()
+                    with contextlib.nullcontext() if written.regular else signals.allowed():
+                        written.write(packets)
+                if printed is not None:
+                    with signals.allowed():
+                        printed.flush()
 
     try:
         try:
@@ -205,4 +208,7 @@ def _dropped(drops: dict[str, int]) -> str:
 
 
 def _gone(ref: str) -> None:
-    terminal.say(f"{ref} is gone: its capture ends")
+    from netlab.kernel import signals
+
+    with signals.allowed():
+        terminal.say(f"{ref} is gone: its capture ends")

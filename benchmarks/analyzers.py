@@ -58,7 +58,7 @@ def run(options: Options) -> Result:
             other.submit(write, Path(directory), namespaces).result()
             commands = _commands(Path(directory), programs, options.bare)
             notes += other.submit(_agreement, commands, namespaces).result()
-            found, more = _measure(commands, namespaces, options.rounds or rounds)
+            found, more = _measure(commands, namespaces, options.rounds or rounds, options.seconds)
         rows += found
         ratios += more
     return Result("analyzers", ABOUT, tuple(rows), tuple(ratios), tuple(notes))
@@ -172,10 +172,12 @@ def cyclonus_pairs(printed: str) -> int:
     return sum(cell == "." for i, row in enumerate(rows) for j, cell in enumerate(row[1:]) if i != j)
 
 
-def _measure(commands: dict[str, list[str]], namespaces: int, rounds: int) -> tuple[list[Row], list[Ratio]]:
+def _measure(
+    commands: dict[str, list[str]], namespaces: int, rounds: int, enough: float
+) -> tuple[list[Row], list[Ratio]]:
     usage: dict[str, list[Usage]] = {name: [] for name in commands}
     contestants = {name: partial(_once, command, usage[name]) for name, command in commands.items()}
-    seconds = turns(contestants, rounds)
+    seconds = turns(contestants, rounds, seconds=enough)
     case = _case(namespaces)
     parts = {
         "whole command": ("ms", {name: [value * 1000 for value in found] for name, found in seconds.items()}),

@@ -63,7 +63,7 @@ def run(options: Options) -> Result:
     ratios: list[Ratio] = []
     beside, absent = ({}, []) if options.bare else peers.found()
     for pods, nodes, rounds in SIZES:
-        found = _measure(pods, nodes, options.rounds or rounds, options.bare, beside if pods == SIZES[0][0] else {})
+        found = _measure(pods, nodes, options, rounds, beside if pods == SIZES[0][0] else {})
         rows += found
         ratios += against(found, _UP, (_FLOOR_UP,), {_FLOOR_UP: "<= 2, aim 1.5" if pods == 200 else ""})
         ratios += against(found, _KERNEL, (_FLOOR_UP,), {})
@@ -80,19 +80,19 @@ def _case(pods: int, nodes: int) -> str:
 
 
 def _measure(
-    pods: int, nodes: int, rounds: int, bare: bool, beside: Mapping[str, Callable[[int], peers.Peer]]
+    pods: int, nodes: int, options: Options, rounds: int, beside: Mapping[str, Callable[[int], peers.Peer]]
 ) -> list[Row]:
     parts: dict[str, list[float]] = {}
     documents = [manifests.topology(f"bench-{pods}", nodes), *manifests.shops(pods // 10, 5)]
     objects = manifests.objects(documents)
 
     contestants: dict[str, Callable[[], float]] = {_UP: lambda: _netlab(objects, parts)}
-    if not bare:
+    if not options.bare:
         contestants[_FLOOR_UP] = lambda: _floor(pods, nodes, parts)
     for name, make in beside.items():
         contestants[name] = partial(_peer, make, pods)
     found: dict[str, Sequence[float]] = {}
-    found.update(turns(contestants, rounds))
+    found.update(turns(contestants, options.rounds or rounds, seconds=options.seconds))
     found.update(parts)
     scale = 1000 / pods
     return [Row(_case(pods, nodes), what, "ms/pod", tuple(v * scale for v in values)) for what, values in found.items()]

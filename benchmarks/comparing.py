@@ -27,7 +27,7 @@ def run(options: Options) -> Result:
         }
         if not options.bare:
             contestants[_ONE] = _repeated(python("-m", "netlab", "reach", "-f", file, "-o", "json", "--as", "calico"))
-        rows = rows_of("1,000 pods", "s", turns(contestants, options.rounds or _ROUNDS))
+        rows = rows_of("1,000 pods", "s", turns(contestants, options.rounds or _ROUNDS, seconds=options.seconds))
     ratios: list[Ratio] = []
     if not options.bare:
         table, document, one = rows

@@ -35,7 +35,7 @@ def run(options: Options) -> Result:
         for size in _SIZES:
             case = f"{size[0] * size[1] * 2:,} pods, {size[1]} namespaces, {size[1] * size[2]:,} policies"
             parts: dict[str, list[float]] = {}
-            turns({case: partial(_child, size, Path(directory), parts)}, options.rounds or size[4])
+            turns({case: partial(_child, size, Path(directory), parts)}, options.rounds or size[4], 0, options.seconds)
             rows += [Row(case, f"{name}, {_UNITS[name][0]}", _UNITS[name][1], tuple(v)) for name, v in parts.items()]
             ratios += list(_ratios(case, {row.what.split(",")[0]: row.median for row in rows if row.case == case}))
     return Result("compile", ABOUT, tuple(rows), tuple(ratios))

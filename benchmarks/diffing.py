@@ -26,7 +26,7 @@ def run(options: Options) -> Result:
         contestants = {_DIFF: python("-m", "netlab", "diff", str(old), str(new), "--fail-on", "never")}
         if not options.bare:
             contestants[_REACH] = _both(*(python("-m", "netlab", "reach", "--group", "-f", str(f)) for f in (old, new)))
-        rows = rows_of("10,000 pods", "s", turns(contestants, options.rounds or _ROUNDS))
+        rows = rows_of("10,000 pods", "s", turns(contestants, options.rounds or _ROUNDS, seconds=options.seconds))
     ratios: list[Ratio] = [Ratio("seconds", rows[0].median, "< 5")]
     if not options.bare:
         ratios.append(ratio(f"{_DIFF} / {_REACH}", rows[0], rows[1]))

@@ -34,7 +34,7 @@ def run(options: Options) -> Result:
             items = list(documents(namespaces, _APPS * _NAMESPACES // namespaces))
             file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
             contestants = {name: partial(_once, of, file, memory[name]) for name, of in commands.items()}
-            seconds = turns(contestants, options.rounds or _ROUNDS)
+            seconds = turns(contestants, options.rounds or _ROUNDS, seconds=options.seconds)
         took = {name: Row(case, name, "s", tuple(seconds[name])) for name in commands}
         rows += [*took.values(), *(Row(case, f"{name}, most resident", "MB", tuple(of)) for name, of in memory.items())]
         lint, check = took.values()

@@ -42,7 +42,7 @@ def run(options: Options) -> Result:
     ratios: list[Ratio] = []
     for pods, policies, protocol, rounds in _CASES:
         case = f"{pods} pods, {'mostly denied' if policies else 'all allowed'}, {protocol}"
-        found, verdicts = _measure(case, _documents(pods, policies), protocol, options.rounds or rounds, options.bare)
+        found, verdicts = _measure(case, _documents(pods, policies), protocol, options, rounds)
         rows += found
         ratios += against(found, _NETLAB, (_FLOOR,), {})
         total, each = sum(verdicts.values()), found[0].median / 1e6
@@ -57,7 +57,7 @@ def run(options: Options) -> Result:
 
 
 def _measure(
-    case: str, documents: list[dict[str, Any]], protocol: str, rounds: int, bare: bool
+    case: str, documents: list[dict[str, Any]], protocol: str, options: Options, rounds: int
 ) -> tuple[list[Row], Counter[str]]:
     private.drain()
     lab = Lab.up(manifests.objects(documents))
@@ -75,9 +75,9 @@ def _measure(
 
         contestants: dict[str, Callable[[], float]] = {_NETLAB: netlab}
         with Pair() as pair:
-            if not bare:
+            if not options.bare:
                 contestants[_FLOOR] = lambda: pair.exchange(_packets(flows, verdicts))
-            found = turns(contestants, rounds, warm=1)
+            found = turns(contestants, options.rounds or rounds, 1, options.seconds)
     finally:
         lab.down()
     scale = 1e6 / len(flows)

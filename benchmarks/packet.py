@@ -52,7 +52,7 @@ def run(options: Options) -> Result:
         stack.enter_context(one_processor())
         for case, measure in ((_NEW, _first), (_BUSY, _first_of_few), (_ESTABLISHED, _following)):
             contestants: dict[str, Callable[[], float]] = {n: partial(measure, *r) for n, r in routers.items()}
-            rows += rows_of(case, "ns/packet", turns(contestants, rounds, warm=1), 1e9)
+            rows += rows_of(case, "ns/packet", turns(contestants, rounds, 1, options.seconds), 1e9)
     return Result("packet", ABOUT, (*rows, *loads), tuple(_ratios(rows)))
 
 

@@ -50,7 +50,7 @@ def run(options: Options) -> Result:
     memory: dict[str, list[float]] = {case.name: [] for case in _CASES}
     with tempfile.TemporaryDirectory() as directory:
         contestants = {case.name: partial(_once, case, Path(directory), memory[case.name]) for case in _CASES}
-        seconds = turns(contestants, options.rounds or _ROUNDS)
+        seconds = turns(contestants, options.rounds or _ROUNDS, seconds=options.seconds)
     rows: list[Row] = []
     ratios: list[Ratio] = []
     for case in _CASES:

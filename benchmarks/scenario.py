@@ -17,7 +17,7 @@ def run(options: Options) -> Result:
     contestants = {_TEST: python("-m", "netlab", "test", str(ROOT / _CASE))}
     if not options.bare:
         contestants |= {_HELP: python("-m", "netlab", "--help"), NOTHING[0]: python(*NOTHING[1])}
-    rows = rows_of(_CASE, "ms", turns(contestants, options.rounds or 7, warm=1), 1000)
+    rows = rows_of(_CASE, "ms", turns(contestants, options.rounds or 7, 1, options.seconds), 1000)
     ratios = against(rows, _TEST, (NOTHING[0], _HELP), {})
     ratios.append(Ratio(f"{_TEST}, seconds", rows[0].median / 1000, "< 1.5, aim 1"))
     return Result("scenario", ABOUT, tuple(rows), tuple(ratios))

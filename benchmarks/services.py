@@ -50,7 +50,7 @@ def run(options: Options) -> Result:
             stack.callback(floor.close)
             contestants[_TRACKED] = partial(_first, Mesh(10), floor, direct=True)
         with one_processor():
-            packets = rows_of(_CASE, "ns/packet", turns(contestants, rounds, warm=1), 1e9)
+            packets = rows_of(_CASE, "ns/packet", turns(contestants, rounds, 1, options.seconds), 1e9)
     load, change = _one_endpoint(options.rounds or _CHANGES)
     return Result("services", ABOUT, (*packets, *rows, load, change), tuple(_ratios(packets, load, change)))
 

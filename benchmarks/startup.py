@@ -28,7 +28,7 @@ def run(options: Options) -> Result:
         contestants[NOTHING[0]] = python(*NOTHING[1])
         contestants["python -c 'import click'"] = python("-c", "import click")
         contestants["python -c 'import click, yaml'"] = python("-c", "import click, yaml")
-    rows = rows_of(_CASE, "ms", turns(contestants, options.rounds or 11, warm=1), 1000)
+    rows = rows_of(_CASE, "ms", turns(contestants, options.rounds or 11, 1, options.seconds), 1000)
     ratios = against(rows, _HELP, (NOTHING[0], "python -c 'import click'"), {})
     ratios += against(rows, _CHECK, (NOTHING[0], "python -c 'import click, yaml'"), {})
     ratios += [Ratio(f"{row.what}, seconds", row.median / 1000, _TARGETS[row.what]) for row in rows[:2]]

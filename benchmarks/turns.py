@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
 
-def turns(contestants: Mapping[str, Callable[[], float]], rounds: int, warm: int = 0) -> dict[str, list[float]]:
+def turns(
+    contestants: Mapping[str, Callable[[], float]], rounds: int, warm: int = 0, seconds: float = math.inf
+) -> dict[str, list[float]]:
     """Return each contestant's figures, one a round; every round begins with another contestant.
 
-    ``warm`` rounds are run before and thrown away.
+    ``warm`` rounds are run before and thrown away. After ``seconds`` no more than the first round begins.
     """
     names = list(contestants)
     found: dict[str, list[float]] = {name: [] for name in names}
+    until = time.monotonic() + seconds
     for number in range(-warm, rounds):
+        if number > 0 and time.monotonic() > until:
+            break
         first = number % len(names)
         for name in names[first:] + names[:first]:
             value = contestants[name]()

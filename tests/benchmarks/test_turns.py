@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.turns import timed, turns
 
 
@@ -39,6 +41,14 @@ def test_warm_rounds_are_run_and_thrown_away() -> None:
     found = turns(contestants(log), rounds=1, warm=2)
 
     assert [9, 1] == [len(log), len(found["a"])]
+
+
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.0, 1), (60.0, 3)])
+def test_no_round_but_the_first_begins_after_the_time(seconds: float, rounds: int) -> None:
+    """A slow machine has fewer rounds, and each contestant as many."""
+    found = turns(contestants([]), rounds=3, seconds=seconds)
+
+    assert [rounds] * 3 == [len(values) for values in found.values()]
 
 
 def test_a_timed_action_is_carried_out_once_per_figure() -> None:

@@ -332,7 +332,7 @@ def _become_keeper(where: Path, report: int, permission: int) -> NoReturn:
     """
     uid, gid = os.getuid(), os.getgid()
     try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDS)
+        signals.reset()
         os.setsid()
         libc.unshare(libc.CLONE_NEWUSER | libc.CLONE_NEWNS | libc.CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")

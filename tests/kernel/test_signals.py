@@ -5,10 +5,25 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from netlab.kernel import signals
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["one thread", "another thread"])
+def thread(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run a test with a thread that blocks no signal: it takes those of the process."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    if request.param:
+        other.start()
+    yield
+    over.set()
+    if request.param:
+        other.join()
 
 
 def test_a_signal_arrives_after_the_block() -> None:
@@ -56,6 +71,21 @@ def test_what_the_caller_blocked_stays_blocked() -> None:
             assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, signal.SIG_DFL, lambda number, frame: None])
+def test_the_handlers_are_as_before(handler: Any) -> None:
+    """Also those of the programs that use netlab as a library; a signal that was ignored stays ignored."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with signals.deferred():
+            if handler is signal.SIG_IGN:
+                os.kill(os.getpid(), signal.SIGHUP)
+            with signals.allowed():
+                assert handler is signal.getsignal(signal.SIGHUP)
+        assert handler is signal.getsignal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_another_thread_defers_nothing() -> None:

@@ -233,8 +233,9 @@ class Neighbours:
 
     def _delete(self, namespace: str, entries: Entries) -> None:
         """Delete entries, except those of the wiring."""
+        # Nearly all runs delete nothing. The wiring would be planned anew to ask for its entries.
         if not entries:
-            return  # without asking for the wiring, which is planned anew for this: nearly all runs delete nothing
+            return
         own = self._wired.get(namespace, frozenset())
         if taken := {key: packed for key, packed in entries.items() if key not in own}:
             self._apply(namespace, taken, delete=True)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 
 class _Later:
-    """A pattern that is not compiled; its first attribute that is read compiles it."""
+    """A pattern that is not compiled. The first read of an attribute compiles it."""
 
     def __init__(self, text: str, flags: int) -> None:
         self._arguments = text, flags
@@ -21,6 +21,10 @@ class _Later:
         for method in ("match", "fullmatch", "search", "sub", "split", "finditer", "findall"):
             setattr(self, method, getattr(compiled, method))
         return getattr(compiled, name)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle as a compiled pattern, as other code may do with the patterns of PyYAML."""
+        return re.compile, self._arguments
 
 
 def pattern(text: str, flags: int = 0) -> re.Pattern[str]:

@@ -140,6 +140,17 @@ def test_methods_of_the_class_stay() -> None:
     assert "port 1" == repr(Checked(1))
 
 
+@pytest.mark.usefixtures("methods")
+def test_post_init_of_a_class_below_is_not_called_by_the_one_above() -> None:
+    """As with dataclasses, whichever methods are in use."""
+
+    class Further(Ours):
+        def __post_init__(self) -> None:
+            raise AssertionError
+
+    assert "a" == Further("a").name
+
+
 def test_a_class_below_has_the_fields_of_the_one_above() -> None:
     """Both are frozen."""
     assert Below(1, "a") == Below(port=1, name="a") != Below(1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from threading import Thread
 from typing import Any
@@ -36,6 +38,16 @@ def test_what_no_pattern_has_is_an_error() -> None:
     """As with any other value."""
     with pytest.raises(AttributeError):
         getattr(pattern("a"), "matches")  # noqa: B009  # mypy knows that it is none
+
+
+def test_it_is_copied_and_pickled_as_a_compiled_pattern() -> None:
+    """Programs that import netlab may do this with the patterns of PyYAML, used or not."""
+    used, wanted = pattern("a+", re.IGNORECASE), re.compile("a+", re.IGNORECASE)
+    used.match("a")
+
+    for one in (pattern("a+", re.IGNORECASE), used):
+        assert wanted == copy.copy(one) == copy.deepcopy(one)
+        assert wanted == pickle.loads(pickle.dumps(one))  # noqa: S301  # it is ours
 
 
 def test_compiled_later_is_about_one_thread() -> None:

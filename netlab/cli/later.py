@@ -1,4 +1,4 @@
-"""Modules of Python that click imports and hardly ever uses are loaded later, or without what takes long.
+"""Makes the import of click faster: what click imports and hardly ever uses is loaded when it is used.
 
 Only the command line does this: it decides about the whole process. ``importlib.util.LazyLoader`` does not help here.
 In Python 3.11 it loads a module at the second ``import`` of it, as that reads ``__spec__``.
@@ -23,7 +23,7 @@ _loading: set[str] = set()
 
 
 class _Later(ModuleType):
-    """A module that is not loaded; the first attribute that it has not loads it."""
+    """A module that is not loaded. To read an attribute that it lacks loads it."""
 
     def __getattr__(self, name: str) -> Any:
         with _lock:

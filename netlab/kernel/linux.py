@@ -373,7 +373,11 @@ class Linux(Host):
         handle = self._handle(name)
         links = [i for i in items if isinstance(i, Link) and (i.kind == "loopback" or (name, i.name) in made)]
         with self._run(name, failures, ignore=(errno.EADDRNOTAVAIL,)) as messages:
-            messages += [rtnl.raise_link(link, handle.indexes[link.name]) for link in links]
+            for link in links:
+                index = handle.indexes[link.name]
+                # A user may have changed the MTU of a loopback. Any other link was made with its own.
+                of_loopback = link.kind == "loopback"
+                messages.append(rtnl.set_link(link, index, {}) if of_loopback else rtnl.raise_link(link, index))
             again = [item for item in items if isinstance(item, InterfaceAddress) and item in handle.routeless]
             messages += [_message(item, handle.indexes[item.dev], delete=True) for item in again]
             handle.routeless.difference_update(again)

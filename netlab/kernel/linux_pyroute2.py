@@ -197,9 +197,9 @@ class PyRoute2(Host):
         if not space.ip.link_lookup(ifname=link.name):
             self._make(name, link, wanted)
         index = self._index(name, link.name)
-        setting: dict[str, Any] = {"state": "up" if link.up else "down"}
+        setting: dict[str, Any] = {"state": "up" if link.up else "down", "mtu": link.mtu}
         if link.kind != "loopback":
-            setting |= {"mtu": link.mtu, "master": self._index(name, link.master) if link.master else 0}
+            setting["master"] = self._index(name, link.master) if link.master else 0
             # The kernel drops a link's neighbours for any MAC that it is given, the same one too.
             if link.mac and space.ip.get_links(index)[0].get("address") != link.mac:
                 setting["address"] = link.mac

@@ -136,9 +136,10 @@ class Netlink:
                     return
 
     def transact_alike(self, kind: int, flags: int, bodies: Sequence[bytes], label: object) -> list[KernelError]:
-        """Send a request with each body, padded to four bytes, as ``transact`` does; return the kernel's refusals.
+        """Send a request with each body, in order and in few datagrams; return the kernel's refusals.
 
-        It takes a quarter of the processor time of ``transact``: nothing is made for a request but its bytes.
+        The length of each body is a multiple of four. Every request is tried, even after one failed. This takes a
+        quarter of the processor time of ``transact``: nothing is made for a request but its bytes.
 
         Raises:
           KernelError: as ``transact`` does.

@@ -149,9 +149,8 @@ def set_link(link: Link, index: int, indexes: Mapping[str, int], mac: str = "") 
     (NETDEV_CHANGEADDR, net/core/dev.c).
     """
     flags = n.IFF_UP if link.up else 0
-    body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, n.IFF_UP)
+    body = _IFINFO.pack(socket.AF_UNSPEC, 0, index, flags, n.IFF_UP) + attribute(n.IFLA_MTU, _u32(link.mtu))
     if link.kind != "loopback":
-        body += attribute(n.IFLA_MTU, _u32(link.mtu))
         if link.mac and link.mac != mac:
             body += attribute(n.IFLA_ADDRESS, mac_bytes(link.mac))
         body += attribute(n.IFLA_MASTER, _u32(indexes[link.master] if link.master else 0))

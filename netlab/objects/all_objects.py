@@ -31,7 +31,7 @@ class _Of(Generic[_Object]):
 
 
 class _OfLater(Generic[_Object]):
-    """The same for a type in a module that most inputs do not need: it is imported if objects are made by name."""
+    """A property like ``_Of``, for a type whose module most inputs do not need. Only ``kind`` imports the module."""
 
     def __init__(self, module: str, name: str) -> None:
         self._module, self._name = module, name

@@ -12,6 +12,7 @@ is deleted at the end of the run. Where no machine has the MAC, the frame is sen
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from netlab.cluster.types import Cluster, Endpoint, Host, Node, Pod
 from netlab.dataplane import names
 from netlab.dataplane.stopped import namespaces_off
 from netlab.dataplane.wanted import wanted
-from netlab.errors import NotFound
+from netlab.errors import KernelError, NotFound
 from netlab.frozen import NamedTuple
 from netlab.kernel import neighbours, rtnl
 from netlab.kernel.machine import Inside
@@ -65,7 +66,9 @@ class Neighbours:
         # Pods at one site need the same entry for an end. It is decided once for each site and end; None is no entry.
         self._needs: dict[int, dict[End, tuple[Key, bytes] | None]] = defaultdict(dict)
         # The tables stay open: a large run comes to a namespace again with each block, for a few entries each time.
+        # Where the process has too few open files, one table at a time is open.
         self._tables: dict[str, neighbours.Table] = {}
+        self._keeps_tables = True
         self.failures: dict[str, str] = {}
         # Namespaces without links.
         self._off = namespaces_off(cluster, lab)
@@ -115,8 +118,7 @@ class Neighbours:
                 others = {key: packed for key, packed in entries.items() if key[1] in self._other_addresses}
                 self._delete(namespace, others)
         self._added.clear()
-        while self._tables:
-            self._tables.popitem()[1].close()
+        self._close_tables()
 
     def _add_new(self) -> None:
         for namespace, entries in self._new.items():
@@ -231,8 +233,9 @@ class Neighbours:
 
     def _delete(self, namespace: str, entries: Entries) -> None:
         """Delete entries, except those of the wiring."""
+        # Nearly all runs delete nothing. The wiring would be planned anew to ask for its entries.
         if not entries:
-            return  # without asking for the wiring, which is planned anew for this: nearly all runs delete nothing
+            return
         own = self._wired.get(namespace, frozenset())
         if taken := {key: packed for key, packed in entries.items() if key not in own}:
             self._apply(namespace, taken, delete=True)
@@ -246,13 +249,30 @@ class Neighbours:
         }
 
     def _apply(self, namespace: str, entries: Entries, *, delete: bool = False) -> None:
+        try:
+            table = self._table(namespace)
+        except (OSError, KernelError) as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._tables:
+                raise
+            self._keeps_tables = False
+            self._close_tables()
+            table = self._table(namespace)
+        refused = table.change(entries, delete=delete)
+        if not self._keeps_tables:
+            self._close_tables()
+        if refused and not delete:
+            self.failures[namespace] = refused
+
+    def _table(self, namespace: str) -> neighbours.Table:
         table = self._tables.get(namespace)
         if table is None:
             with self._inside(namespace):
                 table = self._tables[namespace] = neighbours.Table()
-        refused = table.change(entries, delete=delete)
-        if refused and not delete:
-            self.failures[namespace] = refused
+        return table
+
+    def _close_tables(self) -> None:
+        while self._tables:
+            self._tables.popitem()[1].close()
 
 
 def _on_underlay(endpoint: Endpoint) -> bool:

@@ -76,7 +76,7 @@ class Sockets:
         self._by_name: dict[str, NamespaceSockets] = {}
         # By file number.
         self._receivers: dict[int, tuple[NamespaceSockets, Receiver]] = {}
-        # By file number: what reads a packet (it raises OSError where there is none), and what it says.
+        # By file number: what reads a packet, or raises OSError where there is none; and what decodes it.
         self._readers: dict[int, tuple[NamespaceSockets, Callable[[], Any], Callable[[Any], Observation | None]]] = {}
         self._programs: dict[Kind, bytes] = {}
         self._protocols: dict[str, None] = {CONTROL: None, "ICMP": None}
@@ -159,7 +159,7 @@ class Sockets:
 def _reader(
     receiver: Receiver, protocol: str, family: int
 ) -> tuple[Callable[[], Any], Callable[[Any], Observation | None]]:
-    """Return a function that reads a packet of a receiver, and one that says what the packet says."""
+    """Return a function that reads a packet of a receiver, and one that decodes it."""
     if family == 4:
         return receiver.read, partial(decode, protocol)
     return receiver.read_with_peer, lambda packet: decode6(protocol, *packet)

@@ -169,6 +169,19 @@ def test_a_link_is_changed_in_place(machine: Machine, spaces: Spaces) -> None:
     assert other in held(machine, left)
 
 
+def test_a_loopback_gets_its_mtu_back(machine: Machine, spaces: Spaces) -> None:
+    """A user may have changed it, and `up` repairs what differs."""
+    (one,) = spaces("one")
+    wanted = replace(_LOOPBACK, up=True)
+    machine.apply(add(one, wanted))
+    machine.apply(add(one, replace(wanted, mtu=1400)))
+    changed = machine.read(one).items
+    machine.apply(add(one, wanted))
+
+    assert frozenset({replace(wanted, mtu=1400)}) == changed
+    assert frozenset({wanted}) == machine.read(one).items
+
+
 def test_what_is_deleted_is_gone_and_the_rest_stays(machine: Machine, spaces: Spaces) -> None:
     """One item of each kind; a second time there is nothing to do."""
     left, right = spaces("left", "right")

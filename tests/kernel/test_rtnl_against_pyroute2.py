@@ -158,9 +158,8 @@ def test_link_add_of_what_stands_on_another_link(kind, link, index, below, fd, d
 @given(LINKS, INDEX, INDEX, st.booleans(), st.booleans())
 def test_link_set(link, index, master, loopback, known):
     link = replace(link, kind="loopback") if loopback else link
-    attrs: list[tuple[str, Any]] = []
+    attrs: list[tuple[str, Any]] = [("IFLA_MTU", link.mtu)]
     if not loopback:
-        attrs.append(("IFLA_MTU", link.mtu))
         attrs += [("IFLA_ADDRESS", link.mac)] if link.mac and not known else []
         attrs.append(("IFLA_MASTER", master if link.master else 0))
 

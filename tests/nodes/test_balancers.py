@@ -77,6 +77,25 @@ def test_a_write_that_failed_is_done_again():
     assert [(["198.18.0.50"], True)] * 2 == written(service(), service(), fail=True)
 
 
+def test_a_write_that_fails_while_others_are_said_is_done_again():
+    """It fails in another thread, at any moment."""
+    objects, _ = decode([Document(TOPOLOGY, Source("test"))])
+    cluster, one, found = resolve(objects), deleted(service("LoadBalancer", GIVEN, kept=True)), []
+    balancers = Balancers(lambda service, wanted: found.append(wanted.kept))
+    balancers.say(cluster, [one])
+
+    def services():
+        balancers.again("u")
+        yield one
+
+    balancers.say(cluster, services())
+    assert balancers.behind
+    balancers.say(cluster, [one])
+
+    assert [False, False] == found
+    assert not balancers.behind
+
+
 def test_a_service_of_another_type_loses_its_address_and_its_finalizer():
     """As a cloud removes its load balancer."""
     assert [([], False)] == written(service("ClusterIP", GIVEN, kept=True))

@@ -11,7 +11,10 @@ from netlab.lab.lab import Lab
 
 
 def ask_pod(lab: Lab, key: Key | None, port: int, seconds: float, question: bytes) -> Answer:
-    """Ask a port of a pod from its node (``ask``); a pod that the lab does not have is "nobody"."""
+    """Ask a port of a pod from its node (``ask``); a pod that the lab does not have is "nobody".
+
+    It raises nothing: "silence" is the answer where this process cannot ask, as where it has too many open files.
+    """
     endpoint = lab.cluster.by_ref.get("/".join(key or ()))
     if not isinstance(endpoint, Pod) or not endpoint.addresses:
         return "nobody"
@@ -20,3 +23,5 @@ def ask_pod(lab: Lab, key: Key | None, port: int, seconds: float, question: byte
             return ask(str(endpoint.addresses[0]), port, seconds, question)
     except NetlabError:
         return "nobody"
+    except OSError:
+        return "silence"

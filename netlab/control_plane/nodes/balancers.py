@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
+from queue import SimpleQueue
 from typing import Any
 
 from netlab.cluster import Cluster
@@ -41,16 +42,18 @@ class Balancers:
     def __init__(self, write: Callable[[Object, Balancer], None]) -> None:
         self._write = write
         self._written: dict[str, Balancer] = {}
-        self._behind = False
+        # The uids of Services whose writes have failed. Other threads put them there, also while ``say`` works.
+        self._failed: SimpleQueue[str] = SimpleQueue()
 
     @property
     def behind(self) -> bool:
         """Whether a write failed, so that ``say`` has to be called once more."""
-        return self._behind
+        return not self._failed.empty()
 
     def say(self, cluster: Cluster, services: Iterable[Object]) -> None:
         """Write what these Services lack."""
-        self._behind = False
+        while not self._failed.empty():
+            self._written.pop(self._failed.get(), None)
         given = {
             (one.meta.namespace, one.meta.name): [
                 {"ip": str(each.address), "ipMode": each.ip_mode} for each in one.load_balancer if each.address
@@ -79,9 +82,8 @@ class Balancers:
                 self._write(one, wanted)
 
     def again(self, uid: str) -> None:
-        """Forget what was written of a Service, as it did not come there."""
-        self._written.pop(uid, None)
-        self._behind = True
+        """Say that what was written of a Service did not come there; any thread may call it."""
+        self._failed.put(uid)
 
 
 def _is_kept(service: Mapping[str, Any]) -> bool:

@@ -21,14 +21,17 @@ class PerPod:
         self._of: dict[str, tuple[int, deque[Work]]] = {}
 
     def later(self, uid: str, work: Work) -> None:
-        """Do work for a pod in another thread; it must not raise."""
+        """Do work for a pod in another thread; it must not raise. Do it at once where this host has no more threads."""
         with self._lock:
             threads, waiting = self._of.get(uid, (0, deque()))
             if threads >= _OF_ONE:
                 waiting.append(work)
                 return
             self._of[uid] = threads + 1, waiting
-        threading.Thread(target=self._work, args=(uid, work), daemon=True).start()
+        try:
+            threading.Thread(target=self._work, args=(uid, work), daemon=True).start()
+        except RuntimeError:
+            self._work(uid, work)
 
     def forget(self, uid: str) -> None:
         """Drop what waits for a thread of a pod."""

@@ -163,21 +163,22 @@ class PodPrograms:
         return Attached(partial(self._runtime.start, program, group, beside=True), terminal=terminal)
 
     def ask(self, pod: Mapping[str, Any] | None, probe: Probe) -> Answer:
-        """Run the command of a probe beside a container's program; b"" says that it has succeeded."""
+        """Run the command of a probe beside a container's program; b"" is success. It raises nothing."""
         if pod is None:
             return "silence"
-        ref = "/".join(key_of(pod))
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        ref, null = "/".join(key_of(pod)), -1
         try:
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
             container = self.container(ref, pod, probe.container)
             uid = pod["metadata"]["uid"]
             program = self._program(self._files(ref), ref, uid, container, probe.command, terminal=False)
             group = f"{uid}/{container.name}"
             started = self._runtime.start(program, group, [null, null, null], beside=True)
-        except NetlabError:
+        except (NetlabError, OSError):
             return "silence"
         finally:
-            os.close(null)
+            if null >= 0:
+                os.close(null)
         if not started.ends_within(probe.timeout):
             started.send(signal.SIGKILL)
             started.result()

@@ -43,7 +43,7 @@ class _Later:
 
 
 def _later(given: _Policies, module: str, name: str, *arguments: Any) -> Tier:
-    """Return a tier by its module and class. It has no policies if the input has none of the kinds ``given``."""
+    """Return a tier by its module and class. It has no policies where ``given`` returns none of a cluster."""
     return cast("Tier", _Later(given, module, name, arguments))
 
 

@@ -34,6 +34,7 @@ KEPT = {
     ("kernel/netns.py", "_nsfs"): "the same for the whole run of a kernel",
     ("kernel/nft.py", "program"): _CLEARED,
     ("kernel/privilege.py", "_users"): _LOCK,
+    ("kernel/signals.py", "_running"): "set in a block of deferred() only",
     ("cli/later.py", "_loading"): "empty but while a module is loaded",
     ("cli/terminal.py", "_task"): "the progress on a terminal, which no test has in its own process",
     ("lab/notices.py", "_print"): _CLEARED,

@@ -115,6 +115,17 @@ def emit(lines: Iterable[str], *, paged: bool = False) -> None:
         data(escaped)
 
 
+def put(line: str) -> None:
+    """Print a line of text when ``flush`` is called, or when some kilobytes wait."""
+    _progress.clear()
+    sys.stdout.write(f"{_escaped(line)}\n")
+
+
+def flush() -> None:
+    """Print what waits. What an interrupt leaves waits for the next call."""
+    sys.stdout.flush()
+
+
 def _page(lines: Iterator[str]) -> None:
     """Print lines, by the user's pager if they are more than the screen has."""
     import shutil

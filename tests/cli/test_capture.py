@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,27 @@ def test_an_interrupt_between_two_steps_of_a_capture_loses_no_packet(capsys: pyt
     said = capsys.readouterr()
     assert 2 == len(said.out.splitlines())
     assert "captured 2 packets of 120 bytes" in said.err
+
+
+def test_an_interrupt_while_the_reader_stalls_loses_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line is printed once, and in order, when the reader goes on."""
+    printed = capture._Printed({})
+    printed.add([CapturedPacket("a/b", f"eth{number}", ETHERNET, 0, bytes(60), 60, False) for number in range(2000)])
+    reader, writer = os.pipe()
+    interrupt = threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGINT])
+    with os.fdopen(reader) as lines, os.fdopen(writer, "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            printed.flush()
+        interrupt.join()
+        with ThreadPoolExecutor() as pool:
+            found = pool.submit(lines.readlines)
+            printed.flush()
+            full.close()
+            numbers = [line.split()[2] for line in found.result()]
+
+    assert [f"eth{number}" for number in range(2000)] == numbers
 
 
 @pytest.mark.parametrize(

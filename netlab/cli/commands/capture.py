@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _MOST_SECONDS = 7 * 24 * 3600
 _SIZE = 1 << 30
 _LAST = 10_000
+# Characters that are printed at once.
+_WRITTEN = 2048
 
 
 @click.command("capture")
@@ -144,7 +146,18 @@ class _Printed:
         self._waiting += map(self._line, packets)
 
     def flush(self) -> None:
-        terminal.emit(self._waiting.popleft() for _ in range(len(self._waiting)))
+        from netlab.kernel import signals
+
+        with signals.deferred():
+            while self._waiting:
+                # So few fit into the buffer of standard output, and an interrupt of its writing leaves them there.
+                size = 0
+                while self._waiting and size < _WRITTEN:
+                    line = self._waiting.popleft()
+                    terminal.put(line)
+                    size += len(line)
+                with signals.allowed():
+                    terminal.flush()
 
     def _line(self, packet: CapturedPacket) -> str:
         moment = time.strftime("%H:%M:%S", time.localtime(packet.time // 1_000_000_000))
@@ -176,8 +189,7 @@ def _run(capture: PacketSource, written: _Written | None, printed: _Printed | No
                     with contextlib.nullcontext() if written.regular else signals.allowed():
                         written.write(packets)
                 if printed is not None:
-                    with signals.allowed():
-                        printed.flush()
+                    printed.flush()
 
     try:
         try:

@@ -1,4 +1,4 @@
-.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
+.PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'
@@ -10,11 +10,11 @@ help:  ## list the targets
 demo:  ## build the example shop, prove its policies with packets, explain one denied pair
 	@scripts/run runtime scripts/demo
 
-# All samples of the tests that draw some; see tests/sizes.py.
-ALL_SAMPLES = --hypothesis-profile=full
+# How many samples the tests draw that draw some: half, full or fast; see tests/sizes.py.
+SAMPLES ?= half
 
 test:  ## all tests, then all scenarios and invariants; as root, since the kernel tests make network namespaces
-	@scripts/run dev python -m pytest $(ALL_SAMPLES) $(PYTEST_ARGS)
+	@scripts/run dev python -m pytest --hypothesis-profile=$(SAMPLES) $(PYTEST_ARGS)
 	@scripts/run dev netlab test scenarios/ examples/invariants --packets
 
 test-fast:  ## the tests that need no kernel, as any user
@@ -127,14 +127,17 @@ coverage:  ## list the lines of netlab that no test runs; as root
 	@scripts/run dev coverage erase
 	@# Coverage runs code of its own when a process exits, and these tests signal processes at any moment.
 	@# Where etcd is installed, the tests with etcd count too.
-	@NETLAB_MACHINES=1 scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py $(ALL_SAMPLES) $(PYTEST_ARGS)
+	@NETLAB_MACHINES=1 scripts/run dev coverage run -m pytest --ignore=tests/conformance/test_workers.py --hypothesis-profile=full $(PYTEST_ARGS)
 	@scripts/run dev coverage combine --quiet
 	@scripts/run dev coverage report $(if $(COVERAGE_FLOOR),--fail-under=$(COVERAGE_FLOOR))
 
-# What to play: make test-crash CRASH_ARGS='--rootless --errors'
+test-crash:  ## interrupt commands at some of their system calls, and check what is left; as root, network at first
+	@scripts/run dev scripts/test-crash
+
+# What to play: make crash CRASH_ARGS='--rootless --errors'
 CRASH_ARGS ?=
 
-test-crash:  ## interrupt commands at every system call, and check what is left; as root, some minutes
+crash:  ## interrupt commands at every system call, and check what is left; as root, an hour
 	@scripts/run dev python tests/crash/rounds.py $(CRASH_ARGS)
 
 # How long to fuzz: make fuzz FUZZ_SECONDS=3600

@@ -27,6 +27,9 @@ A test has the marker ``docs`` if it stands in ``docs``: it types whole pages of
 A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap, tcpdump and tshark. It runs by
 ``make test-capture`` only.
 
+A test has the marker ``crash`` if it stands in ``crash``: it needs strace, and two minutes. It runs by ``make
+test-crash`` only.
+
 A test has the marker ``learn`` if it stands in ``learn``: it builds labs for every lesson. It runs by ``make
 test-lessons`` only.
 
@@ -55,7 +58,7 @@ FIXTURES = frozenset(("kernel", "lab", "nft", "shared_lab", "spaces", "unique"))
 PLACES: Mapping[str, tuple[str, ...]] = {
     "capture": ("tcpdump", "tshark", "capinfos"),
     "cli/test_doctor.py": (),
-    "crash/test_rounds.py": ("strace",),
+    "crash": ("strace",),
     "docs": ("curl", "ip"),
     "kernel/test_sudo_user.py": (),
     "kernel/test_files.py": (),
@@ -79,6 +82,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
+    "crash": ("NETLAB_CRASH", "runs by make test-crash only"),
     "ingress": ("NETLAB_INGRESS", "runs by make test-ingress only"),
     "learn": ("NETLAB_TEST_LESSONS", "runs by make test-lessons only"),
     "machines": ("NETLAB_MACHINES", "runs by make test-machines only"),

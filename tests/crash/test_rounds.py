@@ -1,6 +1,6 @@
 """After every interrupt of a command, the next command repairs or removes what is left.
 
-A part of the rounds that ``make test-crash`` plays in full: those of the calls that make and remove what labs share.
+A part of the rounds that ``make crash`` plays in full: those of the calls that make and remove what labs share.
 Root plays one half of them and an ordinary user the other.
 """
 

@@ -116,3 +116,13 @@ def test_captures_are_left_out_without_their_programs(machine: Machine) -> None:
 
     assert (0, [], [skipped]) == without
     assert (0, ["capture"], []) == machine.run("test-capture")
+
+
+def test_rounds_of_crashes_are_left_out_without_strace(machine: Machine) -> None:
+    """They need nothing else that ``make test`` does not."""
+    skipped = "netlab: skipped: tests/crash, as there is no strace here; install strace"
+    without = machine.run("test-crash")
+    machine.program("strace")
+
+    assert (0, [], [skipped]) == without
+    assert (0, ["crash"], []) == machine.run("test-crash")

@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-o", dest="output", choices=("table", "json"), default="table", help="how to print")
     parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
-    parser.add_argument("--rounds", type=int, default=0, help="rounds of each, in place of its own number and however long they take")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="rounds of each, in place of its own number and however long they take"
+    )
     parser.add_argument("--bare", action="store_true", help="netlab alone, without floors and peers")
     return parser
 

@@ -108,9 +108,12 @@ def retired_versions(documents: Iterable[Document]) -> list[Problem]:
     """Return one warning for each kind and version that Kubernetes no longer serves, at its first object."""
     found: defaultdict[tuple[Kind, str], list[Document]] = defaultdict(list)
     for document in documents:
-        known = get(document.kind)
-        if known is not None and known.retired and (version := _version(document)) in known.retired:
-            found[known, version].append(document)
+        try:
+            retired = document.memo["retired"]
+        except KeyError:
+            retired = document.memo["retired"] = _retired(document)
+        if retired is not None:
+            found[retired].append(document)
     problems = []
     for (known, version), (first, *others) in found.items():
         report = open_document(first).report
@@ -121,6 +124,11 @@ def retired_versions(documents: Iterable[Document]) -> list[Problem]:
         report.warn("apiVersion", message, "retired-version")
         problems += report.problems
     return problems
+
+
+def _retired(document: Document) -> tuple[Kind, str] | None:
+    known, version = get(document.kind), _version(document)
+    return (known, version) if known is not None and version in known.retired else None
 
 
 def not_read(document: Document) -> list[Problem]:

@@ -20,7 +20,7 @@ _LONGEST = 58
 def with_generated_names(documents: Iterable[Document]) -> list[Document]:
     """Return the documents; one with a ``generateName`` and no name gets a name."""
     found = list(documents)
-    nameless = [(place, prefix) for place, one in enumerate(found) if (prefix := _prefix(one))]
+    nameless = [(place, prefix) for place, one in enumerate(found) if not key_of(one).name and (prefix := _prefix(one))]
     if not nameless:
         return found
     taken = {key_of(one) for one in found}
@@ -37,8 +37,6 @@ def with_generated_names(documents: Iterable[Document]) -> list[Document]:
 
 
 def _prefix(document: Document) -> str:
-    if key_of(document).name:
-        return ""
     metadata = document.data.get("metadata")
     if not isinstance(metadata, dict) or metadata.get("name") not in (None, ""):
         return ""

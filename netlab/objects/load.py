@@ -28,7 +28,7 @@ from netlab.objects.ignored import IgnoredKind, ignored_documents
 from netlab.objects.included import Access, is_test
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
-from netlab.objects.meta import Key
+from netlab.objects.meta import IGNORED_KIND, Key
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import UnreadPolicy
@@ -72,9 +72,14 @@ def decode(
     Topology among the documents, or the newest.
     """
     access = access or Access()
-    given = _without_unnamed_secrets(with_generated_names(documents), access)
-    ignored = ignored_in(given)
+    named = with_generated_names(documents)
+    # After a change nearly all documents are known. To look at each of them for each rare kind would take most of the
+    # time, so this looks once which kinds there are.
+    kinds = {document.kind for document in named}
+    given = _without_unnamed_secrets(named, kinds, access)
+    ignored = ignored_in(given) if IGNORED_KIND in kinds else []
     problems = retired_versions(given)
+    tests = {*filter(is_test, kinds)}
     skipped: Counter[str] = Counter()
     found: dict[Key, Any] = {}
     for document in given:
@@ -96,7 +101,7 @@ def decode(
             continue
         if own:
             problems += own if len(problems) < MOST_PROBLEMS else _worst(own)
-        test = is_test(key.kind)
+        test = key.kind in tests
         if test:
             if ignored:
                 one = replace(one, resources=(*(i.document for i in ignored), *one.resources))
@@ -126,9 +131,9 @@ def decode(
     return _objects(by_type, found.values(), given, skipped), problems
 
 
-def _without_unnamed_secrets(documents: Sequence[Document], access: Access) -> tuple[Document, ...]:
+def _without_unnamed_secrets(documents: Sequence[Document], kinds: set[str], access: Access) -> tuple[Document, ...]:
     """Return the documents without TLS Secrets that no Ingress names."""
-    if all(document.kind != "Secret" for document in documents):
+    if "Secret" not in kinds:
         return tuple(documents)
     from netlab.objects.tls_secrets import is_unnamed, named_secrets
 

@@ -63,7 +63,7 @@ class Maker:
         return count
 
     def end(self) -> None:
-        """Kill the process, if it runs, and remove the file of a namespace that it has begun."""
+        """Kill the process, if it runs, and remove the namespace that it has begun."""
         if self._pid:
             # An interrupt may come between any two lines, and then this is called again.
             with contextlib.suppress(ProcessLookupError):
@@ -73,17 +73,13 @@ class Maker:
             self._pid = 0
             while self._hear():
                 pass
-            self._remove_begun()
+            for begun in self._names[self._made : self._made + 1]:
+                # Its file may be there without its mount. What netlab did not make stays.
+                with contextlib.suppress(OSError):
+                    netns.remove(begun)
         if self._pipe >= 0:
             pipe, self._pipe = self._pipe, -1
             os.close(pipe)
-
-    def _remove_begun(self) -> None:
-        """Remove the file of a namespace where the process was killed before the mount; what exists stays."""
-        for name in self._names[self._made : self._made + 1]:
-            if not netns.exists(name):
-                with contextlib.suppress(OSError):
-                    netns.remove(name)
 
 
 def _make(names: Sequence[str], report: int, parent: int) -> NoReturn:

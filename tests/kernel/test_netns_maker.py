@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from host_records import namespaces
+from iproute2 import ip
 from sizes import HANGS
 
 from netlab.errors import AlreadyExists, KernelError
@@ -59,17 +60,27 @@ def wait_for(fact: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def in_children(action: Callable[[int], None], function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that does something first when it is called in a child, with the number of the call."""
+def in_children(
+    action: Callable[[int], object], function: Callable[..., None], *, after: bool = False
+) -> Callable[..., None]:
+    """Return a function that does something before or after it in a child, given the number of the call."""
     calls, parent = [0], os.getpid()
 
     def run(*arguments: object, **named: object) -> None:
-        if os.getpid() != parent:
-            calls[0] += 1
+        calls[0] += 1
+        child = os.getpid() != parent
+        if child and not after:
             action(calls[0])
         function(*arguments, **named)
+        if child and after:
+            action(calls[0])
 
     return run
+
+
+def kill_at_second(number: int) -> None:
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_namespaces_are_made_while_the_caller_does_something_else(begin: Begin, kernel: Linux) -> None:
@@ -84,20 +95,23 @@ def test_namespaces_are_made_while_the_caller_does_something_else(begin: Begin, 
 
 
 def test_a_name_that_is_taken_is_refused_as_ever(begin: Begin, kernel: Linux, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Namespaces before it are made, and what has the name stays."""
-    first = netns.create
-    refuse = in_children(lambda number: os._exit(1) if number == 2 else None, first)
-    monkeypatch.setattr(netns, "create", refuse)
+    """Namespaces before it are made, and what has the name stays: another program made it meanwhile."""
+    read, write = os.pipe()
+    taken = in_children(lambda number: os.read(read, 1) if number == 2 else None, netns.create)
+    monkeypatch.setattr(netns, "create", taken)
     names = begin("a", "b", "c")
-    wait_for(lambda: netns.exists(names[0]))
-    with netns.returning():
-        first(names[1])
-    taken = netns.inode(names[1])
-    with pytest.raises(AlreadyExists, match=f"network namespace {names[1]}: File exists"):
-        kernel.create(names)
+    ip("netns", "add", names[1])
+    try:
+        os.write(write, b".")
+        with pytest.raises(AlreadyExists, match=f"network namespace {names[1]}: File exists"):
+            kernel.create(names)
 
-    assert [True, True, False] == [netns.exists(name) for name in names]
-    assert taken == netns.inode(names[1])
+        assert [True, False, False] == [netns.exists(name) for name in names]
+        assert netns.path(names[1]).exists()
+    finally:
+        ip("netns", "del", names[1])
+        os.close(read)
+        os.close(write)
 
 
 def test_an_error_of_the_kernel_is_that_of_the_caller(
@@ -125,11 +139,19 @@ def test_a_process_that_is_killed_leaves_the_rest_to_the_caller(
 ) -> None:
     """Also between the making of a namespace's file and its mount."""
 
-    def killed(number: int) -> None:
-        if number == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+    monkeypatch.setattr(libc, "mount", in_children(kill_at_second, libc.mount))
+    names = begin("a", "b", "c")
+    kernel.create(names)
 
-    monkeypatch.setattr(libc, "mount", in_children(killed, libc.mount))
+    assert all(map(netns.exists, names))
+
+
+def test_a_namespace_whose_making_was_not_told_is_made_anew(
+    begin: Begin, kernel: Linux, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process may be killed right after the mount."""
+
+    monkeypatch.setattr(netns, "create", in_children(kill_at_second, netns.create, after=True))
     names = begin("a", "b", "c")
     kernel.create(names)
 

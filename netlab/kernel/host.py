@@ -17,6 +17,7 @@ from netlab.kernel.store import HOST
 if TYPE_CHECKING:
     from netlab.kernel import wireguard_state
     from netlab.kernel.captured import ProcessResult
+    from netlab.kernel.netns_maker import Maker
     from netlab.kernel.nft_trace import Monitor
     from netlab.kernel.program import Program
     from netlab.kernel.state import Link
@@ -33,12 +34,15 @@ class _Attached(NamedTuple):
 
 
 _NOTHING = _Attached("", Path(), "")
+# For fewer namespaces, starting a process takes as long as it saves: docs/performance.md.
+MANY = 80
 
 
 class Host:
     """Namespaces, rules, programs and privilege of this host, as ``netlab.kernel.machine`` defines them."""
 
     _attached = _NOTHING
+    _maker: Maker | None = None
 
     @property
     def store(self) -> Store:
@@ -46,11 +50,20 @@ class Host:
 
     # --- namespaces ---------------------------------------------------------------------------------------------
 
+    def begin(self, names: Sequence[str]) -> None:
+        if len(names) >= MANY and not self._attached.name:
+            from netlab.kernel.netns_maker import Maker
+
+            self._maker = Maker(names)
+            self._maker.start()
+
     def create(self, names: Sequence[str]) -> None:
         with netns.returning():
             for name in names:
                 if name == self._attached.name:
                     netns.attach(*self._attached)
+                elif self._maker is not None and self._maker.made(name):
+                    netns.enter(name)
                 else:
                     netns.create(name)
                 self._made(name)
@@ -69,6 +82,11 @@ class Host:
 
     def _made(self, name: str) -> None:
         """Open a new namespace; the calling thread is inside."""
+
+    def close(self) -> None:
+        if self._maker is not None:
+            self._maker.end()
+            self._maker = None
 
     def remove(self, names: Sequence[str]) -> None:
         self.end(names)

@@ -88,6 +88,7 @@ class Linux(Host):
             handle.close()
 
     def close(self) -> None:
+        super().close()
         self._settings.close()
         while self._handles:
             self._handles.popitem()[1].close()

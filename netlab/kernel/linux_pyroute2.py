@@ -97,6 +97,7 @@ class PyRoute2(Host):
             space.ip.close()
 
     def close(self) -> None:
+        super().close()
         self._settings.close()
         for name in list(self._spaces):
             self._forget(name)

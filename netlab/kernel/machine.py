@@ -58,6 +58,12 @@ class Namespaces(Protocol):
     def create(self, names: Sequence[str]) -> None:
         """Make namespaces and pin them; raises AlreadyExists, HostError."""
 
+    def begin(self, names: Sequence[str]) -> None:
+        """Begin to make namespaces while this process does something else; ``create`` waits for them.
+
+        The caller calls ``create`` with these names, or ``close``.
+        """
+
     def attaching(self, name: str, place: Path, owner: str, device: str) -> AbstractContextManager[None]:
         """During the block, ``create`` of the name pins the namespace of a file, which another program made.
 

@@ -11,15 +11,15 @@ from netlab.dataplane import names
 from netlab.dataplane.plan import Difference, difference
 from netlab.errors import HostError, KernelError, way_out
 from netlab.kernel.machine import Machine
-from netlab.kernel.state import Link, Namespace, Queue, Sysctl
+from netlab.kernel.state import Change, Item, Link, Namespace, Queue, Sysctl
 from netlab.lab import notices
 from netlab.lab.container_interfaces import delete_interfaces
 from netlab.lab.state import State, has_plugins
 
 # As many changes of links, addresses and routes take about as long as one network namespace does.
 _CHANGES = 18
-# Network namespaces that are made between two reports of the progress.
-_SPACES = 100
+# Network namespaces that are made between two reports of the progress, and at once.
+_SPACES, _AT_ONCE = 100, 20
 
 
 def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: Mapping[str, str]) -> None:
@@ -40,20 +40,29 @@ def carry_out(machine: Machine, cluster: Cluster, change: Difference, scripts: M
     rules = {names.node_namespace(cluster.name, node): script for node, script in scripts.items()}
     machine.create([name for name in change.create if name in rules])
     machine.apply([c for c in change.changes if c.verb == "delete"])
-    added = [c for c in change.changes if c.verb == "add"]
+    additions = [c for c in change.changes if c.verb == "add"]
     spaces = [name for name in change.create if name not in rules]
-    total = len(spaces) + len(added) // _CHANGES
+    # Settings of new namespaces need no links, and are written while others are made.
+    first = {name: list[Change]() for name in spaces}
+    later = list[Change]()
+    for one in additions:
+        early = isinstance(one.item, Sysctl) and not one.item.link
+        (first.get(one.namespace, later) if early else later).append(one)
+    total = len(spaces) + len(later) // _CHANGES
     with _loading(machine, rules):
-        for start in range(0, len(spaces), _SPACES):
-            machine.create(spaces[start : start + _SPACES])
-            if len(spaces) > _SPACES:
-                notices.progress("building the lab", min(start + _SPACES, len(spaces)), total)
+        for start in range(0, len(spaces), _AT_ONCE):
+            some = spaces[start : start + _AT_ONCE]
+            machine.create(some)
+            machine.apply([one for name in some for one in first[name]])
+            done = start + len(some)
+            if len(spaces) > _SPACES and (done % _SPACES == 0 or done == len(spaces)):
+                notices.progress("building the lab", done, total)
     try:
-        machine.apply(added)
+        machine.apply(later)
     except KernelError as error:
         from netlab.lab.missing_links import explained
 
-        raise explained(error, cluster, change) from error
+        raise explained(error, cluster, [item for item in added(change) if isinstance(item, Link)]) from error
     delete_interfaces(machine, change.remove)
     machine.remove(change.remove)
     touched = {c.namespace for c in change.changes if c.verb == "add"}
@@ -94,22 +103,28 @@ def _switches(cluster: Cluster) -> set[str]:
     return {names.underlay_namespace(lab), *(names.node_namespace(lab, n.name) for n in cluster.nodes)} | stacked
 
 
-def check_host(machine: Machine, cluster: Cluster, change: Difference) -> None:
-    """Raise HostError or KernelError where the machine cannot make what a difference adds.
+def added(change: Difference) -> list[Item]:
+    """Return the items that a difference adds."""
+    return [one.item for one in change.changes if one.verb == "add"]
+
+
+def check_host(machine: Machine, cluster: Cluster, items: Iterable[Item]) -> None:
+    """Raise HostError or KernelError where the machine cannot make these items of a lab.
 
     The module of IPIP puts a link of its own, with a name that a lab may want, into each namespace that exists when it
     is loaded. So it is loaded before the lab's namespaces are made.
     """
-    added = (one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link))
-    tunnel = next((link for link in added if link.kind == "ipip"), None)
+    made = [item for item in items if isinstance(item, (Link, Queue))]
+    links = [item for item in made if isinstance(item, Link)]
+    tunnel = next((link for link in links if link.kind == "ipip"), None)
     if tunnel is not None:
         try:
             machine.check_link(tunnel)
         except KernelError as error:
             from netlab.lab.missing_links import explained
 
-            raise explained(error, cluster, change) from error
-    if any(isinstance(one.item, Queue) and one.verb == "add" for one in change.changes):
+            raise explained(error, cluster, links) from error
+    if len(made) > len(links):
         machine.check_queues()
 
 

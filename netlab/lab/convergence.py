@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,9 @@ from netlab.dataplane.wanted import wanted
 from netlab.errors import NetlabError, UsageError
 from netlab.frozen import NamedTuple
 from netlab.kernel.machine import Machine
-from netlab.kernel.state import Namespace
+from netlab.kernel.state import Item, Namespace
 from netlab.lab.allocations import allocations
-from netlab.lab.carry_out import carry_out, check_free, check_host, found
+from netlab.lab.carry_out import added, carry_out, check_free, check_host, found
 from netlab.lab.outcome import Changes, compare
 from netlab.lab.record import Record, Records
 from netlab.lab.removal import remove_everything
@@ -52,10 +52,13 @@ def build(machine: Machine, state: State, started: float) -> tuple[Current, Chan
         links.wanted(state.cluster)
     check_free(machine, state.namespaces)
     machine.check_rules()
-    change = difference({}, state.namespaces)
-    check_host(machine, state.cluster, change)
+    check_host(machine, state.cluster, _items(state))
     records.save(record, changing=record.namespaces)
     try:
+        nodes = {names.node_namespace(name, node.name) for node in state.cluster.nodes}
+        # Rules are loaded as soon as the nodes are there.
+        machine.begin(sorted(record.namespaces, key=lambda space: (space not in nodes, space)))
+        change = difference({}, state.namespaces)
         scripts = {node: ruleset.first_text() for node, ruleset in state.rulesets.items()}
         carry_out(machine, state.cluster, change, scripts)
         if links is not None:
@@ -97,7 +100,7 @@ def converge(machine: Machine, now: Current, state: State, started: float, *, re
     acts = bool(change or scripts or not old.ready or gone or missing)
     if acts:
         check_free(machine, change.create)
-        check_host(machine, state.cluster, change)
+        check_host(machine, state.cluster, added(change))
         if scripts:
             # Without nft the change can be neither made nor undone.
             machine.check_rules()
@@ -149,7 +152,11 @@ def check_build(machine: Machine, state: State) -> None:
         return
     check_free(machine, state.namespaces)
     machine.check_rules()
-    check_host(machine, state.cluster, difference({}, state.namespaces))
+    check_host(machine, state.cluster, _items(state))
+
+
+def _items(state: State) -> Iterator[Item]:
+    return (item for space in state.namespaces.values() for item in space.items)
 
 
 def check_part(old: Record, part: Part | None) -> None:
@@ -164,7 +171,7 @@ def check(machine: Machine, now: Current, state: State) -> None:
     """Raise HostError or KernelError where ``converge`` to a state would find that the machine cannot have it."""
     change = Difference() if state.wired_as(now.state) else difference(now.state.namespaces, state.namespaces)
     check_free(machine, change.create)
-    check_host(machine, state.cluster, change)
+    check_host(machine, state.cluster, added(change))
     if _transactions(machine, now.state, state, change, read=False):
         machine.check_rules()
 

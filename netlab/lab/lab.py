@@ -148,7 +148,8 @@ class Lab(Changing, AtEndpoints):
 
         def state_of(old: Record | None) -> State:
             if old is None:
-                return State.of(objects, cluster, part=part)
+                # ``build`` compiles it, beside the making of namespaces.
+                return State(lambda: (objects, cluster), part=part)
             if new:
                 raise UsageError(f"lab {old.lab} runs already")
             if part is None and old.part is not None:

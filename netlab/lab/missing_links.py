@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netlab import modes
 from netlab.cluster import Cluster
-from netlab.dataplane.plan import Difference
 from netlab.errors import HostError, KernelError
 from netlab.kernel.state import Link, LinkKind
 
@@ -20,10 +19,9 @@ class MissingLinksError(HostError):
         super().__init__(message, fix)
 
 
-def explained(error: KernelError, cluster: Cluster, change: Difference) -> KernelError | HostError:
-    """Return the error of a change; if the kernel lacks a link or has it already, one that says what to do."""
+def explained(error: KernelError, cluster: Cluster, links: Sequence[Link]) -> KernelError | HostError:
+    """Return the error of adding links; if the kernel lacks one or has it already, one that says what to do."""
     names = error.operation.split()
-    links = [one.item for one in change.changes if one.verb == "add" and isinstance(one.item, Link)]
     tunnel = next((link for link in links if link.outer and link.name in names), None)
     if error.errno == errno.EEXIST and tunnel is not None and tunnel.kind == "vxlan":
         used = f"number {tunnel.options['id']} at UDP port {tunnel.options['dstport']}"

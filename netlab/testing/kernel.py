@@ -89,6 +89,9 @@ class FakeKernel:
     def owner(self, name: str) -> str:
         return self._owners.get(name, "") if name in self.spaces else ""
 
+    def begin(self, names: Sequence[str]) -> None:
+        pass
+
     def create(self, names: Sequence[str]) -> None:
         for name in names:
             if name == self._attaching[0]:

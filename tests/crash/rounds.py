@@ -1,6 +1,6 @@
 """Interrupt netlab's commands at every system call that changes something, and look for what is left.
 
-    python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage]
+    python tests/crash/rounds.py [--rootless] [--errors | --end SIGNAL | --shortage] [--beside]
                                  [--steps STEP,…] [--calls NAME,…] [--part K/N] [--most N]
 
 A round is one command that strace(1) kills before its Nth system call of a kind, or asks to end there, or whose Nth
@@ -36,7 +36,7 @@ from pathlib import Path
 
 import netlab
 from netlab.errors import KernelError
-from netlab.kernel import libc
+from netlab.kernel import host, libc
 
 LAB = "crash"
 _SECONDS = 60
@@ -477,6 +477,9 @@ def main() -> int:
     parser.add_argument("--end", default="KILL", metavar="SIGNAL", help="send this one instead of SIGKILL")
     parser.add_argument("--shortage", action="store_true", help="let the host be short of room, descriptors, processes")
     parser.add_argument("--steps", default="up,again,apply,down,exec,web,reload,end", help=",".join(STEPS))
+    parser.add_argument(
+        "--beside", action="store_true", help="make namespaces in a process beside, however small the lab is"
+    )
     parser.add_argument("--calls", default="", help="only these system calls")
     parser.add_argument("--part", default="1/1", help="every Nth round, from the Kth on")
     parser.add_argument(
@@ -488,6 +491,8 @@ def main() -> int:
     for module in pkgutil.walk_packages(netlab.__path__, "netlab."):
         if module.name not in ("netlab.__main__", "netlab.pytest_plugin") and "testing" not in module.name:
             importlib.import_module(module.name)
+    if given.beside:
+        host.MANY = 1
     stage = Stage(1_000_000 + os.getpid() if given.rootless else 0)
     played = failed = 0
 

@@ -34,6 +34,8 @@ def bytecode() -> None:
     [
         (("--steps", "up,down", "--calls", TREES), ("1/24", "13/24")),
         (("--steps", "again,apply", "--calls", TREES), ("1/36", "19/36")),
+        (("--beside", "--steps", "up", "--calls", TREES), ("1/24", "13/24")),
+        (("--beside", "--errors", "--steps", "up"), ("1/80", "41/80")),
         (("--errors", "--steps", "up,down"), ("1/160", "81/160")),
         (("--end", "TERM", "--steps", "verify"), ("1/160", "81/160")),
         (("--end", "HUP", "--steps", "verify"), ("17/160", "97/160")),
@@ -45,6 +47,8 @@ def bytecode() -> None:
     ids=[
         "killed",
         "a change killed",
+        "killed beside",
+        "failing calls beside",
         "failing calls",
         "terminated",
         "hung up",

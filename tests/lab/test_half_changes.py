@@ -13,12 +13,14 @@ from host_records import record
 from netlab.cluster.flows import every_pair
 from netlab.conformance.shorthand import document, pod
 from netlab.errors import AlreadyExists, HostError, KernelError, UsageError
-from netlab.kernel import netns, nft
+from netlab.kernel import host, netns, netns_maker, nft
 from netlab.kernel.linux import Linux
+from netlab.kernel.netns_maker import Maker
 from netlab.lab import removal
 from netlab.lab.lab import Lab
 from netlab.objects import Document, Objects, decode
 from netlab.objects.scenarios import ObjectRef
+from netlab.ruleset import Compiler
 
 Up = Callable[..., Lab]
 
@@ -342,3 +344,42 @@ def test_the_reason_of_a_failed_change_is_raised_even_if_it_cannot_be_undone(
     monkeypatch.undo()
 
     assert [] == up(0, 1).drift()
+
+
+@pytest.mark.parametrize("step", ["compile", "apply", "create"])
+@pytest.mark.parametrize("error", [Broken, KeyboardInterrupt, KernelError.of("unshare", 28)], ids=str)
+def test_a_lab_that_breaks_off_while_its_namespaces_are_made_leaves_nothing(
+    name: str, up: Up, monkeypatch: pytest.MonkeyPatch, step: str, error: type[BaseException] | BaseException
+) -> None:
+    """The process that makes them ends first, and the error is raised as it came."""
+    begun = []
+
+    class Seen(Maker):
+        def start(self) -> None:
+            super().start()
+            begun.append(self)
+
+    def broken(*_: object, **__: object) -> None:
+        assert begun
+        raise error
+
+    monkeypatch.setattr(host, "MANY", 1)
+    monkeypatch.setattr(netns_maker, "Maker", Seen)
+    monkeypatch.setattr(Compiler if step == "compile" else Linux, step, broken)
+    with pytest.raises(error if isinstance(error, type) else type(error)) as raised:
+        up(*range(20), nodes=("node-1", "node-2"))
+
+    assert not isinstance(error, KernelError) or raised.value is error
+    assert set() == pinned(name)
+    assert not record.exists(name)
+    assert not begun[0].made(f"netlab.{name}.node-2")
+
+
+def test_a_lab_whose_namespaces_a_process_makes_is_the_same(name: str, up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as its state says, and ``up`` has nothing to repair."""
+    monkeypatch.setattr(host, "MANY", 1)
+    lab = up(*range(20), nodes=("node-1", "node-2"))
+
+    assert [] == lab.drift()
+    assert () == up(*range(20), nodes=("node-1", "node-2")).changes.steps
+    assert 20 + 3 == len(pinned(name))

@@ -133,22 +133,26 @@ def relabel(documents: Iterable[Document], change: LabelChange, pod_of: PodOf) -
         return _relabel_namespace(found, change)
     namespace, _, name = change.name.rpartition("/")
     namespace = namespace or DEFAULT_NAMESPACE
-    index = {key_of(document): place for place, document in enumerate(found)}
+    keys = [*map(key_of, found)]
     workload = ""
-    if Key("v1", "Pod", namespace, name) not in index:
+    if Key("v1", "Pod", namespace, name) not in keys:
         found_pod = pod_of(f"{namespace}/{name}")
         if found_pod is None:
             raise UsageError(f"pod {namespace}/{name} does not exist")
         name, workload = found_pod[0].partition("/")[2], found_pod[1]
-    own = index.get(Key("v1", "Pod", namespace, name))
+    own = _last_place(keys, Key("v1", "Pod", namespace, name))
     if own is not None:
         found[own] = _labelled(found[own], change.labels)
         return found
-    before = index.get(Key(NETLAB_VERSION, POD_LABELS, namespace, name))
+    before = _last_place(keys, Key(NETLAB_VERSION, POD_LABELS, namespace, name))
     if before is None:
         return [*found, _pod_labels(namespace, name, workload, change.labels)]
     found[before] = _pod_labels(namespace, name, workload, {**found[before].data["labels"], **change.labels})
     return found
+
+
+def _last_place(keys: Sequence[Key], key: Key) -> int | None:
+    return len(keys) - 1 - keys[::-1].index(key) if key in keys else None
 
 
 def impair(

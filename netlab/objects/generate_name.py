@@ -20,7 +20,8 @@ _LONGEST = 58
 def with_generated_names(documents: Iterable[Document]) -> list[Document]:
     """Return the documents; one with a ``generateName`` and no name gets a name."""
     found = list(documents)
-    nameless = [(place, prefix) for place, one in enumerate(found) if not key_of(one).name and (prefix := _prefix(one))]
+    unnamed = [place for place, key in enumerate(map(key_of, found)) if not key.name]
+    nameless = [(place, prefix) for place in unnamed if (prefix := _prefix(found[place]))]
     if not nameless:
         return found
     taken = {key_of(one) for one in found}

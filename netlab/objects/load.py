@@ -28,7 +28,7 @@ from netlab.objects.ignored import IgnoredKind, ignored_documents
 from netlab.objects.included import Access, is_test
 from netlab.objects.kind import namespaced_types
 from netlab.objects.kinds.namespace import undeclared_namespace
-from netlab.objects.meta import IGNORED_KIND, Key
+from netlab.objects.meta import IGNORED_KIND, Key, key_of
 from netlab.objects.topology import Topology
 from netlab.objects.types import Document, Namespace, Source
 from netlab.objects.unread import UnreadPolicy
@@ -75,7 +75,7 @@ def decode(
     named = with_generated_names(documents)
     # After a change nearly all documents are known. To look at each of them for each rare kind would take most of the
     # time, so this looks once which kinds there are.
-    kinds = {document.kind for document in named}
+    kinds = {key.kind for key in map(key_of, named)}
     given = _without_unnamed_secrets(named, kinds, access)
     ignored = ignored_in(given) if IGNORED_KIND in kinds else []
     problems = retired_versions(given)

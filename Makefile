@@ -1,8 +1,9 @@
 .PHONY: help demo test test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
-# More options for pytest: make test PYTEST_ARGS='-k ruleset'
-PYTEST_ARGS ?= -n 2
+# More options for pytest: make test PYTEST_ARGS='-k ruleset'. Tests wait for the kernel and for programs a third of
+# their time, so three processes use two processors.
+PYTEST_ARGS ?= -n 3
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*  ## /\1\t/p' Makefile | expand -t 16

@@ -142,9 +142,10 @@ def test_a_kubeconfig_that_is_wrong_later_ends_nothing(
 def test_an_item_has_the_kind_of_its_list(running: Running, by: str) -> None:
     """A Topology may name programs of this host, so no server may give one to netlab."""
     stranger = {**TOPOLOGY, "metadata": {"name": "of-a-stranger", "namespace": "shop"}, "spec": {"podSelector": {}}}
+    # What the server says before a watch has begun is lost.
+    running.until(lambda: any(at == POLICIES for at, _ in running.server.watches))
     if by == "watch":
         event = {"type": "ADDED", "object": {**stranger, "metadata": {**stranger["metadata"], "resourceVersion": "1"}}}  # type: ignore[dict-item]
-        running.until(lambda: any(at == POLICIES for at, _ in running.server.watches))
         running.server.say(json.dumps(event).encode(), POLICIES)
     else:
 

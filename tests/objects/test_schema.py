@@ -203,9 +203,13 @@ PLACES = [
 WRONG: list[Any] = [True, 7, 1.5, "x", [], {}, [7], [{}], ["x"], {"x": 7}, {"x": {}}, {"x": []}]
 
 
+# A field of a declaration that several kinds share, as a template of pods, is tried in each of them with all samples.
+FIELDS = PLACES if samples(100) == 100 else [*{id(place.field): (kind, place) for kind, place in PLACES}.values()]
+
+
 @pytest.mark.parametrize(
     "place",
-    [pytest.param(place, id=f"{kind}-{'.'.join(map(str, place.path))}-{place.field.name}") for kind, place in PLACES],
+    [pytest.param(place, id=f"{kind}-{'.'.join(map(str, place.path))}-{place.field.name}") for kind, place in FIELDS],
 )
 def test_a_type_that_decoding_refuses_is_refused_by_the_schema(place: Place) -> None:
     """And decoding accepts what the schema accepts: every field of every kind, with values of every type."""

@@ -106,6 +106,45 @@ def test_a_denied_packet_is_seen_at_its_pod_and_not_at_the_other(shared_lab: str
     assert {"shop/web-0:eth0", "shop/api-0:eth0", "shop/db-0:eth0"} < {str(name) for name, _ in names}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("capture", "shop/db", "--seconds", "0.2"),
+        ("exec", "shop/web", "--", "true"),
+        ("probe", "shop/web", "shop/db:5432"),
+        ("trace", "shop/web", "shop/db:5432"),
+        ("verify", "-f", "scenarios/manifests/three-pods.yaml"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_leaves_nothing_in_the_home(
+    arguments: tuple[str, ...],
+    shared_lab: str,
+    program: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Scapy would leave files of 3 MB, and folders of the user's shell."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BASH_COMPLETION_USER_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".local").mkdir()
+    lab = [] if arguments[0] == "verify" else ["--lab", shared_lab]
+    done = program(arguments[0], *lab, *arguments[1:], HOME=str(tmp_path), SHELL="/bin/bash")
+
+    assert 0 == done.returncode, done.stderr
+    assert [tmp_path / ".local"] == [*tmp_path.rglob("*")]
+
+
+def test_the_import_of_scapy_leaves_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that netlab starts get the user's folders."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    before = dict(os.environ)
+    capture._import_summary()
+
+    assert before == dict(os.environ)
+
+
 def test_a_capture_ends_with_its_last_packet_and_its_lab(lab: str, tmp_path: Path) -> None:
     """``-c`` counts packets. ``down`` is not kept waiting, and the file is whole."""
     file = tmp_path / "x.pcap"

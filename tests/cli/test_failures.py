@@ -56,7 +56,7 @@ def commands(above: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
     """Yield the words of a command and of all below it."""
     yield names
     if isinstance(above, click.Group):
-        context = click.Context(above)
+        context = click.Context(above, **cli.context_settings)
         for name in above.list_commands(context):
             yield from commands(above.get_command(context, name) or cli, *names, name)
 
@@ -71,7 +71,7 @@ def test_no_message_about_missing_arguments_has_an_escaped_line_break(
 ) -> None:
     """Each command is parsed without arguments, and not run. Tables of choices are one line."""
     found: click.Command = cli
-    context, code = click.Context(cli, info_name="netlab"), 0
+    context, code = click.Context(cli, info_name="netlab", **cli.context_settings), 0
     for word in words:
         assert isinstance(found, click.Group)
         found = found.get_command(context, word) or cli

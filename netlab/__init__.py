@@ -23,10 +23,13 @@ may change between versions.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+# An interrupt during an import in this file would end a command with a traceback: the command line can set its handler
+# only later. So it imports nothing; type checkers take this constant for that of typing.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from netlab.cluster.find import find, find_service
     from netlab.cluster.flows import Flow, every_pair, service_flow
     from netlab.cluster.resolve import resolve
@@ -159,6 +162,8 @@ def __getattr__(name: str) -> Any:
         return version("netlab")
     for module, names in _WHERE.items():
         if name in names:
+            import importlib
+
             value = getattr(importlib.import_module(module), name)
             globals()[name] = value
             return value

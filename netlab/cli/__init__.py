@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
-from netlab.cli import streams
+# An interrupt before main() sets its handler ends the command with a traceback, so the slow import of typing is left
+# out; type checkers take this constant for that of typing.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from netlab.cli.command_group import cli
 
 __all__ = ["cli", "main"]
@@ -22,11 +23,16 @@ _code: str | int | None = None
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     global _code
+    early = _end_at_interrupts()
+    import atexit
+
+    from netlab.cli import streams
+
     # Handlers of atexit run in reverse order: this one runs last.
     atexit.register(_leave)
     try:
         streams.prepare()
-        _run()
+        _run(early)
     except KeyboardInterrupt:
         # The terminal has printed ^C, so begin a new line, as click does.
         sys.stderr.write("\ninterrupted\n")
@@ -36,17 +42,26 @@ def main() -> None:
     sys.exit(_code)
 
 
-def _run() -> None:
-    # Slow imports are in here, so that main() handles an interrupt during them.
-    import gc
+def _end_at_interrupts() -> bool:
+    """Let an interrupt end the process at once, until the imports are done; say whether it does."""
     import signal
-    import threading
 
     # A shell without job control starts background commands with SIGINT ignored: leave it ignored.
-    main_thread = threading.current_thread() is threading.main_thread()
-    early = main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if early:
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return False
+    try:
         signal.signal(signal.SIGINT, _interrupted)
+    except ValueError:
+        # Only the main thread may set handlers.
+        return False
+    return True
+
+
+def _run(early: bool) -> None:
+    # Slow imports are in here, so that an interrupt during them is handled.
+    import gc
+    import signal
+
     # A command makes many small values that live until its end, and it ends before cycles matter. With the default
     # threshold the collector took a fifth of the time of `up` with 1,000 pods.
     gc.set_threshold(300_000, 50, 100)
@@ -75,9 +90,12 @@ def _interrupted(number: int, frame: object) -> None:
 
     importlib's callbacks would lose an exception: Python prints it and goes on.
     """
-    sys.stderr.write("\ninterrupted\n")
-    sys.stderr.flush()
-    os._exit(_INTERRUPTED)
+    try:
+        sys.stderr.write("\ninterrupted\n")
+        sys.stderr.flush()
+    finally:
+        # Whatever is wrong with standard error: it is not prepared yet, and may be closed.
+        os._exit(_INTERRUPTED)
 
 
 def _leave() -> None:
@@ -87,6 +105,8 @@ def _leave() -> None:
     dataclass: run_eval_code_obj (Python/pythonrun.c) takes it for an interrupt that was not handled.
     """
     if _code == _INTERRUPTED:
+        import contextlib
+
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()

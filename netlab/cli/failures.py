@@ -21,6 +21,10 @@ INTERNAL = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+# click before 8.2 prints the help itself, on standard output with exit code 0.
+_NO_ARGUMENTS: tuple[type[click.ClickException], ...] = tuple(
+    found for found in (getattr(click.exceptions, "NoArgsIsHelpError", None),) if found
+)
 _verbose = False
 
 
@@ -109,12 +113,21 @@ def failure_code(error: BaseException) -> int:
 def _print_usage(error: click.ClickException) -> None:
     """Print the text of click's ``show``, escaped, as it may hold arguments of the command line."""
     context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, _NO_ARGUMENTS):
+        # The message is the help. It has line breaks, and nothing of the command line.
+        for line in error.format_message().splitlines():
+            terminal.say(line)
+        return
     if context is not None:
         for line in context.get_usage().splitlines():
             terminal.say(line)
         terminal.say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.")
         terminal.say("")
-    terminal.say(f"Error: {error.format_message()}")
+    message = error.format_message()
+    if isinstance(error, click.MissingParameter):
+        # click lists choices on lines of their own. No word of the command line is in this message.
+        message = " ".join(message.split())
+    terminal.say(f"Error: {message}")
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,7 +31,6 @@ ANSWER_SECONDS = 60.0
 """How long an answer may take. The first one includes the credential plugin."""
 _MOST_HEAD = 1 << 18
 _CHUNK = 1 << 16
-_MISSING = HostError("cluster:… needs the kubernetes package", "install it: pip install 'netlab[cluster]'")
 
 
 class KubeError(Exception):
@@ -87,7 +86,7 @@ class KubeProcess:
         self._number = 0
         self._owed = 0
         self._pid = 0
-        self.server = ""
+        self.context, self.server = context, ""
         try:
             with signals.deferred():
                 self._pid = os.fork()
@@ -174,7 +173,8 @@ class KubeProcess:
             return head
         kind, message = head["error"], str(head.get("message", ""))
         if kind == "missing":
-            raise _MISSING
+            what = f"cluster:{self.context} needs the kubernetes package"
+            raise HostError(what, "install it: pip install 'netlab[cluster]'")
         if kind == "large":
             raise TooLargeAnswerError(message)
         if kind in ("config", "contexts"):

@@ -187,7 +187,7 @@ class Call:
         elif code == UsageError.exit_code:
             self._error = UsageError(*lines)
         else:
-            self._error = HostError("\n".join(lines))
+            self._error = HostError("; ".join(lines))
 
 
 def away(machine: str) -> HostError:

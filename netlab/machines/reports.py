@@ -77,7 +77,7 @@ class Report:
         lines = [f"machine {self.machine}: {line}" for line in self.error or ("it failed",)]
         if self.exit_code == UsageError.exit_code:
             raise UsageError(*lines)
-        raise HostError("\n".join(lines), self.fix)
+        raise HostError("; ".join(lines), self.fix)
 
 
 def failed(machine: str, change: str, error: NetlabError) -> Report:

@@ -77,11 +77,22 @@ def text_of(path: str, budget: Budget, *, pipes: bool = True, home: str = "") ->
         raise UnreadableError(outside(home))
     try:
         content = _content(os.path.realpath(path) if home else path, budget, pipes, os.O_NOFOLLOW if home else 0)
+    except FileNotFoundError as error:
+        raise UnreadableError(_no_file(path) or error.strerror or str(error)) from None
     except OSError as error:
         raise UnreadableError(error.strerror or str(error)) from None
     except ValueError:
         raise UnreadableError("not a file name") from None
     return decoded(content)
+
+
+def _no_file(path: str) -> str:
+    """Return what to say of a missing file whose name is probably a mistake, "" for another."""
+    if not path:
+        return "the name of a file is empty"
+    if "://" in path:
+        return "netlab reads no URLs; fetch it first: curl -fsSL URL | netlab check -f -"
+    return ""
 
 
 def outside(home: str) -> str:

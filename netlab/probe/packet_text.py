@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scapy.config import Resolve, conf
 from scapy.layers import dhcp, dns, inet, inet6, l2, sctp, vxlan
 from scapy.packet import Packet, Raw
 
@@ -16,6 +17,9 @@ __all__ = ["scapy_packet", "summary"]
 
 # Importing a layer makes Scapy decode it.
 _LAYERS = (dhcp, dns, inet, inet6, l2, sctp, vxlan)
+# The fields whose numbers ``summary`` prints, where Scapy prints names of /etc/services.
+_NUMBERS = Resolve()
+_NUMBERS.add(*(layer.get_field(f"{end}port") for layer in (inet.TCP(), inet.UDP(), sctp.SCTP()) for end in "sd"))
 
 
 def scapy_packet(packet: CapturedPacket) -> Packet:
@@ -37,11 +41,14 @@ def scapy_packet(packet: CapturedPacket) -> Packet:
 
 
 def summary(packet: CapturedPacket) -> str:
-    """Return Scapy's summary of a packet, in one line."""
+    """Return Scapy's summary of a packet, with the numbers of ports, in one line."""
+    usual, conf.noenum = conf.noenum, _NUMBERS
     try:
         text = str(scapy_packet(packet).summary())
     except Exception:
         return f"{packet.length} bytes that Scapy cannot show"
+    finally:
+        conf.noenum = usual
     return " ".join(text.split())
 
 

@@ -85,10 +85,10 @@ def test_a_denied_packet_is_seen_at_its_pod_and_not_at_the_other(shared_lab: str
     file = tmp_path / "x.pcapng"
     with capturing(shared_lab, "shop/web", "shop/api", "node:node-1", "shop/db", "-w", file, "--print") as running:
         web, api, db = send(shared_lab)
-        running.until("shop/db-0", f"{api}:1111 > {db}:postgresql S")
+        running.until("shop/db-0", f"{api}:1111 > {db}:5432 S")
         unfinished = file.exists()
         code, lines, said = running.end(signal.SIGINT)
-    seen = {tuple(line.split()[1:4]): line for line in lines if f"> {db}:postgresql S" in line}
+    seen = {tuple(line.split()[1:4]): line for line in lines if f"> {db}:5432 S" in line}
     with warnings.catch_warnings():
         # Scapy leaves its file to the garbage collector.
         warnings.simplefilter("ignore")
@@ -104,6 +104,45 @@ def test_a_denied_packet_is_seen_at_its_pod_and_not_at_the_other(shared_lab: str
     # The node shows the pod that its link leads to.
     assert any(place == "node:node-1" and name.endswith("(shop/web-0)") for place, name, _ in seen)
     assert {"shop/web-0:eth0", "shop/api-0:eth0", "shop/db-0:eth0"} < {str(name) for name, _ in names}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("capture", "shop/db", "--seconds", "0.2"),
+        ("exec", "shop/web", "--", "true"),
+        ("probe", "shop/web", "shop/db:5432"),
+        ("trace", "shop/web", "shop/db:5432"),
+        ("verify", "-f", "scenarios/manifests/three-pods.yaml"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_leaves_nothing_in_the_home(
+    arguments: tuple[str, ...],
+    shared_lab: str,
+    program: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Scapy would leave files of 3 MB, and folders of the user's shell."""
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "BASH_COMPLETION_USER_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / ".local").mkdir()
+    lab = [] if arguments[0] == "verify" else ["--lab", shared_lab]
+    done = program(arguments[0], *lab, *arguments[1:], HOME=str(tmp_path), SHELL="/bin/bash")
+
+    assert 0 == done.returncode, done.stderr
+    assert [tmp_path / ".local"] == [*tmp_path.rglob("*")]
+
+
+def test_the_import_of_scapy_leaves_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that netlab starts get the user's folders."""
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    before = dict(os.environ)
+    capture._import_summary()
+
+    assert before == dict(os.environ)
 
 
 def test_a_capture_ends_with_its_last_packet_and_its_lab(lab: str, tmp_path: Path) -> None:
@@ -208,6 +247,31 @@ def test_wrong_arguments(
 
     assert (2, "") == (done.exit_code, done.stdout)
     assert message in done.stderr
+
+
+def test_ports_are_numbers() -> None:
+    """As `grep 5432` looks for them. /etc/services has names for these ports; Scapy's own setting stays."""
+    from scapy.config import conf
+    from scapy.layers.inet import IP, TCP, UDP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    usual = conf.noenum
+    default: dict[str, Any] = {"ref": "a/b", "interface": "eth0", "link": ETHERNET, "time": 0, "outgoing": False}
+    wanted = {
+        "Ether / IP / TCP 10.0.0.1:20 > 10.0.0.2:5432 S": IP(src="10.0.0.1", dst="10.0.0.2")
+        / TCP(sport=20, dport=5432),
+        "Ether / IPv6 / TCP fd00::1:443 > fd00::2:8080 S": IPv6(src="fd00::1", dst="fd00::2")
+        / TCP(sport=443, dport=8080),
+        "Ether / IP / UDP 10.0.0.1:53 > 10.0.0.2:123": IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=53, dport=123),
+        "Ether / IPv6 / UDP fd00::1:53 > fd00::2:514": IPv6(src="fd00::1", dst="fd00::2") / UDP(sport=53, dport=514),
+    }
+
+    for text, packet in wanted.items():
+        data = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet)
+        found = summary(CapturedPacket(data=data, length=len(data), **default))
+        assert found.startswith(text)
+    assert conf.noenum is usual
 
 
 def test_packets_that_cannot_be_decoded_are_one_line() -> None:

@@ -366,3 +366,20 @@ def test_the_summary_counts_services_and_ingresses_of_the_input(netlab: Call) ->
     assert (
         "lab default: 1 node, 5 pods, 3 Services, 1 Ingress, 5 NetworkPolicies: 0 errors, 0 warnings\n" == done.stdout
     )
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("", "the name of a file is empty"),
+        (
+            "http://x/a.yaml",
+            "http://x/a.yaml: netlab reads no URLs; fetch it first: curl -fsSL URL | netlab check -f -",
+        ),
+    ],
+)
+def test_what_is_no_file_is_said(netlab: Call, file: str, message: str) -> None:
+    """A revision of git and a running lab are named with a colon, too: a URL is neither."""
+    done = netlab("check", "-f", file)
+
+    assert (2, message) == (done.exit_code, done.stderr.splitlines()[0])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 
+from netlab.cli.command_group import cli
 from netlab.cli.failures import failure_code
 from netlab.errors import HostError, InputError, KernelError, Problem, UsageError
 
@@ -49,6 +50,64 @@ def test_every_error_is_lines_and_a_code(
     assert code == failure_code(error)
     out, err = capsys.readouterr()
     assert ("", said) == (out, err.splitlines())
+
+
+def commands(above: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of a command and of all below it."""
+    yield names
+    if isinstance(above, click.Group):
+        context = click.Context(above, **cli.context_settings)
+        for name in above.list_commands(context):
+            yield from commands(above.get_command(context, name) or cli, *names, name)
+
+
+ALL = list(commands(cli))
+GROUPS = [(), ("control-plane",), ("node",), ("pod",)]
+
+
+@pytest.mark.parametrize("words", ALL, ids=lambda words: " ".join(words) or "netlab")
+def test_no_message_about_missing_arguments_has_an_escaped_line_break(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each command is parsed without arguments, and not run. Tables of choices are one line."""
+    found: click.Command = cli
+    context, code = click.Context(cli, info_name="netlab", **cli.context_settings), 0
+    for word in words:
+        assert isinstance(found, click.Group)
+        found = found.get_command(context, word) or cli
+        context = click.Context(found, context, info_name=word)
+    try:
+        found.make_context(found.name, [], parent=context.parent)
+    except click.ClickException as error:
+        code = failure_code(error)
+    out, err = capsys.readouterr()
+
+    assert "" == out
+    assert "\\" not in err
+    assert bool(code) == bool(err)
+
+
+@pytest.mark.parametrize("words", GROUPS, ids=lambda words: " ".join(words) or "netlab")
+def test_a_group_without_a_command_prints_its_help(words: tuple[str, ...], netlab: Callable[..., Any]) -> None:
+    """As click does it: on standard error, with exit code 2."""
+    wanted, done = netlab(*words, "--help"), netlab(*words)
+
+    assert words in ALL
+    assert (2, "", wanted.stdout) == (done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("graph", "Missing argument '{topology|reach|policies}'. Choose from: topology, reach, policies"),
+        ("completion", "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"),
+    ],
+)
+def test_a_missing_choice_is_one_line(name: str, message: str, netlab: Callable[..., Any]) -> None:
+    """The choices stand in the line of the error."""
+    done = netlab(name)
+
+    assert (2, f"Error: {message}") == (done.exit_code, done.stderr.splitlines()[-1])
 
 
 def test_verbose_shows_where_an_error_comes_from(netlab: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

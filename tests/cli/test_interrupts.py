@@ -41,13 +41,48 @@ class Interrupted:
 sys.meta_path.insert(0, Interrupted())"""
 
 
-@pytest.mark.parametrize("module", ["netlab.cli.failures", "click", "netlab.cli.commands.check", "netlab.objects.load"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "netlab.cli.streams",
+        "netlab.cli.later",
+        "netlab.cli.failures",
+        "click",
+        "netlab.cli.commands.check",
+        "netlab.objects.load",
+    ],
+)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_an_interrupt_while_modules_are_imported(entry: str, module: str) -> None:
     """There is no traceback."""
     done = run(entry, interrupted_at(module))
 
     assert (130, "", "\ninterrupted\n") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_almost_nothing_is_imported_before_interrupts_are_handled() -> None:
+    """Until then an interrupt prints Python's traceback. Python itself imports os, the console script re."""
+    program = """
+import os, re, sys
+before = set(sys.modules)
+from netlab.cli import main
+print(*sorted(set(sys.modules) - before))"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(REPOSITORY)!r})\n{program}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert {"netlab", "netlab.cli"} == {*done.stdout.split()} - {"__future__"}
+
+
+def test_an_interrupt_with_standard_error_closed() -> None:
+    """It comes before the streams are prepared. The exit code is the same, and nothing is printed elsewhere."""
+    done = run("console script", f"import sys; sys.stderr = None{interrupted_at('netlab.cli.streams')}")
+
+    assert (130, "", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_an_interrupt_inside_an_import_callback() -> None:

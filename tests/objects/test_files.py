@@ -86,6 +86,26 @@ def test_an_invalid_file_name_is_an_error() -> None:
     assert ["not a file name"] == messages("a\0b")
 
 
+def test_an_empty_name_is_an_error() -> None:
+    """As of a shell variable that is not set. The message has no name that it could begin with."""
+    assert ["the name of a file is empty"] == messages("")
+
+
+@pytest.mark.parametrize("url", ["http://example.com/a.yaml", "https://example.com", "file:///a.yaml"])
+def test_a_url_is_an_error_with_the_way_to_read_it(url: str) -> None:
+    """kubectl reads URLs, netlab reads files only."""
+    assert ["netlab reads no URLs; fetch it first: curl -fsSL URL | netlab check -f -"] == messages(url)
+
+
+def test_a_file_with_the_name_of_a_url_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a path as any other."""
+    (tmp_path / "http:" / "x").mkdir(parents=True)
+    (tmp_path / "http:" / "x" / "a.yaml").write_text("a: 1\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert not [text for text in messages("http://x/a.yaml") if "URL" in text]
+
+
 # --- encodings ------------------------------------------------------------------------------------------------------
 
 

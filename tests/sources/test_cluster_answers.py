@@ -366,7 +366,10 @@ def test_a_credential_plugin_that_fails(
 def test_without_the_package_the_extra_is_named(netlab: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With exit code 3."""
     monkeypatch.setitem(sys.modules, "netlab.kernel.kube_library", None)
-    failed(netlab, 3, "cluster:… needs the kubernetes package; install it: pip install 'netlab[cluster]'")
+    failed(netlab, 3, "cluster: needs the kubernetes package; install it: pip install 'netlab[cluster]'")
+    named = netlab("check", "-f", "cluster:prod")
+
+    assert "cluster:prod needs the kubernetes package" in named.stderr
 
 
 IDENTITY = """

@@ -68,6 +68,14 @@ def test_alone_it_is_the_running_lab_with_its_addresses(lab: Lab, netlab: Call) 
     assert netlab("reach", "-f", "lab:one").stdout == netlab("reach", "--lab", "one").stdout
 
 
+def test_check_names_the_lab(lab: Lab, netlab: Call) -> None:
+    """Beside files it is an input like others, and no running lab."""
+    Path("more.yaml").write_text("{apiVersion: v1, kind: Pod, metadata: {name: c}}\n")
+
+    assert netlab("check", "-f", "lab:one").stdout.startswith("lab one: 1 node, 2 pods, ")
+    assert netlab("check", "-f", "lab:one", "-f", "more.yaml").stdout.startswith("lab default: 1 node, 3 pods, ")
+
+
 def test_a_question_does_not_change_it(lab: Lab, netlab: Call) -> None:
     """What-if of a running lab, with and without ``-f``."""
     before = lab.documents

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -25,6 +26,8 @@ _SIZE = 1 << 30
 _LAST = 10_000
 # Characters that are printed at once.
 _WRITTEN = 2048
+# The variables by which Scapy finds the folders that it makes.
+_FOLDERS = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
 
 
 @click.command("capture")
@@ -132,14 +135,32 @@ def _writing(stream: Stream, form: CaptureFile, capture: PacketSource) -> Iterat
     written.end(capture)
 
 
+def _import_summary() -> Callable[[CapturedPacket], str]:
+    """Import Scapy so that it leaves nothing in the user's home, and return ``summary``.
+
+    Its import makes ``~/.config``, a cache of 3 MB in ``~/.cache/scapy``, and with bash ``~/.local/share``. It has no
+    setting against that: scapy/main.py reads these variables. Nothing can be made below a file. Without the cache the
+    import takes a tenth longer.
+    """
+    usual = {name: os.environ.get(name) for name in _FOLDERS}
+    os.environ.update(dict.fromkeys(_FOLDERS, os.devnull))
+    try:
+        from netlab.probe.packet_text import summary
+    finally:
+        for name, value in usual.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    return summary
+
+
 class _Printed:
     """Prints packets, a line each. The lines that an interrupt leaves wait for the next ``flush``."""
 
     def __init__(self, pods: Mapping[tuple[str, str], str]) -> None:
         # To import Scapy takes a while, in which an interrupt would lose the first lines.
-        from netlab.probe.packet_text import summary
-
-        self._summary, self._pods = summary, pods
+        self._summary, self._pods = _import_summary(), pods
         self._waiting: deque[str] = deque()
 
     def add(self, packets: Sequence[CapturedPacket]) -> None:

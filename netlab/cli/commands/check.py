@@ -71,7 +71,9 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], ver
         inputs.print_problems(problems)
         if not strict:
             inputs.print_skipped(objects.skipped, whole=True)
-    summary = _summary(found.cluster if found.whole else None, objects, errors, len(problems) - errors)
+    # The name of a running lab is in its record. A Topology of its documents may have another one, or there is none.
+    running = what_if.lab_of(files[0]) if len(files) == 1 else None
+    summary = _summary(found.cluster if found.whole else None, running, objects, errors, len(problems) - errors)
     result = Problems(problems, summary, options.again())
     rendering.render(result, output)
     rendering.write(result, reports)
@@ -81,7 +83,7 @@ def check_command(files: Sequence[str], strict: bool, ignore: Sequence[str], ver
         raise SystemExit(1)
 
 
-def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: int) -> str:
+def _summary(cluster: Cluster | None, lab: str | None, objects: Objects, errors: int, warnings: int) -> str:
     found = f"{quantity(errors, 'error')}, {quantity(warnings, 'warning')}"
     if cluster is None:
         return found
@@ -98,7 +100,7 @@ def _summary(cluster: Cluster | None, objects: Objects, errors: int, warnings: i
         *([quantity(rules, "invariant rule")] if rules else []),
     ]
     as_profile = f" as {cluster.profile.name}" if cluster.profile is not None else ""
-    return f"lab {cluster.name}{as_profile}: {', '.join(parts)}: {found}"
+    return f"lab {lab or cluster.name}{as_profile}: {', '.join(parts)}: {found}"
 
 
 def _cluster_policies(cluster: Cluster) -> Iterator[str]:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import click
 
 from netlab.cli import options
+from netlab.cli.command_group import TYPED
 from netlab.cli.option import option
+from netlab.errors import UsageError
 
 _user = option(
     "--user",
@@ -23,10 +25,12 @@ _user = option(
 @options.lab
 @options.namespace
 @_user
+@option("-i", "--stdin", is_flag=True, help="As in kubectl; the program has netlab's input without it, too.")
+@option("-t", "--tty", is_flag=True, help="As in kubectl; the program has netlab's terminal without it, too.")
 @options.verbose
 @click.argument("pod", metavar="POD", shell_complete=options.completed("endpoints"))
 @click.argument("program", metavar="-- CMD...", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str) -> None:
+def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, user: str, stdin: bool, tty: bool) -> None:
     """Run a program inside a pod's network namespace; its exit status is netlab's.
 
     POD is NAMESPACE/POD, node:NAME or host:NAME. The program has the pod's network and finds names as in the cluster:
@@ -35,6 +39,9 @@ def exec_command(pod: str, program: Sequence[str], lab: str, namespace: str, use
     in the pod, such as tcpdump or ip, need --user root. With --etcd a program on another machine is nobody. It gets at
     most 1 MiB of input, and has no terminal.
     """
+    # Without --, an option of the program would be taken for one of netlab, and be ignored.
+    if (stdin or tty) and "--" not in click.get_current_context().meta.get(TYPED, ()):
+        raise UsageError("with -i or -t, write -- before the program")
     from netlab.machines.labs import labs
 
     running = labs().open(lab)

@@ -28,9 +28,12 @@ class _KindArgument(click.Argument):
 @option(
     "-n", "--namespace", metavar="NAMESPACE", envvar="NETLAB_NAMESPACE", help="List objects of this namespace only."
 )
+@option("-A", "--all-namespaces", is_flag=True, help="List objects of all namespaces: the default without -n.")
 @options.output(Listed)
 @options.verbose
-def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None, output: str) -> None:
+def get_command(
+    kind: str, names: Sequence[str], lab: str, namespace: str | None, all_namespaces: bool, output: str
+) -> None:
     """List labs and their objects, and with --etcd the machines.
 
     -o wide adds addresses, interfaces, network namespaces and drift; -o json prints Kubernetes objects. A NAME may have
@@ -38,6 +41,11 @@ def get_command(kind: str, names: Sequence[str], lab: str, namespace: str | None
     """
     wanted = kind_names.kind_of(kind, *kind_names.listed())
     plural = kind_names.names_of(wanted)[0]
+    if all_namespaces:
+        if names:
+            raise UsageError("name objects or say -A, not both")
+        # As in kubectl, -A is stronger than a namespace.
+        namespace = None
 
     if wanted == kind_names.LAB and options.lab_is_typed():
         if names:

@@ -44,6 +44,15 @@ def test_an_error_keeps_its_words_and_exit_code_and_gets_the_machine(error: Netl
     READY.raise_error()
 
 
+def test_an_error_of_several_lines_is_one_message():
+    """The command line prints it in one line, without escaped line breaks."""
+    report = parsed("m2", failed("m2", "c1", HostError("no nft\nno ip")).to_json().encode())
+    assert report is not None
+
+    with pytest.raises(HostError, match=r"^machine m2: no nft; machine m2: no ip$"):
+        report.raise_error()
+
+
 WRONG = {
     "empty": "",
     "no JSON": "x",

@@ -221,7 +221,15 @@ def _add_entry(entry: os.DirEntry[str], found: Folder, folders: list[str]) -> No
     name = os.path.normpath(entry.path)
     if entry.is_dir(follow_symlinks=False):
         folders.append(name)
-    elif entry.is_dir():
+    elif _leads_to_folder(entry):
         found.links.append(name)
     elif entry.name.endswith(SUFFIXES):
         found.files.append(name)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a link to a folder; not if the link leads nowhere, or where netlab may not look."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,51 @@ def test_a_directory_is_read_recursively_in_sorted_order(tmp_path: Path) -> None
     assert ["a/b.yaml", "a/z.json", "b.yml", "d/e/f.yaml"] == [
         str(Path(d.source.file).relative_to(tmp_path)) for d in documents
     ]
+
+
+def _links(folder: Path, name: str) -> dict[str, str]:
+    """Make an entry of each kind that is no file, and return the error of each that is named as YAML."""
+    (folder / f"loop{name}").symlink_to(f"loop{name}")
+    (folder / f"nowhere{name}").symlink_to("nothing")
+    (folder / f"through{name}").symlink_to("pod.yaml/x")
+    (folder / f"long{name}").symlink_to("x" * 300)
+    os.mkfifo(folder / f"pipe{name}")
+    (folder / f"device{name}").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(folder / f"socket{name}"))
+    return {
+        "device": "is a device, not a file",
+        "long": "File name too long",
+        "loop": "Too many levels of symbolic links",
+        "nowhere": "No such file or directory",
+        "pipe": "is a pipe, not a file",
+        "socket": "is a socket, not a file",
+        "through": "Not a directory",
+    }
+
+
+@pytest.mark.parametrize("name", ["", ".txt", "\udcff"])
+def test_an_entry_of_no_yaml_name_is_skipped(tmp_path: Path, name: str) -> None:
+    """Whatever it is: a link that leads nowhere, a pipe, a socket or a device, or has a name that is no UTF-8."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    _links(tmp_path, name)
+    (document,), problems = read([str(tmp_path)])
+
+    assert [] == problems
+    assert "Pod" == document.kind
+
+
+@pytest.mark.parametrize("name", [".yaml", "\udcff.json"])
+def test_an_entry_of_a_yaml_name_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    """And the other files of its folder are read."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    expected = _links(tmp_path, name)
+    (document,), problems = read([str(tmp_path)])
+
+    assert "Pod" == document.kind
+    assert {str(tmp_path / f"{one}{name}"): text for one, text in expected.items()} == {
+        problem.file: problem.message for problem in problems
+    }
 
 
 @pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])

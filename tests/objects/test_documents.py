@@ -294,6 +294,71 @@ def test_an_entry_of_a_yaml_name_that_cannot_be_read_is_named(tmp_path: Path, na
     }
 
 
+def _two(folder: Path) -> None:
+    (folder / "d").mkdir()
+    for name in ("a", "b"):
+        (folder / f"d/{name}.yaml").write_text(f"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}")
+    (folder / "link").symlink_to("d")
+    (folder / "link.yaml").symlink_to("d/a.yaml")
+    (folder / "hard.yaml").hardlink_to(folder / "d/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("paths", "files"),
+    [
+        (["d", "d"], ["d/a.yaml", "d/b.yaml"]),
+        (["d", "./d/", "link"], ["link/a.yaml", "link/b.yaml"]),
+        (["d/a.yaml", "d/a.yaml"], ["d/a.yaml"]),
+        (["d/a.yaml", "link.yaml"], ["link.yaml"]),
+        (["hard.yaml", "d/a.yaml"], ["d/a.yaml"]),
+        (["d/a.yaml", "d/b.yaml", "d/a.yaml"], ["d/b.yaml", "d/a.yaml"]),
+        (["d", "d/a.yaml"], ["d/b.yaml", "d/a.yaml"]),
+        (["d/a.yaml", "d"], ["d/a.yaml", "d/b.yaml"]),
+        (["link.yaml", "d", "hard.yaml"], ["d/b.yaml", "hard.yaml"]),
+        (["d/a.yaml", "d/b.yaml"], ["d/a.yaml", "d/b.yaml"]),
+    ],
+)
+def test_what_two_paths_lead_to_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: list[str], files: list[str]
+) -> None:
+    """At the later path, as of two objects with one name the last counts."""
+    _two(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    documents, problems = read(paths)
+
+    assert [] == problems
+    assert files == [document.source.file for document in documents]
+
+
+def test_two_names_of_a_file_in_one_folder_are_two_files(tmp_path: Path) -> None:
+    """Someone made both on purpose, and ``check`` says that the objects are defined twice."""
+    _two(tmp_path)
+    documents, _ = read([str(tmp_path)])
+
+    assert ["a", "b", "a", "a"] == [document.data["metadata"]["name"] for document in documents]
+
+
+def test_the_problems_of_a_file_that_two_paths_lead_to_are_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of what is not there."""
+    _two(tmp_path)
+    (tmp_path / "d/bad.yaml").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    documents, problems = read(["d", "no", "d/bad.yaml", "no"])
+
+    assert ["d/a.yaml", "d/b.yaml"] == [document.source.file for document in documents]
+    assert ["d/bad.yaml", "no"] == [problem.file for problem in problems]
+
+
+def test_standard_input_twice_counts_once() -> None:
+    """The second time nothing would be left of it."""
+    (document,), problems = read(["-", "-"], io.StringIO(POD))
+
+    assert [] == problems
+    assert "Pod" == document.kind
+
+
 @pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])
 def test_a_dash_is_standard_input(stdin: io.BytesIO | io.StringIO) -> None:
     """As with ``-f -``."""

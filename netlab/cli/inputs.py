@@ -128,6 +128,13 @@ def say_no_system(cluster: Cluster, system: bool) -> None:
         terminal.say("Warning: --system: the lab has no pods that netlab added")
 
 
+def warn_nothing_proved(cluster: Cluster, pairs: int) -> None:
+    """Print a warning if no pair of a cluster was measured."""
+    if not pairs:
+        why = "there is no pair to measure" if cluster.asked_pods() else "the input has no pods"
+        terminal.say(f"Warning: {why}: nothing was proved")
+
+
 def print_unenforced(cluster: Cluster, *, warned: bool = False) -> None:
     """Print a line for each network on which no policy is enforced, or one line if none is on any network.
 

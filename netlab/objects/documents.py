@@ -13,7 +13,7 @@ from netlab.frozen import mutable
 from netlab.objects import ignore_comments, lines, skipped_files
 from netlab.objects.bounds import DOCUMENT, MOST_OF_AN_OBJECT, Budget, TooLargeError
 from netlab.objects.file_trees import FileTree, HostFiles, InputSource
-from netlab.objects.files import SUFFIXES, UnreadableError, standard_input
+from netlab.objects.files import SUFFIXES, UnreadableError, each_once, identity, standard_input
 from netlab.objects.lines import Lines
 from netlab.objects.lists import unpack
 from netlab.objects.similar_names import looks_like_object
@@ -137,6 +137,10 @@ def _items_of_bundle(value: list[Any], file: str) -> list[dict[str, Any]] | None
 # --- files to documents ---------------------------------------------------------------------------------------------
 
 
+_Part = tuple[list[Document], list[Problem], Sequence[str]]
+"""What one path of an input has: documents, problems, and the names of the files of this host."""
+
+
 @mutable
 class Reader:
     """Reads all files of one input, within one budget.
@@ -159,11 +163,15 @@ class Reader:
         """Return the documents of paths, and the problems.
 
         A path is a file, a directory (read recursively, sorted), ``-`` for stdin, or a text that a source claims. A
-        file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned.
+        file that cannot be read, is not YAML or holds no object is a problem. The other documents are returned. What
+        two paths lead to counts once, at the later one.
         """
-        found: list[Document] = []
         problems: list[Problem] = []
+        parts: list[_Part] = []
+        several = len(paths) > 1 and isinstance(self.tree, HostFiles)
+        paths = each_once(paths) if several else paths
         for path in paths:
+            start = len(self.files)
             try:
                 documents, more = self._path(path)
             except TooLargeError as error:
@@ -171,8 +179,11 @@ class Reader:
                     problems.append(Problem(STDIN if path == "-" else path, 0, "", "", str(error)))
                 self._spent = True
                 break
-            found += documents
-            problems += more
+            parts.append((documents, more, self.files[start:] if self._source(path) is None else []))
+        if several and any(map(os.path.isdir, paths)):
+            parts = _without_repeated(parts)
+        found = [document for documents, _, _ in parts for document in documents]
+        problems = [*(problem for _, more, _ in parts for problem in more), *problems]
         for index, document in enumerate(found):
             if document.kind == _TOPOLOGY:
                 found[index], more = self._with_conflists(document)
@@ -194,12 +205,14 @@ class Reader:
             tree.close()
 
     def _path(self, path: str) -> tuple[list[Document], list[Problem]]:
+        source = self._source(path)
+        return self.read_path(path, self.tree) if source is None else source.read(path, self)
+
+    def _source(self, path: str) -> InputSource | None:
         # A file or folder of the name has precedence over a source.
-        if self.sources and path != "-" and not os.path.lexists(path):
-            source = next((one for one in self.sources if one.claims(path)), None)
-            if source is not None:
-                return source.read(path, self)
-        return self.read_path(path, self.tree)
+        if not self.sources or path == "-" or os.path.lexists(path):
+            return None
+        return next((one for one in self.sources if one.claims(path)), None)
 
     def read_path(self, path: str, tree: FileTree) -> tuple[list[Document], list[Problem]]:
         """Return the documents of a file or folder of a tree, or of ``-``, and the problems."""
@@ -274,6 +287,24 @@ class Reader:
         for namespace, file in bundle_files.without_policies(folder.files):
             found.append(unlisted(namespace, Source(tree.name(file), tree=own)))
         return found, [*problems, *skipped.problems(strict=self.strict)]
+
+
+def _without_repeated(parts: Sequence[_Part]) -> list[_Part]:
+    """Return the parts, each without what it has of files that a later one has too, as a folder and a file in it."""
+    found: list[_Part] = []
+    later: set[object] = set()
+    for documents, problems, files in reversed(parts):
+        known = {file: identity(file) for file in files}
+        again = {file for file, one in known.items() if one in later}
+        later.update(known.values())
+        if again:
+            from netlab.objects.unread import UNLISTED
+
+            # What a folder of a dump lacks is said of one of its files, and is not in the file.
+            documents = [one for one in documents if one.source.file not in again or one.kind == UNLISTED]
+            problems = [one for one in problems if one.file not in again]
+        found.append((documents, problems, files))
+    return found[::-1]
 
 
 def _without_object(read: _Text, file: str, text: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+from collections.abc import Sequence
 from dataclasses import field
 from typing import IO, Any
 
@@ -232,7 +233,33 @@ def _add_entry(entry: os.DirEntry[str], found: Folder, folders: list[str]) -> No
     name = os.path.normpath(entry.path)
     if entry.is_dir(follow_symlinks=False):
         folders.append(name)
-    elif entry.is_dir():
+    elif _leads_to_folder(entry):
         found.links.append(name)
     elif entry.name.endswith(SUFFIXES):
         found.files.append(name)
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a link to a folder; not if the link leads nowhere, or where netlab may not look."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+# --- several paths --------------------------------------------------------------------------------------------------
+
+
+def each_once(paths: Sequence[str]) -> list[str]:
+    """Return the paths without those that a later one repeats: of two objects with one name the last counts."""
+    last = {identity(path): number for number, path in enumerate(paths)}
+    return [path for number, path in enumerate(paths) if last[identity(path)] == number]
+
+
+def identity(path: str) -> object:
+    """Return a value that two paths share if they lead to one file or folder. ``-`` and what is not there is itself."""
+    try:
+        status = os.stat(path) if path != "-" else None
+    except (OSError, ValueError):
+        status = None
+    return path if status is None else (status.st_dev, status.st_ino)

@@ -67,6 +67,8 @@ class Template(NamedTuple):
     - ``stays``: the pods of a stopped node are not replaced on other nodes.
     - ``job``: the pods belong to a Job.
     - ``check``: reports labels of the template that the API server refuses.
+    - ``check_selector``: reports a selector that the API server refuses; takes the spec that holds the template, and
+      the template's metadata and labels.
     - ``check_job``: reports what the API server refuses in a Job; takes the object, the Job's spec and its metadata.
     - ``rollout``: takes the spec; returns how pods are replaced after a change of the template. None: they are not.
     """
@@ -78,6 +80,7 @@ class Template(NamedTuple):
     stable_names: bool = False
     job: bool = False
     check: Callable[[Fields, Mapping[str, str], Meta], None] = _no_check
+    check_selector: Callable[[Fields, Fields, Mapping[str, str]], None] = lambda spec, metadata, labels: None
     check_job: Callable[[Fields, Fields, Meta], None] = lambda root, spec, meta: None
     rollout: Callable[[Fields], RolloutStrategy] | None = None
     stays: bool = False

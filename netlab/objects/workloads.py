@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from netlab.errors import Problem
@@ -10,6 +11,7 @@ from netlab.objects.bounds import MOST_PODS
 from netlab.objects.field_types import Choice, Flag, Part, Root, Text, Whole
 from netlab.objects.fields import Fields, invalid, required
 from netlab.objects.kind import Kind, Template, template_of
+from netlab.objects.label_selectors import Selector, label_selector
 from netlab.objects.meta import METADATA, TemplateMeta, object_meta, open_document, read_annotations
 from netlab.objects.pods import PodTemplate, pod_spec
 from netlab.objects.rollouts import (
@@ -17,6 +19,7 @@ from netlab.objects.rollouts import (
     DeploymentStrategy,
     StatefulSetStrategy,
 )
+from netlab.objects.selectors import LabelSelector
 from netlab.objects.shapes import Shape
 from netlab.objects.types import Document, Meta, Workload
 
@@ -33,19 +36,29 @@ class Templated(Shape):
     template = Part("template", "The template of the pods.", shape=PodTemplate)
 
 
+class Selecting(Templated):
+    """The spec of a workload that finds its pods by a label selector."""
+
+    selector = Part("selector", "Which pods the workload counts as its own.", shape=Selector)
+
+
 class Replicated(Templated):
     """The spec of a workload that states how many pods it has."""
 
     replicas = Whole("replicas", "The number of pods.", default=1)
 
 
-class DeploymentSpec(Replicated):
+class ReplicaSetSpec(Replicated, Selecting):
+    """The spec of a ReplicaSet."""
+
+
+class DeploymentSpec(Replicated, Selecting):
     """The spec of a Deployment."""
 
     strategy = Part("strategy", "How pods are replaced after a change of the template.", shape=DeploymentStrategy)
 
 
-class DaemonSetSpec(Templated):
+class DaemonSetSpec(Selecting):
     """The spec of a DaemonSet."""
 
     strategy = Part("updateStrategy", "How pods are replaced after a change.", shape=DaemonSetStrategy)
@@ -57,7 +70,7 @@ class _Ordinals(Shape):
     start = Whole("start", "The number of the first pod.", default=0)
 
 
-class StatefulSetSpec(Replicated):
+class StatefulSetSpec(Replicated, Selecting):
     """The spec of a StatefulSet."""
 
     # A cluster makes no pod with another name in its field subdomain.
@@ -124,6 +137,7 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
     manual = made.job and JobSpec.manual_selector.read(spec)
     if not manual:
         made.check(metadata, labels, meta)
+    made.check_selector(spec, metadata, labels)
     if made.job:
         made.check_job(root, spec, meta)
     own = pod_spec(PodTemplate.spec.read(template), named=not made.stable_names)
@@ -144,6 +158,42 @@ def workload(document: Document) -> tuple[Workload, list[Problem]]:
         rollout=made.rollout(spec) if made.rollout is not None else None,
     )
     return found, root.report.problems
+
+
+def selects_own(kind: str) -> Callable[[Fields, Fields, Mapping[str, str]], None]:
+    """Return the check of a selector, which may not be empty; ``kind`` is how the API server's message names the kind.
+
+    Source: ValidateDeploymentSpec and the others of pkg/apis/apps/validation. A workload without a selector is taken:
+    a lab does not need it, and records of older labs have none.
+    """
+
+    def check(spec: Fields, metadata: Fields, labels: Mapping[str, str]) -> None:
+        found = read_selector(spec)
+        if found is None:
+            return
+        if not (found.match_labels or found.match_expressions):
+            Selecting.selector.error(spec, invalid({}, f"empty selector is invalid for {kind}"))
+        check_match(metadata, labels, matches=found.matches(labels))
+
+    return check
+
+
+def read_selector(spec: Fields) -> LabelSelector | None:
+    """Return the selector of a workload, None if there is none or it has an error, which is reported."""
+    fields = Selecting.selector.find(spec)
+    if fields is None:
+        return None
+    before = len(spec.report.problems)
+    found = label_selector(fields)
+    return found if len(spec.report.problems) == before else None
+
+
+def check_match(metadata: Fields, labels: Mapping[str, str], *, matches: bool) -> None:
+    """Report the labels of a template that the workload's own selector does not match."""
+    if not matches:
+        message = "`selector` does not match template `labels`"
+        shown = dict(sorted(labels.items())) if TemplateMeta.labels.has(metadata) else None
+        TemplateMeta.labels.error(metadata, invalid(shown, message))
 
 
 def _meta(root: Fields, made: Template) -> Meta:

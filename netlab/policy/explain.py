@@ -112,7 +112,8 @@ def _missed_by_service(cluster: Cluster, decision: Decision) -> tuple[Section, .
 def _headline(cluster: Cluster, decision: Decision, described: str = "") -> Section:
     """Return the verdict; ``described`` replaces the text about the destination."""
     flow = decision.flow
-    title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {decision.verdict}"
+    verdict = f"{decision.verdict}{_without_machine(decision)}"
+    title = f"{flow.source.ref} -> {flow.target} {service(flow)}, IPv{flow.family}: {verdict}"
     own = address_of(flow.source, flow.family)
     if flow.service is not None:
         line = flow.service.source.line()
@@ -125,6 +126,16 @@ def _headline(cluster: Cluster, decision: Decision, described: str = "") -> Sect
     ends = (f"from  {_end(flow, flow.source, own)}", f"to    {destination}")
     more = () if decision.backends else by_profile(cluster, decision)
     return Section(title, (*ends, f"why   {decision.reason}", *more))
+
+
+def _without_machine(decision: Decision) -> str:
+    """Return what a verdict of deny adds if policies allow the flow, and no machine of the lab has its address."""
+    path = decision.path
+    if decision.flow.destination is not None or decision.flow.service is not None or path.connected or path.dropped:
+        return ""
+    if decision.unknown or not decision.sides or any(side.verdict == "deny" for side in decision.sides):
+        return ""
+    return f": policies allow it, but {path.reason}"
 
 
 def by_profile(cluster: Cluster, decision: Decision) -> tuple[str, ...]:
@@ -252,7 +263,8 @@ def _otherwise(decision: Decision) -> Section:
         if decision.path.dropped:
             return Section("To be allowed", (f"No NetworkPolicy can allow it: {decision.path.reason}.",))
         if not decision.path.connected:
-            text = "No NetworkPolicy can allow it: there is no path for packets."
+            allowed = "Policies allow it already" if _without_machine(decision) else "No NetworkPolicy can allow it"
+            text = f"{allowed}: there is no path for packets."
             address = decision.flow.address
             if decision.flow.destination is None and address and decision.path.reason == no_owner(address):
                 text += " To send packets there, add a host with this address to spec.hosts of the Topology."

@@ -167,3 +167,17 @@ def test_shell_names_the_pod(program: Program, shared_lab: str) -> None:
 
     assert 4 == done.returncode
     assert f"{shared_lab} shop/web-0 #\n" == done.stdout
+
+
+def test_a_folder_given_twice_is_in_the_lab_once(program: Program, unique: Callable[[str], str]) -> None:
+    """By any name: no document of the lab is defined twice."""
+    name = unique("cli")
+    try:
+        assert 0 == program("up", "-f", "examples/shop", "-f", "./examples/../examples/shop", "--lab", name).returncode
+        done = program("check", "-f", f"lab:{name}")
+        again = program("up", "-f", "examples/shop", "--lab", name)
+    finally:
+        program("down", name)
+
+    assert "defined twice" not in done.stderr
+    assert f"lab {name}: unchanged\n" == again.stderr

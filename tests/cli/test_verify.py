@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +68,51 @@ def test_bad_input_builds_nothing(program: Program) -> None:
 
     assert 2 == done.returncode
     assert done.stderr.startswith("<stdin>:1: apiVersion: ")
+
+
+_NO_PODS = "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {selector: {a: b}, ports: [{port: 80}]}}"
+_NOTHING = "Warning: the input has no pods: nothing was proved"
+
+
+@pytest.mark.kernel
+def test_an_input_without_pods_proves_nothing(program: Program) -> None:
+    """A warning says so. The pods that netlab adds for DNS do not count. The exit code is that of no difference."""
+    done = program("verify", "-f", "-", text=_NO_PODS)
+
+    assert (0, "0 pairs: 0 agree, 0 differ, 0 inconclusive\n") == (done.returncode, done.stdout)
+    assert _NOTHING == done.stderr.splitlines()[-1]
+
+
+@pytest.mark.kernel
+def test_a_running_lab_without_pods_proves_nothing(program: Program, unique: Callable[[str], str]) -> None:
+    """``verify`` and ``probe`` say so."""
+    name = unique("cli")
+    try:
+        assert 0 == program("up", "-f", "-", "--lab", name, text=_NO_PODS).returncode
+        found = [program(command, "--lab", name, "-o", "json") for command in ("verify", "probe")]
+    finally:
+        program("down", name)
+
+    assert [(0, [_NOTHING])] * 2 == [(done.returncode, done.stderr.splitlines()) for done in found]
+
+
+@pytest.mark.kernel
+def test_one_pod_alone_is_no_pair(program: Program) -> None:
+    """The warning has another cause then."""
+    done = program("verify", "-f", "-", text="{apiVersion: v1, kind: Pod, metadata: {name: a}}")
+
+    assert (0, "Warning: there is no pair to measure: nothing was proved\n") == (done.returncode, done.stderr)
+
+
+@pytest.mark.kernel
+def test_a_scenario_without_pods_proves_nothing(program: Program, tmp_path: Path) -> None:
+    """The step compares all pairs, and there are none."""
+    (tmp_path / "s.yaml").write_text(_NO_PODS)
+    scenario = "spec: {resources: [s.yaml], steps: [{expect: [{oracle: true}]}]}"
+    path = tmp_path / "x.yaml"
+    path.write_text(f"apiVersion: netlab/v1alpha1\nkind: Scenario\nmetadata: {{name: empty}}\n{scenario}\n")
+    done = program("test", path)
+
+    assert 0 == done.returncode
+    assert "Warning: empty: the input has no pods: nothing was proved" in done.stderr.splitlines()
+    assert "1 scenario: 1 passed, 0 failed, 0 errors" == done.stdout.splitlines()[-1]

@@ -11,6 +11,7 @@ from .apiserver_judge import Verdict
 from .control_plane import Object
 
 _SPECS = r"spec|spec\.template\.spec|spec\.jobTemplate\.spec\.template\.spec"
+_UNREADABLE_SELECTOR = r"Invalid value: \{.*\}(: invalid label selector)?"
 _CONTAINERS = rf"({_SPECS})\.(initC|c)ontainers"
 
 
@@ -19,8 +20,9 @@ class Difference:
     """What one judge says and the other does not.
 
     ``who`` says it. The expressions match the whole kind, path and message; the message of a server that could not
-    decode an object has the path "". ``unless_named``: the object has no name. ``server_says``: the server's errors all
-    have paths that this expression matches.
+    decode an object has the path "". ``unless_named``: the object has no name; ``unless_selector``: it has no selector;
+    ``unless_manual``: it does not say ``manualSelector``. ``server_says``: the server's errors all have paths that this
+    expression matches; ``server_also``: one of them has.
     """
 
     name: str
@@ -30,17 +32,29 @@ class Difference:
     reason: str
     kind: str = ".*"
     unless_named: bool = False
+    unless_selector: bool = False
+    unless_manual: bool = False
     server_says: str = ""
+    server_also: str = ""
 
     def covers(self, who: str, one: Object, server: Verdict, path: str, message: str) -> bool:
         return (
             who == self.who
             and re.fullmatch(self.kind, one["kind"]) is not None
             and not (self.unless_named and one["metadata"].get("name"))
+            and not (self.unless_selector and _written(one, "selector") is not None)
+            and not (self.unless_manual and _written(one, "manualSelector") is True)
             and all(re.fullmatch(self.server_says, ": ".join(one)) for one in server.errors if self.server_says)
+            and (not self.server_also or any(re.fullmatch(self.server_also, ": ".join(one)) for one in server.errors))
             and re.fullmatch(self.path, path) is not None
             and re.fullmatch(self.message, message, re.DOTALL) is not None
         )
+
+
+def _written(one: Object, name: str) -> object:
+    """Return a field of an object's spec, None if it has none."""
+    spec = one.get("spec")
+    return spec.get(name) if isinstance(spec, dict) else None
 
 
 DIFFERENCES = (
@@ -223,18 +237,45 @@ DIFFERENCES = (
     Difference(
         "not-read",
         "server",
-        rf"({_SPECS})\.restartPolicy|spec\.selector.*|spec\.schedule|spec\.template",
+        rf"({_SPECS})\.restartPolicy|spec\.schedule|spec\.template",
         ".*",
-        "netlab does not read the selector of a workload, the schedule and the restart policy of pods. A workload"
-        " without a template has no pods.",
+        "netlab does not read the schedule and the restart policy of pods. A workload without a template has no pods.",
         kind="Pod|Deployment|ReplicaSet|StatefulSet|DaemonSet|ReplicationController|Job|CronJob",
     ),
     Difference(
-        "selector",
+        "no-selector",
         "server",
-        r"spec\.template\.metadata\.labels",
-        r"Invalid value: .*: `selector` does not match template `labels`",
-        "netlab does not read the selector of a workload.",
+        r"spec\.selector|spec\.template\.metadata\.labels",
+        r"Required value.*|Invalid value: .*: `selector` does not match template `labels`",
+        "A lab needs no selector of a workload, and records of older labs have none.",
+        kind="Deployment|ReplicaSet|StatefulSet|DaemonSet|ReplicationController|Job",
+        unless_selector=True,
+    ),
+    Difference(
+        "selector-parts",
+        "server",
+        r"spec\.selector",
+        _UNREADABLE_SELECTOR,
+        "A server reports what is wrong in a selector, and the selector again. netlab reports it once.",
+        kind="Deployment|ReplicaSet|StatefulSet",
+    ),
+    Difference(
+        "selector-parts",
+        "netlab",
+        r"spec\.template\..*",
+        ".*",
+        "A server does not look at the template if the selector cannot be read. netlab reports both.",
+        kind="Deployment|ReplicaSet|StatefulSet",
+        server_also=rf"spec\.selector: {_UNREADABLE_SELECTOR}",
+    ),
+    Difference(
+        "selector-of-job",
+        "server",
+        r"spec\.selector|spec\.template\.metadata\.labels",
+        r"Invalid value: .*: `selector` (not auto-generated|does not match template `labels`)",
+        "A server makes the selector of a Job, with a uid, if the Job does not say manualSelector.",
+        kind="Job",
+        unless_manual=True,
     ),
     Difference(
         "container",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -245,6 +247,116 @@ def test_a_directory_is_read_recursively_in_sorted_order(tmp_path: Path) -> None
     assert ["a/b.yaml", "a/z.json", "b.yml", "d/e/f.yaml"] == [
         str(Path(d.source.file).relative_to(tmp_path)) for d in documents
     ]
+
+
+def _links(folder: Path, name: str) -> dict[str, str]:
+    """Make an entry of each kind that is no file, and return the error of each that is named as YAML."""
+    (folder / f"loop{name}").symlink_to(f"loop{name}")
+    (folder / f"nowhere{name}").symlink_to("nothing")
+    (folder / f"through{name}").symlink_to("pod.yaml/x")
+    (folder / f"long{name}").symlink_to("x" * 300)
+    os.mkfifo(folder / f"pipe{name}")
+    (folder / f"device{name}").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(folder / f"socket{name}"))
+    return {
+        "device": "is a device, not a file",
+        "long": "File name too long",
+        "loop": "Too many levels of symbolic links",
+        "nowhere": "No such file or directory",
+        "pipe": "is a pipe, not a file",
+        "socket": "is a socket, not a file",
+        "through": "Not a directory",
+    }
+
+
+@pytest.mark.parametrize("name", ["", ".txt", "\udcff"])
+def test_an_entry_of_no_yaml_name_is_skipped(tmp_path: Path, name: str) -> None:
+    """Whatever it is: a link that leads nowhere, a pipe, a socket or a device, or has a name that is no UTF-8."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    _links(tmp_path, name)
+    (document,), problems = read([str(tmp_path)])
+
+    assert [] == problems
+    assert "Pod" == document.kind
+
+
+@pytest.mark.parametrize("name", [".yaml", "\udcff.json"])
+def test_an_entry_of_a_yaml_name_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    """And the other files of its folder are read."""
+    (tmp_path / "pod.yaml").write_text(POD)
+    expected = _links(tmp_path, name)
+    (document,), problems = read([str(tmp_path)])
+
+    assert "Pod" == document.kind
+    assert {str(tmp_path / f"{one}{name}"): text for one, text in expected.items()} == {
+        problem.file: problem.message for problem in problems
+    }
+
+
+def _two(folder: Path) -> None:
+    (folder / "d").mkdir()
+    for name in ("a", "b"):
+        (folder / f"d/{name}.yaml").write_text(f"{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}}}")
+    (folder / "link").symlink_to("d")
+    (folder / "link.yaml").symlink_to("d/a.yaml")
+    (folder / "hard.yaml").hardlink_to(folder / "d/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("paths", "files"),
+    [
+        (["d", "d"], ["d/a.yaml", "d/b.yaml"]),
+        (["d", "./d/", "link"], ["link/a.yaml", "link/b.yaml"]),
+        (["d/a.yaml", "d/a.yaml"], ["d/a.yaml"]),
+        (["d/a.yaml", "link.yaml"], ["link.yaml"]),
+        (["hard.yaml", "d/a.yaml"], ["d/a.yaml"]),
+        (["d/a.yaml", "d/b.yaml", "d/a.yaml"], ["d/b.yaml", "d/a.yaml"]),
+        (["d", "d/a.yaml"], ["d/b.yaml", "d/a.yaml"]),
+        (["d/a.yaml", "d"], ["d/a.yaml", "d/b.yaml"]),
+        (["link.yaml", "d", "hard.yaml"], ["d/b.yaml", "hard.yaml"]),
+        (["d/a.yaml", "d/b.yaml"], ["d/a.yaml", "d/b.yaml"]),
+    ],
+)
+def test_what_two_paths_lead_to_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paths: list[str], files: list[str]
+) -> None:
+    """At the later path, as of two objects with one name the last counts."""
+    _two(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    documents, problems = read(paths)
+
+    assert [] == problems
+    assert files == [document.source.file for document in documents]
+
+
+def test_two_names_of_a_file_in_one_folder_are_two_files(tmp_path: Path) -> None:
+    """Someone made both on purpose, and ``check`` says that the objects are defined twice."""
+    _two(tmp_path)
+    documents, _ = read([str(tmp_path)])
+
+    assert ["a", "b", "a", "a"] == [document.data["metadata"]["name"] for document in documents]
+
+
+def test_the_problems_of_a_file_that_two_paths_lead_to_are_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of what is not there."""
+    _two(tmp_path)
+    (tmp_path / "d/bad.yaml").write_text("{")
+    monkeypatch.chdir(tmp_path)
+    documents, problems = read(["d", "no", "d/bad.yaml", "no"])
+
+    assert ["d/a.yaml", "d/b.yaml"] == [document.source.file for document in documents]
+    assert ["d/bad.yaml", "no"] == [problem.file for problem in problems]
+
+
+def test_standard_input_twice_counts_once() -> None:
+    """The second time nothing would be left of it."""
+    (document,), problems = read(["-", "-"], io.StringIO(POD))
+
+    assert [] == problems
+    assert "Pod" == document.kind
 
 
 @pytest.mark.parametrize("stdin", [io.BytesIO(POD.encode()), io.StringIO(POD)], ids=["bytes", "text"])

@@ -16,6 +16,7 @@ TEMPLATE = (
     "{metadata: {labels: {app: web}, annotations: {a: b, netlab/network: blue}},"
     " spec: {containers: [{ports: [{containerPort: 80}]}]}}"
 )
+_MISMATCH = 'Invalid value: {"app":"web"}: `selector` does not match template `labels`'
 
 
 def workload(version: str, kind: str, spec: str) -> str:
@@ -202,3 +203,114 @@ def check_template(found: Workload, path: str) -> None:
 def test_what_netlab_reads_is_checked(problems: Callable[[str], list[str]], kind: str, spec: str, message: str) -> None:
     """Each error has its path in the template."""
     assert [message] == problems(workload("apps/v1", kind, spec))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("Deployment", "deployment"),
+        ("ReplicaSet", "deployment"),
+        ("StatefulSet", "statefulset"),
+        ("DaemonSet", "daemonset"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("selector", "at", "message"),
+    [
+        ("{matchLabels: {app: wbe}}", "spec.template.metadata.labels", _MISMATCH),
+        (
+            "{matchExpressions: [{key: app, operator: NotIn, values: [web]}]}",
+            "spec.template.metadata.labels",
+            _MISMATCH,
+        ),
+        (
+            "{matchLabels: {app: web}, matchExpressions: [{key: tier, operator: Exists}]}",
+            "spec.template.metadata.labels",
+            _MISMATCH,
+        ),
+        ("{}", "spec.selector", "Invalid value: {}: empty selector is invalid for NAME"),
+        (
+            "{matchLabels: {}, matchExpressions: null}",
+            "spec.selector",
+            "Invalid value: {}: empty selector is invalid for NAME",
+        ),
+        ("{app: web}", "spec.selector.app", 'unknown field "app"'),
+        (
+            "{matchLabels: {app: -x}}",
+            "spec.selector.matchLabels",
+            'Invalid value: "-x": a valid label must be an empty string or consist of alphanumeric characters',
+        ),
+        ("[app]", "spec.selector", 'Invalid value: ["app"]: must be a mapping'),
+    ],
+)
+def test_a_selector_must_match_the_template(
+    read_text: Read, kind: str, name: str, selector: str, at: str, message: str
+) -> None:
+    """The API server refuses such a workload, and says so in these words. An error of a selector is the only one."""
+    _, (problem,) = read_text(workload("apps/v1", kind, f"selector: {selector}, template: {TEMPLATE}"))
+
+    assert ("error", at, 1) == (problem.severity, problem.path, problem.line)
+    assert problem.message.startswith(message.replace("NAME", name))
+
+
+def test_the_line_of_a_selector_that_does_not_match_is_that_of_the_labels(read_text: Read) -> None:
+    """Or of the template, if that has no labels."""
+    text = (
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n"
+    )
+
+    _, (of_labels,) = read_text(f"{text}  template:\n    metadata:\n      labels: {{app: wbe}}\n")
+    _, (of_template,) = read_text(f"{text}  template:\n    spec: {{}}\n")
+
+    assert 8 == of_labels.line
+    assert 6 == of_template.line
+    assert "Invalid value: null: `selector` does not match template `labels`" == of_template.message
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "selector: {matchLabels: {app: web}}, ",
+        "selector: {matchExpressions: [{key: app, operator: In, values: [web, db]}]}, ",
+        "selector: null, ",
+        "",
+    ],
+)
+@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"])
+def test_a_selector_that_matches_is_taken(read_text: Read, kind: str, spec: str) -> None:
+    """A lab needs none."""
+    _, problems = read_text(workload("apps/v1", kind, f"{spec}template: {TEMPLATE}"))
+
+    assert [] == problems
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "spec", "wrong"),
+    [
+        ("v1", "ReplicationController", "selector: {app: wbe}", True),
+        ("v1", "ReplicationController", "selector: {app: web, tier: front}", True),
+        ("v1", "ReplicationController", "selector: {app: web}", False),
+        ("v1", "ReplicationController", "selector: {}", False),
+        ("v1", "ReplicationController", "selector: null", False),
+        ("batch/v1", "Job", "manualSelector: true, selector: {matchLabels: {app: wbe}}", True),
+        ("batch/v1", "Job", "manualSelector: true, selector: {matchLabels: {app: web}}", False),
+        ("batch/v1", "Job", "manualSelector: true, selector: {}", False),
+        # The API server adds the labels that this selector asks for, with a uid that it makes.
+        ("batch/v1", "Job", "selector: {matchLabels: {controller-uid: x}}", False),
+    ],
+)
+def test_selectors_of_other_workloads_must_match_too(
+    read_text: Read, version: str, kind: str, spec: str, wrong: bool
+) -> None:
+    """A ReplicationController has a mapping of labels. Of a Job only the user's own selector counts."""
+    _, problems = read_text(workload(version, kind, f"{spec}, template: {TEMPLATE}"))
+
+    found = [("error", "spec.template.metadata.labels", _MISMATCH)] if wrong else []
+    assert found == [(one.severity, one.path, one.message) for one in problems]
+
+
+def test_a_replication_controller_without_labels_has_no_selector(read_text: Read) -> None:
+    """The API server takes the labels of the template, and there are none."""
+    _, problems = read_text(workload("v1", "ReplicationController", "selector: {}, template: {}"))
+
+    assert ["spec.selector: Required value"] == [f"{one.path}: {one.message}" for one in problems]

@@ -102,6 +102,42 @@ def test_an_address_without_a_machine() -> None:
     assert text.endswith("To send packets there, add a host with this address to spec.hosts of the Topology.")
 
 
+def test_an_address_without_a_machine_that_policies_allow() -> None:
+    """The first line says both, and the last one the way out: the verdict is about packets of the lab."""
+    allowing = policy("shop/out", egress=[rule(peer(cidr="203.0.113.0/24"))], source=source(1, "policies.yaml"))
+    text = told(cluster(WEB, allowing), "shop/web", "203.0.113.9")
+    first, *_, last = text.splitlines()
+
+    assert (
+        "shop/web -> 203.0.113.9 80/TCP, IPv4: deny: policies allow it, but no machine of the lab has 203.0.113.9"
+        == first
+    )
+    assert "Egress of shop/web: allow" in text
+    assert last.startswith(
+        "  Policies allow it already: there is no path for packets. To send packets there, add a host"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "address", "first"),
+    [
+        ("shop/db", "203.0.113.9", "shop/db -> 203.0.113.9 80/TCP, IPv4: deny"),
+        ("node:node-1", "203.0.113.9", "node:node-1 -> 203.0.113.9 80/TCP, IPv4: deny"),
+        (
+            "shop/web",
+            "10.96.7.7",
+            "shop/web -> 10.96.7.7 80/TCP, IPv4: deny: policies allow it, but 10.96.7.7 is in the service range,"
+            " and no Service has it",
+        ),
+    ],
+)
+def test_the_first_line_about_an_address_that_no_machine_has(source: str, address: str, first: str) -> None:
+    """It names policies only where they allow the flow. No policy judges what a node sends."""
+    of = cluster(WEB, DB, policy("shop/none", "app=db", egress=[]))
+
+    assert first == told(of, source, address).splitlines()[0]
+
+
 def test_the_proposed_peer_is_the_narrowest() -> None:
     """For a pod it is a selector, with the namespace if that differs; for any other endpoint it is an ipBlock."""
     of = cluster(

@@ -46,6 +46,9 @@ def explain_command(
     number or name of a port of the Service. NAMESPACE/WORKLOAD stands for its first pod. Without a port, netlab
     explains every port that DST declares; DST/ICMP explains ICMP.
 
+    An address that no machine of the lab has gets no packet, so the verdict is deny. If policies allow it, the first
+    line says so. To send packets there, add a host with this address to the Topology.
+
     `netlab explain http://HOST/PATH --from SRC` explains a request: the Ingress and its rule, the Service, the pods
     that answer, and the policy that stops it.
     """

@@ -66,4 +66,5 @@ def probe_command(
         )
         result = Reachability(running.name, rows, "probe", listed=bool(pair), again=options.again())
         rendering.render(result, output)
+    inputs.warn_nothing_proved(running.cluster, result.tally.pairs)
     rendering.exit_as(result.tally, output)

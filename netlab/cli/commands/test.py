@@ -146,4 +146,12 @@ def _run(tests: Sequence[Ready], *, packets: bool, for_people: bool) -> list[Sce
                 terminal.emit(lines_of(results[-1], every_step=verbose()))
             elif results[-1].error:
                 terminal.say(f"Error: {results[-1].name}: {results[-1].error}")
+            if isinstance(test, DryRun) and _without_pods(test, results[-1]):
+                terminal.say(f"Warning: {results[-1].name}: the input has no pods: nothing was proved")
     return results
+
+
+def _without_pods(test: DryRun, result: ScenarioResult) -> bool:
+    """Say whether a scenario asked nothing as its lab had no pods at any step. Such a rule of Invariants fails."""
+    never = test.pods == len(test.cluster.pods) and not test.cluster.asked_pods()
+    return never and not result.error and not any(step.pairs for step in result.steps)

@@ -101,6 +101,7 @@ def verify_command(
         result = Verification(name, rows, cluster, selection, kept=kept, again=options.again())
         rendering.render(result, output)
         rendering.write(result, reports)
+    inputs.warn_nothing_proved(cluster, result.tally.pairs)
     rendering.exit_as(result.tally, output)
 
 

@@ -11,7 +11,7 @@ from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA
 from netlab.objects.rollouts import of_daemon_set
 from netlab.objects.types import RolloutStrategy, Workload
-from netlab.objects.workloads import DaemonSetSpec, workload_kind
+from netlab.objects.workloads import DaemonSetSpec, selects_own, workload_kind
 
 _GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
 
@@ -36,7 +36,14 @@ def _labels(workload: Workload) -> Mapping[str, str]:
 KIND = workload_kind(
     "DaemonSet",
     "apps/v1",
-    Template(4, lambda own, spec: None, labels=_labels, rollout=_rollout, stays=True),
+    Template(
+        4,
+        lambda own, spec: None,
+        labels=_labels,
+        rollout=_rollout,
+        stays=True,
+        check_selector=selects_own("daemonset"),
+    ),
     shape=_Root,
     retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
     short=("ds",),

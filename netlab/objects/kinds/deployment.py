@@ -11,7 +11,7 @@ from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA
 from netlab.objects.rollouts import of_deployment
 from netlab.objects.types import RolloutStrategy, Workload
-from netlab.objects.workloads import DeploymentSpec, as_stated, workload_kind
+from netlab.objects.workloads import DeploymentSpec, as_stated, selects_own, workload_kind
 
 
 class _Root(Root):
@@ -32,7 +32,7 @@ def _labels(workload: Workload) -> Mapping[str, str]:
 KIND = workload_kind(
     "Deployment",
     "apps/v1",
-    Template(1, as_stated, labels=_labels, rollout=_rollout),
+    Template(1, as_stated, labels=_labels, rollout=_rollout, check_selector=selects_own("deployment")),
     shape=_Root,
     retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
     short=("deploy",),

@@ -11,7 +11,7 @@ from netlab.objects.kind import Template
 from netlab.objects.meta import METADATA
 from netlab.objects.rollouts import of_stateful_set
 from netlab.objects.types import RolloutStrategy, Workload
-from netlab.objects.workloads import StatefulSetSpec, as_stated, workload_kind
+from netlab.objects.workloads import StatefulSetSpec, as_stated, selects_own, workload_kind
 
 
 class _Root(Root):
@@ -32,7 +32,15 @@ def _labels(workload: Workload) -> Mapping[str, str]:
 KIND = workload_kind(
     "StatefulSet",
     "apps/v1",
-    Template(0, as_stated, labels=_labels, stable_names=True, rollout=_rollout, stays=True),
+    Template(
+        0,
+        as_stated,
+        labels=_labels,
+        stable_names=True,
+        rollout=_rollout,
+        stays=True,
+        check_selector=selects_own("statefulset"),
+    ),
     shape=_Root,
     retired=("apps/v1beta1", "apps/v1beta2", "extensions/v1beta1"),
     short=("sts",),

@@ -26,7 +26,7 @@ _SIZE = 1 << 30
 _LAST = 10_000
 # Characters that are printed at once.
 _WRITTEN = 2048
-# The variables by which Scapy finds the folders that it makes.
+# The variables that name the folders where Scapy makes its own.
 _FOLDERS = ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
 
 

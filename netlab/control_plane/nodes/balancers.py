@@ -42,7 +42,7 @@ class Balancers:
     def __init__(self, write: Callable[[Object, Balancer], None]) -> None:
         self._write = write
         self._written: dict[str, Balancer] = {}
-        # The uids of Services whose writes have failed. Other threads put them there, also while ``say`` works.
+        # The uids of Services whose writes failed. Other threads add to it, also while ``say`` runs.
         self._failed: SimpleQueue[str] = SimpleQueue()
 
     @property

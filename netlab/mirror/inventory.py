@@ -129,7 +129,9 @@ class Inventory:
             found.opened = time.monotonic()
             found.worked = True
             self._fresh(found)
-            self._up()
+            # The answer to an attempt of before the server went away may come late, and says nothing about now.
+            if self._down_since is None or found.began > self._down_since:
+                self._up()
         elif frame.event == "line":
             try:
                 self._note(found.take(frame.body))
@@ -162,7 +164,8 @@ class Inventory:
             else:
                 found.version = ""
                 found.due = now + POLL_SECONDS
-        if self._down_since is None and now >= self._kinds_due:
+        # Where each list has a watch of before the server went away, the kinds tell whether it is back.
+        if now >= self._kinds_due if self._down_since is None else all(one.watch for one in self._lists.values()):
             self._try(self._ask_kinds)
         if self._down_since is None:
             for key in self._singles.due(now):
@@ -280,6 +283,7 @@ class Inventory:
         now = time.monotonic()
         self._kinds_due = now + POLL_SECONDS
         found = self._api().kinds()
+        self._up()
         there = {(one.version, one.plural) for one in found}
         missing = [one for one in self._kinds if (one.version, one.plural) not in there]
         if missing:
@@ -306,7 +310,8 @@ class Inventory:
             # KubeError: the kubeconfig was read again, and is wrong now.
             why, alone = str(error), isinstance(error, TooLargeError)
         # What else the server answers may be right.
-        if not ((alone or found is None) and any(one.opened for one in self._watches.values())):
+        answers = self._down_since is None and any(one.opened for one in self._watches.values())
+        if not (answers and (alone or found is None)):
             self._down(why)
         elif found is not None:
             self._stale(found, why)

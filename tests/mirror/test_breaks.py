@@ -102,6 +102,32 @@ def test_the_lab_stays_while_the_server_is_away(running: Running, monkeypatch: p
     running.assert_mirrors()
 
 
+def test_an_answer_that_was_on_its_way_is_no_sign_of_a_server_that_is_back(running: Running) -> None:
+    """A watch that began before the server went away is answered after that: the server is away all the same."""
+    running.server.holds = "/api/v1/pods"
+    running.until(lambda: watched(running) and watched(running, "/api/v1/pods"))
+    running.server.down = True
+    running.server.break_watches()
+    running.until(lambda: running.said("does not answer"))
+    running.server.held.set()
+    for _ in range(20):
+        running.mirror.step(0.1)
+    assert 1 == len(running.lines), running.lines
+    running.server.down = False
+    running.until(lambda: running.said("answers again"))
+
+    assert 2 == len(running.lines), running.lines
+
+
+def test_a_server_is_back_although_no_list_is_due(running: Running) -> None:
+    """Each list has a watch that was begun before, and is not answered yet: the kinds are asked."""
+    running.until(lambda: watched(running))
+    running.mirror._inventory._down("a test says so")
+    running.until(lambda: running.said("answers again"))
+
+    assert 2 == len(running.lines), running.lines
+
+
 def test_a_kind_that_may_not_be_watched_is_listed_again(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every half minute."""
     monkeypatch.setattr(inventory, "POLL_SECONDS", 0.3)

@@ -18,6 +18,7 @@ class WatchedServer(ApiServer):
 
     - ``unwatched``: paths that may be listed and not watched.
     - ``down``: connections end without an answer.
+    - ``held``: is set while watches of the path ``holds`` get their answer; the others get theirs at once.
     - ``watches``: the path and the resourceVersion of each watch that began.
     """
 
@@ -26,6 +27,8 @@ class WatchedServer(ApiServer):
         self.unwatched: set[str] = set()
         self.watches: list[tuple[str, int]] = []
         self.down = False
+        self.holds = ""
+        self.held = threading.Event()
         self.bookmark = False
         self._revision = 100
         self._oldest = 0
@@ -103,7 +106,10 @@ class WatchedServer(ApiServer):
         namespace = path.split("/namespaces/")[1].split("/")[0] if "/namespaces/" in path else ""
         with self._moved:
             self.watches.append((path, version))
-            return self._lines(found[0], namespace, version, path, self._breaks, len(self._events))
+            lines = self._lines(found[0], namespace, version, path, self._breaks, len(self._events))
+        if path == self.holds:
+            self.held.wait(20)
+        return lines
 
     def _lines(self, one: Resource, namespace: str, version: int, path: str, breaks: int, said: int) -> Iterator[bytes]:
         at = 0

@@ -51,10 +51,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of the virtual machine elsewhere: they are no tests of this host."""
-    elsewhere = [item for item in items if kernel_marks.elsewhere(item)]
+    elsewhere = {item for item in items if kernel_marks.elsewhere(item)}
     if elsewhere:
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if not kernel_marks.elsewhere(item)]
+        config.hook.pytest_deselected(items=list(elsewhere))
+        items[:] = [item for item in items if item not in elsewhere]
 
 
 def pytest_collection_finish() -> None:

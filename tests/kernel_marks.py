@@ -36,6 +36,9 @@ test-lessons`` only.
 A test has the marker ``plugins`` if it stands in ``plugins``: it needs the reference plugins of the Container Network
 Interface. It runs by ``make test-cni`` only.
 
+A test has the marker ``samples`` if hypothesis draws its input, or its module imports ``samples`` or ``some`` of
+``sizes.py``. It runs by ``make test``, and by ``make test-samples`` with all samples.
+
 A test has the marker ``browser`` if it stands in ``browser``: it needs Chromium. It runs by ``make test-browser`` only.
 """
 
@@ -48,6 +51,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 TESTS = Path(__file__).parent
 
@@ -92,7 +96,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
 
 
 def mark(item: pytest.Item) -> None:
-    """Give a test the marker ``kernel`` where the fixtures that it uses, or its place, say that it needs one."""
+    """Give a test the markers that its place, its fixtures and its module say."""
     if TESTS not in item.path.parents:
         return
     places = () if UNITS.intersection(_places(item.path)) else _places(item.path)
@@ -103,6 +107,9 @@ def mark(item: pytest.Item) -> None:
             item.add_marker(getattr(pytest.mark, place))
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.kernel)
+    module = getattr(item, "module", None)
+    if is_hypothesis_test(getattr(item, "obj", None)) or hasattr(module, "samples") or hasattr(module, "some"):
+        item.add_marker(pytest.mark.samples)
 
 
 @functools.cache
@@ -114,8 +121,9 @@ def _places(path: Path) -> tuple[str, ...]:
 
 def elsewhere(item: pytest.Item) -> str:
     """Return why a test is not for this machine, whatever is installed; "" where it is."""
-    for place, (variable, reason) in ELSEWHERE.items():
-        if item.get_closest_marker(place) is not None and not os.environ.get(variable):
+    for name in {one.name for one in item.iter_markers()} & ELSEWHERE.keys():
+        variable, reason = ELSEWHERE[name]
+        if not os.environ.get(variable):
             return reason
     return ""
 

@@ -1,7 +1,7 @@
 """How many samples a test draws: all with hypothesis's profile ``full``, half with ``half``, else a quarter.
 
-``make test`` draws half, so that it ends within ten minutes on two slow processors, and ``make test SAMPLES=full`` all.
-``make coverage`` draws all; ``make test-fast`` and pytest alone draw the quarter.
+``make test`` draws a quarter, so that it ends within ten minutes on two slow processors. ``make test-samples`` runs the
+tests with the marker ``samples``, and ``make coverage`` all tests; both draw all samples.
 And after how many seconds a command of netlab counts as hung.
 """
 

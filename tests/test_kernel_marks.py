@@ -1,4 +1,4 @@
-"""The marker ``kernel``: which tests have it, and what is said where one cannot run."""
+"""The markers ``kernel`` and ``samples``: which tests have them, and what is said where one cannot run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import cast
 
 import kernel_marks
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
 def test_a_test_without_namespaces_has_no_marker(request: pytest.FixtureRequest) -> None:
@@ -15,6 +17,7 @@ def test_a_test_without_namespaces_has_no_marker(request: pytest.FixtureRequest)
 
     assert [] == list(request.node.iter_markers("kernel"))
     assert "" == kernel_marks.missing(request.node)
+    assert request.node.get_closest_marker("samples") is None
 
 
 def test_a_fixture_that_names_labs_brings_the_marker(request: pytest.FixtureRequest, unique: object) -> None:
@@ -81,3 +84,25 @@ def test_what_needs_nginx_runs_where_it_is_installed_only(
     monkeypatch.setenv("NETLAB_INGRESS", "1")
 
     assert ("runs by make test-ingress only", "") == (without, kernel_marks.elsewhere(request.node))
+
+
+@settings(max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.none())
+def test_a_test_whose_input_is_drawn_brings_the_marker(request: pytest.FixtureRequest, nothing: None) -> None:
+    """``make test-samples`` runs it."""
+    assert request.node.get_closest_marker("samples") is not None
+
+
+def test_a_module_that_draws_samples_brings_the_marker() -> None:
+    """Its tests may draw them in any way."""
+    from policy import test_groups
+
+    added: list[str] = []
+    item = SimpleNamespace(
+        path=kernel_marks.TESTS / "policy" / "test_groups.py",
+        module=test_groups,
+        add_marker=lambda mark: added.append(mark.name),
+    )
+    kernel_marks.mark(cast(pytest.Item, item))
+
+    assert ["samples"] == added

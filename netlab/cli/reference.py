@@ -28,7 +28,7 @@ _WIDTH = 120
 def lines() -> Iterator[str]:
     """Yield the lines of the page."""
     yield HEAD
-    above = click.Context(cli, info_name="netlab")
+    above = click.Context(cli, info_name="netlab", **cli.context_settings)
     for name in COMMANDS:
         command = cli.get_command(above, name)
         assert command is not None

@@ -63,7 +63,7 @@ def commands(above: click.Command, name: str = "netlab") -> Iterator[tuple[str, 
     """Yield a command and those below it, with their names."""
     yield name, above
     if isinstance(above, click.Group):
-        context = click.Context(above)
+        context = click.Context(above, **cli.context_settings)
         for one in above.list_commands(context):
             found = above.get_command(context, one)
             assert found is not None

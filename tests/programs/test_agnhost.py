@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -380,6 +381,23 @@ def test_test_webserver_serves_files(tmp_path):
             assert (404, "404 page not found\n") == served.get(f"{tmp_path}/none")
         finally:
             program.kill()
+
+
+def test_a_folder_is_listed_whatever_is_in_it(tmp_path):
+    """A link that leads to itself, a link to a folder, and a name that is no text."""
+    port = free()
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff")).write_text("")
+    with start("test-webserver", f"--port={port}") as program:
+        try:
+            listens(port)
+            code, page = Served(port, 0).get(f"{tmp_path}/")
+        finally:
+            program.kill()
+
+    assert (200, ["folder/", "link", "loop", "odd%FF"]) == (code, re.findall('href="(.*?)"', page))
 
 
 def test_pause_ends_at_sigterm_with_code_2():

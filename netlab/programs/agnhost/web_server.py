@@ -70,7 +70,8 @@ def _file(path: str) -> http.Answer:
 
 
 def _folder(path: str) -> http.Answer:
-    names = sorted(f"{one.name}/" if one.is_dir() else one.name for one in os.scandir(path))
-    lines = "".join(f'<a href="{quote(name)}">{html.escape(name)}</a>\n' for name in names)
+    # As in dirList of Go's net/http, a link to a folder is listed as a file, so a link to itself is listed too.
+    names = sorted(f"{one.name}/" if one.is_dir(follow_symlinks=False) else one.name for one in os.scandir(path))
+    lines = "".join(f'<a href="{quote(os.fsencode(name))}">{html.escape(name)}</a>\n' for name in names)
     page = f'<!doctype html>\n<meta name="viewport" content="width=device-width">\n<pre>\n{lines}</pre>\n'
     return http.Answer(page.encode(errors="replace"), kind=http.HTML, headers=_HEADERS)

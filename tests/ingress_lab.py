@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from sizes import HANGS
+from waiting import eventually
 
 from netlab.kernel import nginx
 
@@ -86,12 +86,8 @@ class IngressLab:
         pods = json.loads(self.netlab("get", "pods", "--lab", self.name, "-o", "json").stdout)["items"]
         by_name = {f"{p['metadata']['namespace']}/{p['metadata']['name']}": p["status"]["podIP"] for p in pods}
         for pod in [one for one in self._servers if one not in but]:
-            for _ in range(200):
-                if self.run(pod, "curl", "-s", "-m", "1", f"http://{by_name[pod]}:8080/hostname").returncode == 0:
-                    break
-                time.sleep(0.05)
-            else:
-                raise AssertionError(f"no echo server in {pod}")
+            ask = ["curl", "-s", "-m", "1", f"http://{by_name[pod]}:8080/hostname"]
+            eventually(lambda pod=pod, ask=ask: self.run(pod, *ask).returncode == 0)  # type: ignore[misc]
 
     def address(self, ref: str) -> str:
         """Return the address of a pod."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from host_records import record
+from waiting import eventually
 
 from netlab.conformance.workers import Workers
 from netlab.errors import HostError, KernelError
@@ -191,11 +192,7 @@ def wait_for_labs(process: subprocess.Popen[str], jobs: int) -> list[int]:
 
 def gone(pids: list[int]) -> bool:
     """Wait until processes that are not children of this one are gone."""
-    for _ in range(500):
-        if not any(Path(f"/proc/{pid}/ns/net").exists() and _alive(pid) for pid in pids):
-            return True
-        time.sleep(0.02)
-    return False
+    return bool(eventually(lambda: not any(Path(f"/proc/{pid}/ns/net").exists() and _alive(pid) for pid in pids)))
 
 
 def _alive(pid: int) -> bool:

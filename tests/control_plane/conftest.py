@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from control_plane import lab_plane
 from control_plane.control_plane import ControlPlane, missing, running
-from control_plane.lab_plane import SERVICE, WEB, Plane, eventually, lacking
+from control_plane.lab_plane import SERVICE, WEB, Plane, lacking
+from waiting import eventually
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,8 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +134,6 @@ class Plane:
 
     def process(self, program: str) -> int:
         return int((self.log(program) / "process").read_text().split()[0])
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Return what a function returns once it is true; it is asked again until the time is over."""
-    until = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < until, "it never held"
-        time.sleep(0.05)
-    return found
 
 
 def running(pods: list[dict[str, Any]]) -> list[dict[str, Any]]:

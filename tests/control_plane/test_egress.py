@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import Plane, eventually, running
+from control_plane.lab_plane import Plane, running
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 # An HTTPS server that answers as a webhook that denies, and as an aggregated API server.
@@ -81,7 +82,7 @@ def web(plane: Plane) -> Iterator[dict[str, str]]:
         for name in pods:
             stack.enter_context(serving(plane, name, "/usr/bin/python3", "-m", "http.server", "80", "-d", "/sys"))
         for name in pods:
-            eventually(functools.partial(_answers, plane, name), 30)
+            eventually(functools.partial(_answers, plane, name))
         yield pods
 
 
@@ -98,7 +99,7 @@ def test_pods_and_services_answer_through_the_api_server_also_behind_policies(of
     with web(of_lab) as pods:
         of_lab.apply(DENY_ALL)
         try:
-            assert eventually(lambda: of_lab.verdict(*(f"shop/{name}" for name in list(pods)[:2])) == "deny", 20)
+            assert eventually(lambda: of_lab.verdict(*(f"shop/{name}" for name in list(pods)[:2])) == "deny")
             for name in pods:
                 assert "Directory listing" in raw(of_lab, f"namespaces/shop/pods/{name}:80/proxy/")
             assert "Directory listing" in raw(of_lab, "namespaces/shop/services/web:80/proxy/")

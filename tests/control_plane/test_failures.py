@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import SERVICE, WEB, Plane, eventually, lacking, running
+from control_plane.lab_plane import SERVICE, WEB, Plane, lacking, running
+from waiting import eventually
 
 from netlab.cluster import Pod
 from netlab.lab.lab import Lab
@@ -171,7 +172,7 @@ def asking(plane: Plane) -> Iterator[Asked]:
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        eventually(lambda: found.answers, 20)
+        eventually(lambda: found.answers)
         yield found
     finally:
         process.terminate()

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from control_plane.lab_plane import Plane, eventually, lacking
+from control_plane.lab_plane import Plane, lacking
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl", "curl"])
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import PROGRAMS, SERVICE, WEB, Plane, eventually, gone, lacking, running
+from control_plane.lab_plane import PROGRAMS, SERVICE, WEB, Plane, gone, lacking, running
+from waiting import eventually
 
 from netlab.lab.lab import Lab
 
@@ -107,7 +108,7 @@ def repaired(plane: Plane, draw: random.Random) -> None:
     first, second = settled(plane, number)[:2]
     assert "allow" == plane.verdict(first, second)
     plane.apply(DENY)
-    assert eventually(lambda: plane.verdict(first, second) == "deny", 20)
+    assert eventually(lambda: plane.verdict(first, second) == "deny")
     plane.kubectl("delete", "networkpolicy", "deny", "-n", "shop")
 
 
@@ -139,7 +140,7 @@ def pid_of(plane: Plane, program: str) -> int | None:
 def removed(plane: Plane, pids: list[int]) -> None:
     """Remove it, and see that nothing is left: no process, no file, no namespace, and no kubeconfig."""
     plane.netlab("control-plane", "down", "--lab", plane.name)
-    assert eventually(functools.partial(all_gone, pids), 10)
+    assert eventually(functools.partial(all_gone, pids))
     assert not Path(f"/run/netlab/{plane.name}").exists()
     assert not plane.kubeconfig.exists()
     assert plane.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout

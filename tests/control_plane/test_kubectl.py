@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from control_plane.lab_plane import Plane, eventually, running
+from control_plane.lab_plane import Plane, running
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 LABELS = {"app": "api"}

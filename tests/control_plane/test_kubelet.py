@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from control_plane.lab_plane import Plane, eventually, running
+from control_plane.lab_plane import Plane, running
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 
@@ -45,7 +46,7 @@ def test_a_program_listens_on_a_low_port_and_names_are_found(of_lab):
     with subprocess.Popen([*ask, names[0], "--", *server], stdin=null, stdout=null) as program:
         try:
             curl = [*ask, names[1], "--", "curl", "-sf", "-o", "/dev/null", "-m", "3", "http://one"]
-            assert eventually(lambda: subprocess.run(curl, stderr=null).returncode == 0, 30)
+            assert eventually(lambda: subprocess.run(curl, stderr=null).returncode == 0)
         finally:
             program.kill()
     of_lab.kubectl("delete", "service", "one", "-n", "shop")
@@ -101,7 +102,7 @@ def test_a_program_ends_with_its_client(of_lab):
         inside = eventually(lambda: _sleepers(of_lab, name))
         client.kill()
 
-    assert eventually(lambda: not _sleepers(of_lab, name), 10), inside
+    assert eventually(lambda: not _sleepers(of_lab, name)), inside
 
 
 def _sleepers(of_lab: Plane, pod: str) -> list[str]:

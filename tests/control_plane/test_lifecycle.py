@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import Plane, eventually
+from control_plane.lab_plane import Plane
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 
@@ -68,12 +69,12 @@ def test_a_pod_is_not_ready_until_its_post_start_has_ended(here):
         "volumeMounts": [{"name": "v", "mountPath": "/v"}],
     }
     make(here, "slow", main, terminationGracePeriodSeconds=0, **volumes)
-    eventually(lambda: state(here, "slow").get("state", {}).get("waiting", {}).get("reason") == "ContainerCreating", 20)
+    eventually(lambda: state(here, "slow").get("state", {}).get("waiting", {}).get("reason") == "ContainerCreating")
     assert "Pending" == pod(here, "slow")["status"]["phase"]
     assert not is_ready(here, "slow")
     here.kubectl("exec", "-n", SPACE, "slow", "--", "touch", "/v/go")
 
-    assert eventually(lambda: is_ready(here, "slow"), 20)
+    assert eventually(lambda: is_ready(here, "slow"))
     assert "yes\n" == here.kubectl("exec", "-n", SPACE, "slow", "--", "cat", "/v/done")
 
 
@@ -83,16 +84,16 @@ def test_a_post_start_that_fails_ends_its_container(here):
     make(
         here, "fails", {"command": ["sleep", "600"], "lifecycle": {"postStart": hook}}, terminationGracePeriodSeconds=0
     )
-    eventually(lambda: state(here, "fails").get("restartCount"), 30)
+    eventually(lambda: state(here, "fails").get("restartCount"))
 
-    (first, *_) = eventually(lambda: events(here, "fails", "FailedPostStartHook"), 20)
+    (first, *_) = eventually(lambda: events(here, "fails", "FailedPostStartHook"))
     assert ("PostStartHook failed", "spec.containers{c0}") == (first["message"], first["involvedObject"]["fieldPath"])
 
 
 def delete(plane: Plane, name: str) -> None:
     """Delete a pod, and wait until it is gone."""
     plane.kubectl("delete", "pod", name, "-n", SPACE, "--wait=false")
-    eventually(lambda: "NotFound" in plane.kubectl("get", "pod", name, "-n", SPACE, check=False), 60)
+    eventually(lambda: "NotFound" in plane.kubectl("get", "pod", name, "-n", SPACE, check=False))
 
 
 def test_pre_stop_runs_before_sigterm(here):
@@ -105,7 +106,7 @@ def test_pre_stop_runs_before_sigterm(here):
     }
     volumes = {"volumes": [{"name": "v", "emptyDir": {}}]}
     make(here, "order", main, terminationGracePeriodSeconds=60, **volumes)
-    eventually(lambda: is_ready(here, "order"), 20)
+    eventually(lambda: is_ready(here, "order"))
     words = ["kubectl", "--kubeconfig", str(here.kubeconfig), "logs", "-n", SPACE, "-f", "order"]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as log:
         # Now kubectl follows the log.
@@ -120,10 +121,10 @@ def test_pre_stop_runs_before_sigterm(here):
 def test_a_pause_with_a_pre_stop_is_terminating_until_that_has_ended(here):
     """So a Service keeps sending to it, as to a server that drains. A shorter grace period ends it."""
     make(here, "drains", {"lifecycle": {"preStop": {"sleep": {"seconds": 600}}}}, terminationGracePeriodSeconds=600)
-    eventually(lambda: is_ready(here, "drains"), 20)
+    eventually(lambda: is_ready(here, "drains"))
     here.kubectl("delete", "pod", "drains", "-n", SPACE, "--wait=false")
     make(here, "later", {})
-    eventually(lambda: is_ready(here, "later"), 20)
+    eventually(lambda: is_ready(here, "later"))
     assert ("Running", True) == (pod(here, "drains")["status"]["phase"], is_ready(here, "drains"))
 
     here.kubectl("delete", "pod", "drains", "-n", SPACE, "--grace-period=1", "--timeout=30s")
@@ -137,10 +138,10 @@ def test_pre_stop_counts_against_the_grace_period_and_asks_by_http(here):
     make(here, "long", long, terminationGracePeriodSeconds=1)
     make(here, "deaf", deaf, terminationGracePeriodSeconds=1)
     for name in ("long", "deaf"):
-        eventually(partial(is_ready, here, name), 20)
+        eventually(partial(is_ready, here, name))
         delete(here, name)
 
-    (event, *_) = eventually(lambda: events(here, "deaf", "FailedPreStopHook"), 20)
+    (event, *_) = eventually(lambda: events(here, "deaf", "FailedPreStopHook"))
     assert "PreStopHook failed" == event["message"]
     assert [] == events(here, "long", "FailedPreStopHook")
 
@@ -155,7 +156,7 @@ def test_pre_stop_asks_the_program_of_its_container(here):
         "lifecycle": {"preStop": hook},
     }
     make(here, "asked", main, terminationGracePeriodSeconds=60)
-    eventually(lambda: is_ready(here, "asked"), 20)
+    eventually(lambda: is_ready(here, "asked"))
 
     delete(here, "asked")
     assert [] == events(here, "asked", "FailedPreStopHook")
@@ -175,9 +176,9 @@ def test_a_program_has_the_variables_of_the_services_of_its_start(here):
     make(here, "linked", {"command": ["sh", "-c", "env | sort; sleep 600"]}, terminationGracePeriodSeconds=0)
     make(here, "apart", {"command": ["sleep", "600"]}, enableServiceLinks=False, terminationGracePeriodSeconds=0)
     for name in ("linked", "apart"):
-        eventually(partial(is_ready, here, name), 20)
+        eventually(partial(is_ready, here, name))
     here.kubectl("expose", "pod", "server", "-n", SPACE, "--port=80", "--name=later")
-    log = eventually(partial(here.kubectl, "logs", "-n", SPACE, "linked"), 20)
+    log = eventually(partial(here.kubectl, "logs", "-n", SPACE, "linked"))
     inside = here.kubectl("exec", "-n", SPACE, "linked", "--", "env")
     apart = here.kubectl("exec", "-n", SPACE, "apart", "--", "env")
 
@@ -196,8 +197,8 @@ def test_a_program_has_the_variables_of_the_services_of_its_start(here):
 def test_a_program_has_devices_of_its_own(here):
     """A node's disks and memory are not among them, in a container and in kubectl exec."""
     make(here, "devices", {"command": ["sh", "-c", "ls /dev; sleep 600"]}, terminationGracePeriodSeconds=0)
-    eventually(lambda: is_ready(here, "devices"), 20)
-    log = eventually(lambda: here.kubectl("logs", "-n", SPACE, "devices"), 20)
+    eventually(lambda: is_ready(here, "devices"))
+    log = eventually(lambda: here.kubectl("logs", "-n", SPACE, "devices"))
 
     assert log == here.kubectl("exec", "-n", SPACE, "devices", "--", "ls", "/dev")
     assert {"null", "pts", "shm", "tty", "urandom", "zero"} < {*log.split()} < {*os.listdir("/dev"), "ptmx"}

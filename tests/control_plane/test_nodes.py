@@ -6,7 +6,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import LABELS, Plane, eventually, running
+from control_plane.lab_plane import LABELS, Plane, running
+from waiting import eventually
 
 from netlab.lab.lab import Lab
 
@@ -63,9 +64,9 @@ def test_a_policy_that_kubectl_applies_is_in_force_and_so_is_its_end(of_lab):
     """Packets say so."""
     first, second = (f"shop/{one['metadata']['name']}" for one in running(of_lab.pods())[:2])
     of_lab.apply(DENY)
-    assert eventually(lambda: of_lab.verdict(first, second) == "deny", 10)
+    assert eventually(lambda: of_lab.verdict(first, second) == "deny")
     of_lab.kubectl("delete", "networkpolicy", "deny", "-n", "shop")
-    assert eventually(lambda: of_lab.verdict(first, second) == "allow", 10)
+    assert eventually(lambda: of_lab.verdict(first, second) == "allow")
 
 
 def test_a_service_has_the_address_that_the_api_server_gave_it(of_lab):
@@ -154,9 +155,9 @@ def test_programs_of_a_deleted_pod_have_its_grace_period(of_lab):
         assert "up\n" == program.stdout.readline()
         of_lab.kubectl("delete", "pod", name, "-n", "shop", "--wait=false")
         assert "term\n" == program.stdout.readline()
-        assert eventually(lambda: _terminating(of_lab) == [name], 3)
+        assert eventually(lambda: _terminating(of_lab) == [name])
         assert "done\n" == program.stdout.readline()
-    assert eventually(lambda: name not in {one["metadata"]["name"] for one in of_lab.pods()}, 10)
+    assert eventually(lambda: name not in {one["metadata"]["name"] for one in of_lab.pods()})
 
 
 def _terminating(plane: Plane) -> list[str]:
@@ -240,9 +241,9 @@ def test_a_policy_kind_that_a_crd_adds_is_in_force(of_lab):
     of_lab.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=30s")
     of_lab.apply(policy)
 
-    assert eventually(lambda: of_lab.verdict(first, second) == "deny", 20)
+    assert eventually(lambda: of_lab.verdict(first, second) == "deny")
     of_lab.kubectl("delete", f"{plural}.{group}", "none")
-    assert eventually(lambda: of_lab.verdict(first, second) == "allow", 20)
+    assert eventually(lambda: of_lab.verdict(first, second) == "allow")
 
 
 def test_commands_of_netlab_leave_the_objects_to_the_api_server(of_lab, tmp_path):

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from control_plane.lab_plane import Plane, eventually, running
+from control_plane.lab_plane import Plane, running
 from control_plane.test_egress import serving
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 # Says how many bytes it got, after their end.
@@ -48,7 +49,7 @@ def forwarded(plane: Plane, target: str, port: int, **environment: str) -> Itera
 
 def wait_until_it_listens(plane: Plane, pod: str, port: int) -> None:
     inside = ["exec", "-n", "shop", pod, "--", "ss", "-Htln"]
-    assert eventually(lambda: f"127.0.0.1:{port}" in plane.kubectl(*inside), 30)
+    assert eventually(lambda: f"127.0.0.1:{port}" in plane.kubectl(*inside))
 
 
 def ask(port: int, data: bytes) -> bytes:

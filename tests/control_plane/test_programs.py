@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import Plane, eventually
+from control_plane.lab_plane import Plane
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 
@@ -54,7 +55,7 @@ def is_ready(plane: Plane, name: str) -> bool:
 
 
 def ready(plane: Plane, name: str) -> None:
-    eventually(lambda: is_ready(plane, name), 30)
+    eventually(lambda: is_ready(plane, name))
 
 
 def phase(plane: Plane, name: str) -> str:
@@ -106,7 +107,7 @@ def test_a_pod_of_agnhost_serves_tls(here):
     ready(here, "encrypts")
     path = f"/api/v1/namespaces/{SPACE}/pods/https:encrypts:443/proxy/"
 
-    assert "foo" == eventually(lambda: here.kubectl("get", "--raw", path, check=False), 20)
+    assert "foo" == eventually(lambda: here.kubectl("get", "--raw", path, check=False))
     assert 0 == state(here, "encrypts")["restartCount"]
 
 
@@ -118,14 +119,14 @@ def test_a_policy_makes_connect_time_out(here):
     ready(here, "denied")
     ready(here, "asks")
     ask = ("sh", "-c", "/agnhost connect denied:8080 --timeout=1s")
-    assert eventually(lambda: run(here, "asks", *ask).returncode == 0, 20)
+    assert eventually(lambda: run(here, "asks", *ask).returncode == 0)
     spec = {"podSelector": {"matchLabels": {"app": "denied"}}, "policyTypes": ["Ingress"]}
     metadata = {"name": "deny", "namespace": SPACE}
     here.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
 
-    eventually(lambda: run(here, "asks", *ask).stderr.startswith("TIMEOUT\n"), 20)
+    eventually(lambda: run(here, "asks", *ask).stderr.startswith("TIMEOUT\n"))
     here.kubectl("delete", "networkpolicy", "deny", "-n", SPACE)
-    assert eventually(lambda: run(here, "asks", *ask).returncode == 0, 20)
+    assert eventually(lambda: run(here, "asks", *ask).returncode == 0)
 
 
 def test_exec_joins_the_container(here):
@@ -145,9 +146,9 @@ def test_exec_joins_the_container(here):
 def test_a_subcommand_that_is_missing_is_said(here):
     """The container fails as often as it is tried; the log says why."""
     make(here, "missing", container(image=AGNHOST, args=["webhook"]))
-    eventually(lambda: state(here, "missing")["restartCount"] >= 1, 20)
+    eventually(lambda: state(here, "missing")["restartCount"] >= 1)
 
-    assert "CrashLoopBackOff" == eventually(lambda: state(here, "missing")["state"].get("waiting"), 20)["reason"]
+    assert "CrashLoopBackOff" == eventually(lambda: state(here, "missing")["state"].get("waiting"))["reason"]
     assert 'unknown command "webhook"' in logs(here, "missing", "--previous")
     assert not is_ready(here, "missing")
 
@@ -157,7 +158,7 @@ def test_a_container_that_ends_starts_again(here):
     make(here, "again", container(image=AGNHOST, args=["netexec"]))
     ready(here, "again")
     run(here, "again", "curl", "-s", "http://localhost:8080/exit?code=3")
-    found = eventually(lambda: (one := state(here, "again"))["restartCount"] == 1 and one, 20)
+    found = eventually(lambda: (one := state(here, "again"))["restartCount"] == 1 and one)
     ready(here, "again")
 
     assert 3 == found["lastState"]["terminated"]["exitCode"]
@@ -178,8 +179,8 @@ def test_a_program_of_the_host_runs_where_the_pod_asks_for_it(here):
         make(here, name, main, host=True, initContainers=[first], restartPolicy="Never")
     make(here, "quiet", container("main", "sh", "-c", "exit 1"), restartPolicy="Never")
 
-    assert eventually(lambda: phase(here, "good") == "Succeeded", 30)
-    assert eventually(lambda: phase(here, "bad") == "Failed", 30)
+    assert eventually(lambda: phase(here, "good") == "Succeeded")
+    assert eventually(lambda: phase(here, "bad") == "Failed")
     assert "first\n" == logs(here, "good", "-c", "first")
     assert {"good /usr 65534", "error"} == set(logs(here, "good", "-c", "main").splitlines())
     assert 3 == state(here, "bad")["state"]["terminated"]["exitCode"]
@@ -277,7 +278,7 @@ def test_containers_share_a_volume_and_read_a_config_map(here):
     assert not Path("/data/copy").exists()
     assert not Path("/etc/of").exists()
     assert not Path("/usr/share/of").exists()
-    last = eventually(lambda: state(here, "secretive")["lastState"].get("terminated"), 20)
+    last = eventually(lambda: state(here, "secretive")["lastState"].get("terminated"))
     assert ("StartError", "volume secret: netlab keeps no Secrets") == (last["reason"], last["message"])
 
 
@@ -312,7 +313,7 @@ def test_a_liveness_probe_starts_a_program_anew(here):
     )
     ready(here, "mortal")
 
-    assert eventually(lambda: state(here, "mortal")["restartCount"] > 0, 30)
+    assert eventually(lambda: state(here, "mortal")["restartCount"] > 0)
 
 
 # --- kubectl attach, and failures -------------------------------------------------------------------------------------
@@ -334,11 +335,11 @@ def test_programs_start_anew_when_netlab_as_the_nodes_was_killed(here):
     make(here, "survivor", container(image=AGNHOST, args=["netexec"]))
     make(here, "finished", container("c", "sh", "-c", "exit 0"), host=True, restartPolicy="Never")
     ready(here, "survivor")
-    eventually(lambda: phase(here, "finished") == "Succeeded", 20)
+    eventually(lambda: phase(here, "finished") == "Succeeded")
     os.kill(here.process("agent"), signal.SIGKILL)
     here.up()
 
-    assert eventually(lambda: state(here, "survivor")["restartCount"] == 1, 30)
+    assert eventually(lambda: state(here, "survivor")["restartCount"] == 1)
     ready(here, "survivor")
     assert 0 == run(here, "survivor", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s").returncode
     assert "Succeeded" == phase(here, "finished")
@@ -351,7 +352,7 @@ def test_a_pod_that_has_to_end_says_whether_it_is_ready_while_it_serves(here):
          readinessProbe=probe), terminationGracePeriodSeconds=60)  # fmt: skip
     ready(here, "serves-on")
     here.kubectl("delete", "pod", "serves-on", "-n", SPACE, "--wait=false")
-    eventually(lambda: not is_ready(here, "serves-on"), 20)
+    eventually(lambda: not is_ready(here, "serves-on"))
 
     assert "Running" == phase(here, "serves-on")
     assert "running" in state(here, "serves-on")["state"]

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from control_plane.lab_plane import PROGRAMS, Plane, eventually, gone, lacking
+from control_plane.lab_plane import PROGRAMS, Plane, gone, lacking
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl", "curl"])
 REPOSITORY = Path(__file__).parents[2]
@@ -49,7 +50,7 @@ def test_two_commands_show_pods_that_run_and_answer_and_down_leaves_nothing(tmp_
         assert ["1/1 Running"] * 3 == [f"{row[1]} {row[2]}" for row in rows]
         assert 3 == len({row[5] for row in rows})
         names = {row[0] for row in rows}
-        assert eventually(lambda: typed(ask).strip() in names, 30)
+        assert eventually(lambda: typed(ask).strip() in names)
         for row in rows:
             assert row[0] == typed(ask.replace("http://web/", f"http://{row[5]}/")).strip()
         pids = [found.process(program) for program in (*PROGRAMS[:-1], "agent")]
@@ -58,7 +59,7 @@ def test_two_commands_show_pods_that_run_and_answer_and_down_leaves_nothing(tmp_
         raise
     typed(down)
 
-    assert eventually(lambda: all(map(gone, pids)), 10)
+    assert eventually(lambda: all(map(gone, pids)))
     assert {"assets", "examples"} == {path.name for path in tmp_path.iterdir()}
     assert not Path(f"/run/netlab/{found.name}").exists()
     assert found.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from control_plane.lab_plane import WEB, Plane, eventually, lacking, running
+from control_plane.lab_plane import WEB, Plane, lacking, running
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 RBAC = "rbac.authorization.k8s.io"

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from control_plane.lab_plane import Plane, eventually, lacking
+from control_plane.lab_plane import Plane, lacking
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 POD = {

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from control_plane.lab_plane import PROGRAMS, WEB, Plane, eventually, gone, lacking, running
+from control_plane.lab_plane import PROGRAMS, WEB, Plane, gone, lacking, running
+from waiting import eventually
 
 # How many commands are killed: NETLAB_ROUNDS=20 make test-control-plane
 ROUNDS = int(os.environ.get("NETLAB_ROUNDS", "4"))
@@ -91,7 +92,7 @@ def test_a_command_that_is_killed_can_be_repeated_or_undone(tmp_path):
         finally:
             found.netlab("control-plane", "down", "--lab", found.name, check=False)
 
-        assert eventually(functools.partial(_all_gone, pids), 5)
+        assert eventually(functools.partial(_all_gone, pids))
         assert not Path(f"/run/netlab/{found.name}").exists()
         assert not found.kubeconfig.exists()
         assert found.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout
@@ -116,7 +117,7 @@ def test_down_leaves_nothing(tmp_path, words):
         raise
     assert f"lab/{found.name} deleted\n" == found.netlab(*words, found.name).stdout
 
-    assert eventually(lambda: all(map(gone, pids)), 5)
+    assert eventually(lambda: all(map(gone, pids)))
     assert not Path(f"/run/netlab/{found.name}").exists()
     assert not found.kubeconfig.exists()
     assert found.name not in subprocess.run(["ip", "netns"], capture_output=True, text=True, check=True).stdout

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from control_plane.lab_plane import PROGRAMS, WEB, Plane, eventually, lacking, running
+from control_plane.lab_plane import PROGRAMS, WEB, Plane, lacking, running
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 ALL = (*PROGRAMS[:-1], "agent")
@@ -122,7 +123,7 @@ def test_a_port_that_was_taken_meanwhile_is_replaced(own):
         for port in before.values():
             one = socket.socket()
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            eventually(functools.partial(_bound, one, port), 20)
+            eventually(functools.partial(_bound, one, port))
             one.listen()
             taken.append(one)
         own.up()

@@ -6,6 +6,8 @@ import os
 import sys
 import time
 
+from waiting import eventually
+
 from netlab.kernel.captured import LIMIT, captured
 
 
@@ -52,11 +54,7 @@ def test_a_process_left_behind_is_not_waited_for():
 
     assert 0 == found.status
     assert time.monotonic() - started < 20
-    for _ in range(200):
-        if not _runs(int(found.stdout)):
-            break
-        time.sleep(0.05)
-    assert not _runs(int(found.stdout))
+    assert eventually(lambda: not _runs(int(found.stdout)))
 
 
 def _runs(pid: int) -> bool:

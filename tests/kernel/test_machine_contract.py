@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from host_records import namespaces
+from waiting import eventually
 
 from netlab.errors import AlreadyExists, HostError, KernelError, NotFound
 from netlab.kernel import daemons, processes
@@ -348,14 +348,6 @@ def folder(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) ->
     place = tmp_path / "programs" / "one"
     yield place
     machine.stop(place)
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    """Wait until something is true, for some seconds."""
-    until = time.monotonic() + 10
-    while not true() and time.monotonic() < until:
-        time.sleep(0.01)
-    return true()
 
 
 def test_a_program_runs_until_it_is_stopped(machine: Machine, spaces: Spaces, folder: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from host_records import namespaces
 from iproute2 import ip
 from sizes import HANGS
+from waiting import eventually
 
 from netlab.errors import AlreadyExists, KernelError
 from netlab.kernel import host, libc, netns
@@ -53,13 +54,6 @@ def children() -> set[int]:
     return found
 
 
-def wait_for(fact: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + HANGS
-    while not fact():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 def in_children(
     action: Callable[[int], object], function: Callable[..., None], *, after: bool = False
 ) -> Callable[..., None]:
@@ -87,7 +81,7 @@ def test_namespaces_are_made_while_the_caller_does_something_else(begin: Begin, 
     """They exist before ``create``, which opens them; the process is gone then."""
     before = children()
     names = begin("a", "b", "c")
-    wait_for(lambda: all(map(netns.exists, names)))
+    eventually(lambda: all(map(netns.exists, names)))
     kernel.create(names)
 
     assert all("lo" in str(kernel.read(name)) for name in names)
@@ -164,11 +158,11 @@ def test_close_ends_the_process_in_the_middle(begin: Begin, kernel: Linux, monke
     hang = in_children(lambda number: time.sleep(HANGS) if number == 2 else None, libc.mount)
     monkeypatch.setattr(libc, "mount", hang)
     names = begin("a", "b", "c")
-    wait_for(netns.path(names[1]).exists)
+    eventually(netns.path(names[1]).exists)
     kernel.close()
 
     assert before == children()
-    wait_for(lambda: [True, False, False] == [netns.path(name).exists() for name in names])
+    eventually(lambda: [True, False, False] == [netns.path(name).exists() for name in names])
 
 
 def test_the_process_ends_with_its_caller(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +191,7 @@ def test_the_process_gets_no_interrupt_of_the_terminal(begin: Begin, kernel: Lin
     for pid in children() - before:
         os.kill(pid, signal.SIGINT)
         os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: all(map(netns.exists, names)))
+    eventually(lambda: all(map(netns.exists, names)))
     kernel.create(names)
 
     assert all(map(netns.exists, names))

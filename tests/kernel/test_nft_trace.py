@@ -6,12 +6,12 @@ import contextlib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from netlab.errors import KernelError, NotFound
 from netlab.kernel import netns, nft
@@ -127,12 +127,7 @@ def test_nothing_stays_when_the_tracing_process_is_killed(space: str) -> None:
         "print(monitor._nft.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, space], capture_output=True, text=True, check=False)
-    for _ in range(500):
-        left = "netlab_trace" in nft.run(space, "list ruleset")
-        if not left:
-            break
-        time.sleep(0.01)
 
     assert -9 == done.returncode, done.stderr
-    assert not left
+    assert eventually(lambda: "netlab_trace" not in nft.run(space, "list ruleset"))
     assert not Path(f"/proc/{int(done.stdout)}/exe").exists()

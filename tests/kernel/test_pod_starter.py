@@ -10,12 +10,12 @@ import select
 import signal
 import socket
 import stat
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 from netlab.kernel import libc, netns, processes
 from netlab.kernel.pod_process import PodProgram
@@ -127,10 +127,7 @@ def test_the_namespace_has_the_program_and_so_the_end_of_a_lab_finds_it(runtime,
     held = start(runtime, program("sleep", "600"), "found")
     inode = netns.inode(space)
     assert inode is not None
-    until = time.monotonic() + 20
-    while not processes.inside([inode]):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: processes.inside([inode]))
     _, printed, _ = run(runtime, program("cat", "/proc/self/mountinfo"))
 
     assert netns.mark(space, inode) in printed
@@ -142,10 +139,8 @@ def test_the_namespace_has_the_program_and_so_the_end_of_a_lab_finds_it(runtime,
 def test_a_program_beside_another_joins_its_namespaces(runtime):
     """It sees the files and the processes of the first one, and ends with it."""
     held = start(runtime, program("sh", "-c", "echo here > /tmp/file; exec sleep 600"), "joined")
-    until = time.monotonic() + 20
-    while run(runtime, program("cat", "/tmp/file"), "joined")[1] != "here\n":  # noqa: S108  of the program alone
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    asked = program("cat", "/tmp/file")  # noqa: S108  of the program alone
+    eventually(lambda: run(runtime, asked, "joined")[1] == "here\n")
     beside = Attached(
         lambda fds: runtime.start(program("sh", "-c", "cat /proc/1/comm; exec sleep 600"), "joined", fds, beside=True),
         terminal=False,
@@ -231,10 +226,7 @@ def test_programs_end_with_the_process_that_forks_them(space):
     os.kill(made.pid, signal.SIGKILL)
 
     assert 137 == held.result()[0]
-    until = time.monotonic() + 20
-    while processes.inside([inode]):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: not processes.inside([inode]))
     assert 0 == run(made, program("true"))[0]
     with contextlib.suppress(OSError):
         made.close()
@@ -355,15 +347,13 @@ def test_no_other_program_of_the_pod_can_take_a_descriptor_of_the_stand_in(runti
     held = start(runtime, program("/agnhost", "netexec", "--http-port=8091"), "raw")
     asked = program("sh", "-c", "/agnhost connect 127.0.0.1:8091 --timeout=5s; ls /proc/1/fd")
     try:
-        deadline = time.monotonic() + 10
-        while (found := run(runtime, asked, "raw"))[1].startswith("REFUSED") and time.monotonic() < deadline:
-            time.sleep(0.1)
+        code, said, _ = eventually(lambda: not (one := run(runtime, asked, "raw"))[1].startswith("REFUSED") and one)
     finally:
         held.send(signal.SIGKILL)
         held.result()
 
-    assert found[0] != 0
-    assert "Permission denied" in found[1]
+    assert code != 0
+    assert "Permission denied" in said
 
 
 def test_a_program_that_joins_at_once_has_the_files_of_the_first(runtime, space):

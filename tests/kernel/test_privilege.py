@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sizes import HANGS
+from waiting import eventually
 
 from netlab.errors import HostError
 from netlab.kernel import privilege, processes
@@ -388,10 +388,7 @@ def test_programs_of_a_killed_keeper_are_ended_by_the_next_down(rootless: Rootle
 
 def awaited(number: int) -> list[str]:
     """Those programs when there are so many; they begin on their own."""
-    for _ in range(500):
-        if len(found := sleepers()) >= number:
-            break
-        time.sleep(0.01)
+    found: list[str] = eventually(lambda: some if len(some := sleepers()) >= number else [])
     return found
 
 

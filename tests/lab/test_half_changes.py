@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from host_records import record
+from sizes import HANGS
 
 from netlab.cluster.flows import every_pair
 from netlab.conformance.shorthand import document, pod
@@ -213,7 +214,7 @@ def test_a_deleted_macvlan_pod_whose_namespace_is_in_use_keeps_its_mac_and_the_e
         lab.apply([new])
     assert ([], []) == ([*lab.cluster.pods], lab.drift())
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + HANGS
     while not lab.cluster.pods:
         # The kernel removes the namespace a moment after its last socket.
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import eventually
 
 REPOSITORY = Path(__file__).parents[2]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -24,10 +24,7 @@ def server(program: Program, unique: Callable[[str], str], tmp_path: Path) -> It
     command += [sys.executable, "-m", "http.server", "8080", "--directory", str(tmp_path)]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
-            if fetch(program, name, "shop/api", "127.0.0.1").returncode == 0:
-                break
-            time.sleep(0.05)
+        eventually(lambda: fetch(program, name, "shop/api", "127.0.0.1").returncode == 0)
         yield name
     finally:
         process.terminate()

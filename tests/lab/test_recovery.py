@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from host_records import record
 from iproute2 import ip
+from waiting import eventually
 
 from netlab.kernel import netns, privilege
 from netlab.lab import removal
@@ -272,10 +273,9 @@ def test_down_ends_what_runs_inside(lab: str, program: Program) -> None:
     program("up", *SHOP, "--lab", lab)
     server = start("exec", "shop/web-0", "--lab", lab, "--", "sleep", "600")
     inode = netns.inode(f"netlab.{lab}.pod.shop.web-0")
-    for _ in range(200):
-        if os.readlink(f"/proc/{server.pid}/ns/net") == f"net:[{inode}]":
-            break
-        time.sleep(0.01)
+    # The process enters the namespace of the pod, and is the program after that.
+    eventually(lambda: Path(f"/proc/{server.pid}/comm").read_text() == "sleep\n")
+    assert f"net:[{inode}]" == os.readlink(f"/proc/{server.pid}/ns/net")
     down = program("down", lab)
 
     assert 0 == down.returncode

@@ -16,7 +16,7 @@ from netlab.objects.policies import NetworkPolicy
 from netlab.sources import SOURCES
 from netlab.testing import FakeKernel
 
-HANGS = 20.0
+HANGS = 60.0
 
 
 def one(kind: str, name: str, namespace: str = "", version: str = "v1", **more: object) -> Object:

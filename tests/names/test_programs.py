@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dns_objects
 import pytest
 from names.bench import Names
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -229,12 +229,8 @@ def test_down_ends_the_server(lab_of: Build) -> None:
     names.getent("front")
     (server,) = names.servers()
     names.program("down", names.name)
-    for _ in range(1000):
-        if not Path(f"/proc/{server}").exists():
-            break
-        time.sleep(0.02)
 
-    assert not Path(f"/proc/{server}").exists()
+    assert eventually(lambda: not Path(f"/proc/{server}").exists())
     assert not Path(f"/run/netlab/{names.name}").exists()
 
 

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import sysconfig
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dns_objects
 import pytest
 from names.bench import Names
+from waiting import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -45,13 +45,8 @@ def programs_of(names: Names) -> dict[str, int]:
 
 
 def gone(pids: list[int]) -> bool:
-    """Wait until processes are gone, for some seconds."""
-    until = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.02)
-    return True
+    """Wait until processes are gone."""
+    return bool(eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids)))
 
 
 def mounts_of(name: str) -> list[str]:

@@ -9,13 +9,13 @@ import json
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import dns_objects
 import pytest
 from names.bench import Names
+from waiting import eventually
 
 from netlab.programs.dns_records import dashed as dashed_address
 
@@ -154,10 +154,7 @@ def test_57_own_server(lab_of: Build) -> None:
     with subprocess.Popen(command, cwd=REPOSITORY) as server:
         try:
             names.apply(POD.format(name="asking", spec=config))
-            for _ in range(100):
-                if found := names.getent("notexistname", "shop/asking"):
-                    break
-                time.sleep(0.05)
+            found = eventually(lambda: names.getent("notexistname", "shop/asking"))
         finally:
             server.terminate()
 

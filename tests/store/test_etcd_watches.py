@@ -10,6 +10,7 @@ import pytest
 from etcd_members import Member
 from store.etcd_stores import compact, opened
 from store.test_contract import next_change
+from waiting import eventually
 
 from netlab.store.etcd_client import Unreachable
 from netlab.store.etcd_watch import Ended, Stream
@@ -93,8 +94,5 @@ def test_a_watch_that_is_closed_leaves_no_thread(own: Member) -> None:
     seen = opened(own).watch(pulse=0.1)
     next(seen)
     seen.close()  # type: ignore[attr-defined]
-    until = time.monotonic() + 5
-    while any(one.name == "netlab-watch" for one in threading.enumerate()) and time.monotonic() < until:
-        time.sleep(0.02)
 
-    assert [] == [one.name for one in threading.enumerate() if one.name == "netlab-watch"]
+    assert eventually(lambda: not any(one.name == "netlab-watch" for one in threading.enumerate()))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from waiting import eventually
 
 from netlab.errors import HostError, UsageError
 from netlab.machines import registry
@@ -76,10 +77,7 @@ def test_a_lost_registration_is_renewed(connect):
     etcd = connect()
     one = Registration(etcd.client, ONE)
     etcd.client.call("lease/revoke", {"ID": str(one._lease.number)})
-    until = time.monotonic() + 10
-    while one.alive and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not one.alive
+    eventually(lambda: not one.alive)
     one.renew()
 
     assert one.alive

@@ -76,18 +76,46 @@ def test_the_log_of_the_run_before_is_kept_and_all_go_with_the_pod(kept):
 
 def test_a_log_is_followed_over_cuts_and_new_runs(kept):
     """No line comes twice, and none of a whole log is lost."""
-    following = kept.follow("uid-a", "c")
-    assert b"" == following.new()
-    log = kept.begin("uid-a", "c")
-    log.add(b"one\npart", "stdout")
-    assert b"one\n" == shown(following.new(), Wishes())
-    log.add(b"ial\n", "stdout")
-    assert b"partial\n" == shown(following.new(), Wishes())
-    time.sleep(0.001)
-    log = kept.begin("uid-a", "c")
-    log.add(b"again\n", "stdout")
+    with kept.follow("uid-a", "c") as following:
+        assert b"" == following.new()
+        log = kept.begin("uid-a", "c")
+        log.add(b"one\npart", "stdout")
+        assert b"one\n" == shown(following.new(), Wishes())
+        log.add(b"ial\n", "stdout")
+        assert b"partial\n" == shown(following.new(), Wishes())
+        log.add(b"last\n", "stdout")
+        time.sleep(0.001)
+        log = kept.begin("uid-a", "c")
+        log.add(b"again\n", "stdout")
 
-    assert b"again\n" == shown(following.new(), Wishes())
+        assert b"last\nagain\n" == shown(following.new(), Wishes())
+        assert b"" == following.new()
+
+
+def test_a_log_that_is_cut_is_followed(kept):
+    """Its newer half is in another file, with lines that came before."""
+    log = kept.begin("uid-a", "c")
+    with kept.follow("uid-a", "c") as following:
+        found = b""
+        for number in range(40):
+            log.add(b"%050000d\n" % number, "stdout")
+            if number % 7 == 0:
+                found += shown(following.new(), Wishes())
+        found += shown(following.new(), Wishes())
+
+    assert [*range(40)] == [int(line[-9:]) for line in found.splitlines()]
+
+
+def test_the_last_lines_of_a_pod_that_is_gone_are_read(kept):
+    """The follower has looked before them, and the log was removed after them. Then it has no file open."""
+    log = kept.begin("uid-a", "c")
+    log.add(b"one\n", "stdout")
+    with kept.follow("uid-a", "c") as following:
+        assert b"one\n" == shown(following.new(), Wishes())
+        log.add(b"last\n", "stdout")
+        kept.forget("uid-a")
+
+        assert b"last\n" == shown(following.new(), Wishes())
     assert b"" == following.new()
 
 

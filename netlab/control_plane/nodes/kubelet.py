@@ -51,15 +51,15 @@ class Inside(NamedTuple):
     """What the server asks about the lab; each may be called in another thread.
 
     ``find``: the Pod of a reference, None where there is none. ``exists``: whether the lab has it. ``pods``: all Pods.
-    ``metrics``: numbers by their name. ``runs``: whether the program of a container, by the pod's uid, runs or will
-    run; a pause does as long as its pod.
+    ``metrics``: numbers by their name. ``runs``: whether the program of a container, by the Pod and its name, runs or
+    will run; a pause does as long as its pod.
     """
 
     find: Callable[[str], dict[str, Any] | None]
     exists: Callable[[str], bool]
     pods: Callable[[], list[dict[str, Any]]]
     metrics: Callable[[], Mapping[str, float]]
-    runs: Callable[[str, str], bool]
+    runs: Callable[[Mapping[str, Any], str], bool]
     stopped: Callable[[str], str]
 
 
@@ -191,15 +191,16 @@ class Kubelet:
         except (ValueError, NetlabError) as error:
             await _send(writer, 400, f"{error}\n")
             return
-        writer.write(_head(200, "text/plain", None) + shown(following.new(), wishes))
-        await writer.drain()
-        goes_on = True
-        while goes_on and not writer.is_closing():
-            await asyncio.sleep(_LOOK)
-            goes_on = self._inside.runs(uid, container)
-            if data := following.new():
-                writer.write(shown(data, wishes._replace(tail=-1)))
-                await writer.drain()
+        with following:
+            writer.write(_head(200, "text/plain", None) + shown(following.new(), wishes))
+            await writer.drain()
+            goes_on = True
+            while goes_on and not writer.is_closing():
+                await asyncio.sleep(_LOOK)
+                goes_on = self._inside.runs(pod, container)
+                if data := following.new():
+                    writer.write(shown(data, wishes._replace(tail=-1)))
+                    await writer.drain()
 
     async def _attached(
         self, request: Request, what: str, of: _Container, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -209,8 +210,8 @@ class Kubelet:
             return
         uid = of.pod["metadata"]["uid"]
         if what == "attach":
-            following = self._programs.logs.follow(uid, of.name)
-            await remote_command.attach(socket, following.new, lambda: self._inside.runs(uid, of.name))
+            with self._programs.logs.follow(uid, of.name) as following:
+                await remote_command.attach(socket, following.new, lambda: self._inside.runs(of.pod, of.name))
             return
         argv, terminal = request.query.get("command", []), request.query.get("tty") in (["1"], ["true"])
         start = partial(self._programs.attached, of.ref, of.pod, of.name, argv, terminal=terminal)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from netlab.errors import HostError
 from netlab.frozen import NamedTuple
@@ -152,30 +153,61 @@ class Logs:
 
 
 class Follower:
-    """Reads a log as it grows; a log that was cut or begun anew is read on."""
+    """Reads a log as it grows; a log that was cut or begun anew is read on. Leaving its block closes the file.
+
+    The file stays open, so its last lines are read although a new run has its name, or the pod is gone.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._file, self._at, self._last = path, 0, 0, b""
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._part = b""
+        # The time of the last line, and whether lines up to then are left out: a cut log has them once more.
+        self._last, self._skips = b"", False
 
     def new(self) -> bytes:
         """Return the whole lines that came since the last call."""
+        lines = self._lines()
         try:
-            with open(self._path, "rb") as file:
-                number = os.fstat(file.fileno()).st_ino
-                same = number == self._file
-                file.seek(self._at if same else 0)
-                data = file.read()
+            file = open(self._path, "rb")  # noqa: SIM115  it stays open
         except OSError:
+            return lines
+        if self._file is not None and os.path.sameopenfile(file.fileno(), self._file.fileno()):
+            file.close()
+            return lines
+        # What came into the old file until it lost its name.
+        lines += self._lines()
+        self.close()
+        self._file, self._part, self._skips = file, b"", bool(self._last)
+        return lines + self._lines()
+
+    def _lines(self) -> bytes:
+        if self._file is None:
             return b""
-        whole = data[: data.rfind(b"\n") + 1]
-        self._at = (self._at if same else 0) + len(whole)
-        self._file = number
-        lines = whole.splitlines(keepends=True)
-        if not same and self._last:
-            lines = [line for line in lines if line.partition(b" ")[0] > self._last]
+        whole, end, self._part = (self._part + self._file.read()).rpartition(b"\n")
+        lines = (whole + end).splitlines(keepends=True)
+        if self._skips and lines:
+            lines = [line for line in lines if _time(line) > self._last]
+            self._skips = not lines
         if lines:
-            self._last = lines[-1].partition(b" ")[0]
+            self._last = _time(lines[-1])
         return b"".join(lines)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _time(line: bytes) -> bytes:
+    return line.partition(b" ")[0]
 
 
 def stamp(nanoseconds: int) -> str:

@@ -143,8 +143,12 @@ class PodContainers:
             return None
         return Programs(self._states.phase(uid), self._states.initialized(uid), shown)
 
-    def runs(self, uid: str, container: str) -> bool:
-        """Return whether a container runs or will run; one of a pod without programs does."""
+    def runs(self, pod: Mapping[str, Any], container: str) -> bool:
+        """Return whether a container runs or will run; one of a pod without programs does until the pod is gone."""
+        uid = pod["metadata"]["uid"]
+        now = self._known.find(POD, key_of(pod))
+        if now is None or now["metadata"]["uid"] != uid:
+            return False
         shown = self._states.shown(uid)
         return shown is None or (container in shown and shown[container].state.kind != "terminated")
 

@@ -1,0 +1,26 @@
+"""The containers of the pods of an API server."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from nodes.test_objects import complete, pod
+
+from netlab.control_plane.nodes.pod_containers import PodContainers
+from netlab.control_plane.watch import Change
+
+NOT_USED = cast(Any, None)
+
+
+def test_a_pause_runs_until_its_pod_is_gone():
+    """A client that follows its log waits until then; another pod of that name is not the same one."""
+    known = complete(pod())
+    containers = PodContainers(NOT_USED, known, NOT_USED, NOT_USED, NOT_USED)
+    assert containers.runs(pod(), "c")
+    known.take(Change("Pod", "gone", (pod(),)))
+    assert not containers.runs(pod(), "c")
+    another = pod(metadata={"uid": "uid-another"})
+    known.take(Change("Pod", "set", (another,)))
+
+    assert not containers.runs(pod(), "c")
+    assert containers.runs(another, "c")

@@ -166,6 +166,9 @@ def asking(plane: Plane) -> Iterator[Asked]:
         assert process.stdout is not None
         with process.stdout:
             for line in process.stdout:
+                if not line.endswith("\n"):
+                    # It was ended while it wrote.
+                    return
                 when, made = line.split()
                 found.answers.append((float(when), made))
 

@@ -49,14 +49,18 @@ class Child:
     def end(self) -> None:
         """Kill the process, unless its result was returned."""
         if self._pid:
-            # An interrupt may come between any two lines, also of ``result``: the process may have ended already.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._pid, 0)
+            kill(self._pid)
             with contextlib.suppress(OSError):
                 os.close(self._pipe)
             self._pid = 0
+
+
+def kill(pid: int) -> None:
+    """Kill a child process, and wait for its end. An interrupt comes between any two lines, so it may have ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def _work(work: Callable[[], bytes], write: int, parent: int) -> NoReturn:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 from collections.abc import Sequence
 from typing import NoReturn
 
 from netlab.kernel import libc, netns, signals
+from netlab.kernel.child import kill
 
 _CHUNK = 1 << 16
 
@@ -65,11 +65,7 @@ class Maker:
     def end(self) -> None:
         """Kill the process, if it runs, and remove the namespace that it has begun."""
         if self._pid:
-            # An interrupt may come between any two lines, and then this is called again.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._pid, 0)
+            kill(self._pid)
             self._pid = 0
             while self._hear():
                 pass

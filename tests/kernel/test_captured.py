@@ -53,7 +53,7 @@ def test_a_process_left_behind_is_not_waited_for():
     found = python("import subprocess; print(subprocess.Popen(['sleep', '60']).pid)")
 
     assert 0 == found.status
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert eventually(lambda: not _runs(int(found.stdout)))
 
 

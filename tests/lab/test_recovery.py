@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from host_records import record
 from iproute2 import ip
+from sizes import HANGS
 from waiting import eventually
 
 from netlab.kernel import netns, privilege
@@ -246,7 +247,7 @@ def test_a_command_that_reads_drift_is_not_ended_by_a_removal(lab: str, program:
         removal.remove_everything(lab)
 
     assert waiting
-    assert 2 == looking.wait(timeout=10)
+    assert 2 == looking.wait(timeout=HANGS)
 
 
 def has_open(pid: int, path: Path) -> bool:
@@ -279,7 +280,7 @@ def test_down_ends_what_runs_inside(lab: str, program: Program) -> None:
     down = program("down", lab)
 
     assert 0 == down.returncode
-    assert -signal.SIGTERM == server.wait(timeout=10)
+    assert -signal.SIGTERM == server.wait(timeout=HANGS)
 
 
 def test_a_full_disk_builds_nothing(lab: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ def test_an_etcd_that_does_not_run_is_one_line() -> None:
         assert 3 == e.value.exit_code
         assert "\n" not in str(e.value)
 
-    assert time.monotonic() - began < 6
+    # The default would be ten seconds for each call.
+    assert time.monotonic() - began < 20
 
 
 def test_an_etcd_that_does_not_answer_is_one_line(own: Member) -> None:
@@ -44,7 +45,8 @@ def test_an_etcd_that_does_not_answer_is_one_line(own: Member) -> None:
         began = time.monotonic()
         with pytest.raises(Unreachable, match="no answer in 5 seconds"):
             store.load("one")
-        assert time.monotonic() - began < 8
+        # With the default there would be a second try, of five seconds more.
+        assert time.monotonic() - began < 10
     finally:
         own.signal(signal.SIGCONT)
 
@@ -176,7 +178,8 @@ def test_certificates(tmp_path: Path) -> None:
         began = time.monotonic()
         with pytest.raises(HostError, match="its certificate is not trusted") as untrusted:
             opened(members[0]).load("one")
-        assert time.monotonic() - began < 2
+        # It is not tried again for ten seconds.
+        assert time.monotonic() - began < 10
         with pytest.raises(HostError, match="etcd is not reached") as unknown:
             opened(members[0], ca=files["ca"], patience=0.5).load("one")
         plain_url = members[0].url.replace("https", "http")

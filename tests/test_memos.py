@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import netlab
 
 ROOT = Path(netlab.__file__).parent
 _KEEPING = {"cache", "lru_cache", "derived"}
+_EMPTY = {"dict", "set", "list", "defaultdict", "WeakKeyDictionary"}
+_MADE_EMPTY = rf"^\w+(:.*)? = (\{{\}}|\[\]|([\w.]+\.)?({'|'.join(_EMPTY)})\()"
+_KEEPS = re.compile(rf"{'|'.join(_KEEPING)}|\bglobal\b|{_MADE_EMPTY}", re.MULTILINE)
 
 _PURE = "a function of its arguments alone"
 _REGISTRY = "emptied when a kind comes or goes; tests take theirs out again"
@@ -83,7 +87,11 @@ KEPT = {
 def kept() -> Iterator[tuple[str, str]]:
     """Yield the file and name of every cached function, changing global and empty container of a module."""
     for file in sorted(ROOT.rglob("*.py")):
-        name, tree = file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+        name, text = file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8")
+        # To parse all files takes seconds.
+        if not _KEEPS.search(text):
+            continue
+        tree = ast.parse(text)
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and _KEEPING.intersection(map(_word, node.decorator_list)):
                 yield name, node.name
@@ -103,7 +111,7 @@ def _word(node: ast.expr) -> str:
 
 def _is_empty(value: ast.expr | None) -> bool:
     if isinstance(value, ast.Call):
-        return _word(value) in {"dict", "set", "list", "defaultdict", "WeakKeyDictionary"} and not value.args
+        return _word(value) in _EMPTY and not value.args
     return (isinstance(value, ast.Dict) and not value.keys) or (isinstance(value, ast.List) and not value.elts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -415,9 +416,13 @@ def test_only_the_terminal_prints() -> None:
     calls = []
     allowed = {REPOSITORY / "netlab/cli" / name for name in ("terminal.py", "progress_line.py")}
     programs = REPOSITORY / "netlab" / "programs"
-    for file in sorted({*(REPOSITORY / "netlab").rglob("*.py")} - {*programs.rglob("*.py")}):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if not isinstance(node, ast.Call) or file in allowed:
+    for file in sorted({*(REPOSITORY / "netlab").rglob("*.py")} - {*programs.rglob("*.py")} - allowed):
+        text = file.read_text()
+        # To parse all files takes seconds.
+        if not re.search(r"print|echo|sys\.std", text):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
             constant = all(isinstance(argument, ast.Constant) for argument in node.args)

@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from import_statements import import_statements
 
 import netlab
 from netlab.errors import UsageError
@@ -34,10 +35,10 @@ MORE = {
 def imported(file: Path) -> set[str]:
     """The modules that a file imports from, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in import_statements(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 

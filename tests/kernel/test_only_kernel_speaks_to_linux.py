@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_statements import import_statements
 
 import netlab
 
@@ -100,10 +101,10 @@ BELOW = {
 
 def imported(path: Path) -> Iterator[str]:
     """The modules that a file imports, wherever in it, by their whole names."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_statements import import_statements
 
 from netlab.policy import tiers as evaluated
 from netlab.ruleset import tiers as compiled
@@ -27,12 +28,12 @@ LINE = re.compile(r"`([A-Z_]{4,})` of\s`([\w/]+\.py)`")
 
 def _imported(file: Path) -> Iterator[str]:
     """Yield the rooms that a module imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in import_statements(file):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module == "netlab":
+        elif node.module == "netlab":
             names = [f"netlab.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif node.module:
             names = [node.module]
         else:
             continue

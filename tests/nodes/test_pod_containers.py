@@ -12,10 +12,15 @@ from netlab.control_plane.watch import Change
 NOT_USED = cast(Any, None)
 
 
-def test_a_pause_runs_until_its_pod_is_gone():
+def test_a_pause_runs_until_its_pod_has_ended():
     """A client that follows its log waits until then; another pod of that name is not the same one."""
-    known = complete(pod())
+    done = pod(status={"phase": "Succeeded"})
+    known = complete(done)
     containers = PodContainers(NOT_USED, known, NOT_USED, NOT_USED, NOT_USED)
+    assert not containers.runs(done, "c")
+    known.take(Change("Pod", "set", (pod(),)))
+    assert containers.runs(pod(), "c")
+    known.take(Change("Pod", "set", (pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),)))
     assert containers.runs(pod(), "c")
     known.take(Change("Pod", "gone", (pod(),)))
     assert not containers.runs(pod(), "c")

@@ -144,10 +144,10 @@ class PodContainers:
         return Programs(self._states.phase(uid), self._states.initialized(uid), shown)
 
     def runs(self, pod: Mapping[str, Any], container: str) -> bool:
-        """Return whether a container runs or will run; one of a pod without programs does until the pod is gone."""
+        """Return whether a container runs or will run; one of a pod without programs does until the pod has ended."""
         uid = pod["metadata"]["uid"]
         now = self._known.find(POD, key_of(pod))
-        if now is None or now["metadata"]["uid"] != uid:
+        if now is None or now["metadata"]["uid"] != uid or not (is_alive(now) or has_to_end(now)):
             return False
         shown = self._states.shown(uid)
         return shown is None or (container in shown and shown[container].state.kind != "terminated")

@@ -232,6 +232,43 @@ def test_a_program_that_leaves_another_one_behind_ends_all_the_same():
     assert "Success" == json.loads(found[3])["status"]
 
 
+class Slow:
+    """A client that takes a message in a third of a second, and says nothing."""
+
+    def __init__(self) -> None:
+        self.channels: dict[int, bytes] = {}
+
+    async def receive(self) -> bytes | None:
+        await asyncio.Event().wait()
+        return None
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.sleep(0.3)
+        self.channels[data[0]] = self.channels.get(data[0], b"") + data[1:]
+
+    async def close(self) -> None:
+        pass
+
+
+def test_a_slow_client_gets_all_that_a_program_has_printed(monkeypatch):
+    """Also what was still in the pipes when it ended; what it left behind holds them open."""
+    monkeypatch.setattr(remote_command, "_PAUSE", 0.05)
+    client = Slow()
+    program = "import sys; print('x' * 100_000); print('y' * 60_000, file=sys.stderr)"
+    argv = ["sh", "-c", f'sleep 20 & exec "$0" -c "{program}"', sys.executable]
+    asyncio.run(asyncio.wait_for(execute(client, argv), 20))
+
+    assert (b"x" * 100_000 + b"\n", b"y" * 60_000 + b"\n") == (client.channels[1], client.channels[2])
+    assert "Success" == json.loads(client.channels[3])["status"]
+
+
+def test_a_program_that_goes_on_writing_behind_another_is_not_waited_for():
+    """What it started may write for ever."""
+    found = run(["sh", "-c", "timeout 20 yes & sleep 0.1"], all_of)
+
+    assert "Success" == json.loads(found[3])["status"]
+
+
 def test_a_frame_that_is_not_masked_ends_the_connection():
     """The standard demands it of clients."""
 

@@ -20,6 +20,8 @@ from netlab.kernel.pod_starter import Attached
 PROTOCOLS = ("v5.channel.k8s.io",)
 _STDIN, _STDOUT, _STDERR, _STATUS, _RESIZE, _CLOSED = 0, 1, 2, 3, 4, 255
 _CHUNK = 1 << 15
+# What a pipe holds: pipe(7). A terminal holds less.
+_PIPE = 1 << 16
 _PAUSE, _LOOK = 1.0, 0.2
 
 
@@ -46,16 +48,22 @@ async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) ->
     except NetlabError as error:
         await _finish(socket, failure(str(error)))
         return
-    outputs = [asyncio.create_task(_send_output(socket, program.stdout, _STDOUT))]
+    sent = [_Output(socket, program.stdout, _STDOUT)]
     if program.stderr >= 0:
-        outputs.append(asyncio.create_task(_send_output(socket, program.stderr, _STDERR)))
+        sent.append(_Output(socket, program.stderr, _STDERR))
+    outputs = [asyncio.create_task(one.send()) for one in sent]
     inputs = asyncio.create_task(_take_input(socket, program))
     ended = asyncio.create_task(_readable(program.ended))
     try:
         done, _ = await asyncio.wait({inputs, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended in done:
-            # What the program started may hold its output open. What it wrote itself is in the pipes already.
+            # What the program started may hold its output open, and write more. What it wrote itself is in the pipes
+            # already, and a slow client gets all of it.
             await asyncio.wait(outputs, timeout=_PAUSE)
+            for one in sent:
+                one.finish()
+            rest: set[asyncio.Future[Any]] = {asyncio.gather(*outputs, return_exceptions=True), inputs}
+            await asyncio.wait(rest, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (*outputs, inputs, ended):
             task.cancel()
@@ -106,23 +114,50 @@ async def _drain(socket: Channels) -> None:
             pass
 
 
-async def _send_output(socket: Channels, fd: int, channel: int) -> None:
-    """Send what a program prints, until it closes its output."""
-    try:
-        while True:
-            try:
-                data = os.read(fd, _CHUNK)
-            except BlockingIOError:
-                await _readable(fd)
-                continue
-            except OSError:
-                # A terminal that nobody has open any more.
-                return
-            if not data:
-                return
-            await socket.send(bytes((channel,)) + data)
-    finally:
-        os.close(fd)
+class _Output:
+    """Sends what a program prints, until it closes its output; after ``finish``, what its pipe still holds."""
+
+    def __init__(self, socket: Channels, fd: int, channel: int) -> None:
+        self._socket, self._fd, self._channel = socket, fd, channel
+        # How many bytes are sent at most; None before ``finish``.
+        self._left: int | None = None
+        self._more = asyncio.Event()
+
+    def finish(self) -> None:
+        """Wait for no more output."""
+        self._left = _PIPE
+        self._more.set()
+
+    async def send(self) -> None:
+        """Send the output, and close the descriptor."""
+        try:
+            while self._left is None or self._left > 0:
+                try:
+                    data = os.read(self._fd, _CHUNK)
+                except BlockingIOError:
+                    if self._left is not None:
+                        return
+                    await self._wait()
+                    continue
+                except OSError:
+                    # A terminal that nobody has open any more.
+                    return
+                if not data:
+                    return
+                if self._left is not None:
+                    self._left -= len(data)
+                await self._socket.send(bytes((self._channel,)) + data)
+        finally:
+            os.close(self._fd)
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._more.clear()
+        loop.add_reader(self._fd, self._more.set)
+        try:
+            await self._more.wait()
+        finally:
+            loop.remove_reader(self._fd)
 
 
 async def _take_input(socket: Channels, program: Attached) -> None:

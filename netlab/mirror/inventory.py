@@ -129,9 +129,11 @@ class Inventory:
             found.opened = time.monotonic()
             found.worked = True
             self._fresh(found)
-            # The answer to an attempt of before the server went away may come late, and says nothing about now.
             if self._down_since is None or found.began > self._down_since:
                 self._up()
+            else:
+                # The answer to an attempt of before the server went away may come late, so ask again.
+                self._ask_soon()
         elif frame.event == "line":
             try:
                 self._note(found.take(frame.body))
@@ -328,6 +330,9 @@ class Inventory:
         if self._down_since is not None:
             seconds = round(time.monotonic() - self._down_since)
             self._down_since, self._up_since = None, time.monotonic()
-            for found in self._lists.values():
-                found.due = min(found.due, time.monotonic() + FIRST_WAIT)
+            self._ask_soon()
             self._say(f"{self._name}: the API server answers again, after {quantity(seconds, 'second')}")
+
+    def _ask_soon(self) -> None:
+        for found in self._lists.values():
+            found.due = min(found.due, time.monotonic() + FIRST_WAIT)

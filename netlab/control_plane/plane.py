@@ -73,14 +73,16 @@ def up(objects: Objects, lab: str, wishes: Wishes, say: Callable[[str], None] = 
         again = settings.read(running.machine, running.name) is not None
         found, client = starting.start_programs(running, wishes, say)
         sender = Sender(client, compare=again)
-        sender.send(first_objects.rights(running.cluster))
+        with starting.naming_what_ended(running):
+            sender.send(first_objects.rights(running.cluster))
         starting.start_nodes(running, found)
     running.close()
     given = [plain(one.data) for one in objects.documents if not _makes_lab(one)]
     if given:
         say("creating objects")
     own = first_objects.dns_service(running.cluster)
-    done = sender.send([*own, *given])
+    with starting.naming_what_ended(running):
+        done = sender.send([*own, *given])
     hidden = set(map(rest.label, own)).difference(map(rest.label, given))
     if wishes.wait:
         say("waiting for pods")

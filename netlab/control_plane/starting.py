@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -107,15 +108,33 @@ def _ensure(machine: Machine, lab: str, one: Component) -> None:
 
 def _wait(client: Client, machine: Machine, lab: str) -> None:
     until = time.monotonic() + _READY_SECONDS
-    places = {kind: programs.folder(machine, lab, kind, "") for kind in (ETCD, API_SERVER)}
     while not client.is_ready():
-        ended = [kind for kind, place in places.items() if not machine.send(place, 0)]
-        if ended:
-            raise HostError(f"{ended[0]} has ended", f"its output is in {places[ended[0]] / 'output'}")
+        _check_runs(machine, lab)
         if time.monotonic() > until:
-            log = places[API_SERVER] / "output"
+            log = programs.folder(machine, lab, API_SERVER, "") / "output"
             raise HostError(f"{API_SERVER} is not ready after {_READY_SECONDS:g} s", f"its output is in {log}")
         time.sleep(_PAUSE)
+
+
+def _check_runs(machine: Machine, lab: str) -> None:
+    """Raise HostError if etcd or the API server has ended."""
+    for kind in (ETCD, API_SERVER):
+        place = programs.folder(machine, lab, kind, "")
+        if not machine.send(place, 0):
+            raise HostError(f"{kind} has ended", f"its output is in {place / 'output'}")
+
+
+@contextlib.contextmanager
+def naming_what_ended(running: Lab) -> Iterator[None]:
+    """Name etcd or the API server in place of a HostError of a block, if one of them has ended.
+
+    An API server says for a while that it is ready although its etcd has ended.
+    """
+    try:
+        yield
+    except HostError:
+        _check_runs(running.machine, running.name)
+        raise
 
 
 def _settled(running: Lab, wishes: Wishes, known: Settings | None) -> Settings:

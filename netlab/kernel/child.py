@@ -10,23 +10,29 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from netlab.errors import KernelError
 from netlab.kernel import libc
+from netlab.kernel.descriptors import close_all_but
 
 _CHUNK = 1 << 16
 
 
 class Child:
-    """A process that computes bytes; ``result`` waits for them."""
+    """A process that computes bytes; ``result`` waits for them.
 
-    def __init__(self, work: Callable[[], bytes]) -> None:
+    It keeps the descriptors ``kept`` alone, or all for None.
+    """
+
+    def __init__(self, work: Callable[[], bytes], kept: Iterable[int] | None = None) -> None:
         self._pipe, write = os.pipe()
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
+            if kept is not None:
+                close_all_but((*kept, write))
             _work(work, write, parent)
         os.close(write)
 

@@ -21,6 +21,7 @@ from typing import NoReturn
 from netlab.errors import HostError, NetlabError, printable
 from netlab.frozen import NamedTuple, frozen
 from netlab.kernel import apart, attached, libc, netns, pod_root, pod_volumes, signals
+from netlab.kernel.descriptors import close_all_but
 from netlab.kernel.sudo_user import NOBODY, User, become
 
 # Processes and threads of a pod; those of user nobody, all pods included, where they are not counted apart.
@@ -187,11 +188,7 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, pod: OfPod) -> 
     signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM])
     for at, fd in enumerate(fds):
         os.dup2(fd, at)
-    low = 3
-    for fd in sorted(one for one in (said, *pod) if one >= 0):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, 1 << 16)
+    close_all_but((said, *pod))
     os.set_inheritable(said, False)
     os.setsid()
     os.umask(0o022)
@@ -200,8 +197,7 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, pod: OfPod) -> 
 def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
     """Hold the volumes of a pod until this process is killed; say so to the descriptor ``ready``."""
     try:
-        os.closerange(3, ready)
-        os.closerange(ready + 1, 1 << 16)
+        close_all_but([ready])
         libc.end_with_parent()
         pod_volumes.hold(names)
         os.write(ready, b"!")

@@ -20,6 +20,7 @@ from typing import NoReturn
 from netlab import errors
 from netlab.errors import HostError, KernelError
 from netlab.kernel import libc, processes, signals
+from netlab.kernel.descriptors import close_all_but
 from netlab.kernel.files import make_private, write_private
 from netlab.kernel.lock import Lock
 
@@ -347,8 +348,7 @@ def _become_keeper(where: Path, report: int, permission: int) -> NoReturn:
         os.chdir("/")
         os.write(report, _READY.encode())
         if os.read(permission, 1):
-            os.closerange(3, report)
-            os.closerange(report + 1, 1 << 16)
+            close_all_but([report])
             os.execv(_KEEPER[0], _KEEPER)  # noqa: S606  constant arguments
     except BaseException as error:
         with contextlib.suppress(OSError):

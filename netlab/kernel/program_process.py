@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from netlab.errors import KernelError
 from netlab.kernel import libc, netns, privilege, signals
+from netlab.kernel.descriptors import close_all_but
 from netlab.kernel.program import LARGEST_FILE, OWN_FOLDER, Program
 from netlab.kernel.sudo_user import NOBODY, User, become
 
@@ -76,11 +77,7 @@ def detach(output: int, kept: Sequence[int], largest_file: int = LARGEST_FILE) -
     null = os.open(os.devnull, os.O_RDWR)
     for at, fd in enumerate((null, output, output)):
         os.dup2(fd, at)
-    low = 3
-    for fd in sorted(kept):
-        os.closerange(low, fd)
-        low = fd + 1
-    os.closerange(low, 1 << 16)
+    close_all_but(kept)
     os.umask(0o077)
     os.chdir("/")
     for limit, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, largest_file)):

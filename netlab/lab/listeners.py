@@ -38,7 +38,7 @@ def listening(lab: Lab, places: Iterable[tuple[Endpoint, int]]) -> Iterator[None
                     with lab.machine.inside(names.endpoint_namespace(lab.name, endpoint)):
                         found += _listener(endpoint, port, stack)
             if found:
-                child = Child(partial(_serve, found))
+                child = _child(found)
         yield
     finally:
         if child is not None:
@@ -71,7 +71,7 @@ class Listening:
                 with self._lab.machine.inside(names.endpoint_namespace(self._lab.name, endpoint)):
                     found += _listener(endpoint, port, stack)
             if found:
-                self._children.append(Child(partial(_serve, found)))
+                self._children.append(_child(found))
 
     def end(self) -> None:
         """End all programs."""
@@ -87,6 +87,11 @@ def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> lis
         if error.errno == errno.EADDRINUSE:
             return []
         raise HostError(f"cannot listen on port {port} of {endpoint.ref}: {error.strerror}") from error
+
+
+def _child(listeners: Sequence[echo.Listener]) -> Child:
+    """Serve in a process of its own. Another thread may start a program now, and wait for the end of its output."""
+    return Child(partial(_serve, listeners), [listener.fileno() for _, listener, _ in listeners])
 
 
 def _serve(listeners: Sequence[echo.Listener]) -> bytes:

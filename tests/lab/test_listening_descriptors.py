@@ -10,7 +10,6 @@ from netlab.lab.lab import Lab
 from netlab.lab.listeners import Listening
 from netlab.objects import read_input
 
-
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from netlab.control_plane.nodes.connections import held
 from netlab.lab.lab import Lab
 
 _LOOPBACK = "127.0.0.1"
@@ -74,7 +75,8 @@ def relay(listener: socket.socket, port: int) -> Iterator[None]:
     loop = runner.get_loop()
 
     async def work() -> None:
-        async with await asyncio.start_server(lambda reader, writer: _join(reader, writer, port), sock=listener):
+        joined = held(lambda reader, writer: _join(reader, writer, port))
+        async with await asyncio.start_server(joined, sock=listener):
             await ends.wait()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The descriptors of a forked process: it inherits all, and needs few."""
+"""The descriptors of a forked process, which inherits all and needs few."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _END = 1 << 16
 def close_all_but(kept: Iterable[int]) -> None:
     """Close all descriptors but some, and the first three.
 
-    A descriptor that stays open by mistake is kept from its end: who reads a pipe waits until all writers closed it.
+    The reader of a pipe waits while any process has the other end open.
     """
     low = 3
     for fd in sorted({one for one in kept if one > 2}):

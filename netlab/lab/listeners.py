@@ -90,7 +90,10 @@ def _listener(endpoint: Endpoint, port: int, stack: contextlib.ExitStack) -> lis
 
 
 def _child(listeners: Sequence[echo.Listener]) -> Child:
-    """Serve in a process of its own. Another thread may start a program now, and wait for the end of its output."""
+    """Return a process that serves.
+
+    It keeps no other descriptor: another thread may start a program now, and read its output to the end.
+    """
     return Child(partial(_serve, listeners), [listener.fileno() for _, listener, _ in listeners])
 
 

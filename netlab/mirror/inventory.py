@@ -132,7 +132,7 @@ class Inventory:
             if self._down_since is None or found.began > self._down_since:
                 self._up()
             else:
-                # The answer to an attempt of before the server went away may come late, so ask again.
+                # This attempt began before the server went away, and its answer may be old: ask the server soon.
                 self._ask_soon()
         elif frame.event == "line":
             try:
@@ -166,7 +166,7 @@ class Inventory:
             else:
                 found.version = ""
                 found.due = now + POLL_SECONDS
-        # Where each list has a watch of before the server went away, the kinds tell whether it is back.
+        # If each list has a watch that began before the server went away, the kinds tell whether it is back.
         if now >= self._kinds_due if self._down_since is None else all(one.watch for one in self._lists.values()):
             self._try(self._ask_kinds)
         if self._down_since is None:

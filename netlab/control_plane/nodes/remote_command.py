@@ -140,7 +140,7 @@ class _Output:
                     await self._wait()
                     continue
                 except OSError:
-                    # A terminal that nobody has open any more.
+                    # A terminal that no process has open any more.
                     return
                 if not data:
                     return

@@ -10,6 +10,7 @@ import warnings
 from typing import Any, NoReturn
 
 from netlab.kernel import libc, signals, sudo_user
+from netlab.kernel.descriptors import close_all_but
 
 
 def run(context: str, user: sudo_user.User | None, questions: int, answers: int, events: int) -> NoReturn:
@@ -81,7 +82,4 @@ def _keep(*kept: int) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
-    for name in os.listdir("/proc/self/fd"):
-        if (fd := int(name)) > 2 and fd not in kept:
-            with contextlib.suppress(OSError):  # that of the list itself
-                os.close(fd)
+    close_all_but(kept)

@@ -75,7 +75,7 @@ _OTHERS = {
     ("programs/explain_url.py", "none"): 1,  # a list of names
 }
 
-# What a file has of which one of the tests finds something.
+# A file without this text has nothing that the tests look for.
 _MODES = "|".join(mode.name for mode in modes.every())
 _WORDS = re.compile(rf"""["']({_MODES})["']|\.(mode|attachment)\b|\.(attachment|transport|traits)\.name\b""")
 

@@ -76,6 +76,12 @@ def test_a_list_that_is_gone_begins_again(server: ApiServer, times: int) -> None
     assert [{"limit": ["5"]}] * (2 if times == 1 else 3) + ([{}] if times == 9 else []) == first
 
 
+def limit(patch: pytest.MonkeyPatch, **limits: int) -> None:
+    """Have an input these limits, in place of the usual ones."""
+    usual = bounds.Budget.__init__
+    patch.setattr(bounds.Budget, "__init__", lambda budget, **given: usual(budget, **{**limits, **given}))
+
+
 def test_a_list_without_an_end_is_refused(server: ApiServer, netlab: Call) -> None:
     """Each page names itself as the next; or there are more pages than an input may have files."""
     page: dict[str, object] = {"metadata": {"continue": "x"}, "items": []}
@@ -84,7 +90,7 @@ def test_a_list_without_an_end_is_refused(server: ApiServer, netlab: Call) -> No
     numbers = iter(range(1_000_000))
     server.before = lambda path, query: ok({"metadata": {"continue": f"{next(numbers)}"}}) if path == PODS else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bounds.Budget.__init__, "__defaults__", (bounds.MOST_BYTES, 30, bounds.MOST_BYTES, 0))
+        limit(patch, files=30)
         assert "too much to read" in netlab("check", "-f", "cluster:").stderr
 
 
@@ -171,9 +177,8 @@ def test_half_a_surrogate_pair_is_replaced(server: ApiServer) -> None:
 def test_an_answer_has_limits(server: ApiServer, netlab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes, also of a compressed answer, memory and depth are those of an input."""
     server.before = lambda path, query: (200, {}, b'{"x": "' + b"a" * 3_000_000 + b'"}') if path == PODS else None
-    defaults = bounds.Budget.__init__.__defaults__
     with monkeypatch.context() as patch:
-        patch.setattr(bounds.Budget.__init__, "__defaults__", (1 << 20, *defaults[1:]))  # type: ignore[index]
+        limit(patch, bytes=1 << 20)
         failed(netlab, 2, "too much to read: more than 256 MiB in all")
     server.before = lambda path, query: (200, {}, b'{"x": [' + b"{}," * 900_000 + b"{}]}") if path == PODS else None
     failed(netlab, 2, "too much to read")

@@ -19,6 +19,16 @@ _FIRST = ("Namespace", "CustomResourceDefinition", "PriorityClass", "ServiceAcco
 # The API server makes these namespaces itself, a moment after its start.
 _EVERY_SERVER = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _BOOKKEEPING = frozenset({"resourceVersion", "managedFields"})
+# What an API server writes into every object, as `kubectl get -o yaml` prints it. Another server refuses a uid or a
+# version that it did not give (ObjectMeta in the API reference: "populated by the system, read-only").
+_OF_THE_SERVER = _BOOKKEEPING | {
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "generation",
+    "selfLink",
+    "uid",
+}
 # The controller manager makes the account of a namespace. The API server refuses a pod before it is there.
 _ACCOUNT = "serviceaccount"
 _NOT_FOUND, _FORBIDDEN, _CONFLICT = 404, 403, 409
@@ -76,12 +86,17 @@ class Sender:
         return f"{_root(version)}{place}/{plural}/{quote(str(metadata['name']), safe='')}"
 
     def _send(self, one: Mapping[str, Any]) -> str:
-        body = {key: value for key, value in one.items() if key != "status"}
+        metadata = {key: value for key, value in one["metadata"].items() if key not in _OF_THE_SERVER}
+        body = {key: value for key, value in one.items() if key != "status"} | {"metadata": metadata}
         until = time.monotonic() + _PATIENCE
         while True:
             try:
                 path = self.path(one)
                 before = self._read(path) if self._compare else None
+                if before is not None:
+                    # A controller may write to the object at any time. The server refuses this version then, so that
+                    # the comparison finds what this request changed, and nothing else.
+                    metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
                 after = self._client.apply(path, body)
                 return "created" if before is None else "unchanged" if _same(before, after) else "configured"
             except ApiError as error:

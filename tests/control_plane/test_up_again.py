@@ -80,6 +80,19 @@ def test_each_object_of_the_input_has_a_line_that_says_what_became_of_it(own):
     own.kubectl("delete", "namespace", "lines", "--timeout=60s")
 
 
+def test_what_kubectl_prints_is_input_again(own):
+    """It has the uid and the version of an object that may have changed or gone since."""
+    own.apply(WEB | {"metadata": {"name": "printed", "namespace": "default"}})
+    (own.folder / "printed.yaml").write_text(own.kubectl("get", "deployment", "printed", "-o", "yaml"))
+    own.kubectl("scale", "deployment", "printed", "--replicas=1")
+    again = ("control-plane", "up", "--lab", own.name, "-f", "printed.yaml")
+
+    assert "deployment/default/printed configured\n" == own.netlab(*again).stdout
+    own.kubectl("delete", "deployment", "printed", "--timeout=60s")
+    assert "deployment/default/printed created\n" == own.netlab(*again).stdout
+    own.kubectl("delete", "deployment", "printed", "--timeout=60s")
+
+
 def test_without_input_up_starts_what_ended_and_sends_nothing(own):
     """The lab is the one with a control plane."""
     os.kill(own.process("kube-scheduler"), signal.SIGKILL)

@@ -19,17 +19,25 @@ SERVED = {
 class Server(Client):
     """An API server that keeps the paths of what it gets; ``refusals`` are raised first, by path.
 
-    Each request gives an object another version, and those of ``changed`` another generation.
+    A request gives an object another version, and those of ``changed`` another generation. A controller writes to
+    the objects of ``busy`` once, after they were read.
     """
 
     def __init__(self, refusals: dict[str, list[ApiError]] | None = None) -> None:
         self.refusals = refusals or {}
         self.got: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
         self.changed: list[str] = []
+        self.busy: list[str] = []
+        self.status: dict[str, int] = {}
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         if path in self.got:
-            return {"metadata": {"resourceVersion": "1", "generation": 1}}
+            found = self._object(path, 1)
+            if path in self.busy:
+                self.busy.remove(path)
+                self.status[path] = 1
+            return found
         if path not in SERVED:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
         fields = ("kind", "name", "namespaced")
@@ -38,8 +46,19 @@ class Server(Client):
     def apply(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if self.refusals.get(path):
             raise self.refusals[path].pop(0)
+        version = self._object(path, 1)["metadata"]["resourceVersion"]
+        if body["metadata"].get("resourceVersion", version) != version:
+            raise ApiError(409, "Conflict", "the object has been modified")
         self.got.append(path)
-        return {"metadata": {"resourceVersion": "2", "generation": 2 if path in self.changed else 1}}
+        self.bodies.append(body)
+        return self._object(path, 2 if path in self.changed else 1)
+
+    def _object(self, path: str, generation: int) -> dict[str, Any]:
+        status = self.status.get(path, 0)
+        return {
+            "metadata": {"resourceVersion": f"{self.got.count(path)}-{status}", "generation": generation},
+            "status": {"replicas": status},
+        }
 
 
 def one(kind: str, name: str, namespace: str = "", version: str = "v1") -> dict[str, Any]:
@@ -72,6 +91,31 @@ def test_the_verb_says_what_became_of_an_object():
     sent = sender.send([one("Pod", "a"), one("Pod", "b"), one("Pod", "c")])
 
     assert [("pod/a", "unchanged"), ("pod/b", "configured"), ("pod/c", "created")] == sent
+
+
+def test_what_a_controller_writes_meanwhile_is_no_change():
+    """The verb is about what the input changed. The object is read again where a controller was in between."""
+    path = "/api/v1/namespaces/default/pods/a"
+    server = Server()
+    sender = Sender(server, compare=True)
+    sender.send([one("Pod", "a")])
+    server.busy = [path]
+
+    assert [("pod/a", "unchanged")] == sender.send([one("Pod", "a")])
+    assert {path: 1} == server.status
+
+
+def test_what_another_server_wrote_into_an_object_is_not_sent():
+    """As `kubectl get -o yaml` prints it: a server refuses a uid and a version that it did not give."""
+    server = Server()
+    printed = one("Pod", "a")
+    printed["metadata"] |= {"uid": "2041beeb", "resourceVersion": "7", "generation": 3, "labels": {"app": "web"}}
+    printed["metadata"] |= {"creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [], "selfLink": "/a"}
+    Sender(server).send([printed | {"status": {"phase": "Running"}}])
+
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "labels": {"app": "web"}}}
+    assert [body] == server.bodies
+    assert "uid" in printed["metadata"]
 
 
 def test_namespaces_of_every_api_server_are_not_made():

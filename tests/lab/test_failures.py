@@ -122,8 +122,10 @@ def test_a_killed_pod_has_another_namespace() -> None:
     """Also one that keeps its name: its connections and programs are gone."""
     with lab_of(*objects_of()) as lab:
         path = Path(lab.netns_path(lab.cluster.by_ref["x/db-0"]))  # type: ignore[arg-type]
+        # While it is open, the kernel gives its number to no other namespace.
+        kept = path.open("rb")
         before = path.stat().st_ino
-        with lab.machine.inside(names.own_namespace(lab.name, "x", "db-0")):
+        with kept, lab.machine.inside(names.own_namespace(lab.name, "x", "db-0")):
             sleeper = subprocess.Popen(["sleep", "60"])
         try:
             lab.kill(["x/db-0"])

@@ -59,17 +59,38 @@ def _workload(one: Object) -> bool:
 
 def _replicas(one: Object) -> bool:
     status, wanted = one.get("status") or {}, one["spec"].get("replicas", 1)
-    return _seen(one) and status.get("readyReplicas", 0) == wanted == status.get("replicas", 0)
+    ready = status.get("readyReplicas", 0) == wanted == status.get("replicas", 0)
+    return _seen(one) and ready and status.get("updatedReplicas", 0) >= _updated(one, wanted)
+
+
+def _updated(one: Object, wanted: int) -> int:
+    """Return how many pods are of the present template when a rollout has ended.
+
+    A controller may count its pods of the version before as ready, and the new template as seen, before it replaces
+    the first one. Source: kubectl rollout status.
+    """
+    kind, spec = one["kind"], one["spec"]
+    if kind == "Deployment":
+        return 0 if spec.get("paused") else wanted
+    if kind != "StatefulSet":
+        return 0
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "OnDelete":
+        return 0
+    return max(0, wanted - ((strategy.get("rollingUpdate") or {}).get("partition") or 0))
 
 
 def _daemon_set(one: Object) -> bool:
-    status = one.get("status") or {}
-    return _seen(one) and status.get("numberReady", 0) == status.get("desiredNumberScheduled", 0)
+    status, strategy = one.get("status") or {}, (one.get("spec") or {}).get("updateStrategy") or {}
+    wanted = status.get("desiredNumberScheduled", 0)
+    updated = strategy.get("type") == "OnDelete" or status.get("updatedNumberScheduled", 0) >= wanted
+    return _seen(one) and status.get("numberReady", 0) == wanted and updated
 
 
 def _pod(one: Object) -> bool:
-    conditions = (one.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    status = one.get("status") or {}
+    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in status.get("conditions") or ())
+    return ready or status.get("phase") == "Succeeded"
 
 
 def _seen(one: Object) -> bool:

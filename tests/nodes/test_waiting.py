@@ -13,7 +13,13 @@ from netlab.errors import HostError
 RESOURCES = {
     "resources": [
         {"name": name, "kind": kind, "namespaced": True}
-        for name, kind in (("deployments", "Deployment"), ("daemonsets", "DaemonSet"), ("pods", "Pod"))
+        for name, kind in (
+            ("deployments", "Deployment"),
+            ("replicasets", "ReplicaSet"),
+            ("statefulsets", "StatefulSet"),
+            ("daemonsets", "DaemonSet"),
+            ("pods", "Pod"),
+        )
     ]
 }
 
@@ -32,7 +38,8 @@ class Server:
         state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
         if state is None:
             raise ApiError(404, "NotFound", "not there")
-        return state
+        kinds = {one["name"]: one["kind"] for one in RESOURCES["resources"]}
+        return {"kind": kinds[path.split("/")[-2]], **state}
 
 
 def given(kind: str) -> dict[str, Any]:
@@ -40,9 +47,21 @@ def given(kind: str) -> dict[str, Any]:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "web", "namespace": "shop"}}
 
 
-def deployment(ready: int, seen: int = 2, replicas: int = 2) -> dict[str, Any]:
-    status = {"observedGeneration": seen, "replicas": replicas, "readyReplicas": ready}
-    return {"metadata": {"generation": 2}, "spec": {"replicas": 2}, "status": status}
+def replicas(ready: int, seen: int = 2, there: int = 2, updated: int = 2, **spec: object) -> dict[str, Any]:
+    """Return a workload of two pods."""
+    status = {"observedGeneration": seen, "replicas": there, "readyReplicas": ready, "updatedReplicas": updated}
+    return {"metadata": {"generation": 2}, "spec": {"replicas": 2, **spec}, "status": status}
+
+
+def daemon_set(ready: int, updated: int = 3, **spec: object) -> dict[str, Any]:
+    """Return a DaemonSet of three nodes."""
+    status = {
+        "observedGeneration": 1,
+        "desiredNumberScheduled": 3,
+        "numberReady": ready,
+        "updatedNumberScheduled": updated,
+    }
+    return {"metadata": {"generation": 1}, "spec": spec, "status": status}
 
 
 def wait(server: Server, kind: str, seconds: float = 5.0) -> None:
@@ -52,23 +71,42 @@ def wait(server: Server, kind: str, seconds: float = 5.0) -> None:
 @pytest.mark.parametrize(
     ("kind", "states"),
     [
-        ("Deployment", (None, deployment(0), deployment(1), deployment(2))),
-        ("Deployment", (deployment(2, seen=1), deployment(2))),
-        ("Deployment", (deployment(2, replicas=3), deployment(2))),
+        ("Deployment", (None, replicas(0), replicas(1), replicas(2))),
+        ("Deployment", (replicas(2, seen=1), replicas(2))),
+        ("Deployment", (replicas(2, there=3), replicas(2))),
+        ("Deployment", (replicas(2, updated=0), replicas(2, updated=1), replicas(2))),
+        ("Deployment", (replicas(2, updated=0, paused=True),)),
+        ("ReplicaSet", (replicas(1, updated=0), replicas(2, updated=0))),
+        ("StatefulSet", (replicas(2, updated=0), replicas(2, updated=1), replicas(2))),
         (
-            "DaemonSet",
+            "StatefulSet",
             tuple(
-                {
-                    "metadata": {"generation": 1},
-                    "spec": {},
-                    "status": {"observedGeneration": 1, "desiredNumberScheduled": 3, "numberReady": ready},
-                }
-                for ready in (0, 3)
+                replicas(2, updated=updated, updateStrategy={"rollingUpdate": {"partition": 1}}) for updated in (0, 1)
             ),
         ),
+        ("StatefulSet", (replicas(2, updated=0, updateStrategy={"type": "OnDelete"}),)),
+        ("DaemonSet", (daemon_set(0), daemon_set(3))),
+        ("DaemonSet", (daemon_set(3, updated=0), daemon_set(3, updated=2), daemon_set(3))),
+        ("DaemonSet", (daemon_set(3, updated=0, updateStrategy={"type": "OnDelete"}),)),
         ("Pod", tuple({"status": {"conditions": [{"type": "Ready", "status": one}]}} for one in ("False", "True"))),
+        ("Pod", ({"status": {"phase": "Running"}}, {"status": {"phase": "Succeeded"}})),
     ],
-    ids=["replicas", "old-generation", "old-pods", "daemon-set", "pod"],
+    ids=[
+        "replicas",
+        "old-generation",
+        "old-pods",
+        "old-template",
+        "paused",
+        "replica-set",
+        "stateful-set",
+        "partition",
+        "by-hand",
+        "daemon-set",
+        "daemon-set-old-template",
+        "daemon-set-by-hand",
+        "pod",
+        "pod-that-ended",
+    ],
 )
 def test_it_waits_until_all_pods_are_ready(kind, states):
     """Also for what the controller has not seen yet, and until the pods of the version before are gone."""
@@ -89,4 +127,4 @@ def test_what_is_no_workload_is_not_waited_for():
 def test_what_is_not_ready_in_time_is_named():
     """The exit code is 3; `kubectl describe` says more."""
     with pytest.raises(HostError, match=r"^deployment/web is not ready after 0.2 s; kubectl describe says why$"):
-        wait(Server(deployment(1)), "Deployment", 0.2)
+        wait(Server(replicas(1)), "Deployment", 0.2)

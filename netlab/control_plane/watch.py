@@ -72,7 +72,7 @@ class ApiWatch:
         while not self._stopped():
             try:
                 for change in self._once():
-                    pause, said = _FIRST_PAUSE, True
+                    pause, said = _FIRST_PAUSE, False
                     yield change
                 continue
             except ApiError as error:

@@ -121,6 +121,14 @@ def test_a_kind_that_is_not_served_has_no_objects_until_it_is():
     assert [("all", []), ("all", ["a"])] == changes(server, 2)
 
 
+def test_a_kind_that_is_not_served_any_more_has_no_objects():
+    """Its CustomResourceDefinition went while no watch ran, so nobody said that its objects are gone."""
+    not_served = ApiError(404, "NotFound", "no such kind")
+    server = Server([listed("a"), not_served, not_served, listed("b")], [[ConnectionResetError()], []])
+
+    assert [("all", ["a"]), ("all", []), ("all", ["b"])] == changes(server, 3)
+
+
 def test_an_older_version_serves_where_the_newer_one_is_missing():
     """The newer one is asked first."""
     newer, older = (Resource(f"policy/{version}", "Policy", "policies", False) for version in ("v1", "v1beta1"))

@@ -177,6 +177,9 @@ class KubeProcess:
             raise HostError(what, "install it: pip install 'netlab[cluster]'")
         if kind == "large":
             raise TooLargeAnswerError(message)
+        if kind in ("config", "contexts") and self.server:
+            # The kubeconfig was read again, as the server refused the credentials, and is wrong now.
+            raise HostError(f"{self.server}: {message}", "see that kubectl works with this context, as the same user")
         if kind in ("config", "contexts"):
             raise KubeError(message, tuple(map(str, head.get("names", ()))))
         if kind == "reach":

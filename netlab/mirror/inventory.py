@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from netlab.errors import HostError
-from netlab.kernel.kube_process import KubeError, KubeProcess
+from netlab.kernel.kube_process import KubeProcess
 from netlab.kernel.kube_streams import Frame
 from netlab.mirror.followed import FIRST_WAIT, BrokenWatchError, Followed
 from netlab.mirror.singles import SingleKey, Singles
@@ -308,9 +308,8 @@ class Inventory:
             return
         except HostError as error:
             why, alone = error.what.removeprefix(f"{self._process.server}: "), isinstance(error, OddAnswerError)
-        except (TooLargeError, KubeError) as error:
-            # KubeError: the kubeconfig was read again, and is wrong now.
-            why, alone = str(error), isinstance(error, TooLargeError)
+        except TooLargeError as error:
+            why, alone = str(error), True
         # What else the server answers may be right.
         answers = self._down_since is None and any(one.opened for one in self._watches.values())
         if not (answers and (alone or found is None)):

@@ -16,8 +16,11 @@ from click.testing import Result
 from mirror.mirrors import one, policy
 from mirror.watched_server import WatchedServer
 
+from netlab.errors import UsageError
 from netlab.kernel import privilege
 from netlab.lab.lab import Lab
+from netlab.mirror.claim import Claim
+from netlab.mirror.mirror import Mirror
 from netlab.sources.cluster_kinds import cluster_role
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -117,6 +120,30 @@ def test_a_second_mirror_of_one_lab_is_refused(server: WatchedServer, unique: Ca
 
     assert 2 == second.exit_code
     assert f"lab {name}: another netlab mirror has it; end that one, or name another lab with --lab" in second.stderr
+
+
+@pytest.mark.kernel
+def test_a_lab_is_of_its_mirror_until_it_is_removed(
+    server: WatchedServer, unique: Callable[..., str], netlab: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another mirror that took the lab before would lose it."""
+    name, taken = unique("held"), []
+    down = Lab.down
+
+    def ends(lab: Lab) -> None:
+        try:
+            Claim().take(lab.machine, name)
+        except UsageError as error:
+            taken.append(str(error))
+        down(lab)
+
+    monkeypatch.setattr(Mirror, "follow", lambda self: None)
+    monkeypatch.setattr(Lab, "down", ends)
+    done = netlab("mirror", "cluster:", "--lab", name, "--rm")
+
+    assert 0 == done.exit_code, done.stderr
+    assert [True] == ["another netlab mirror has it" in one for one in taken]
+    assert name not in Lab.names()
 
 
 @pytest.mark.kernel

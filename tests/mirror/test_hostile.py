@@ -14,7 +14,7 @@ from mirror.watched_server import WatchedServer
 from sources.api_server import Answer, ok, status
 
 from netlab.kernel import kube_streams
-from netlab.mirror import inventory
+from netlab.mirror import inventory, mirror
 from netlab.sources import cluster_api
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -136,6 +136,25 @@ def test_a_kubeconfig_that_is_wrong_later_ends_nothing(
     server.break_watches()
     server.put(policy("one"))
     running.until(lambda: "shop/one" in running.names())
+
+
+def test_a_kubeconfig_that_is_wrong_when_a_secret_is_asked_for_ends_nothing(
+    server: WatchedServer, begin: Begin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Ingress came by a watch that goes on; its Secret is a request with credentials that are not accepted."""
+    monkeypatch.setattr(kube_streams, "_RENEWS", 0.0)
+    monkeypatch.setattr(mirror, "AGAIN_SECONDS", 0.1)
+    running = begin()
+    running.until(lambda: any(at.endswith("/ingresses") for at, _ in server.watches))
+    right = (tmp_path / "kubeconfig").read_text()
+    (tmp_path / "kubeconfig").write_text("nonsense: [")
+    server.before = lambda path, query: status(401, "Unauthorized")
+    spec = {"tls": [{"secretName": "tls"}], "defaultBackend": BACKEND}
+    server.put(one("Ingress", "web", "shop", "networking.k8s.io/v1", spec=spec))
+    running.until(lambda: running.said("a change is not in force"))
+    (tmp_path / "kubeconfig").write_text(right)
+    server.before = lambda path, query: None
+    running.until(lambda: any(one.meta.name == "web" for one in running.mirror.lab.cluster.ingresses))
 
 
 @pytest.mark.parametrize("by", ["list", "watch"])

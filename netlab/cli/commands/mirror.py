@@ -126,12 +126,15 @@ def _mirror(
             terminal.say(f"lab {running.name} follows {PREFIX}{process.context}; Ctrl-C ends this command")
             _follow(mirror)
     finally:
-        mirror.close()
-        if remove:
-            running.down()
-            terminal.say(f"lab {running.name}: removed")
-        elif not once and running.records.exists(running.name):
-            terminal.say(f"lab {running.name} stays as it is; remove it with: netlab down {running.name}")
+        try:
+            if remove:
+                # Until it is removed no other command may follow into the lab.
+                running.down()
+                terminal.say(f"lab {running.name}: removed")
+            elif not once and running.records.exists(running.name):
+                terminal.say(f"lab {running.name} stays as it is; remove it with: netlab down {running.name}")
+        finally:
+            mirror.close()
 
 
 def _follow(mirror: Mirror) -> None:

@@ -9,15 +9,17 @@ from urllib.parse import quote
 from netlab.cluster import Pod
 from netlab.control_plane import settings
 from netlab.control_plane.api import ApiError, Client
-from netlab.errors import UsageError
+from netlab.errors import HostError, UsageError
 from netlab.lab.lab import Lab
+from netlab.quantity import few
 
 # The defaults of kube-controller-manager and kube-apiserver, in seconds.
 _GRACE, _TOLERATED = 50, 300
 # How long to wait until the nodes have ended a pod.
-_PATIENCE, _PAUSE = 10.0, 0.02
+_PATIENCE, _PAUSE = 30.0, 0.02
 _NOT_FOUND = 404
 _ENDED = (_NOT_FOUND, 409)
+_MOST_NAMED = 5
 
 
 def kill(lab: Lab, refs: Sequence[str]) -> None:
@@ -27,7 +29,8 @@ def kill(lab: Lab, refs: Sequence[str]) -> None:
 
     Raises:
       UsageError: for a pod that does not exist, or that netlab added.
-      HostError, ApiError: when the API server does not answer, or refuses.
+      HostError: when the API server does not answer, or a pod stays in the lab.
+      ApiError: when the API server refuses.
     """
     refs = [*dict.fromkeys(refs)]
     wrong = [why for ref in refs if (why := _why_not(lab, ref))]
@@ -59,6 +62,9 @@ def kill(lab: Lab, refs: Sequence[str]) -> None:
             for ref in left
             if ref in lab.cluster.by_ref and not (changed and _uid(client, paths[ref]) not in ("", uids[ref]))
         ]
+    if left:
+        what = f"the API server has deleted {few(left, _MOST_NAMED)}; still in the lab after {_PATIENCE:g} s"
+        raise HostError(what, "netlab control-plane status says which program does not run")
 
 
 def windows(lab: Lab) -> tuple[int, int]:

@@ -50,6 +50,8 @@ class Sender:
         self._client = client
         self._compare = compare
         self._resources: dict[tuple[str, str], tuple[str, bool]] = {}
+        # Kinds that did not come in time; no other object waits for them.
+        self._absent: set[tuple[str, str]] = set()
 
     def send(self, objects: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         """Create the objects, or bring them to this form.
@@ -88,7 +90,8 @@ class Sender:
     def _send(self, one: Mapping[str, Any]) -> str:
         metadata = {key: value for key, value in one["metadata"].items() if key not in _OF_THE_SERVER}
         body = {key: value for key, value in one.items() if key != "status"} | {"metadata": metadata}
-        until = time.monotonic() + _PATIENCE
+        kind = one["apiVersion"], one["kind"]
+        until = time.monotonic() + (0.0 if kind in self._absent else _PATIENCE)
         while True:
             try:
                 path = self.path(one)
@@ -102,6 +105,8 @@ class Sender:
             except ApiError as error:
                 early = error.status == _NOT_FOUND or (error.status == _FORBIDDEN and _ACCOUNT in str(error))
                 if not (early or error.temporary or error.status == _CONFLICT) or time.monotonic() > until:
+                    if kind not in self._resources:
+                        self._absent.add(kind)
                     raise
             time.sleep(_PAUSE)
 

@@ -162,3 +162,28 @@ def test_a_kind_that_is_not_served_is_refused_after_a_while(monkeypatch):
     monkeypatch.setattr(rest, "_PATIENCE", 0.0)
     with pytest.raises(Refused, match="the server has no kind Policy of x/v1"):
         Sender(Server()).send([one("Policy", "a", version="x/v1")])
+
+
+def test_only_the_first_object_waits_for_a_kind_that_is_not_served(monkeypatch):
+    """Fifty objects of one kind would wait fifty times as long."""
+    clock = Clock()
+    monkeypatch.setattr(rest, "time", clock)
+    monkeypatch.setattr(rest, "_PAUSE", 1.0)
+    with pytest.raises(Refused) as caught:
+        Sender(Server()).send([one("Policy", name, version="x/v1") for name in "abc"])
+
+    assert 3 == len(str(caught.value).splitlines())
+    assert rest._PATIENCE <= clock.now < 2 * rest._PATIENCE
+
+
+class Clock:
+    """A time that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds

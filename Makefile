@@ -1,4 +1,4 @@
-.PHONY: help demo test test-samples test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
+.PHONY: help demo test test-faults test-samples test-fast verify-services verify-profiles verify-diff test-ingress test-cni test-vm test-vagrant coverage test-crash crash fuzz lint check bench bench-compare bench-peers race dist lock setup clean test-docs docs test-browser test-capture test-control-plane judges test-machines test-action test-lessons man verify-suggest verify-cluster-policies verify-cilium verify-apiserver
 .DEFAULT_GOAL := help
 
 # More options for pytest: make test PYTEST_ARGS='-k ruleset'. Tests wait for the kernel and for programs a third of
@@ -20,6 +20,9 @@ test:  ## all tests, then all scenarios and invariants; as root, since the kerne
 
 test-samples:  ## the tests that draw samples, with all of them, where make test draws a quarter
 	@scripts/run dev python -m pytest --hypothesis-profile=full -m samples $(PYTEST_ARGS)
+
+test-faults:  ## faults that are put into netlab: whether the cases of the judges find each; as root
+	@NETLAB_FAULTS=1 scripts/run dev python -m pytest --hypothesis-profile=$(SAMPLES) -m faults $(PYTEST_ARGS)
 
 test-fast:  ## the tests that need no kernel, as any user
 	@scripts/run dev python -m pytest -m "not kernel" $(PYTEST_ARGS)

@@ -30,6 +30,9 @@ A test has the marker ``capture`` if it stands in ``capture``: it needs libpcap,
 A test has the marker ``crash`` if it stands in ``crash``: it needs strace, and two minutes. It runs by ``make
 test-crash`` only.
 
+A test has the marker ``faults`` if its file is one of ``FAULTS``: it puts a fault into netlab, and looks whether the
+judges find it. It runs by ``make test-faults`` only.
+
 A test has the marker ``learn`` if it stands in ``learn``: it builds labs for every lesson. It runs by ``make
 test-lessons`` only.
 
@@ -79,10 +82,22 @@ PLACES: Mapping[str, tuple[str, ...]] = {
 # Folders within these whose tests need nothing of that.
 UNITS = frozenset(("machines/unit",))
 
-# Folders whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
+# Files whose tests put faults into netlab: what they prove is that the cases of the judges can fail.
+FAULTS = frozenset(
+    (
+        "conformance/test_cluster_policy_faults.py",
+        "conformance/test_cluster_policy_models.py",
+        "conformance/test_mutations.py",
+        "ruleset/test_faults.py",
+        "services/test_mutations.py",
+    )
+)
+
+# Markers whose tests run elsewhere than ``make test``: the variable that says so, and the reason.
 ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "action": ("NETLAB_ACTION", "runs by make test-action only"),
     "control_plane": ("NETLAB_CONTROL_PLANE", "runs by make test-control-plane only"),
+    "faults": ("NETLAB_FAULTS", "runs by make test-faults only"),
     "docs": ("NETLAB_DOCS", "runs by make test-docs only"),
     "browser": ("NETLAB_BROWSER", "runs by make test-browser only"),
     "capture": ("NETLAB_CAPTURE", "runs by make test-capture only"),
@@ -105,6 +120,8 @@ def mark(item: pytest.Item) -> None:
             item.add_marker(pytest.mark.kernel(needs=needs))
         if place in ELSEWHERE:
             item.add_marker(getattr(pytest.mark, place))
+    if FAULTS.intersection(places):
+        item.add_marker(pytest.mark.faults)
     if FIXTURES.intersection(getattr(item, "fixturenames", ())):
         item.add_marker(pytest.mark.kernel)
     module = getattr(item, "module", None)

@@ -29,7 +29,8 @@ def test_a_fixture_that_names_labs_brings_the_marker(request: pytest.FixtureRequ
 def test_every_place_that_is_listed_exists() -> None:
     """A moved file must be moved in the list too."""
 
-    assert [] == [place for place in kernel_marks.PLACES if not (kernel_marks.TESTS / place).exists()]
+    places = (*kernel_marks.PLACES, *kernel_marks.FAULTS)
+    assert [] == [place for place in places if not (kernel_marks.TESTS / place).exists()]
 
 
 def test_without_root_the_reason_is_root(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +85,22 @@ def test_what_needs_nginx_runs_where_it_is_installed_only(
     monkeypatch.setenv("NETLAB_INGRESS", "1")
 
     assert ("runs by make test-ingress only", "") == (without, kernel_marks.elsewhere(request.node))
+
+
+def test_what_puts_faults_into_netlab_runs_by_a_target_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It proves that the cases of the judges can fail, and takes a tenth of the time of all tests."""
+    marks: list[pytest.Mark] = []
+    item = SimpleNamespace(
+        path=kernel_marks.TESTS / "ruleset" / "test_faults.py",
+        add_marker=lambda mark: marks.append(mark.mark),
+        iter_markers=lambda: marks,
+    )
+    kernel_marks.mark(cast(pytest.Item, item))
+    monkeypatch.delenv("NETLAB_FAULTS", raising=False)
+    without = kernel_marks.elsewhere(cast(pytest.Item, item))
+    monkeypatch.setenv("NETLAB_FAULTS", "1")
+
+    assert ("runs by make test-faults only", "") == (without, kernel_marks.elsewhere(cast(pytest.Item, item)))
 
 
 @settings(max_examples=1, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -69,13 +69,10 @@ def _updated(one: Object, wanted: int) -> int:
     A controller may count its pods of the version before as ready, and the new template as seen, before it replaces
     the first one. Source: kubectl rollout status.
     """
-    kind, spec = one["kind"], one["spec"]
-    if kind == "Deployment":
-        return 0 if spec.get("paused") else wanted
-    if kind != "StatefulSet":
-        return 0
-    strategy = spec.get("updateStrategy") or {}
-    if strategy.get("type") == "OnDelete":
+    spec = one["spec"]
+    # The API server gives a strategy to each workload that has rollouts.
+    strategy = spec.get("strategy") or spec.get("updateStrategy")
+    if not strategy or strategy.get("type") == "OnDelete" or spec.get("paused"):
         return 0
     return max(0, wanted - ((strategy.get("rollingUpdate") or {}).get("partition") or 0))
 

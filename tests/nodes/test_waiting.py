@@ -38,8 +38,7 @@ class Server:
         state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
         if state is None:
             raise ApiError(404, "NotFound", "not there")
-        kinds = {one["name"]: one["kind"] for one in RESOURCES["resources"]}
-        return {"kind": kinds[path.split("/")[-2]], **state}
+        return state
 
 
 def given(kind: str) -> dict[str, Any]:
@@ -50,6 +49,7 @@ def given(kind: str) -> dict[str, Any]:
 def replicas(ready: int, seen: int = 2, there: int = 2, updated: int = 2, **spec: object) -> dict[str, Any]:
     """Return a workload of two pods."""
     status = {"observedGeneration": seen, "replicas": there, "readyReplicas": ready, "updatedReplicas": updated}
+    spec = {"strategy": {"type": "RollingUpdate"}, **spec}
     return {"metadata": {"generation": 2}, "spec": {"replicas": 2, **spec}, "status": status}
 
 
@@ -76,15 +76,16 @@ def wait(server: Server, kind: str, seconds: float = 5.0) -> None:
         ("Deployment", (replicas(2, there=3), replicas(2))),
         ("Deployment", (replicas(2, updated=0), replicas(2, updated=1), replicas(2))),
         ("Deployment", (replicas(2, updated=0, paused=True),)),
-        ("ReplicaSet", (replicas(1, updated=0), replicas(2, updated=0))),
+        ("ReplicaSet", (replicas(1, updated=0, strategy=None), replicas(2, updated=0, strategy=None))),
         ("StatefulSet", (replicas(2, updated=0), replicas(2, updated=1), replicas(2))),
         (
             "StatefulSet",
             tuple(
-                replicas(2, updated=updated, updateStrategy={"rollingUpdate": {"partition": 1}}) for updated in (0, 1)
+                replicas(2, updated=updated, strategy=None, updateStrategy={"rollingUpdate": {"partition": 1}})
+                for updated in (0, 1)
             ),
         ),
-        ("StatefulSet", (replicas(2, updated=0, updateStrategy={"type": "OnDelete"}),)),
+        ("StatefulSet", (replicas(2, updated=0, strategy=None, updateStrategy={"type": "OnDelete"}),)),
         ("DaemonSet", (daemon_set(0), daemon_set(3))),
         ("DaemonSet", (daemon_set(3, updated=0), daemon_set(3, updated=2), daemon_set(3))),
         ("DaemonSet", (daemon_set(3, updated=0, updateStrategy={"type": "OnDelete"}),)),

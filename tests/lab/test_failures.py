@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,14 +124,13 @@ def test_a_killed_pod_has_another_namespace() -> None:
     with lab_of(*objects_of()) as lab:
         path = Path(lab.netns_path(lab.cluster.by_ref["x/db-0"]))  # type: ignore[arg-type]
         # While it is open, the kernel gives its number to no other namespace.
-        kept = path.open("rb")
-        before = path.stat().st_ino
-        with kept, lab.machine.inside(names.own_namespace(lab.name, "x", "db-0")):
-            sleeper = subprocess.Popen(["sleep", "60"])
-        try:
+        with path.open("rb") as kept:
+            with lab.machine.inside(names.own_namespace(lab.name, "x", "db-0")):
+                sleeper = subprocess.Popen(["sleep", "60"])
             lab.kill(["x/db-0"])
-
-            assert before != path.stat().st_ino
+            before, after = os.fstat(kept.fileno()).st_ino, path.stat().st_ino
+        try:
+            assert before != after
             assert sleeper.wait(10) != 0
         finally:
             sleeper.kill()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 
 from netlab.errors import KernelError
 
@@ -99,12 +100,19 @@ def bind(fd: int, address: bytes) -> None:
     _check(_libc.bind(fd, address, len(address)), "bind")
 
 
-def end_with_parent(number: int = 9) -> None:
+def end_with_parent(number: int = 9, parent: int = -1) -> None:
     """Have the kernel send this process a signal (SIGKILL) when the thread that started it ends.
 
-    prctl(PR_SET_PDEATHSIG): it ends when the process gains privilege, and has no effect where the parent is gone.
+    prctl(PR_SET_PDEATHSIG): a change of user ends it, and it has no effect where the parent is gone. ``parent`` is a
+    pidfd of the parent: if that has ended already, this process ends now. The first process of a namespace for
+    processes cannot tell that by getppid(2), which is 0 there.
     """
     _check(_libc.prctl(1, number, 0, 0, 0), "prctl")
+    if parent >= 0:
+        ended = select.poll()
+        ended.register(parent, select.POLLIN)
+        if ended.poll(0):
+            os._exit(128 + number)
 
 
 def refuse_tracing() -> None:

@@ -89,10 +89,12 @@ class Own:
 class OfPod(NamedTuple):
     """What the programs of a pod have in common, as descriptors; -1 where there is none.
 
-    ``holder``: the process that holds the pod's volumes. ``counted``: a user namespace of ``counted``. ``ready``: a
-    pipe to which a program writes when it has its own files, so that others may join it.
+    ``parent``: the process that forks them; they end with it. ``holder``: the process that holds the pod's volumes.
+    ``counted``: a user namespace of ``counted``. ``ready``: a pipe to which a program writes when it has its own files,
+    so that others may join it.
     """
 
+    parent: int = -1
     holder: int = -1
     counted: int = -1
     ready: int = -1
@@ -106,13 +108,13 @@ def start(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int
 
     def become() -> None:
         _prepare(program, fds, said, pod)
-        _make_root(program, own, pod.holder)
+        _make_root(program, own, pod)
         if pod.ready >= 0:
             os.write(pod.ready, b"!")
             os.close(pod.ready)
         if program.terminal:
             attached.make_terminal(NOBODY)
-        _run(program, own, pod.counted)
+        _run(program, own, pod)
 
     _guarded(become, said)
     os._exit(_CANNOT_RUN)
@@ -126,14 +128,16 @@ def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], sa
 
     def prepare() -> None:
         _prepare(program, fds, said, pod)
-        _make_root(program, own, pod.holder)
+        _make_root(program, own, pod)
         if program.terminal:
             attached.make_terminal(NOBODY)
+        # It ends with this process: the kernel ends all processes of a namespace with the first one.
+        os.close(pod.parent)
 
     _guarded(prepare, said)
     child = os.fork()
     if child == 0:
-        _guarded(lambda: _run(program, own, pod.counted), said)
+        _guarded(lambda: _run(program, own, pod._replace(parent=-1)), said)
     for fd in (0, 1, 2, said):
         os.close(fd)
     while True:
@@ -155,7 +159,7 @@ def join(program: PodProgram, fds: Sequence[int], own: Sequence[Own], said: int,
         os.close(pod.holder)
         if program.terminal:
             attached.make_terminal(NOBODY)
-        _run(program, own, pod.counted)
+        _run(program, own, pod)
 
     _guarded(enter, said)
     os._exit(_CANNOT_RUN)
@@ -194,11 +198,11 @@ def _prepare(program: PodProgram, fds: Sequence[int], said: int, pod: OfPod) -> 
     os.umask(0o022)
 
 
-def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
-    """Hold the volumes of a pod until this process is killed; say so to the descriptor ``ready``."""
+def hold_volumes(names: Sequence[str], ready: int, parent: int) -> NoReturn:
+    """Hold the volumes of a pod until this process is killed or its parent ends; say so to the descriptor ``ready``."""
     try:
-        close_all_but([ready])
-        libc.end_with_parent()
+        close_all_but([ready, parent])
+        libc.end_with_parent(parent=parent)
         pod_volumes.hold(names)
         os.write(ready, b"!")
         os.close(ready)
@@ -208,13 +212,13 @@ def hold_volumes(names: Sequence[str], ready: int) -> NoReturn:
         os._exit(1)
 
 
-def _make_root(program: PodProgram, own: Sequence[Own], holder: int) -> None:
-    libc.end_with_parent()
+def _make_root(program: PodProgram, own: Sequence[Own], pod: OfPod) -> None:
+    libc.end_with_parent(parent=pod.parent)
     hidden = apart.host_sockets()
     netns.enter(program.namespace)
-    if holder >= 0:
-        libc.setns(holder, libc.CLONE_NEWNS)
-        os.close(holder)
+    if pod.holder >= 0:
+        libc.setns(pod.holder, libc.CLONE_NEWNS)
+        os.close(pod.holder)
     for path, text in (_PING, _PORTS):
         with contextlib.suppress(OSError):
             Path(path).write_text(text)
@@ -224,9 +228,9 @@ def _make_root(program: PodProgram, own: Sequence[Own], holder: int) -> None:
     pod_root.enter(program.namespace, hidden, program.files, tuple(one.built_in for one in own), program.mounts)
 
 
-def _run(program: PodProgram, own: Sequence[Own], space: int) -> NoReturn:
-    """Give up privilege, and become the program; ``space`` is a user namespace for it, or -1."""
-    processes = _PROCESSES if space >= 0 else _PROCESSES_OF_ALL
+def _run(program: PodProgram, own: Sequence[Own], pod: OfPod) -> NoReturn:
+    """Give up privilege, and become the program."""
+    processes = _PROCESSES if pod.counted >= 0 else _PROCESSES_OF_ALL
     for limit, most in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NPROC, processes),
@@ -240,14 +244,16 @@ def _run(program: PodProgram, own: Sequence[Own], space: int) -> NoReturn:
     for one in own:
         if one.is_asked(argv):
             one.prepare(argv, program.environment)
-    if space >= 0:
-        libc.setns(space, libc.CLONE_NEWUSER)
-        os.close(space)
+    if pod.counted >= 0:
+        libc.setns(pod.counted, libc.CLONE_NEWUSER)
+        os.close(pod.counted)
     libc.leave_keyring()
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.
-    libc.end_with_parent()
+    libc.end_with_parent(parent=pod.parent)
+    if pod.parent >= 0:
+        os.close(pod.parent)
     environment = {**_DEFAULTS, **program.environment}
     try:
         os.chdir(program.folder)

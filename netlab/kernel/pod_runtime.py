@@ -108,6 +108,7 @@ class Runtime:
         self._orders, self._own = orders, own
         self._selector = selectors.DefaultSelector()
         self._selector.register(orders, selectors.EVENT_READ, self._take)
+        self._me = os.pidfd_open(os.getpid())
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._first: dict[str, _Running] = {}
         self._all: set[_Running] = set()
@@ -161,10 +162,10 @@ class Runtime:
         try:
             space = self._counted_of(program)
             if first is not None:
-                become, of, beside_of = pod_process.join, OfPod(first.pidfd, space), first.pidfd
+                become, of, beside_of = pod_process.join, OfPod(self._me, first.pidfd, space), first.pidfd
             else:
                 become = pod_process.start_beside if beside else pod_process.start
-                of, beside_of = OfPod(self._holder(program) if program.volumes else -1, space, ready), -1
+                of, beside_of = OfPod(self._me, self._holder(program) if program.volumes else -1, space, ready), -1
             pid = self._in_namespace(beside_of, lambda: become(program, fds, self._own, say, of))
         except BaseException:
             os.close(said)
@@ -195,7 +196,7 @@ class Runtime:
         readable, ready = os.pipe()
         pid = os.fork()
         if pid == 0:
-            pod_process.hold_volumes(program.volumes, ready)
+            pod_process.hold_volumes(program.volumes, ready, self._me)
         os.close(ready)
         holds = os.read(readable, 1)
         os.close(readable)

@@ -397,3 +397,21 @@ def test_a_program_has_terminals_of_its_own(runtime, space):
 
     assert (0, "") == found.end()
     assert b"/dev/pts/0\r\n['/dev/pts/1'] ['0', '1', 'ptmx']\r\n" == printed
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_program_ends_if_the_process_that_forked_it_was_killed_before_the_kernel_could_know():
+    """prctl has no effect where the parent is gone, so a program would run for ever."""
+    readable, writable = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        me = os.pidfd_open(os.getpid())
+        if os.fork() == 0:
+            select.select([me], [], [])
+            libc.end_with_parent(parent=me)
+            os.write(writable, b"it runs")
+        os._exit(0)
+    os.close(writable)
+    os.waitpid(parent, 0)
+
+    assert b"" == read(readable)

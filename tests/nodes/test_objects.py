@@ -168,10 +168,13 @@ DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
         pytest.param(pod(status={"phase": "Failed"}), None, id="it has finished"),
     ],
 )
-def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one, ready):
-    """The node is away, so nothing on it begins or ends."""
+@pytest.mark.parametrize("held", [False, True], ids=["passes", "fails its probes"])
+def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one, ready, held):
+    """The node is away, so nothing on it begins or ends, and nobody hears of its probes."""
     known = complete(one)
     known.cut_off(frozenset({"n1"}))
+    known.hold("uid-web", ("shop", "web"), PROBES, on=True)
+    known.hold("uid-web", ("shop", "web"), PROBES, on=held)
 
     assert ready == next((d.data["status"]["conditions"][0]["status"] for d in known.documents()), None)
 

@@ -78,15 +78,19 @@ class Pods:
     """Answers by port, and what was told."""
 
     def __init__(self) -> None:
-        self.answer: Answer = "nobody"
+        self.answer: Answer | None = "nobody"
         self.told: list[tuple[str, bool]] = []
         self.asked = 0
+        # Whether ports can be asked, and what happens while one is.
+        self.linked, self.meanwhile = True, lambda: None
         tell, at_once = lambda uid, failing: self.told.append((uid, failing)), lambda uid, work: work()
-        self.prober = Prober(self.ask, tell, later=at_once)
+        self.prober = Prober(self.ask, tell, later=at_once, may_ask=lambda uid, probe: self.linked)
 
-    def ask(self, uid: str, probe: Probe) -> Answer:
+    def ask(self, uid: str, probe: Probe) -> Answer | None:
         self.asked += 1
-        return self.answer
+        answer = self.answer
+        self.meanwhile()
+        return answer
 
 
 def test_a_pod_is_not_ready_after_its_last_failure_and_ready_after_one_success():
@@ -181,6 +185,54 @@ def test_an_answer_about_a_program_that_has_ended_says_nothing_about_the_next_on
         work()
 
     assert [] == told
+
+
+def test_a_pod_that_cannot_be_asked_stays_as_it_was():
+    """Its node is stopped. Afterwards its failures count from the first on."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, periodSeconds=1, failureThreshold=2)], 0.0)
+    pods.answer = "silence"
+    pods.prober.turn(0.0)
+    pods.linked = False
+    for now in (1.0, 2.0, 3.0):
+        pods.prober.turn(now)
+    assert (1, []) == (pods.asked, pods.told)
+    pods.linked = True
+    pods.prober.turn(4.0)
+
+    assert (2, [("uid-a", True)]) == (pods.asked, pods.told)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["stopped", "started-again"])
+def test_an_answer_to_what_was_asked_before_a_node_stopped_does_not_count(back):
+    """Also where it comes after the node has started again: the question was lost."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, failureThreshold=1)], 0.0)
+    pods.answer = "silence"
+
+    def stop() -> None:
+        pods.linked = False
+        if back:
+            pods.prober.turn(0.0)
+            pods.linked = True
+
+    pods.meanwhile = stop
+    pods.prober.turn(0.0)
+
+    assert (1, []) == (pods.asked, pods.told)
+
+
+def test_an_answer_that_says_nothing_of_the_pod_does_not_count():
+    """The probe is asked again."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, failureThreshold=1)], 0.0)
+    pods.answer = None
+    pods.prober.turn(0.0)
+    assert (1, []) == (pods.asked, pods.told)
+    pods.answer = "silence"
+    pods.prober.turn(1.0)
+
+    assert [("uid-a", True)] == pods.told
 
 
 def test_a_probe_waits_a_minute_at_the_most():

@@ -202,8 +202,9 @@ def document(one: Mapping[str, Any], *, lingering: bool = False, cut_off: bool =
         status = one.get("status", {})
         if cut_off and status.get("phase") != "Running":
             return None
-        ready = "True" if is_ready(one) and not (cut_off and _states(status).get("Ready") != "True") else "False"
-        return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
+        ready = _states(status).get("Ready") == "True" if cut_off else is_ready(one)
+        conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+        return {**found, "status": {"phase": "Running", "conditions": conditions}}
     if one["kind"] == _SLICE and metadata.get("labels", {}).get(_MANAGED_BY) == _OF_SELECTORS:
         # netlab computes them itself: it knows of a pod's end before the controller does.
         return None

@@ -306,18 +306,28 @@ def test_a_node_that_comes_back_in_time_keeps_its_pods(failing):
 
 
 def test_programs_of_a_stopped_node_go_on(failing):
-    """A kubelet that is cut off still reaches its own pods, so no probe fails, and no program starts anew."""
-    failing.apply(program("stays"))
+    """A kubelet that is cut off still reaches its own pods, so no probe fails, and no program starts anew.
+
+    It hears of no deletion until the node starts.
+    """
+    for name in ("stays", "deleted"):
+        failing.apply(program(name))
+    space = f"netlab.{failing.name}.pod.shop.deleted"
     try:
-        eventually(lambda: serves(failing, "stays"))
+        eventually(lambda: serves(failing, "stays") and serves(failing, "deleted"))
         failing.netlab("node", "stop", "n2", "--lab", failing.name)
+        failing.kubectl("delete", "pod", "deleted", "-n", "shop", "--wait=false")
         eventually(lambda: not ready(failing)["n2"], SOON)
+        with Lab.open(failing.name) as lab:
+            assert {space} == lab.machine.occupied_by_programs([space], 0)
         failing.netlab("node", "start", "n2", "--lab", failing.name)
+        eventually(lambda: pod_of(failing, "deleted", alive=False) is None, SOON)
         eventually(lambda: serves(failing, "stays"), SOON)
 
         assert 0 == pod_of(failing, "stays")["status"]["containerStatuses"][0]["restartCount"]
     finally:
-        failing.kubectl("delete", "pod", "stays", "-n", "shop", "--force", "--grace-period=0", "--ignore-not-found")
+        kill = ("--force", "--grace-period=0", "--ignore-not-found")
+        failing.kubectl("delete", "pod", "stays", "deleted", "-n", "shop", *kill)
 
 
 def serves(plane: Plane, name: str) -> bool:

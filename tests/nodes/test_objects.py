@@ -179,6 +179,15 @@ def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one
     assert ready == next((d.data["status"]["conditions"][0]["status"] for d in known.documents()), None)
 
 
+def test_a_deleted_pod_of_a_stopped_node_lingers():
+    """It still runs, so its probes go on."""
+    known = complete(pod("a", status=RUNNING, metadata=DELETED), pod("b", status=RUNNING))
+    assert not known.lingers(("shop", "a"))
+    known.cut_off(frozenset({"n1"}))
+
+    assert [True, False] == [known.lingers(("shop", name)) for name in ("a", "b")]
+
+
 def test_pods_of_a_node_that_comes_back_are_as_they_have_to_be():
     """What was evicted meanwhile ends, all others are ready again, and the status of all is written."""
     known = complete(pod("a", status=UNREADY), pod("b", status=UNREADY, metadata=DELETED))

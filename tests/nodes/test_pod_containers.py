@@ -6,10 +6,12 @@ from typing import Any, cast
 
 from nodes.test_objects import complete, pod
 
+from netlab.control_plane.nodes.container_spec import Container
 from netlab.control_plane.nodes.pod_containers import PodContainers
 from netlab.control_plane.watch import Change
 
 NOT_USED = cast(Any, None)
+DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
 
 def test_a_pause_runs_until_its_pod_has_ended():
@@ -20,7 +22,7 @@ def test_a_pause_runs_until_its_pod_has_ended():
     assert not containers.runs(done, "c")
     known.take(Change("Pod", "set", (pod(),)))
     assert containers.runs(pod(), "c")
-    known.take(Change("Pod", "set", (pod(metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),)))
+    known.take(Change("Pod", "set", (pod(metadata=DELETED),)))
     assert containers.runs(pod(), "c")
     known.take(Change("Pod", "gone", (pod(),)))
     assert not containers.runs(pod(), "c")
@@ -29,3 +31,18 @@ def test_a_pause_runs_until_its_pod_has_ended():
 
     assert not containers.runs(pod(), "c")
     assert containers.runs(another, "c")
+
+
+def test_the_programs_of_a_deleted_pod_start_again_until_its_node_hears_of_the_deletion():
+    """A stopped node hears of it when it starts."""
+    one = pod(metadata=DELETED)
+    known = complete(one)
+    containers = PodContainers(NOT_USED, known, NOT_USED, NOT_USED, NOT_USED)
+    containers.with_hooks.begin("uid-web", [Container("c", (), {})], {})
+    ending = []
+    for stopped in ({"n1"}, set()):
+        known.cut_off(frozenset(stopped))
+        containers.expect([one])
+        ending.append("uid-web" in containers.with_hooks._ending)
+
+    assert [False, True] == ending

@@ -72,7 +72,8 @@ class PodContainers:
         for pod in touched:
             uid = pod["metadata"]["uid"]
             if has_to_end(pod):
-                self._states.stop(uid)
+                if not self._known.is_cut_off(pod):
+                    self._states.stop(uid)
             elif is_alive(pod) and uid not in self._states and self._programs.any_in(pod):
                 self._known.hold(uid, key_of(pod), PROGRAMS, on=True)
 

@@ -28,7 +28,7 @@ def lab() -> Any:
 @pytest.fixture
 def probes(lab: Any) -> PodProbes:
     pod = probed(tcpSocket={"port": 80})
-    containers = cast(Any, SimpleNamespace(with_programs=lambda uid: []))
+    containers = cast(Any, SimpleNamespace(with_programs=lambda uid: [], since=lambda uid, container: 7.0))
     found = PodProbes(lab, complete(pod), containers, cast(Any, None), lambda told: None)
     found.follow([pod])
     return found
@@ -36,10 +36,10 @@ def probes(lab: Any) -> PodProbes:
 
 def test_ports_of_a_pod_whose_node_is_stopped_are_not_asked(lab, probes):
     """A kubelet that is cut off reaches its own pods, and netlab has no links there. Commands need none."""
-    assert (True, True) == (probes._may_ask("uid-a", PORT), probes._may_ask("uid-a", COMMAND))
+    assert (7.0, 7.0) == (probes._since("uid-a", PORT), probes._since("uid-a", COMMAND))
     lab.cluster.stopped_nodes = frozenset({lab.cluster.by_ref["shop/a"].node})
 
-    assert (False, True) == (probes._may_ask("uid-a", PORT), probes._may_ask("uid-a", COMMAND))
+    assert (None, 7.0) == (probes._since("uid-a", PORT), probes._since("uid-a", COMMAND))
 
 
 @pytest.mark.parametrize(

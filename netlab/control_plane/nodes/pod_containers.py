@@ -44,7 +44,7 @@ class ProbeFailed(NamedTuple):
 
 
 class PodContainers:
-    """The containers of a lab's pods. All calls but ``runs`` come from the thread that changes the lab.
+    """The containers of a lab's pods. All calls but ``runs`` and ``since`` come from the thread that changes the lab.
 
     Args:
       lab: the lab.
@@ -131,6 +131,10 @@ class PodContainers:
     def with_programs(self, uid: str) -> list[str]:
         """Return the containers of a pod that run programs."""
         return self._states.running(uid)
+
+    def since(self, uid: str, container: str) -> float | None:
+        """Return when a container was started that runs, None for another one; a pod without programs runs since 0."""
+        return self._states.since(uid, container)
 
     @property
     def waiting(self) -> bool:

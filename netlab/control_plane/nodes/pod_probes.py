@@ -45,7 +45,7 @@ class PodProbes:
             self._ask,
             lambda uid, failing: tell(Probed(uid, failing)),
             lambda uid, container: tell(ProbeFailed(uid, container)),
-            may_ask=self._may_ask,
+            since=self._since,
         )
         # The pods that are probed, by their uids.
         self._keys: dict[str, Key] = {}
@@ -83,14 +83,17 @@ class PodProbes:
         """Return whether a pod runs; one whose programs still end is asked whether it is ready."""
         return is_alive(pod) or self._known.lingers(key_of(pod))
 
-    def _may_ask(self, uid: str, probe: Probe) -> bool:
-        """Return whether the pod's node has its links, where a probe asks a port.
+    def _since(self, uid: str, probe: Probe) -> float | None:
+        """Return when the container of a probe was started, None if it does not run, or cannot be asked.
 
-        A kubelet that is cut off still reaches its own pods. A stopped node has no links to them, so nothing is known.
+        A kubelet that is cut off still reaches its own pods. Here a stopped node has no links to them, so nothing is
+        known.
         """
         cluster = self._lab.cluster
         pod = cluster.by_ref.get("/".join(self._keys.get(uid, ())))
-        return bool(probe.command) or not isinstance(pod, Pod) or pod.node not in cluster.stopped_nodes
+        if not probe.command and isinstance(pod, Pod) and pod.node in cluster.stopped_nodes:
+            return None
+        return self._containers.since(uid, probe.container)
 
     def _ask(self, uid: str, probe: Probe) -> Answer | None:
         """Ask a port of a pod from its node, or run a command in its container; None says nothing about the pod."""

@@ -2,7 +2,8 @@
 
 A container whose program runs has to pass its probes, as with a kubelet. One that is a pause has only probes of
 readiness by TCP and HTTP, and a closed port says nothing: the probe passes. Where a program listens, as one that
-``kubectl exec`` started, its answer counts. Source: core/v1 Probe; the kubelet's prober (pkg/probe).
+``kubectl exec`` started, its answer counts. A container that does not run is not asked, and the initial delay begins
+with each of its starts. Source: core/v1 Probe; the kubelet's prober (pkg/probe, pkg/kubelet/prober/worker.go).
 """
 
 from __future__ import annotations
@@ -117,6 +118,8 @@ class _Target:
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
+        # When its container was started, and since when it is known.
+        self.since, self._first = 0.0, now
         # Whether it is asked now. An answer counts if ``number`` is what it was at the question.
         self.asked, self.number = False, 0
         self.begin(now)
@@ -127,6 +130,12 @@ class _Target:
         self.due = now + self.probe.delay
         self.failed = self.passed = 0
         self.up = not self.probe.has_program or self.probe.kind == LIVENESS
+
+    def start(self, since: float) -> None:
+        """Its container was started anew, if the time is another one than before."""
+        if since != self.since:
+            self.since = since
+            self.begin(max(since, self._first))
 
     def take(self, *, passes: bool, now: float) -> None:
         self.failed = 0 if passes else self.failed + 1
@@ -152,7 +161,8 @@ class Prober:
       changed: called with the uid of a pod whose probes fail now, or pass again.
       restart: called with a pod's uid and a container that has to start anew.
       later: does work for a pod in another thread, by default as PerPod: a pod whose probes are silent delays no other.
-      may_ask: whether a probe of a pod, by its uid, can have an answer now. It is called in the threads of probes.
+      since: returns when the container of a probe was started, by its pod's uid; None while the probe can have no
+        answer, as the container does not run. It is called in the threads of probes.
     """
 
     def __init__(
@@ -161,9 +171,9 @@ class Prober:
         changed: Callable[[str, bool], object],
         restart: Callable[[str, str], object] = lambda uid, container: None,
         later: Callable[[str, Work], object] | None = None,
-        may_ask: Callable[[str, Probe], bool] = lambda uid, probe: True,
+        since: Callable[[str, Probe], float | None] = lambda uid, probe: 0.0,
     ) -> None:
-        self._ask, self._changed, self._restart, self._may_ask = ask, changed, restart, may_ask
+        self._ask, self._changed, self._restart, self._since = ask, changed, restart, since
         self._targets: dict[str, list[_Target]] = {}
         self._failing: set[str] = set()
         self._lock = threading.Lock()
@@ -224,10 +234,12 @@ class Prober:
 
     def _can_answer(self, uid: str, one: _Target) -> bool:
         """Return whether a probe can have an answer now; if not, the answer that it waits for does not count either."""
-        if self._may_ask(uid, one.probe):
-            return True
-        one.number += 1
-        return False
+        since = self._since(uid, one.probe)
+        if since is None:
+            one.number += 1
+        else:
+            one.start(since)
+        return since is not None
 
     def _ask_one(self, uid: str, one: _Target, now: float) -> None:
         with self._lock:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
+from builders import cluster
+from builders import pod as pod_of_lab
 from nodes.test_objects import complete, pod
 
 from netlab.control_plane.nodes.container_spec import Container
@@ -31,6 +34,25 @@ def test_a_pause_runs_until_its_pod_has_ended():
 
     assert not containers.runs(pod(), "c")
     assert containers.runs(another, "c")
+
+
+def test_nothing_is_read_for_a_pod_that_runs_nothing():
+    """The token of its account may take long, and nobody needs it before ``kubectl exec``."""
+    one, read = pod(), list[str]()
+    lab = cast(Any, SimpleNamespace(cluster=cluster(pod_of_lab("shop/web"))))
+    node = lab.cluster.nodes[0].name
+    one["spec"]["nodeName"] = node
+
+    def made(pod: Any, *given: object) -> list[Container]:
+        read.append(pod["metadata"]["name"])
+        return []
+
+    programs = cast(Any, SimpleNamespace(any_in=lambda pod: False, containers=made))
+    containers = PodContainers(lab, complete(one), programs, NOT_USED, NOT_USED)
+    containers.follow([one])
+
+    assert [] == read
+    assert "uid-web" not in containers.with_hooks
 
 
 def test_the_programs_of_a_deleted_pod_start_again_until_its_node_hears_of_the_deletion():

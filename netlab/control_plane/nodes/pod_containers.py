@@ -89,8 +89,9 @@ class PodContainers:
             uid, key = pod["metadata"]["uid"], key_of(pod)
             if uid in self._states or not is_alive(pod) or "/".join(key) not in self._lab.cluster.by_ref:
                 continue
-            containers = self._containers(pod)
-            if any(one.acts for one in containers):
+            # The tokens of a pod that runs nothing are not needed, and may take long.
+            if self._programs.any_in(pod):
+                containers = self._containers(pod)
                 self._keys[uid] = key
                 before = {one["name"]: one for field in _STATUSES for one in pod.get("status", {}).get(field) or ()}
                 grace = pod["spec"].get("terminationGracePeriodSeconds")

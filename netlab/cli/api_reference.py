@@ -29,7 +29,7 @@ NOT_PUBLIC = {
     "Lab": frozenset(
         (
             *("add_system", "change", "cluster_as", "cluster_with_system", "edit", "execute", "execute_as"),
-            *("held", "listening", "machine", "machines_of_nodes", "namespace_path"),
+            *("held", "is_behind", "listening", "machine", "machines_of_nodes", "namespace_path"),
             *("of_part", "prepared", "receive", "records", "take", "wanted"),
         )
     ),

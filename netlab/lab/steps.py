@@ -139,8 +139,13 @@ class Steps:
             self._stamp = stamp
             yield stamp
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a change of the lab is under way, or another command has changed it since it was read."""
+        return self._stamp is None or self._records.stamp(self._lab.name) != self._stamp
+
     def look(self) -> None:
         """Read the lab again if another command changed it; raises what ``held`` raises."""
-        if self._stamp is None or self._records.stamp(self._lab.name) != self._stamp:
+        if self.is_behind:
             with self.held(shared=True):
                 pass

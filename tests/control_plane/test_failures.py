@@ -305,6 +305,46 @@ def test_a_node_that_comes_back_in_time_keeps_its_pods(failing):
     assert "allow" == failing.verdict("shop/client", f"shop/{before['n2']}")
 
 
+def test_programs_of_a_stopped_node_go_on(failing):
+    """A kubelet that is cut off still reaches its own pods, so no probe fails, and no program starts anew.
+
+    It hears of no deletion until the node starts.
+    """
+    for name in ("stays", "deleted"):
+        failing.apply(program(name))
+    space = f"netlab.{failing.name}.pod.shop.deleted"
+    try:
+        eventually(lambda: serves(failing, "stays") and serves(failing, "deleted"))
+        failing.netlab("node", "stop", "n2", "--lab", failing.name)
+        failing.kubectl("delete", "pod", "deleted", "-n", "shop", "--wait=false")
+        eventually(lambda: not ready(failing)["n2"], SOON)
+        with Lab.open(failing.name) as lab:
+            assert {space} == lab.machine.occupied_by_programs([space], 0)
+        failing.netlab("node", "start", "n2", "--lab", failing.name)
+        eventually(lambda: pod_of(failing, "deleted", alive=False) is None, SOON)
+        eventually(lambda: serves(failing, "stays"), SOON)
+
+        assert 0 == pod_of(failing, "stays")["status"]["containerStatuses"][0]["restartCount"]
+    finally:
+        kill = ("--force", "--grace-period=0", "--ignore-not-found")
+        failing.kubectl("delete", "pod", "stays", "deleted", "-n", "shop", *kill)
+
+
+def serves(plane: Plane, name: str) -> bool:
+    """Return whether a pod runs and is ready."""
+    found = pod_of(plane, name)
+    return found is not None and condition(found, "Ready") == "True"
+
+
+def program(name: str) -> dict[str, Any]:
+    """Return a pod on n2 that stays there, with a program that has to answer its probes each second."""
+    every = {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 1}
+    probes = {"livenessProbe": {**every, "initialDelaySeconds": 2}, "readinessProbe": every}
+    container = {"name": "c", "image": "agnhost", "command": ["/agnhost", "netexec"], **probes}
+    spec = {"nodeName": "n2", "tolerations": [{"operator": "Exists"}], "containers": [container]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec}
+
+
 def test_a_killed_agent_leaves_a_stopped_node_stopped(failing):
     """The lab itself knows which nodes are stopped, so what begins again does not say that they are ready."""
     failing.netlab("node", "stop", "n3", "--lab", failing.name)

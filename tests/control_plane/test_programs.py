@@ -146,6 +146,7 @@ def test_exec_joins_the_container(here):
 def test_a_subcommand_that_is_missing_is_said(here):
     """The container fails as often as it is tried; the log says why."""
     make(here, "missing", container(image=AGNHOST, args=["webhook"]))
+    eventually(lambda: "containerStatuses" in pod(here, "missing")["status"])
     eventually(lambda: state(here, "missing")["restartCount"] >= 1)
 
     assert "CrashLoopBackOff" == eventually(lambda: state(here, "missing")["state"].get("waiting"))["reason"]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from host_records import record
@@ -226,6 +227,28 @@ def test_a_change_before_the_first_packet_gives_the_flows_of_the_new_state(uniqu
 
         assert 6 == len(pairs)
         assert ("x/p7", "x/p0") in pairs
+
+
+def test_a_lab_is_behind_from_the_begin_of_a_change_until_it_looks(
+    unique: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So what it finds in the kernel meanwhile may be of another state than it knows."""
+    with two_views(unique("behind"), range(1)) as (lab, other):
+        lab.look()
+        apply, states = other.machine.apply, [lab.is_behind]
+
+        def look_and_apply(*changes: Any) -> None:
+            states.append(lab.is_behind)
+            apply(*changes)
+
+        monkeypatch.setattr(other.machine, "apply", look_and_apply)
+        other.apply([pod("x/p7", "", "10.244.0.77")])
+        states.append(lab.is_behind)
+        lab.look()
+
+        assert [False, *[True] * (len(states) - 1)] == states
+        assert len(states) > 2
+        assert not lab.is_behind
 
 
 def test_a_slow_reader_delays_no_change(unique: Callable[[str], str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -96,6 +97,27 @@ def test_a_token_that_the_api_server_does_not_give_is_an_error(failures):
 
     assert f"no token of the service account reader: {last}" == str(caught.value)
     assert len(waited) < 20
+
+
+def test_a_refusal_counts_at_once_for_some_seconds_after_many():
+    """So the pods of an account that are gone delay no other work; other nodes and accounts ask as often as before."""
+    time, waited = [0.0], list[float]()
+    server = Server()
+    tokens = AccountTokens(server, lambda: time[0], waited.append)
+
+    def asked(uid: str, *, account: str = "reader", refusals: int = 100) -> int:
+        """Return how often a token is asked for again."""
+        waited.clear()
+        server.failures = [forbidden()] * refusals
+        with contextlib.suppress(UsageError):
+            tokens.read(pod(uid, account), {})
+        return len(waited)
+
+    found = [asked("u1"), asked("u2"), asked("u3", account="other")]
+    time[0] = 6.0
+    found += [asked("u4"), asked("u5", refusals=1), asked("u5", refusals=0), asked("u6", refusals=1)]
+
+    assert [19, 0, 19, 19, 0, 0, 1] == found
 
 
 def test_the_authority_is_there_before_the_controllers_have_written_it():

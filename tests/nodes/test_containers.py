@@ -96,6 +96,39 @@ def test_init_containers_run_one_after_the_other_and_then_all_others(states, pro
     assert ("terminated", "Completed", 1) == state(states, "second")
 
 
+def test_a_container_runs_since_its_last_start(states, clock):
+    """Not before its init containers have ended, not while its hook postStart runs, and not after its end."""
+    hook = Hook(seconds=1.0)
+    first = container("first", "OnFailure", init=True)
+    states.begin(UID, [first, container("a", post_start=hook), container("pause", argv=())], {})
+    found = []
+
+    def look() -> None:
+        clock.now += 1
+        found.append([states.since(UID, name) for name in ("first", "a", "pause")])
+
+    look()
+    states.ended(UID, "first", 0, "")
+    look()
+    states.hooked(HookEnded(UID, "a", 1, ""))
+    look()
+    states.ended(UID, "a", 1, "")
+    look()
+    states.hooked(HookEnded(UID, "a", 2, ""))
+    states.ended(UID, "a", 1, "")
+    look()
+
+    none = None
+    assert [
+        [1000.0, none, none],
+        [none, none, none],
+        [none, 1001.0, 1002.0],
+        [none, none, 1002.0],
+        [none, none, 1002.0],
+    ] == found
+    assert 0.0 == states.since("uid-of-a-pause", "c")
+
+
 def test_a_sidecar_runs_beside_what_comes_after_it(states, programs):
     """It is no end that is waited for; it ends with the pod's own containers."""
     states.begin(UID, [container("side", init=True), container("main", "Never")], {})

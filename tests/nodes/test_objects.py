@@ -168,12 +168,24 @@ DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
         pytest.param(pod(status={"phase": "Failed"}), None, id="it has finished"),
     ],
 )
-def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one, ready):
-    """The node is away, so nothing on it begins or ends."""
+@pytest.mark.parametrize("held", [False, True], ids=["passes", "fails its probes"])
+def test_pods_of_a_stopped_node_stay_and_are_as_ready_as_the_controllers_say(one, ready, held):
+    """The node is away, so nothing on it begins or ends, and nobody hears of its probes."""
     known = complete(one)
     known.cut_off(frozenset({"n1"}))
+    known.hold("uid-web", ("shop", "web"), PROBES, on=True)
+    known.hold("uid-web", ("shop", "web"), PROBES, on=held)
 
     assert ready == next((d.data["status"]["conditions"][0]["status"] for d in known.documents()), None)
+
+
+def test_a_deleted_pod_of_a_stopped_node_lingers():
+    """It still runs, so its probes go on."""
+    known = complete(pod("a", status=RUNNING, metadata=DELETED), pod("b", status=RUNNING))
+    assert not known.lingers(("shop", "a"))
+    known.cut_off(frozenset({"n1"}))
+
+    assert [True, False] == [known.lingers(("shop", name)) for name in ("a", "b")]
 
 
 def test_pods_of_a_node_that_comes_back_are_as_they_have_to_be():

@@ -78,15 +78,23 @@ class Pods:
     """Answers by port, and what was told."""
 
     def __init__(self) -> None:
-        self.answer: Answer = "nobody"
+        self.answer: Answer | None = "nobody"
         self.told: list[tuple[str, bool]] = []
         self.asked = 0
+        # Whether ports can be asked, and what happens while one is.
+        self.linked, self.meanwhile = True, lambda: None
+        # When the container was started.
+        self.since: float | None = 0.0
         tell, at_once = lambda uid, failing: self.told.append((uid, failing)), lambda uid, work: work()
-        self.prober = Prober(self.ask, tell, later=at_once)
+        self.killed: list[str] = []
+        kill = lambda uid, container: self.killed.append(container)  # noqa: E731
+        self.prober = Prober(self.ask, tell, kill, at_once, lambda uid, probe: self.since if self.linked else None)
 
-    def ask(self, uid: str, probe: Probe) -> Answer:
+    def ask(self, uid: str, probe: Probe) -> Answer | None:
         self.asked += 1
-        return self.answer
+        answer = self.answer
+        self.meanwhile()
+        return answer
 
 
 def test_a_pod_is_not_ready_after_its_last_failure_and_ready_after_one_success():
@@ -181,6 +189,109 @@ def test_an_answer_about_a_program_that_has_ended_says_nothing_about_the_next_on
         work()
 
     assert [] == told
+
+
+def test_a_pod_that_cannot_be_asked_stays_as_it_was():
+    """Its node is stopped. Afterwards its failures count from the first on."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, periodSeconds=1, failureThreshold=2)], 0.0)
+    pods.answer = "silence"
+    pods.prober.turn(0.0)
+    pods.linked = False
+    for now in (1.0, 2.0, 3.0):
+        pods.prober.turn(now)
+    assert (1, []) == (pods.asked, pods.told)
+    pods.linked = True
+    pods.prober.turn(4.0)
+
+    assert (2, [("uid-a", True)]) == (pods.asked, pods.told)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["stopped", "started-again"])
+def test_an_answer_to_what_was_asked_before_a_node_stopped_does_not_count(back):
+    """Also where it comes after the node has started again: the question was lost."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, failureThreshold=1)], 0.0)
+    pods.answer = "silence"
+
+    def stop() -> None:
+        pods.linked = False
+        if back:
+            pods.prober.turn(0.0)
+            pods.linked = True
+
+    pods.meanwhile = stop
+    pods.prober.turn(0.0)
+
+    assert (1, []) == (pods.asked, pods.told)
+
+
+def test_an_answer_that_says_nothing_of_the_pod_does_not_count():
+    """The probe is asked again."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80}, failureThreshold=1)], 0.0)
+    pods.answer = None
+    pods.prober.turn(0.0)
+    assert (1, []) == (pods.asked, pods.told)
+    pods.answer = "silence"
+    pods.prober.turn(1.0)
+
+    assert [("uid-a", True)] == pods.told
+
+
+def live(**probe: Any) -> dict[str, Any]:
+    """Return a pod whose container has such a probe of its liveness."""
+    found = probed()
+    (container,) = found["spec"]["containers"]
+    container["livenessProbe"] = {"tcpSocket": {"port": 80}, **probe}
+    return found
+
+
+def test_failures_of_a_container_count_from_its_start_on():
+    """Until then its init containers run."""
+    pods = Pods()
+    pods.since, pods.answer = None, "silence"
+    pods.prober.follow([live(periodSeconds=1, failureThreshold=3, initialDelaySeconds=2)], 0.0, lambda uid: ["c"])
+    for now in (0.0, 1.0, 2.0, 3.0, 4.0):
+        pods.prober.turn(now)
+    assert 0 == pods.asked
+    pods.since = 5.0
+    for now in (5.5, 6.5, 7.0, 8.0):
+        pods.prober.turn(now)
+    assert (2, []) == (pods.asked, pods.killed)
+    pods.prober.turn(9.0)
+
+    assert (3, ["c"]) == (pods.asked, pods.killed)
+
+
+def test_each_start_of_a_container_has_its_own_delay_and_failures():
+    """While it waits for its start, no time goes by for it."""
+    pods = Pods()
+    pods.answer = "silence"
+    pods.prober.follow([live(periodSeconds=1, failureThreshold=2, initialDelaySeconds=5)], 0.0, lambda uid: ["c"])
+    pods.prober.turn(5.0)
+    pods.since = None
+    pods.prober.begin("uid-a", "c", 5.5)
+    pods.prober.turn(12.0)
+    pods.since = 15.0
+    for now in (15.5, 19.0):
+        pods.prober.turn(now)
+    assert 1 == pods.asked
+    pods.prober.turn(20.0)
+    assert (2, []) == (pods.asked, pods.killed)
+    pods.prober.turn(21.0)
+
+    assert ["c"] == pods.killed
+
+
+def test_an_answer_about_a_container_that_has_ended_meanwhile_does_not_count():
+    """Also before anybody has heard of the end: a command that runs alone may pass."""
+    pods = Pods()
+    pods.prober.follow([probed(tcpSocket={"port": 80})], 0.0, lambda uid: ["c"])
+    pods.answer, pods.meanwhile = b"", lambda: setattr(pods, "since", None)
+    pods.prober.turn(0.0)
+
+    assert (1, []) == (pods.asked, pods.told)
 
 
 def test_a_probe_waits_a_minute_at_the_most():

@@ -25,6 +25,8 @@ _PART, _LONGEST = 0.8, 86_400.0
 _MOST = 10_000
 # The Node authorizer knows of a new pod a moment after the API server has bound it.
 _TRIES, _PAUSE = 20, 0.1
+# Seconds: after so many refusals the pod is gone, and a single one counts for the account's other pods on that node.
+_REFUSES = 5.0
 _FORBIDDEN = 403
 _Key = tuple[str, str, str, int]
 
@@ -46,6 +48,8 @@ class AccountTokens:
     ) -> None:
         self._client, self._clock, self._pause = client, clock, pause
         self._known: dict[_Key, tuple[float, str]] = {}
+        # By node, namespace and account: until when one refusal counts.
+        self._refused: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
 
     def read(self, pod: Mapping[str, Any], source: Mapping[str, Any]) -> str:
@@ -78,13 +82,21 @@ class AccountTokens:
         }
         namespace, name = (quote(one, safe="") for one in (metadata["namespace"], account))
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        user = f"system:node:{pod['spec'].get('nodeName', '')}"
+        node = pod["spec"].get("nodeName", "")
+        user, of = f"system:node:{node}", (node, metadata["namespace"], account)
+        with self._lock:
+            refuses = self._clock() < self._refused.get(of, 0.0)
         for left in reversed(range(_TRIES)):
             try:
                 answer = self._client.post_as(user, NODES_GROUP, path, body)
+                with self._lock:
+                    self._refused.pop(of, None)
                 return str(answer["status"]["token"])
             except ApiError as error:
-                if not left or not (error.status == _FORBIDDEN or error.temporary):
+                forbidden = error.status == _FORBIDDEN
+                if forbidden and not left:
+                    self._remember_refusal(of)
+                if not left or (forbidden and refuses) or not (forbidden or error.temporary):
                     raise
             except HostError:
                 # The API server closes a connection that was idle for long.
@@ -92,3 +104,9 @@ class AccountTokens:
                     raise
             self._pause(_PAUSE)
         raise AssertionError
+
+    def _remember_refusal(self, of: tuple[str, str, str]) -> None:
+        with self._lock:
+            if len(self._refused) >= _MOST:
+                self._refused.clear()
+            self._refused[of] = self._clock() + _REFUSES

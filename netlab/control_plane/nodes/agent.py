@@ -219,17 +219,16 @@ class Agent:
             self._known.linger(key, on=True)
         for key in self._ending.ended():
             self._known.linger(key, on=False)
+            # What was told to end before its node stopped is killed all the same.
+            if (pod := self._known.find(POD, key)) is not None:
+                self._containers.kill(pod["metadata"]["uid"])
         for pod in touched:
-            if has_to_end(pod) and key_of(pod) not in self._ending:
+            if has_to_end(pod) and key_of(pod) not in self._ending and not self._known.is_cut_off(pod):
                 self._containers.kill(pod["metadata"]["uid"])
 
     def _ends_now(self, pod: Object) -> bool:
         """Return whether a pod has to end, and its node runs."""
-        return (
-            has_to_end(pod)
-            and pod["spec"].get("nodeName") not in self._stopped_nodes
-            and self._has("/".join(key_of(pod)))
-        )
+        return has_to_end(pod) and not self._known.is_cut_off(pod) and self._has("/".join(key_of(pod)))
 
     def _programs_of(self, keys: list[Key], number: int) -> set[Key]:
         """Return which pods have programs; send these a signal unless it is 0."""

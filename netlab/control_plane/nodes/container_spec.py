@@ -58,11 +58,6 @@ class Container:
         """Whether the next container waits for its end."""
         return self.init and self.restarts != "Always"
 
-    @property
-    def acts(self) -> bool:
-        """Whether it has a program or a hook."""
-        return bool(self.argv or self.post_start or self.pre_stop)
-
 
 def containers_of(
     pod: Mapping[str, Any],

@@ -181,6 +181,16 @@ class Containers:
         runs = self._pods.get(uid)
         return None if runs is None else {one.container.name: one.shown for one in runs}
 
+    def since(self, uid: str, name: str) -> float | None:
+        """Return when a container was started that runs, and whose hook postStart has ended; None for another one.
+
+        It is 0 for a pod without programs and hooks. Other threads may call it.
+        """
+        runs = self._pods.get(uid)
+        if runs is None:
+            return 0.0
+        return next((one.since for one in runs if one.container.name == name and one.up), None)
+
     def running(self, uid: str) -> list[str]:
         """Return the containers of a pod that have a program."""
         return [one.container.name for one in self._pods.get(uid, ()) if one.container.argv]

@@ -129,7 +129,8 @@ class Known:
 
     def lingers(self, key: Key) -> bool:
         """Return whether a pod has to end, and is still in the lab."""
-        return key in self._lingering
+        pod = self._by_kind[POD].get(key)
+        return key in self._lingering or (pod is not None and has_to_end(pod) and self.is_cut_off(pod))
 
     def hold(self, uid: str, key: Key, why: str, *, on: bool) -> None:
         """Note that the containers of a pod are not ready, or no longer for this reason."""
@@ -152,6 +153,10 @@ class Known:
             for key in [key for key, pod in of.items() if pod["spec"].get("nodeName") in changed]:
                 self._set(POD, key, of[key])
 
+    def is_cut_off(self, pod: Object) -> bool:
+        """Return whether the node of a pod is stopped. It hears of no deletion until it starts."""
+        return pod["spec"].get("nodeName") in self._cut_off
+
     def documents(self) -> list[Document]:
         """Return the documents of the lab; one that did not change is the same value, at the same place."""
         return list(self._documents.values())
@@ -166,7 +171,7 @@ class Known:
                 one = {**one, _HELD: True}
         self._by_kind[kind][key] = one
         is_pod = kind == POD
-        cut_off = is_pod and one["spec"].get("nodeName") in self._cut_off
+        cut_off = is_pod and self.is_cut_off(one)
         data = document(one, lingering=is_pod and key in self._lingering, cut_off=cut_off)
         written = self._documents.get((kind, key))
         if data is None:
@@ -202,8 +207,9 @@ def document(one: Mapping[str, Any], *, lingering: bool = False, cut_off: bool =
         status = one.get("status", {})
         if cut_off and status.get("phase") != "Running":
             return None
-        ready = "True" if is_ready(one) and not (cut_off and _states(status).get("Ready") != "True") else "False"
-        return {**found, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]}}
+        ready = _states(status).get("Ready") == "True" if cut_off else is_ready(one)
+        conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+        return {**found, "status": {"phase": "Running", "conditions": conditions}}
     if one["kind"] == _SLICE and metadata.get("labels", {}).get(_MANAGED_BY) == _OF_SELECTORS:
         # netlab computes them itself: it knows of a pod's end before the controller does.
         return None

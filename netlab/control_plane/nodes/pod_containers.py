@@ -44,7 +44,7 @@ class ProbeFailed(NamedTuple):
 
 
 class PodContainers:
-    """The containers of a lab's pods. All calls but ``runs`` come from the thread that changes the lab.
+    """The containers of a lab's pods. All calls but ``runs`` and ``since`` come from the thread that changes the lab.
 
     Args:
       lab: the lab.
@@ -72,7 +72,8 @@ class PodContainers:
         for pod in touched:
             uid = pod["metadata"]["uid"]
             if has_to_end(pod):
-                self._states.stop(uid)
+                if not self._known.is_cut_off(pod):
+                    self._states.stop(uid)
             elif is_alive(pod) and uid not in self._states and self._programs.any_in(pod):
                 self._known.hold(uid, key_of(pod), PROGRAMS, on=True)
 
@@ -88,8 +89,9 @@ class PodContainers:
             uid, key = pod["metadata"]["uid"], key_of(pod)
             if uid in self._states or not is_alive(pod) or "/".join(key) not in self._lab.cluster.by_ref:
                 continue
-            containers = self._containers(pod)
-            if any(one.acts for one in containers):
+            # The tokens of a pod that runs nothing are not needed, and may take long.
+            if self._programs.any_in(pod):
+                containers = self._containers(pod)
                 self._keys[uid] = key
                 before = {one["name"]: one for field in _STATUSES for one in pod.get("status", {}).get(field) or ()}
                 grace = pod["spec"].get("terminationGracePeriodSeconds")
@@ -130,6 +132,10 @@ class PodContainers:
     def with_programs(self, uid: str) -> list[str]:
         """Return the containers of a pod that run programs."""
         return self._states.running(uid)
+
+    def since(self, uid: str, container: str) -> float | None:
+        """Return when a container was started that runs, None for another one; a pod without programs runs since 0."""
+        return self._states.since(uid, container)
 
     @property
     def waiting(self) -> bool:

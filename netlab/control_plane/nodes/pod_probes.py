@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from netlab.cluster import Pod
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.asking import ask_pod
 from netlab.control_plane.nodes.objects import POD, PROBES, Key, Known, is_alive, key_of
@@ -44,6 +45,7 @@ class PodProbes:
             self._ask,
             lambda uid, failing: tell(Probed(uid, failing)),
             lambda uid, container: tell(ProbeFailed(uid, container)),
+            since=self._since,
         )
         # The pods that are probed, by their uids.
         self._keys: dict[str, Key] = {}
@@ -81,12 +83,26 @@ class PodProbes:
         """Return whether a pod runs; one whose programs still end is asked whether it is ready."""
         return is_alive(pod) or self._known.lingers(key_of(pod))
 
-    def _ask(self, uid: str, probe: Probe) -> Answer:
-        """Ask a port of a pod from its node, or run a command in its container."""
+    def _since(self, uid: str, probe: Probe) -> float | None:
+        """Return when the container of a probe was started, None if it does not run, or cannot be asked.
+
+        A kubelet that is cut off still reaches its own pods. Here a stopped node has no links to them, so nothing is
+        known.
+        """
+        cluster = self._lab.cluster
+        pod = cluster.by_ref.get("/".join(self._keys.get(uid, ())))
+        if not probe.command and isinstance(pod, Pod) and pod.node in cluster.stopped_nodes:
+            return None
+        return self._containers.since(uid, probe.container)
+
+    def _ask(self, uid: str, probe: Probe) -> Answer | None:
+        """Ask a port of a pod from its node, or run a command in its container; None says nothing about the pod."""
         key = self._keys.get(uid, ("", ""))
         if probe.command:
             return self._programs.ask(self._known.find(POD, key), probe)
-        return ask_pod(self._lab, key, probe.port, probe.timeout, probe.question)
+        answer = ask_pod(self._lab, key, probe.port, probe.timeout, probe.question)
+        # The node may have lost its links just now, and nobody has looked yet.
+        return None if answer == "silence" and self._lab.is_behind else answer
 
 
 def _has_probes(pod: Object) -> bool:

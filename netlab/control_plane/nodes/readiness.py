@@ -2,7 +2,8 @@
 
 A container whose program runs has to pass its probes, as with a kubelet. One that is a pause has only probes of
 readiness by TCP and HTTP, and a closed port says nothing: the probe passes. Where a program listens, as one that
-``kubectl exec`` started, its answer counts. Source: core/v1 Probe; the kubelet's prober (pkg/probe).
+``kubectl exec`` started, its answer counts. A container that does not run is not asked, and the initial delay begins
+with each of its starts. Source: core/v1 Probe; the kubelet's prober (pkg/probe, pkg/kubelet/prober/worker.go).
 """
 
 from __future__ import annotations
@@ -117,16 +118,24 @@ class _Target:
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
-        # Whether it is asked now, and how often its program has started.
-        self.asked, self.starts = False, 0
+        # When its container was started, and since when it is known.
+        self.since, self._first = 0.0, now
+        # Whether it is asked now. An answer counts if ``number`` is what it was at the question.
+        self.asked, self.number = False, 0
         self.begin(now)
 
     def begin(self, now: float) -> None:
         """The program has just started: it is not ready until it has passed, and alive until it has failed."""
-        self.starts += 1
+        self.number += 1
         self.due = now + self.probe.delay
         self.failed = self.passed = 0
         self.up = not self.probe.has_program or self.probe.kind == LIVENESS
+
+    def start(self, since: float) -> None:
+        """Its container was started anew, if the time is another one than before."""
+        if since != self.since:
+            self.since = since
+            self.begin(max(since, self._first))
 
     def take(self, *, passes: bool, now: float) -> None:
         self.failed = 0 if passes else self.failed + 1
@@ -147,20 +156,24 @@ class Prober:
     """Probes pods in a thread of its own.
 
     Args:
-      ask: asks a port of a pod, by the pod's uid, from the pod's node; or runs a command in its container.
+      ask: asks a port of a pod, by the pod's uid, from the pod's node; or runs a command in its container. None says
+        nothing about the pod.
       changed: called with the uid of a pod whose probes fail now, or pass again.
       restart: called with a pod's uid and a container that has to start anew.
       later: does work for a pod in another thread, by default as PerPod: a pod whose probes are silent delays no other.
+      since: returns when the container of a probe was started, by its pod's uid; None while the probe can have no
+        answer, as the container does not run. It is called in the threads of probes.
     """
 
     def __init__(
         self,
-        ask: Callable[[str, Probe], Answer],
+        ask: Callable[[str, Probe], Answer | None],
         changed: Callable[[str, bool], object],
         restart: Callable[[str, str], object] = lambda uid, container: None,
         later: Callable[[str, Work], object] | None = None,
+        since: Callable[[str, Probe], float | None] = lambda uid, probe: 0.0,
     ) -> None:
-        self._ask, self._changed, self._restart = ask, changed, restart
+        self._ask, self._changed, self._restart, self._since = ask, changed, restart, since
         self._targets: dict[str, list[_Target]] = {}
         self._failing: set[str] = set()
         self._lock = threading.Lock()
@@ -212,25 +225,30 @@ class Prober:
     def turn(self, now: float) -> None:
         """Ask every probe that is due."""
         with self._lock:
-            due = [
-                (uid, one)
-                for uid, of in self._targets.items()
-                for one in of
-                if one.due <= now and not one.asked and _may_ask(one, of)
-            ]
+            asked = [(uid, one, of) for uid, of in self._targets.items() for one in of if self._can_answer(uid, one)]
+            due = [(uid, one) for uid, one, of in asked if one.due <= now and not one.asked and _is_its_turn(one, of)]
             for _, one in due:
                 one.asked = True
         for uid, one in due:
             self._later(uid, partial(self._ask_one, uid, one, now))
 
+    def _can_answer(self, uid: str, one: _Target) -> bool:
+        """Return whether a probe can have an answer now; if not, the answer that it waits for does not count either."""
+        since = self._since(uid, one.probe)
+        if since is None:
+            one.number += 1
+        else:
+            one.start(since)
+        return since is not None
+
     def _ask_one(self, uid: str, one: _Target, now: float) -> None:
         with self._lock:
-            starts, wanted = one.starts, uid in self._targets
-        answer = self._ask(uid, one.probe) if wanted else "silence"
+            number, wanted = one.number, uid in self._targets
+        answer = self._ask(uid, one.probe) if wanted else None
         with self._lock:
             one.asked = False
             # An answer about a program that has ended since says nothing about the next one.
-            if starts != one.starts or uid not in self._targets:
+            if answer is None or uid not in self._targets or not self._can_answer(uid, one) or number != one.number:
                 return
             one.take(passes=one.probe.passes(answer), now=now)
             kills = one.kills
@@ -251,7 +269,7 @@ class Prober:
         self._changed(uid, failing)
 
 
-def _may_ask(one: _Target, of: list[_Target]) -> bool:
+def _is_its_turn(one: _Target, of: list[_Target]) -> bool:
     """Return whether a probe is asked: before the program has started only that of its start, and afterwards not."""
     start = next((two for two in of if two.probe.kind == STARTUP and two.probe.container == one.probe.container), None)
     return start is None or (one is start) != start.up

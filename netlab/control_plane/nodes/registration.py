@@ -21,6 +21,8 @@ _PATIENCE, _PAUSE = 30.0, 0.1
 _NOT_FOUND, _CONFLICT = 404, 409
 _NO_VERSION = "v0.0.0"
 STRATEGIC = "application/strategic-merge-patch+json"
+REPLACE = {"$patch": "replace"}
+"""The element of a list of a strategic merge patch that lets the list replace that of the object."""
 
 
 class Registration:
@@ -88,11 +90,11 @@ class Registration:
         registration fails. Raises ApiError, HostError.
         """
         found = {one["metadata"]["name"]: one for one in self._client.get(_NODES).get("items") or ()}
-        alive = [(node, found[node.name]) for node in self._cluster.nodes if node.name in found and self._beats(node.name)]
-        for node, one in alive:
-            self._renew(node.name, str(one["metadata"]["uid"]))
-        for node, one in alive:
-            if not _is_ready(one):
+        alive = [node for node in self._cluster.nodes if node.name in found and self._beats(node.name)]
+        for node in alive:
+            self._renew(node.name, str(found[node.name]["metadata"]["uid"]))
+        for node in alive:
+            if not _is_ready(found[node.name]):
                 self._write_status(node)
 
     def _register(self, node: Node) -> None:
@@ -109,6 +111,8 @@ class Registration:
 
     def _write_status(self, node: Node) -> None:
         status = node_objects.node_status(node, self._version or _NO_VERSION, self._port, now())
+        # The type is the merge key of an address, and a node may have two of a type.
+        status["addresses"] = [REPLACE, *status["addresses"]]
         self._client.request("PATCH", f"{_NODES}/{node.name}/status", {"status": status}, STRATEGIC)
 
     def _renew(self, name: str, uid: str) -> None:

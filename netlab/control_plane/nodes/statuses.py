@@ -13,7 +13,7 @@ from netlab.control_plane.api import ApiError, Client
 from netlab.control_plane.nodes.balancers import FINALIZER, Balancer
 from netlab.control_plane.nodes.clock import now
 from netlab.control_plane.nodes.objects import Key, key_of
-from netlab.control_plane.nodes.registration import STRATEGIC
+from netlab.control_plane.nodes.registration import REPLACE, STRATEGIC
 from netlab.errors import NetlabError
 from netlab.frozen import NamedTuple
 
@@ -49,7 +49,7 @@ class Statuses:
         """Bring a pod's status to this one; that of another pod with the name stays."""
         body = {
             "metadata": {"uid": pod["metadata"]["uid"]},
-            "status": {**status, "observedGeneration": _generation(pod)},
+            "status": {**status, **_replacing(status), "observedGeneration": _generation(pod)},
         }
         self._ask(pod["metadata"]["uid"], _Request(key_of(pod), "PATCH", f"{path_of(pod)}/status", body))
 
@@ -153,6 +153,11 @@ def path_of(one: Mapping[str, Any], plural: str = "pods") -> str:
     """Return the path of a pod, or of an object of another kind of the core group."""
     metadata = one["metadata"]
     return f"/api/v1/namespaces/{quote(metadata['namespace'], safe='')}/{plural}/{quote(metadata['name'], safe='')}"
+
+
+def _replacing(status: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the addresses of a status, as a patch that replaces them: they are their own merge keys."""
+    return {name: [REPLACE, *status[name]] for name in ("hostIPs", "podIPs") if name in status}
 
 
 def _generation(pod: Mapping[str, Any]) -> int:

@@ -18,6 +18,23 @@ from waiting import eventually
 
 pytestmark = pytest.mark.kernel(needs=["openssl"])
 ALL = (*PROGRAMS[:-1], "agent")
+NODE = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "other"}}
+NO_NODES = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "ValidatingWebhookConfiguration",
+    "metadata": {"name": "no-nodes"},
+    "webhooks": [
+        {
+            "name": "no.nodes.example",
+            # Nobody listens there.
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["nodes"]}],
+            "failurePolicy": "Fail",
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +117,23 @@ def test_without_input_up_starts_what_ended_and_sends_nothing(own):
 
     assert "" == said.stdout
     assert {"Ready"} == states(own)
+
+
+def test_pods_run_while_admission_refuses_the_nodes(own):
+    """One of these pods may be the webhook that has to answer. The nodes are registered as soon as they may be."""
+    own.apply(NO_NODES)
+    create = ("create", "--dry-run=server", "-f", "-")
+    try:
+        eventually(lambda: "no.nodes.example" in own.kubectl(*create, given=NODE, check=False))
+        own.kubectl("label", "node", "n1", "disk-")
+        os.kill(own.process("agent"), signal.SIGKILL)
+        own.again()
+        assert works(own)
+        assert "node n1 is not registered: " in (own.log("agent") / "output").read_text()
+        assert "disk" not in own.get("node", "n1")["metadata"]["labels"]
+    finally:
+        own.kubectl("delete", "validatingwebhookconfiguration", "no-nodes")
+    assert eventually(lambda: own.get("node", "n1")["metadata"]["labels"].get("disk") == "fast")
 
 
 def test_another_topology_is_refused(own):

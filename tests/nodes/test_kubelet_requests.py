@@ -1,8 +1,9 @@
-"""How the kubelets' server reads a request."""
+"""How the kubelets' server reads a request, and answers it."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 from netlab.control_plane.nodes import kubelet
 
@@ -39,3 +40,42 @@ def test_a_header_that_comes_several_times_is_a_list():
 def test_what_is_no_request_is_none():
     """It is refused."""
     assert read(b"hello\r\n\r\n") is None
+
+
+class Written:
+    """A connection that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    async def drain(self) -> None:
+        pass
+
+
+class OfPods(kubelet.Kubelet):
+    """A server without certificates."""
+
+    def __init__(self, inside: kubelet.Inside) -> None:
+        self._inside = inside
+
+
+def test_a_node_that_stops_while_it_is_asked_says_so():
+    """The API server has connected already."""
+    inside = kubelet.Inside(
+        find=lambda ref: {"metadata": {"uid": "u"}},
+        exists=lambda ref: True,
+        pods=list,
+        metrics=dict,
+        runs=lambda pod, name: True,
+        stopped=lambda ref: "n1",
+    )
+    request = kubelet.Request(["containerLogs", "shop", "web", "c"], {}, {})
+    writer = Written()
+    asyncio.run(OfPods(inside)._route(request, cast(Any, None), cast(Any, writer)))
+    head, _, body = writer.data.partition(b"\r\n\r\n")
+
+    assert b"HTTP/1.1 503 Service Unavailable" == head.split(b"\r\n")[0]
+    assert b"node n1 is stopped: its kubelet does not answer\n" == body

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import threading
 from collections.abc import Sequence
 from typing import Any
+
+from waiting import eventually
 
 from netlab.cluster import resolve
 from netlab.control_plane.api import ApiError, Client
@@ -26,21 +28,24 @@ class Server(Client):
     def __init__(self) -> None:
         self.ready: dict[str, str] = {}
         self.beats: list[str] = []
-        self.uids = itertools.count()
+        self.refuses: set[str] = set()
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         if path == "/version":
             return {"gitVersion": "v1.37.2"}
         conditions = {name: [{"type": "Ready", "status": state}] for name, state in self.ready.items()}
-        return {"items": [{"metadata": {"name": n}, "status": {"conditions": c}} for n, c in conditions.items()]}
+        metadata = {name: {"name": name, "uid": f"uid-{name}"} for name in conditions}
+        return {"items": [{"metadata": metadata[n], "status": {"conditions": c}} for n, c in conditions.items()]}
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
         if path == NODES:
+            if name in self.refuses:
+                raise ApiError(500, "InternalError", "failed calling webhook")
             if name in self.ready:
                 raise ApiError(409, "AlreadyExists", "it exists")
             self.ready[name] = ""
-            return {"metadata": {"uid": str(next(self.uids))}}
+            return {}
         self.beats.append(name)
         return body
 
@@ -50,7 +55,7 @@ class Server(Client):
             if name not in self.beats:
                 raise ApiError(404, "NotFound", "no lease")
             self.beats.append(name)
-        return {"metadata": {"uid": "known"}}
+        return {}
 
     def request(self, method: str, path: str, body: Any = None, kind: str = "") -> dict[str, Any]:
         *_, name, what = path.split("/")
@@ -60,15 +65,24 @@ class Server(Client):
         return {}
 
 
-def registration(server: Server, stopped: Sequence[str] = ()) -> Registration:
+def registration(server: Server, stopped: Sequence[str] = (), told: list[str] | None = None) -> Registration:
     objects, _ = decode(parse(TOPOLOGY, "topology.yaml")[0])
-    return Registration(server, resolve(objects), 10250, lambda node: node not in stopped)
+    failed = (told if told is not None else []).append
+    return Registration(server, resolve(objects), 10250, lambda node: node not in stopped, failed, every=0.01)
+
+
+def registered(server: Server, stopped: Sequence[str] = ()) -> Registration:
+    """Return the nodes of a server after their first heartbeat."""
+    found = registration(server, stopped)
+    assert found.register()
+    found.beat()
+    return found
 
 
 def test_every_node_is_ready_and_has_a_lease():
     """They are new."""
     server = Server()
-    registration(server).register()
+    registered(server)
 
     assert {"True"} == {*server.ready.values()}
     assert sorted(server.ready) == sorted(server.beats)
@@ -78,11 +92,11 @@ def test_every_node_is_ready_and_has_a_lease():
 def test_a_stopped_node_does_not_beat_and_says_nothing():
     """Also when netlab as the nodes begins again."""
     server = Server()
-    registration(server).register()
+    registered(server)
     first, *others = server.ready
     server.ready[first], server.beats = "Unknown", server.beats[:]
     server.beats.clear()
-    registration(server, [first]).register()
+    registered(server, [first])
 
     assert "Unknown" == server.ready[first]
     assert sorted(others) == sorted({*server.beats})
@@ -92,8 +106,7 @@ def test_a_node_that_was_away_is_ready_after_its_next_heartbeat():
     """So it is after ``node start``, and after the API server was away for longer than the grace period."""
     server = Server()
     stopped: list[str] = []
-    nodes = registration(server, stopped)
-    nodes.register()
+    nodes = registered(server, stopped)
     first = next(iter(server.ready))
     stopped.append(first)
     server.ready[first] = "Unknown"
@@ -108,10 +121,53 @@ def test_a_node_that_was_away_is_ready_after_its_next_heartbeat():
 def test_a_ready_node_has_its_status_written_once():
     """Heartbeats are leases, as statuses are large."""
     server = Server()
-    nodes = registration(server)
-    nodes.register()
+    nodes = registered(server)
     written: list[str] = []
     server.request = lambda method, path, body=None, kind="": written.append(path) or {}  # type: ignore
     nodes.beat()
 
     assert [] == written
+
+
+def test_a_node_that_is_refused_is_told_and_does_not_hold_up_the_others():
+    """A webhook may refuse one of them."""
+    server, told = Server(), list[str]()
+    server.refuses = {"n1"}
+    nodes = registration(server, told=told)
+
+    assert not nodes.register()
+    nodes.beat()
+    assert {"n2": "True", "n3": "True"} == server.ready
+    assert ["n2", "n3"] == server.beats
+    assert ["node n1 is not registered: failed calling webhook"] == told
+
+
+def test_a_node_that_exists_beats_also_while_it_is_refused():
+    """Else its pods would be replaced. A pod of this node may be the webhook that has to answer."""
+    server = Server()
+    registered(server)
+    server.beats.remove("n1")
+    server.ready["n1"], server.refuses = "Unknown", {"n1"}
+    nodes = registration(server)
+
+    assert not nodes.register()
+    nodes.beat()
+    assert "True" == server.ready["n1"]
+    assert "n1" in server.beats
+
+
+def test_nodes_are_registered_as_soon_as_they_may_be():
+    """However long they are refused."""
+    server, told, stopped = Server(), list[str](), threading.Event()
+    server.refuses = {"n1", "n2", "n3"}
+    thread = threading.Thread(target=registration(server, told=told).run, args=(stopped,))
+    thread.start()
+    try:
+        eventually(lambda: len(told) > 5)
+        server.refuses = set()
+        eventually(lambda: sorted(set(server.beats)) == ["n1", "n2", "n3"])
+    finally:
+        stopped.set()
+        thread.join()
+
+    assert {"True"} == {*server.ready.values()}

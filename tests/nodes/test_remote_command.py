@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -230,6 +231,33 @@ def test_a_program_that_leaves_another_one_behind_ends_all_the_same():
 
     assert b"out\n" == found[1]
     assert "Success" == json.loads(found[3])["status"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_program_that_starts_when_nobody_wants_it_any_more_leaves_nothing(terminal):
+    """Its node stops, or its pod goes, while a thread starts the program."""
+    begun, go_on = threading.Event(), threading.Event()
+    started = threading.Event()
+
+    def start() -> Attached:
+        begun.set()
+        assert go_on.wait(20)
+        found = Attached(lambda fds: Local(["sleep", "60"], fds, terminal=terminal), terminal=terminal)
+        started.set()
+        return found
+
+    async def main() -> None:
+        task = asyncio.create_task(remote_command.execute(Slow(), lambda: asyncio.to_thread(start)))
+        await asyncio.to_thread(begun.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        before = len(os.listdir("/proc/self/fd"))
+        go_on.set()
+        while not started.is_set() or len(os.listdir("/proc/self/fd")) != before:
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 class Slow:

@@ -30,6 +30,7 @@ from netlab.control_plane.nodes.pod_programs import Ended, PodPrograms, Services
 from netlab.control_plane.nodes.reachable import KUBELET
 from netlab.control_plane.nodes.registration import Registration
 from netlab.control_plane.nodes.statuses import Statuses
+from netlab.control_plane.nodes.written import Written
 from netlab.control_plane.watch import ApiWatch, Change
 from netlab.dataplane.names import own_namespace
 from netlab.errors import NetlabError, printable
@@ -40,6 +41,8 @@ _LOOK, _PAUSE, _SOON = 0.25, 1.0, 0.1
 _BOUND = "spec.nodeName!="
 _LOG = logging.getLogger(__name__)
 _FEW = 1000
+# What is written of a pod that is removed.
+_REMOVED = {"removed": True}
 _METRICS = ("netlab_changes_total", "netlab_change_seconds_sum", "netlab_refused_objects")
 
 
@@ -73,8 +76,8 @@ class Agent:
             lambda service, balancer: self._statuses.balancer(service, balancer, self._balancers.again)
         )
         self._refused: Mapping[Ref, str] = {}
-        # What was last written of each pod, by its uid, until the watch says the same.
-        self._written: dict[str, Any] = {}
+        self._written = Written(lambda last, wanted: not pod_status.differs(last, wanted))
+        self._services_changed = False
         self._metrics = dict.fromkeys(_METRICS, 0.0)
         self.programs = programs(
             lambda: self._known.all(SERVICE), lambda *ended: self._changes.put(ProgramEnded(*ended))
@@ -114,8 +117,7 @@ class Agent:
 
     def run(self) -> None:
         """Be the nodes until ``stop``."""
-        self._registration.register()
-        self._start(self._registration.beat_forever, self._stopped)
+        self._start(self._registration.run, self._stopped)
         self._start(self._probes.run, self._stopped)
         for kind, resources in followed().items():
             fields = _BOUND if kind == POD else ""
@@ -148,6 +150,7 @@ class Agent:
             while True:
                 if isinstance(one, Change):
                     self._known.take(one)
+                    self._services_changed |= one.kind == SERVICE
                 elif isinstance(one, Probed):
                     self._probes.take(one)
                 elif isinstance(one, ProgramEnded):
@@ -176,12 +179,13 @@ class Agent:
         if self._endpoints is not None:
             self._endpoints.soon()
         if started:
-            self._written.clear()
+            self._written.keep(())
             self._registration.beat_soon()
 
     def _work(self) -> None:
         """Bring the lab to the objects, and write the status of its pods."""
         self._containers.turn()
+        self._known.touch(self._written.take_late())
         touched = self._known.touched()
         self._ended |= self._known.ended()
         try:
@@ -195,13 +199,13 @@ class Agent:
         if outcome is not None:
             self._count(outcome)
             self._report(outcome)
-        if outcome is not None or self._balancers.behind:
+        if outcome is not None or self._services_changed or self._balancers.behind:
+            self._services_changed = False
             self._balancers.say(self._lab.cluster, self._known.all(SERVICE))
         self._containers.follow(touched)
         self._probes.follow(touched)
         if len(self._written) > 2 * self._known.count(POD) + _FEW:
-            uids = {pod["metadata"]["uid"] for pod in self._known.all(POD)}
-            self._written = {uid: status for uid, status in self._written.items() if uid in uids}
+            self._written.keep({pod["metadata"]["uid"] for pod in self._known.all(POD)})
         # Pods whose programs were started are touched again, and ready with the next change.
         for key in map(key_of, touched):
             pod = self._known.find(POD, key)
@@ -253,11 +257,9 @@ class Agent:
         self._refused = outcome.refused
 
     def _say_status(self, pod: Object) -> None:
-        metadata, uid = pod["metadata"], pod["metadata"]["uid"]
         ending = key_of(pod) in self._ending
-        if "deletionTimestamp" in metadata and not ending:
-            if self._written.get(uid) != "removed":
-                self._written[uid] = "removed"
+        if "deletionTimestamp" in pod["metadata"] and not ending:
+            if self._written.is_due(pod, _REMOVED):
                 self._statuses.remove(pod)
             return
         if not ending and not is_alive(pod):
@@ -266,10 +268,7 @@ class Agent:
         # The last program of a pod that has to end may have ended just now: then the pod is removed soon.
         if wanted is None or (ending and wanted["phase"] != "Running"):
             return
-        if not pod_status.differs(pod.get("status", {}), wanted):
-            self._written.pop(uid, None)
-        elif pod_status.differs(self._written.get(uid) or {}, wanted):
-            self._written[uid] = wanted
+        if pod_status.differs(pod.get("status", {}), wanted) and self._written.is_due(pod, wanted):
             self._statuses.write(pod, wanted)
 
     def _status_of(self, pod: Object) -> dict[str, Any] | None:
@@ -289,7 +288,7 @@ class Agent:
     def _again(self, key: Key) -> None:
         pod = self._known.find(POD, key)
         if pod is not None:
-            self._written.pop(pod["metadata"]["uid"], None)
+            self._written.forget(pod["metadata"]["uid"])
             self._known.touch([key])
 
 

@@ -9,6 +9,8 @@ Source: core/v1 ServiceStatus; k8s.io/cloud-provider, controllers/service and se
 
 from __future__ import annotations
 
+import operator
+import time
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from queue import SimpleQueue
@@ -17,6 +19,7 @@ from typing import Any
 from netlab.cluster import Cluster
 from netlab.control_plane.api import Object
 from netlab.control_plane.nodes.objects import key_of
+from netlab.control_plane.nodes.written import Written
 from netlab.frozen import NamedTuple
 
 SERVICE = "Service"
@@ -37,23 +40,25 @@ class Balancers:
 
     Args:
       write: brings a Service to what it should say; called once for each change.
+      clock: the time in seconds.
     """
 
-    def __init__(self, write: Callable[[Object, Balancer], None]) -> None:
+    def __init__(self, write: Callable[[Object, Balancer], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
-        self._written: dict[str, Balancer] = {}
+        self._written = Written(operator.eq, clock)
         # The uids of Services whose writes failed. Other threads add to it, also while ``say`` runs.
         self._failed: SimpleQueue[str] = SimpleQueue()
 
     @property
     def behind(self) -> bool:
-        """Whether a write failed, so that ``say`` has to be called once more."""
-        return not self._failed.empty()
+        """Whether a write failed or is late, so that ``say`` has to be called once more."""
+        return self._written.any_late or not self._failed.empty()
 
     def say(self, cluster: Cluster, services: Iterable[Object]) -> None:
-        """Write what these Services lack."""
+        """Write what these Services lack. They are all that there are."""
         while not self._failed.empty():
-            self._written.pop(self._failed.get(), None)
+            self._written.forget(self._failed.get())
+        self._written.take_late()
         given = {
             (one.meta.namespace, one.meta.name): [
                 {"ip": str(each.address), "ipMode": each.ip_mode} for each in one.load_balancer if each.address
@@ -61,9 +66,10 @@ class Balancers:
             for one in cluster.services
             if one.type == _TYPE and not one.load_balancer_class
         }
-        before, self._written = self._written, {}
+        uids: set[str] = set()
         for one in services:
-            uid, has = one["metadata"]["uid"], _ingress(one)
+            uids.add(one["metadata"]["uid"])
+            has = _ingress(one)
             is_deleted = "deletionTimestamp" in one["metadata"]
             if one["spec"].get("loadBalancerClass"):
                 continue
@@ -77,9 +83,9 @@ class Balancers:
             wanted = Balancer(ingress, bool(ingress) and not is_deleted)
             if (_addresses(has), _is_kept(one)) == (_addresses(ingress), wanted.kept):
                 continue
-            self._written[uid] = wanted
-            if before.get(uid) != wanted:
+            if self._written.is_due(one, wanted):
                 self._write(one, wanted)
+        self._written.keep(uids)
 
     def again(self, uid: str) -> None:
         """Say that what was written of a Service did not come there; any thread may call it."""

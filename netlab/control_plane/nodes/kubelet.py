@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -35,13 +36,6 @@ _SECONDS = 30.0
 _MOST_HEAD = 64 << 10
 _LOOK, _LAST_SECONDS = 0.2, 1.0
 _UNKNOWN = "netlab answers over WebSocket (v5.channel.k8s.io) and SPDY (v4.channel.k8s.io) only\n"
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    501: "Not Implemented",
-}
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
 """Takes a pod and a port, and returns a connection."""
@@ -273,7 +267,8 @@ def _is_api_server(writer: asyncio.StreamWriter) -> bool:
 
 def _head(status: int, kind: str, size: int | None) -> bytes:
     length = [] if size is None else [f"Content-Length: {size}"]
-    lines = [f"HTTP/1.1 {status} {_REASONS[status]}", f"Content-Type: {kind}", *length, "Connection: close", "", ""]
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
+    lines = [first, f"Content-Type: {kind}", *length, "Connection: close", "", ""]
     return "\r\n".join(lines).encode()
 
 

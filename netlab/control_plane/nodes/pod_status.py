@@ -43,10 +43,8 @@ def running(
     return {
         "phase": programs.phase if programs else "Running",
         "startTime": started,
-        "hostIP": node_addresses[0] if node_addresses else None,
-        "hostIPs": [{"ip": one} for one in node_addresses],
-        "podIP": addresses[0] if addresses else None,
-        "podIPs": [{"ip": one} for one in addresses],
+        **_addresses("host", node_addresses),
+        **_addresses("pod", addresses),
         "conditions": [
             _condition(before, "PodReadyToStartContainers", True, now),
             _condition(before, "Initialized", programs is None or programs.initialized, now),
@@ -60,13 +58,16 @@ def running(
 def refused(pod: Mapping[str, Any], message: str, now: str) -> dict[str, Any]:
     """Return the status of a pod that the lab cannot have: it waits, as the reason may go.
 
-    It does not fail: the controller of a failed pod makes another one at once, and that one would fail too.
+    It does not fail: the controller of a failed pod makes another one at once, and that one would fail too. A pod
+    that the lab had before loses its addresses.
     """
     before = pod.get("status", {})
     waits = {"waiting": {"reason": REFUSED, "message": message[:1000]}}
     containers = pod["spec"].get("containers") or ()
     return {
         "phase": "Pending",
+        **_addresses("host", ()),
+        **_addresses("pod", ()),
         "conditions": [_condition(before, kind, False, now) for kind in ("ContainersReady", "Ready")],
         "containerStatuses": [_status(pod["metadata"].get("uid", ""), one, False, waits) for one in containers],
     }
@@ -86,6 +87,11 @@ def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         elif have != value and (have or value):
             return True
     return False
+
+
+def _addresses(of: str, addresses: Sequence[str]) -> dict[str, Any]:
+    """Return the two fields of a pod's addresses, ``pod``, or of its node's, ``host``."""
+    return {f"{of}IP": addresses[0] if addresses else None, f"{of}IPs": [{"ip": one} for one in addresses]}
 
 
 def _states(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

@@ -1,4 +1,7 @@
-"""The nodes of a lab as Node objects: registered once, and kept alive by heartbeats."""
+"""The nodes of a lab as Node objects: registered once, and kept alive by heartbeats.
+
+Source: Kubernetes, the kubelet's registerWithAPIServer: it tries for ever, as admission may need a pod of the node.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from netlab.errors import NetlabError
 _NODES = "/api/v1/nodes"
 _PATIENCE, _PAUSE = 30.0, 0.1
 _NOT_FOUND, _CONFLICT = 404, 409
+_NO_VERSION = "v0.0.0"
 STRATEGIC = "application/strategic-merge-patch+json"
+REPLACE = {"$patch": "replace"}
+"""The element of a list of a strategic merge patch that lets the list replace that of the object."""
 
 
 class Registration:
@@ -42,79 +48,88 @@ class Registration:
     ) -> None:
         self._client, self._cluster, self._port = client, cluster, kubelet_port
         self._beats, self._failed, self._every = beats, failed, every
-        self._uids: dict[str, str] = {}
-        self._version = "v0.0.0"
+        self._unregistered = list(cluster.nodes)
+        self._version = ""
         self._due = threading.Event()
 
-    def register(self) -> None:
-        """Create or update all Node objects, those that are alive with status and lease; raises ApiError, HostError."""
-        self._version = str(self._client.get("/version").get("gitVersion") or self._version)
-        for node in self._cluster.nodes:
-            self._register(node)
-            if self._beats(node.name):
-                self._write_status(node)
-        self.beat()
-
-    def beat_forever(self, stopped: threading.Event) -> None:
-        """Beat until the event is set; a failure is told, and the next heartbeat tries again."""
+    def run(self, stopped: threading.Event) -> None:
+        """Register the nodes, and beat until the event is set; what fails is told and tried again."""
+        pause = _PAUSE
         while not stopped.is_set():
-            self._due.wait(self._every)
-            self._due.clear()
-            if stopped.is_set():
-                return
+            registered = self.register()
             try:
                 self.beat()
             except (NetlabError, OSError) as error:
                 self._failed(f"heartbeat: {error}")
+            pause = self._every if registered else min(2 * pause, self._every)
+            self._due.wait(pause)
+            self._due.clear()
+
+    def register(self) -> bool:
+        """Create or update the Node objects that are not registered yet, those that are alive with status.
+
+        A failure is told, and does not hold up the other nodes. Return whether all are registered.
+        """
+        for node in list(self._unregistered):
+            try:
+                self._version = self._version or str(self._client.get("/version").get("gitVersion") or _NO_VERSION)
+                self._register(node)
+                self._unregistered.remove(node)
+            except (NetlabError, OSError) as error:
+                self._failed(f"node {node.name} is not registered: {error}")
+        return not self._unregistered
 
     def beat_soon(self) -> None:
-        """Let ``beat_forever`` beat now."""
+        """Let ``run`` beat now."""
         self._due.set()
 
     def beat(self) -> None:
         """Renew the lease of each node that is alive, and write the status of those that are not ready.
 
-        A node is not ready if it, or the API server, was away for a while. Raises ApiError, HostError.
+        A node is not ready if it, or the API server, was away for a while. One that exists beats also while its
+        registration fails. Raises ApiError, HostError.
         """
-        alive = [node for node in self._cluster.nodes if node.name in self._uids and self._beats(node.name)]
+        found = {one["metadata"]["name"]: one for one in self._client.get(_NODES).get("items") or ()}
+        alive = [node for node in self._cluster.nodes if node.name in found and self._beats(node.name)]
         for node in alive:
-            self._renew(node.name)
-        unready = {one["metadata"]["name"] for one in self._client.get(_NODES).get("items") or () if not _is_ready(one)}
+            self._renew(node.name, str(found[node.name]["metadata"]["uid"]))
         for node in alive:
-            if node.name in unready:
+            if not _is_ready(found[node.name]):
                 self._write_status(node)
 
     def _register(self, node: Node) -> None:
         wanted = node_objects.node_object(self._cluster, node)
-        path = f"{_NODES}/{node.name}"
         try:
-            made = self._client.post(_NODES, wanted)
+            self._client.post(_NODES, wanted)
         except ApiError as error:
             if error.status != _CONFLICT:
                 raise
             # The ranges of a Node cannot change.
-            made = self._client.merge(path, {"metadata": {"labels": wanted["metadata"]["labels"]}})
-        self._uids[node.name] = str(made["metadata"]["uid"])
+            self._client.merge(f"{_NODES}/{node.name}", {"metadata": {"labels": wanted["metadata"]["labels"]}})
+        if self._beats(node.name):
+            self._write_status(node)
 
     def _write_status(self, node: Node) -> None:
-        status = node_objects.node_status(node, self._version, self._port, now())
+        status = node_objects.node_status(node, self._version or _NO_VERSION, self._port, now())
+        # The type is the merge key of an address, and a node may have two of a type.
+        status["addresses"] = [REPLACE, *status["addresses"]]
         self._client.request("PATCH", f"{_NODES}/{node.name}/status", {"status": status}, STRATEGIC)
 
-    def _renew(self, name: str) -> None:
+    def _renew(self, name: str, uid: str) -> None:
         path = f"{node_objects.LEASES}/{name}"
         try:
             self._client.merge(path, {"spec": {"renewTime": now_exactly()}})
         except ApiError as error:
             if error.status != _NOT_FOUND:
                 raise
-            self._create_lease(name)
+            self._create_lease(name, uid)
 
-    def _create_lease(self, name: str) -> None:
+    def _create_lease(self, name: str, uid: str) -> None:
         """Create a lease; its namespace comes a moment after the API server."""
         until = time.monotonic() + _PATIENCE
         while True:
             try:
-                self._client.post(node_objects.LEASES, node_objects.lease(name, self._uids[name], now_exactly()))
+                self._client.post(node_objects.LEASES, node_objects.lease(name, uid, now_exactly()))
                 return
             except ApiError as error:
                 if error.status != _NOT_FOUND or time.monotonic() > until:

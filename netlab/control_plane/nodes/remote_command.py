@@ -43,8 +43,13 @@ async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) ->
 
     If the client leaves, the program is killed. ``start`` may raise NetlabError.
     """
+    starting = asyncio.ensure_future(start())
     try:
-        program = await start()
+        program = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # A thread that starts a program goes on, and nobody takes the program.
+        starting.add_done_callback(_abandon)
+        raise
     except NetlabError as error:
         await _finish(socket, failure(str(error)))
         return
@@ -74,6 +79,18 @@ async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) ->
             with contextlib.suppress(ConnectionError):
                 await socket.send(bytes((_STDERR,)) + f"{why}\n".encode())
         await _finish(socket, success() if status == 0 else exited(status))
+
+
+def _abandon(starting: asyncio.Future[Attached]) -> None:
+    """End the program of a start that nobody waits for."""
+    if starting.cancelled() or starting.exception() is not None:
+        return
+    program = starting.result()
+    for fd in (program.stdin, program.stdout, program.stderr):
+        if fd >= 0:
+            os.close(fd)
+    # This waits for the end of the program.
+    starting.get_loop().run_in_executor(None, program.end)
 
 
 async def attach(socket: Channels, output: Callable[[], bytes], runs: Callable[[], bool]) -> None:

@@ -370,7 +370,7 @@ def test_a_killed_pod_is_replaced_and_its_programs_end(failing):
             with Lab.open(failing.name) as lab:
                 assert f"shop/{before['n2']}" not in lab.cluster.by_ref
                 assert not lab.machine.exists(space)
-            assert 0 != process.wait(20)
+            assert 0 != process.wait(90)
     finally:
         failing.kubectl("delete", "pdb", "web", "-n", "shop")
     assert eventually(lambda: len(web(failing)) == 3 and before["n2"] not in places(failing).values(), SOON)
@@ -401,7 +401,7 @@ def test_kubectl_drains_a_node_as_budgets_allow(failing):
     drain = ("drain", "n2", "--ignore-daemonsets", "--force")
     try:
         eventually(lambda: failing.get("pdb", "web", "-n", "shop")["status"].get("currentHealthy") == 3)
-        refused = failing.kubectl(*drain, "--timeout=3s", check=False)
+        refused = failing.kubectl(*drain, "--timeout=10s", check=False)
         assert "violate the pod's disruption budget" in refused
         assert before["n2"] in places(failing).values()
         failing.apply(budget(2))

@@ -99,7 +99,7 @@ def test_labels_and_annotations_change_what_a_service_selects(plane):
         assert "example.com/why: test" in shown
         assert "Status:           Running" in shown
     finally:
-        of(plane, "delete", "pod", name, "--timeout=30s")
+        of(plane, "delete", "pod", name, "--timeout=90s")
 
 
 def test_a_node_is_drained_and_takes_pods_again(plane):

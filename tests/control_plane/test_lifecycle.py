@@ -136,7 +136,8 @@ def test_pre_stop_counts_against_the_grace_period_and_asks_by_http(here):
     long = {"command": ["sh", "-c", program], "lifecycle": {"preStop": {"exec": {"command": ["sleep", "600"]}}}}
     deaf = {"command": ["sh", "-c", program], "lifecycle": {"preStop": {"httpGet": {"port": 81}}}}
     make(here, "long", long, terminationGracePeriodSeconds=1)
-    make(here, "deaf", deaf, terminationGracePeriodSeconds=1)
+    # Enough for a busy machine to see that nobody listens.
+    make(here, "deaf", deaf, terminationGracePeriodSeconds=5)
     for name in ("long", "deaf"):
         eventually(partial(is_ready, here, name))
         delete(here, name)

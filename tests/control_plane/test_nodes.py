@@ -87,7 +87,7 @@ def test_a_service_with_a_load_balancer_has_the_finalizer_of_cloud_providers_unt
 
     assert eventually(lambda: found()["status"]["loadBalancer"].get("ingress"))
     assert ["service.kubernetes.io/load-balancer-cleanup"] == found()["metadata"]["finalizers"]
-    of_lab.kubectl("delete", "service", "balanced", "-n", "shop", "--timeout=30s")
+    of_lab.kubectl("delete", "service", "balanced", "-n", "shop", "--timeout=90s")
     assert "balanced" not in [one["metadata"]["name"] for one in of_lab.get("services", "-n", "shop")["items"]]
 
 
@@ -118,7 +118,7 @@ def test_a_readiness_probe_counts_where_something_listens(of_lab):
     containers = [{"name": "c", "image": "x", "readinessProbe": probe}]
     metadata = {"name": "probed", "namespace": "shop"}
     of_lab.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
-    ask = ("wait", "pod/probed", "-n", "shop", "--timeout=30s")
+    ask = ("wait", "pod/probed", "-n", "shop", "--timeout=90s")
     of_lab.kubectl(*ask, "--for=condition=Ready")
     code = (
         "from http.server import *\n"
@@ -131,13 +131,13 @@ def test_a_readiness_probe_counts_where_something_listens(of_lab):
         of_lab.kubectl(*ask, "--for=condition=Ready=false")
         server.kill()
     of_lab.kubectl(*ask, "--for=condition=Ready")
-    of_lab.kubectl("delete", "pod", "probed", "-n", "shop", "--timeout=30s")
+    of_lab.kubectl("delete", "pod", "probed", "-n", "shop", "--timeout=90s")
 
 
 def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
     """kubectl waits until it is gone."""
     name = running(of_lab.pods())[0]["metadata"]["name"]
-    of_lab.kubectl("delete", "pod", name, "-n", "shop", "--timeout=20s")
+    of_lab.kubectl("delete", "pod", name, "-n", "shop", "--grace-period=600", "--timeout=90s")
 
     assert eventually(lambda: len(running(of_lab.pods())) == 3)
     with Lab.open(of_lab.name) as lab:
@@ -198,7 +198,7 @@ def test_a_pod_that_the_lab_refuses_waits_with_the_reason(of_lab):
     assert "18080" in _waits(waiting[0])["message"]
     assert eventually(lambda: "Refused" in of_lab.kubectl("get", "events", "-n", "ports"))
     assert ["a"] == [one["metadata"]["name"] for one in running(of_lab.pods("ports"))]
-    of_lab.kubectl("delete", "pod", "a", "-n", "ports", "--timeout=20s")
+    of_lab.kubectl("delete", "pod", "a", "-n", "ports", "--grace-period=600", "--timeout=90s")
     assert eventually(lambda: [one["metadata"]["name"] for one in running(of_lab.pods("ports"))] == ["b"])
 
 
@@ -238,8 +238,10 @@ def test_a_policy_kind_that_a_crd_adds_is_in_force(of_lab):
         "spec": {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [rule]},
     }
     of_lab.apply(definition)
-    of_lab.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=30s")
-    of_lab.apply(policy)
+    of_lab.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=90s")
+    # kubectl may ask for the kinds before the API server lists the new one.
+    apply = ("apply", "-f", "-")
+    assert eventually(lambda: "created" in of_lab.kubectl(*apply, given=policy, check=False))
 
     assert eventually(lambda: of_lab.verdict(first, second) == "deny")
     of_lab.kubectl("delete", f"{plural}.{group}", "none")

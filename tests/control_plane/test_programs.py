@@ -197,7 +197,7 @@ def test_a_job_completes(here):
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "job", "namespace": SPACE},
         "spec": {"completions": 2, "parallelism": 2, "template": template},
     })  # fmt: skip
-    here.kubectl("wait", "-n", SPACE, "--for=condition=Complete", "job/job", "--timeout=60s")
+    here.kubectl("wait", "-n", SPACE, "--for=condition=Complete", "job/job", "--timeout=90s")
 
     assert "done\n" == here.kubectl("logs", "-n", SPACE, "job/job")
 
@@ -205,11 +205,11 @@ def test_a_job_completes(here):
 def test_a_program_gets_sigterm_and_its_grace_period(here):
     """One that ends at SIGTERM ends at once, and one that does not when the time is over."""
     trap = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
-    make(here, "willing", container("c", "sh", "-c", trap), host=True, terminationGracePeriodSeconds=60)
+    make(here, "willing", container("c", "sh", "-c", trap), host=True, terminationGracePeriodSeconds=600)
     make(here, "unwilling", container("c", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"), host=True)
     for name in ("willing", "unwilling"):
         ready(here, name)
-        here.kubectl("delete", "pod", name, "-n", SPACE, "--timeout=30s")
+        here.kubectl("delete", "pod", name, "-n", SPACE, "--timeout=90s")
 
 
 def test_logs_are_followed_until_the_end(here):
@@ -240,8 +240,8 @@ def test_logs_of_a_pod_that_is_removed_end(here):
             assert talks.stdout is not None
             assert b"x\n" == talks.stdout.readline()
             here.kubectl("delete", "pod", "talking", "pauses", "-n", SPACE, "--grace-period=0", "--force")
-            talks.communicate(timeout=20)
-            pauses.wait(20)
+            talks.communicate(timeout=90)
+            pauses.wait(90)
         finally:
             talks.kill()
             pauses.kill()

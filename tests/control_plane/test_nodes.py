@@ -148,14 +148,17 @@ def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
 def test_programs_of_a_deleted_pod_have_its_grace_period(of_lab):
     """They get SIGTERM; until they end, the pod is a terminating endpoint of the lab."""
     name = running(of_lab.pods())[0]["metadata"]["name"]
-    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop", name, "--", "sh", "-c"]
-    script = "trap 'echo term; sleep 3; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"
-    with subprocess.Popen([*ask, script], stdout=subprocess.PIPE, text=True) as program:
+    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-i", "-n", "shop", name, "--", "sh", "-c"]
+    script = "trap 'echo term; read end; sleep 3; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*ask, script], stdin=pipe, stdout=pipe, text=True, bufsize=1) as program:
+        assert program.stdin is not None
         assert program.stdout is not None
         assert "up\n" == program.stdout.readline()
         of_lab.kubectl("delete", "pod", name, "-n", "shop", "--wait=false")
         assert "term\n" == program.stdout.readline()
         assert eventually(lambda: _terminating(of_lab) == [name])
+        program.stdin.write("end\n")
         assert "done\n" == program.stdout.readline()
     assert eventually(lambda: name not in {one["metadata"]["name"] for one in of_lab.pods()})
 
@@ -185,8 +188,7 @@ def test_a_pod_that_the_lab_refuses_waits_with_the_reason(of_lab):
     """All other objects stay in force; here two pods want one port of a node."""
     port = {"containerPort": 80, "hostPort": 18080}
     spec = {"nodeName": "n3", "containers": [{"name": "c", "image": "x", "ports": [port]}]}
-    of_lab.kubectl("create", "namespace", "ports")
-    eventually(lambda: "default" in of_lab.kubectl("get", "serviceaccounts", "-n", "ports", check=False))
+    of_lab.make_namespace("ports")
     for name in ("a", "b"):
         of_lab.apply(
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "ports"}, "spec": spec}
@@ -294,6 +296,8 @@ def test_rbac_and_abac_decide_what_a_user_may_do(of_lab):
         ).split()
         return words[0]
 
+    # The API server learns of a RoleBinding by a watch.
+    eventually(lambda: may("bob", "list", "pods", "shop") == "yes")
     for user in ("alice", "bob"):
         assert "yes" == may(user, "list", "pods", "shop")
         assert "no" == may(user, "delete", "pods", "shop")

@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from etcd_members import etcd, free_ports, openssl
+from etcd_members import etcd, openssl
+
+from netlab.kernel.loopback import free_ports
 
 Object = dict[str, Any]
 READY_SECONDS = 90.0
@@ -153,14 +155,17 @@ class ControlPlane:
             for path in ("api/v1", "apis/networking.k8s.io/v1", "apis/apps/v1"):
                 for plural in _CLEARED[path]:
                     at = f"/{path}/namespaces/{namespace}/{plural}"
-                    self.call("DELETE", f"{at}?gracePeriodSeconds=0")
+                    # The API server makes its own Service again, at a time of its own.
+                    chosen = "&labelSelector=provider!=kubernetes" if plural == "services" else ""
+                    self.call("DELETE", f"{at}?gracePeriodSeconds=0{chosen}")
 
     def namespaces(self) -> list[str]:
         return [one["metadata"]["name"] for one in self.call("GET", "/api/v1/namespaces")[1]["items"]]
 
     def audited(self) -> list[Mapping[str, Any]]:
         """Return the requests of netlab, from the server's audit log."""
-        lines = (self.folder / "audit.log").read_text().splitlines()
+        # The server may be in the middle of the last line.
+        lines = (self.folder / "audit.log").read_text().rpartition("\n")[0].splitlines()
         return [event for event in map(json.loads, lines) if event.get("userAgent") == "netlab"]
 
     def kubeconfig(self, name: str, namespace: str = "", *, cluster: Object | None = None, **user: object) -> Path:

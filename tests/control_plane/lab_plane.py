@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from waiting import eventually
 
 from netlab.cluster.flows import Flow
 from netlab.lab.lab import Lab
@@ -100,6 +101,16 @@ class Plane:
 
     def apply(self, one: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", given=one)
+
+    def make_namespace(self, name: str) -> None:
+        """Create a namespace, and wait for its account: without that the API server refuses pods."""
+        self.kubectl("create", "namespace", name)
+        ask = ("get", "serviceaccount", "default", "-n", name, "-o", "name")
+        eventually(lambda: self.kubectl(*ask, check=False) == "serviceaccount/default\n")
+
+    def all_ready(self) -> bool:
+        """Return whether ``status`` says that each program is ready. ``up`` waits for some of them only."""
+        return self.netlab("control-plane", "status", "--lab", self.name, check=False).returncode == 0
 
     def get(self, *words: str) -> dict[str, Any]:
         return dict(json.loads(self.kubectl("get", *words, "-o", "json")))

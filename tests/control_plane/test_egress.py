@@ -146,7 +146,7 @@ def test_kubectl_proxy_reaches_pods(of_lab):
         try:
             address = proxy.stdout.readline().split()[-1]
             url = f"http://{address}/api/v1/namespaces/shop/services/web:80/proxy/"
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=90) as answer:
                 assert b"Directory listing" in answer.read()
         finally:
             proxy.kill()

@@ -100,13 +100,13 @@ def kill(plane: Plane, victim: str, draw: random.Random) -> None:
 def repaired(plane: Plane, draw: random.Random) -> None:
     """Repair by ``up``, and see that all works: controllers, scheduler, pods, policies and packets."""
     plane.again()
-    assert 0 == plane.netlab("control-plane", "status", "--lab", plane.name).returncode
+    assert eventually(plane.all_ready)
     plane.kubectl("delete", "networkpolicy", "deny", "-n", "shop", "--ignore-not-found")
     number = draw.randint(2, 6)
     plane.kubectl("scale", "deployment", "web", "-n", "shop", f"--replicas={number}")
     plane.kubectl("rollout", "status", "deployment/web", "-n", "shop", f"--timeout={LONG:g}s")
     first, second = settled(plane, number)[:2]
-    assert "allow" == plane.verdict(first, second)
+    assert eventually(lambda: plane.verdict(first, second) == "allow")
     plane.apply(DENY)
     assert eventually(lambda: plane.verdict(first, second) == "deny")
     plane.kubectl("delete", "networkpolicy", "deny", "-n", "shop")

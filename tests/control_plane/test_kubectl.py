@@ -28,8 +28,7 @@ def deployment(image: str, replicas: int = 2) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def plane(started: Plane):
     """Return the control plane, with a namespace and a Deployment of two pods that run."""
-    started.kubectl("create", "namespace", "kubectl")
-    eventually(lambda: started.kubectl("get", "serviceaccount", "default", "-n", "kubectl", "-o", "name", check=False))
+    started.make_namespace("kubectl")
     started.apply(deployment("example/api:1"))
     started.kubectl("rollout", "status", "deployment/api", "-n", "kubectl", "--timeout=60s")
     yield started
@@ -78,8 +77,8 @@ def test_a_deployment_is_scaled_and_waited_for(plane):
     """`kubectl wait` sees conditions and deletions."""
     of(plane, "scale", "deployment/api", "--replicas=4")
     of(plane, "wait", "deployment/api", "--for=jsonpath={.status.readyReplicas}=4", "--timeout=60s")
-    of(plane, "wait", "pod", "-l", "app=api", "--for=condition=Ready", "--timeout=60s")
     gone = running(plane.pods("kubectl"))[0]["metadata"]["name"]
+    of(plane, "wait", f"pod/{gone}", "--for=condition=Ready", "--timeout=60s")
     of(plane, "scale", "deployment/api", "--replicas=2")
     of(plane, "delete", "pod", gone, "--wait=false", "--ignore-not-found")
     of(plane, "wait", f"pod/{gone}", "--for=delete", "--timeout=60s")
@@ -99,7 +98,7 @@ def test_labels_and_annotations_change_what_a_service_selects(plane):
         assert "example.com/why: test" in shown
         assert "Status:           Running" in shown
     finally:
-        of(plane, "delete", "pod", name, "--timeout=30s")
+        of(plane, "delete", "pod", name, "--timeout=90s")
 
 
 def test_a_node_is_drained_and_takes_pods_again(plane):

@@ -21,8 +21,7 @@ HOST = {"netlab/run": "host"}
 @pytest.fixture(scope="module")
 def here(started: Plane) -> Iterator[Plane]:
     """Return the control plane with a namespace of these tests."""
-    started.kubectl("create", "namespace", SPACE)
-    eventually(lambda: started.kubectl("get", "serviceaccount", "default", "-n", SPACE, check=False))
+    started.make_namespace(SPACE)
     yield started
     started.kubectl("delete", "namespace", SPACE, "--wait=false")
 
@@ -136,7 +135,8 @@ def test_pre_stop_counts_against_the_grace_period_and_asks_by_http(here):
     long = {"command": ["sh", "-c", program], "lifecycle": {"preStop": {"exec": {"command": ["sleep", "600"]}}}}
     deaf = {"command": ["sh", "-c", program], "lifecycle": {"preStop": {"httpGet": {"port": 81}}}}
     make(here, "long", long, terminationGracePeriodSeconds=1)
-    make(here, "deaf", deaf, terminationGracePeriodSeconds=1)
+    # Enough for a busy machine to see that nobody listens.
+    make(here, "deaf", deaf, terminationGracePeriodSeconds=5)
     for name in ("long", "deaf"):
         eventually(partial(is_ready, here, name))
         delete(here, name)
@@ -157,6 +157,9 @@ def test_pre_stop_asks_the_program_of_its_container(here):
     }
     make(here, "asked", main, terminationGracePeriodSeconds=60)
     eventually(lambda: is_ready(here, "asked"))
+    # It is ready before its program listens.
+    connect = ("exec", "-n", SPACE, "asked", "--", "/agnhost", "connect", "127.0.0.1:8080", "--timeout=1s")
+    eventually(lambda: here.kubectl(*connect, check=False) == "")
 
     delete(here, "asked")
     assert [] == events(here, "asked", "FailedPreStopHook")

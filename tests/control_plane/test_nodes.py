@@ -95,7 +95,7 @@ def test_a_service_with_a_load_balancer_has_the_finalizer_of_cloud_providers_unt
     patched = json.loads(of_lab.kubectl("patch", "service", "balanced", "-n", "shop", *words, "-o", "json"))
     assert (None, {}) == (patched["metadata"].get("finalizers"), patched["status"]["loadBalancer"])
     assert eventually(lambda: found()["status"] == given and found()["metadata"].get("finalizers") == finalizers)
-    of_lab.kubectl("delete", "service", "balanced", "-n", "shop", "--timeout=30s")
+    of_lab.kubectl("delete", "service", "balanced", "-n", "shop", "--timeout=90s")
     assert "balanced" not in [one["metadata"]["name"] for one in of_lab.get("services", "-n", "shop")["items"]]
 
 
@@ -126,7 +126,7 @@ def test_a_readiness_probe_counts_where_something_listens(of_lab):
     containers = [{"name": "c", "image": "x", "readinessProbe": probe}]
     metadata = {"name": "probed", "namespace": "shop"}
     of_lab.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers}})
-    ask = ("wait", "pod/probed", "-n", "shop", "--timeout=30s")
+    ask = ("wait", "pod/probed", "-n", "shop", "--timeout=90s")
     of_lab.kubectl(*ask, "--for=condition=Ready")
     code = (
         "from http.server import *\n"
@@ -139,13 +139,13 @@ def test_a_readiness_probe_counts_where_something_listens(of_lab):
         of_lab.kubectl(*ask, "--for=condition=Ready=false")
         server.kill()
     of_lab.kubectl(*ask, "--for=condition=Ready")
-    of_lab.kubectl("delete", "pod", "probed", "-n", "shop", "--timeout=30s")
+    of_lab.kubectl("delete", "pod", "probed", "-n", "shop", "--timeout=90s")
 
 
 def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
     """kubectl waits until it is gone."""
     name = running(of_lab.pods())[0]["metadata"]["name"]
-    of_lab.kubectl("delete", "pod", name, "-n", "shop", "--timeout=20s")
+    of_lab.kubectl("delete", "pod", name, "-n", "shop", "--grace-period=600", "--timeout=90s")
 
     assert eventually(lambda: len(running(of_lab.pods())) == 3)
     with Lab.open(of_lab.name) as lab:
@@ -156,14 +156,17 @@ def test_a_deleted_pod_is_replaced_and_its_namespace_goes(of_lab):
 def test_programs_of_a_deleted_pod_have_its_grace_period(of_lab):
     """They get SIGTERM; until they end, the pod is a terminating endpoint of the lab."""
     name = running(of_lab.pods())[0]["metadata"]["name"]
-    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-n", "shop", name, "--", "sh", "-c"]
-    script = "trap 'echo term; sleep 3; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"
-    with subprocess.Popen([*ask, script], stdout=subprocess.PIPE, text=True) as program:
+    ask = ["kubectl", "--kubeconfig", str(of_lab.kubeconfig), "exec", "-i", "-n", "shop", name, "--", "sh", "-c"]
+    script = "trap 'echo term; read end; sleep 3; echo done; exit 0' TERM; echo up; while :; do sleep 0.1; done"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*ask, script], stdin=pipe, stdout=pipe, text=True, bufsize=1) as program:
+        assert program.stdin is not None
         assert program.stdout is not None
         assert "up\n" == program.stdout.readline()
         of_lab.kubectl("delete", "pod", name, "-n", "shop", "--wait=false")
         assert "term\n" == program.stdout.readline()
         assert eventually(lambda: _terminating(of_lab) == [name])
+        program.stdin.write("end\n")
         assert "done\n" == program.stdout.readline()
     assert eventually(lambda: name not in {one["metadata"]["name"] for one in of_lab.pods()})
 
@@ -193,8 +196,7 @@ def test_a_pod_that_the_lab_refuses_waits_with_the_reason(of_lab):
     """All other objects stay in force; here two pods want one port of a node."""
     port = {"containerPort": 80, "hostPort": 18080}
     spec = {"nodeName": "n3", "containers": [{"name": "c", "image": "x", "ports": [port]}]}
-    of_lab.kubectl("create", "namespace", "ports")
-    eventually(lambda: "default" in of_lab.kubectl("get", "serviceaccounts", "-n", "ports", check=False))
+    of_lab.make_namespace("ports")
     for name in ("a", "b"):
         of_lab.apply(
             {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "ports"}, "spec": spec}
@@ -206,7 +208,7 @@ def test_a_pod_that_the_lab_refuses_waits_with_the_reason(of_lab):
     assert "18080" in _waits(waiting[0])["message"]
     assert eventually(lambda: "Refused" in of_lab.kubectl("get", "events", "-n", "ports"))
     assert ["a"] == [one["metadata"]["name"] for one in running(of_lab.pods("ports"))]
-    of_lab.kubectl("delete", "pod", "a", "-n", "ports", "--timeout=20s")
+    of_lab.kubectl("delete", "pod", "a", "-n", "ports", "--grace-period=600", "--timeout=90s")
     assert eventually(lambda: [one["metadata"]["name"] for one in running(of_lab.pods("ports"))] == ["b"])
 
 
@@ -246,8 +248,10 @@ def test_a_policy_kind_that_a_crd_adds_is_in_force(of_lab):
         "spec": {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [rule]},
     }
     of_lab.apply(definition)
-    of_lab.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=30s")
-    of_lab.apply(policy)
+    of_lab.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=90s")
+    # kubectl may ask for the kinds before the API server lists the new one.
+    apply = ("apply", "-f", "-")
+    assert eventually(lambda: "created" in of_lab.kubectl(*apply, given=policy, check=False))
 
     assert eventually(lambda: of_lab.verdict(first, second) == "deny")
     of_lab.kubectl("delete", f"{plural}.{group}", "none")
@@ -300,6 +304,8 @@ def test_rbac_and_abac_decide_what_a_user_may_do(of_lab):
         ).split()
         return words[0]
 
+    # The API server learns of a RoleBinding by a watch.
+    eventually(lambda: may("bob", "list", "pods", "shop") == "yes")
     for user in ("alice", "bob"):
         assert "yes" == may(user, "list", "pods", "shop")
         assert "no" == may(user, "delete", "pods", "shop")

@@ -49,7 +49,7 @@ def forwarded(plane: Plane, target: str, port: int, **environment: str) -> Itera
 
 def wait_until_it_listens(plane: Plane, pod: str, port: int) -> None:
     inside = ["exec", "-n", "shop", pod, "--", "ss", "-Htln"]
-    assert eventually(lambda: f"127.0.0.1:{port}" in plane.kubectl(*inside))
+    assert eventually(lambda: f"127.0.0.1:{port} " in plane.kubectl(*inside))
 
 
 def ask(port: int, data: bytes) -> bytes:
@@ -62,16 +62,19 @@ def ask(port: int, data: bytes) -> bytes:
         return answer
 
 
-@pytest.mark.parametrize("websockets", ["true", "false"])
-def test_kubectl_forwards_a_port_of_this_host_to_a_pod(of_lab, websockets):
-    """The program listens on the pod's loopback address. Ten megabytes, and thirty connections at a time."""
+@pytest.mark.parametrize(("websockets", "listens"), [("true", 8080), ("false", 8081)])
+def test_kubectl_forwards_a_port_of_this_host_to_a_pod(of_lab, websockets, listens):
+    """The program listens on the pod's loopback address. Ten megabytes, and thirty connections at a time.
+
+    Each has a port of its own, as the program before may still end.
+    """
     pod = running(of_lab.pods())[0]["metadata"]["name"]
     with (
-        serving(of_lab, pod, "/usr/bin/python3", "-c", COUNT),
-        forwarded(of_lab, f"pod/{pod}", 8080, KUBECTL_PORT_FORWARD_WEBSOCKETS=websockets) as (port, _),
+        serving(of_lab, pod, "/usr/bin/python3", "-c", COUNT.replace("8080", str(listens))),
+        forwarded(of_lab, f"pod/{pod}", listens, KUBECTL_PORT_FORWARD_WEBSOCKETS=websockets) as (port, _),
         ThreadPoolExecutor(30) as pool,
     ):
-        wait_until_it_listens(of_lab, pod, 8080)
+        wait_until_it_listens(of_lab, pod, listens)
 
         assert b"10485760" == ask(port, bytes(10 << 20))
         assert {b"100000"} == set(pool.map(lambda _: ask(port, bytes(100_000)), range(60)))

@@ -87,7 +87,7 @@ def test_a_command_that_is_killed_can_be_repeated_or_undone(tmp_path):
                 command.kill()
             if turn % 2:
                 found.up()
-                assert 0 == found.netlab("control-plane", "status", "--lab", found.name).returncode
+                assert eventually(found.all_ready)
             pids = [found.process(p) for p in (*PROGRAMS[:-1], "agent") if (found.log(p) / "process").exists()]
         finally:
             found.netlab("control-plane", "down", "--lab", found.name, check=False)

@@ -51,17 +51,13 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         found.netlab("down", found.name, check=False)
 
 
-def states(plane: Plane) -> set[str]:
-    shown = plane.netlab("control-plane", "status", "--lab", plane.name, check=False).stdout
-    return {line.split()[1] for line in shown.splitlines()[1:]}
-
-
 def works(plane: Plane) -> bool:
     """Return whether a new pod runs, so each program does its part."""
     plane.apply(WEB | {"metadata": {"name": "web", "namespace": "default"}})
     plane.kubectl("rollout", "restart", "deployment", "web")
     plane.kubectl("rollout", "status", "deployment", "web", "--timeout=60s")
-    return {"Ready"} == states(plane) and len(running(plane.pods("default"))) == 3
+    pods = [one["metadata"]["name"] for one in running(plane.pods("default"))]
+    return bool(eventually(plane.all_ready)) and 3 == sum(name.startswith("web-") for name in pods)
 
 
 def test_two_commands_at_once_start_one_control_plane(own):
@@ -94,7 +90,7 @@ def test_each_object_of_the_input_has_a_line_that_says_what_became_of_it(own):
 
     assert "namespace/lines created\ndeployment/lines/more created\n" == own.netlab(*again).stdout
     assert "namespace/lines unchanged\ndeployment/lines/more unchanged\n" == own.netlab(*again).stdout
-    own.kubectl("delete", "namespace", "lines", "--timeout=60s")
+    own.kubectl("delete", "namespace", "lines", "--wait=false")
 
 
 def test_what_kubectl_prints_is_input_again(own):
@@ -107,7 +103,7 @@ def test_what_kubectl_prints_is_input_again(own):
     assert "deployment/default/printed configured\n" == own.netlab(*again).stdout
     own.kubectl("delete", "deployment", "printed", "--timeout=60s")
     assert "deployment/default/printed created\n" == own.netlab(*again).stdout
-    own.kubectl("delete", "deployment", "printed", "--timeout=60s")
+    own.kubectl("delete", "deployment", "printed", "--wait=false")
 
 
 def test_without_input_up_starts_what_ended_and_sends_nothing(own):
@@ -116,7 +112,7 @@ def test_without_input_up_starts_what_ended_and_sends_nothing(own):
     said = own.netlab("control-plane", "up", "--lab", own.name)
 
     assert "" == said.stdout
-    assert {"Ready"} == states(own)
+    assert eventually(own.all_ready)
 
 
 def test_pods_run_while_admission_refuses_the_nodes(own):
@@ -156,7 +152,7 @@ def test_a_plugin_that_the_api_server_does_not_have_is_an_error_once(own):
     assert 3 == failed.returncode
     assert "Nope" in failed.stderr.splitlines()[-1]
     own.netlab(*again)
-    assert {"Ready"} == states(own)
+    assert eventually(own.all_ready)
 
 
 def test_a_port_that_was_taken_meanwhile_is_replaced(own):

@@ -172,9 +172,8 @@ def _judge_and_report(context: Callable[[], AbstractContextManager[Judge]], conn
     """Judge what the parent assigns and send it what goes wrong; return the exit status."""
     try:
         try:
-            libc.end_with_parent(signal.SIGTERM)
-            if os.getppid() == parent:
-                _work(context, connection)
+            libc.end_with_parent(signal.SIGTERM, pid=parent)
+            _work(context, connection, parent)
         except NetlabError as error:
             connection.send(("failed", str(error)))
         except Exception as error:
@@ -185,10 +184,10 @@ def _judge_and_report(context: Callable[[], AbstractContextManager[Judge]], conn
     return 0
 
 
-def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection) -> None:
+def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection, parent: int) -> None:
     with contextlib.suppress(EOFError, ConnectionError), context() as judge:
         # Set it again: the kernel clears it when a process gains privilege in a new user namespace.
-        libc.end_with_parent(signal.SIGTERM)
+        libc.end_with_parent(signal.SIGTERM, pid=parent)
         while True:
             batch, judged = connection.recv()
             results = judge(batch, judged)

@@ -46,12 +46,12 @@ def captured(become: Callable[[], object], seconds: float) -> ProcessResult:
     read_out, write_out = os.pipe()
     read_err, write_err = os.pipe()
     refused, refuse = os.pipe()
-    ends = (write_out, write_err, refuse)
+    ends, parent = (write_out, write_err, refuse), os.getpid()
     try:
         with signals.deferred():
             pid = os.fork()
             if pid == 0:
-                _child(become, *ends)
+                _child(become, parent, *ends)
     except OSError as error:
         for fd in (read_out, read_err, refused):
             os.close(fd)
@@ -68,11 +68,11 @@ def captured(become: Callable[[], object], seconds: float) -> ProcessResult:
     return ProcessResult(status if in_time else None, *(text.decode(errors="replace") for text in texts))
 
 
-def _child(become: Callable[[], object], out: int, err: int, refuse: int) -> None:
+def _child(become: Callable[[], object], parent: int, out: int, err: int, refuse: int) -> None:
     status = _CANNOT_RUN
     try:
         os.setsid()
-        libc.end_with_parent()
+        libc.end_with_parent(pid=parent)
         signals.reset()
         null = os.open(os.devnull, os.O_RDONLY)
         for at, fd in enumerate((null, out, err)):

@@ -73,9 +73,7 @@ def _work(work: Callable[[], bytes], write: int, parent: int) -> NoReturn:
     """Do the work of a child and end it, without the parent's exit handlers. It ends when its parent does."""
     status = 1
     try:
-        libc.end_with_parent()
-        if os.getppid() != parent:
-            os._exit(status)
+        libc.end_with_parent(pid=parent)
         # The garbage collector would write to, and so copy, the pages that the child shares with its parent.
         gc.disable()
         answer = work()

@@ -100,19 +100,21 @@ def bind(fd: int, address: bytes) -> None:
     _check(_libc.bind(fd, address, len(address)), "bind")
 
 
-def end_with_parent(number: int = 9, parent: int = -1) -> None:
+def end_with_parent(number: int = 9, *, pid: int = 0, pidfd: int = -1) -> None:
     """Have the kernel send this process a signal (SIGKILL) when the thread that started it ends.
 
-    prctl(PR_SET_PDEATHSIG): a change of user ends it, and it has no effect where the parent is gone. ``parent`` is a
-    pidfd of the parent: if that has ended already, this process ends now. The first process of a namespace for
-    processes cannot tell that by getppid(2), which is 0 there.
+    prctl(PR_SET_PDEATHSIG): a change of user ends it, and it has no effect where the parent is gone. So this process
+    ends now if its parent has ended already. The parent is ``pid``; or ``pidfd``, for the first process of a namespace
+    for processes, where getppid(2) is 0.
     """
     _check(_libc.prctl(1, number, 0, 0, 0), "prctl")
-    if parent >= 0:
+    gone = bool(pid) and os.getppid() != pid
+    if pidfd >= 0:
         ended = select.poll()
-        ended.register(parent, select.POLLIN)
-        if ended.poll(0):
-            os._exit(128 + number)
+        ended.register(pidfd, select.POLLIN)
+        gone = bool(ended.poll(0))
+    if gone:
+        os._exit(128 + number)
 
 
 def refuse_tracing() -> None:

@@ -81,12 +81,11 @@ class Maker:
 def _make(names: Sequence[str], report: int, parent: int) -> NoReturn:
     """Make the namespaces and write a byte for each one; end at the first error, and when the parent ends."""
     try:
-        libc.end_with_parent()
-        if os.getppid() == parent:
-            # The garbage collector would write to, and so copy, the pages that the process shares with its parent.
-            gc.disable()
-            for name in names:
-                netns.create(name)
-                os.write(report, b".")
+        libc.end_with_parent(pid=parent)
+        # The garbage collector would write to, and so copy, the pages that the process shares with its parent.
+        gc.disable()
+        for name in names:
+            netns.create(name)
+            os.write(report, b".")
     finally:
         os._exit(0)

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from netlab.errors import KernelError
 from netlab.kernel import libc, netns, nft
@@ -89,7 +90,7 @@ class Monitor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=nft.ENVIRONMENT,
-                preexec_fn=libc.end_with_parent,
+                preexec_fn=partial(libc.end_with_parent, pid=os.getpid()),
             )
             self._sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:

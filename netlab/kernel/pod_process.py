@@ -202,7 +202,7 @@ def hold_volumes(names: Sequence[str], ready: int, parent: int) -> NoReturn:
     """Hold the volumes of a pod until this process is killed or its parent ends; say so to the descriptor ``ready``."""
     try:
         close_all_but([ready, parent])
-        libc.end_with_parent(parent=parent)
+        libc.end_with_parent(pidfd=parent)
         pod_volumes.hold(names)
         os.write(ready, b"!")
         os.close(ready)
@@ -213,7 +213,7 @@ def hold_volumes(names: Sequence[str], ready: int, parent: int) -> NoReturn:
 
 
 def _make_root(program: PodProgram, own: Sequence[Own], pod: OfPod) -> None:
-    libc.end_with_parent(parent=pod.parent)
+    libc.end_with_parent(pidfd=pod.parent)
     hidden = apart.host_sockets()
     netns.enter(program.namespace)
     if pod.holder >= 0:
@@ -251,7 +251,7 @@ def _run(program: PodProgram, own: Sequence[Own], pod: OfPod) -> NoReturn:
     become(User(NOBODY, NOBODY))
     libc.drop_capabilities()
     # The change of user has ended it.
-    libc.end_with_parent(parent=pod.parent)
+    libc.end_with_parent(pidfd=pod.parent)
     if pod.parent >= 0:
         os.close(pod.parent)
     environment = {**_DEFAULTS, **program.environment}

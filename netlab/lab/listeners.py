@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -94,12 +95,12 @@ def _child(listeners: Sequence[echo.Listener]) -> Child:
 
     It keeps no other descriptor: another thread may start a program now, and read its output to the end.
     """
-    return Child(partial(_serve, listeners), [listener.fileno() for _, listener, _ in listeners])
+    return Child(partial(_serve, listeners, os.getpid()), [listener.fileno() for _, listener, _ in listeners])
 
 
-def _serve(listeners: Sequence[echo.Listener]) -> bytes:
+def _serve(listeners: Sequence[echo.Listener], parent: int) -> bytes:
     give_up_privilege(not privilege.rootless())
     # The kernel drops this setting when a process changes its user.
-    libc.end_with_parent()
+    libc.end_with_parent(pid=parent)
     echo.serve(listeners)
     return b""

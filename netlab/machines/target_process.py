@@ -35,12 +35,13 @@ class TargetProcess:
         self.out, write_out = os.pipe()
         self.err, write_err = os.pipe()
         self.report, write_report = os.pipe()
+        parent = os.getpid()
         try:
             self.pid = os.fork()
         except OSError as error:
             raise HostError(f"cannot start a process: {error.strerror}", way_out(error.errno)) from error
         if self.pid == 0:
-            _become(request, read_in, write_out, write_err, write_report)
+            _become(request, parent, read_in, write_out, write_err, write_report)
         for fd in (read_in, write_out, write_err, write_report):
             os.close(fd)
         os.set_blocking(self.into, False)
@@ -71,12 +72,12 @@ class TargetProcess:
         return self._status
 
 
-def _become(request: Request, into: int, out: int, err: int, report: int) -> NoReturn:
+def _become(request: Request, parent: int, into: int, out: int, err: int, report: int) -> NoReturn:
     """Do what a call asks for, in a forked process, and end it."""
     status = 1
     try:
         os.setsid()
-        libc.end_with_parent()
+        libc.end_with_parent(pid=parent)
         signals.reset()
         for at, fd in enumerate((into, out, err)):
             os.dup2(fd, at)

@@ -400,15 +400,16 @@ def test_a_program_has_terminals_of_its_own(runtime, space):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
-def test_a_program_ends_if_the_process_that_forked_it_was_killed_before_the_kernel_could_know():
+@pytest.mark.parametrize("known_by", ["pid", "pidfd"])
+def test_a_process_ends_if_its_parent_ended_before_the_kernel_could_know(known_by):
     """prctl has no effect where the parent is gone, so a program would run for ever."""
     readable, writable = os.pipe()
     parent = os.fork()
     if parent == 0:
-        me = os.pidfd_open(os.getpid())
+        me = {"pid": os.getpid(), "pidfd": os.pidfd_open(os.getpid())}
         if os.fork() == 0:
-            select.select([me], [], [])
-            libc.end_with_parent(parent=me)
+            select.select([me["pidfd"]], [], [])
+            libc.end_with_parent(**{known_by: me[known_by]})
             os.write(writable, b"it runs")
         os._exit(0)
     os.close(writable)

@@ -43,8 +43,8 @@ def running(
     return {
         "phase": programs.phase if programs else "Running",
         "startTime": started,
-        **_addresses("host", node_addresses),
-        **_addresses("pod", addresses),
+        **_addresses("hostIP", node_addresses),
+        **_addresses("podIP", addresses),
         "conditions": [
             _condition(before, "PodReadyToStartContainers", True, now),
             _condition(before, "Initialized", programs is None or programs.initialized, now),
@@ -66,8 +66,8 @@ def refused(pod: Mapping[str, Any], message: str, now: str) -> dict[str, Any]:
     containers = pod["spec"].get("containers") or ()
     return {
         "phase": "Pending",
-        **_addresses("host", ()),
-        **_addresses("pod", ()),
+        **_addresses("hostIP", ()),
+        **_addresses("podIP", ()),
         "conditions": [_condition(before, kind, False, now) for kind in ("ContainersReady", "Ready")],
         "containerStatuses": [_status(pod["metadata"].get("uid", ""), one, False, waits) for one in containers],
     }
@@ -90,8 +90,8 @@ def differs(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _addresses(of: str, addresses: Sequence[str]) -> dict[str, Any]:
-    """Return the two fields of a pod's addresses, ``pod``, or of its node's, ``host``."""
-    return {f"{of}IP": addresses[0] if addresses else None, f"{of}IPs": [{"ip": one} for one in addresses]}
+    """Return the two fields of a pod's addresses, ``podIP``, or of its node's, ``hostIP``."""
+    return {of: addresses[0] if addresses else None, f"{of}s": [{"ip": one} for one in addresses]}
 
 
 def _states(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

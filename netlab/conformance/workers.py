@@ -173,7 +173,7 @@ def _judge_and_report(context: Callable[[], AbstractContextManager[Judge]], conn
     try:
         try:
             libc.end_with_parent(signal.SIGTERM, pid=parent)
-            _work(context, connection, parent)
+            _work(context, connection)
         except NetlabError as error:
             connection.send(("failed", str(error)))
         except Exception as error:
@@ -184,10 +184,11 @@ def _judge_and_report(context: Callable[[], AbstractContextManager[Judge]], conn
     return 0
 
 
-def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection, parent: int) -> None:
+def _work(context: Callable[[], AbstractContextManager[Judge]], connection: Connection) -> None:
     with contextlib.suppress(EOFError, ConnectionError), context() as judge:
-        # Set it again: the kernel clears it when a process gains privilege in a new user namespace.
-        libc.end_with_parent(signal.SIGTERM, pid=parent)
+        # Set it again: the kernel clears it when a process gains privilege in a new user namespace. If the parent has
+        # ended already, the connection has too.
+        libc.end_with_parent(signal.SIGTERM)
         while True:
             batch, judged = connection.recv()
             results = judge(batch, judged)

@@ -62,6 +62,8 @@ def kill(lab: Lab, refs: Sequence[str]) -> None:
             for ref in left
             if ref in lab.cluster.by_ref and not (changed and _uid(client, paths[ref]) not in ("", uids[ref]))
         ]
+    if kept := [ref for ref in left if _uid(client, paths[ref]) == uids[ref]]:
+        raise HostError(f"finalizers keep {few(kept, _MOST_NAMED)}", "kubectl get pod -o yaml shows them")
     if left:
         what = f"the API server has deleted {few(left, _MOST_NAMED)}; still in the lab after {_PATIENCE:g} s"
         raise HostError(what, "netlab control-plane status says which program does not run")

@@ -90,12 +90,12 @@ class Sender:
     def _send(self, one: Mapping[str, Any]) -> str:
         metadata = {key: value for key, value in one["metadata"].items() if key not in _OF_THE_SERVER}
         body = {key: value for key, value in one.items() if key != "status"} | {"metadata": metadata}
-        kind = one["apiVersion"], one["kind"]
-        until = time.monotonic() + (0.0 if kind in self._absent else _PATIENCE)
+        kind, until = (one["apiVersion"], one["kind"]), time.monotonic() + _PATIENCE
         while True:
             try:
                 path = self.path(one)
                 before = self._read(path) if self._compare else None
+                metadata.pop("resourceVersion", None)
                 if before is not None:
                     # A controller may write to the object at any time. The server refuses this version then, so that
                     # the comparison finds what this request changed, and nothing else.
@@ -104,8 +104,10 @@ class Sender:
                 return "created" if before is None else "unchanged" if _same(before, after) else "configured"
             except ApiError as error:
                 early = error.status == _NOT_FOUND or (error.status == _FORBIDDEN and _ACCOUNT in str(error))
-                if not (early or error.temporary or error.status == _CONFLICT) or time.monotonic() > until:
-                    if kind not in self._resources:
+                absent = kind not in self._resources
+                late = time.monotonic() > until or (absent and kind in self._absent)
+                if not (early or error.temporary or error.status == _CONFLICT) or late:
+                    if absent:
                         self._absent.add(kind)
                     raise
             time.sleep(_PAUSE)

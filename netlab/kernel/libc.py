@@ -103,9 +103,9 @@ def bind(fd: int, address: bytes) -> None:
 def end_with_parent(number: int = 9, *, pid: int = 0, pidfd: int = -1) -> None:
     """Have the kernel send this process a signal (SIGKILL) when the thread that started it ends.
 
-    prctl(PR_SET_PDEATHSIG): a change of user ends it, and it has no effect where the parent is gone. So this process
-    ends now if its parent has ended already. The parent is ``pid``; or ``pidfd``, for the first process of a namespace
-    for processes, where getppid(2) is 0.
+    prctl(PR_SET_PDEATHSIG): a change of user clears it, and it has no effect where the parent is gone. So this process
+    ends now if its parent has ended already. The parent is ``pid``; or ``pidfd``, for the first process of a process
+    namespace, where getppid(2) is 0.
     """
     _check(_libc.prctl(1, number, 0, 0, 0), "prctl")
     gone = bool(pid) and os.getppid() != pid

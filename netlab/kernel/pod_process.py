@@ -131,7 +131,7 @@ def start_beside(program: PodProgram, fds: Sequence[int], own: Sequence[Own], sa
         _make_root(program, own, pod)
         if program.terminal:
             attached.make_terminal(NOBODY)
-        # It ends with this process: the kernel ends all processes of a namespace with the first one.
+        # The program ends with this process: the kernel ends all processes of a namespace with the first one.
         os.close(pod.parent)
 
     _guarded(prepare, said)

@@ -163,7 +163,7 @@ def test_programs_of_a_deleted_pod_have_its_grace_period(of_lab):
         assert program.stdin is not None
         assert program.stdout is not None
         assert "up\n" == program.stdout.readline()
-        of_lab.kubectl("delete", "pod", name, "-n", "shop", "--wait=false")
+        of_lab.kubectl("delete", "pod", name, "-n", "shop", "--grace-period=600", "--wait=false")
         assert "term\n" == program.stdout.readline()
         assert eventually(lambda: _terminating(of_lab) == [name])
         program.stdin.write("end\n")

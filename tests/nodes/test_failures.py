@@ -15,13 +15,14 @@ from netlab.lab.lab import Lab
 
 
 class Server(Client):
-    """An API server whose pods are gone once they are deleted."""
+    """An API server whose pods are gone once they are deleted, but for those that it ``keeps``."""
 
     def __init__(self) -> None:
         self.deleted: list[str] = []
+        self.keeps: set[str] = set()
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        if path in self.deleted:
+        if path in self.deleted and path not in self.keeps:
             raise ApiError(404, "NotFound", "not there")
         return {"metadata": {"uid": f"uid of {path}"}}
 
@@ -61,4 +62,11 @@ def test_pods_that_stay_in_the_lab_are_an_error(server: Server) -> None:
     """As when netlab as the nodes has ended: the API server has no pod any more, and the lab still has one."""
     words = "the API server has deleted shop/a, shop/b; still in the lab after 0.1 s"
     with pytest.raises(HostError, match=words):
+        failures.kill(lab(ends=False), ["shop/a", "shop/b"])
+
+
+def test_a_pod_that_a_finalizer_keeps_is_named(server: Server) -> None:
+    """The API server has it still, and so has the lab if its node is stopped."""
+    server.keeps = {"/api/v1/namespaces/shop/pods/b"}
+    with pytest.raises(HostError, match="finalizers keep shop/b; kubectl get pod -o yaml shows them"):
         failures.kill(lab(ends=False), ["shop/a", "shop/b"])

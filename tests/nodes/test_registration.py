@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sizes import HANGS
 from waiting import eventually
 
 from netlab.cluster import resolve
@@ -29,6 +31,8 @@ class Server(Client):
         self.ready: dict[str, str] = {}
         self.beats: list[str] = []
         self.refuses: set[str] = set()
+        self.hangs: set[str] = set()
+        self.answers = threading.Event()
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
         if path == "/version":
@@ -40,6 +44,8 @@ class Server(Client):
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
         if path == NODES:
+            if name in self.hangs:
+                self.answers.wait(HANGS)
             if name in self.refuses:
                 raise ApiError(500, "InternalError", "failed calling webhook")
             if name in self.ready:
@@ -158,16 +164,41 @@ def test_a_node_that_exists_beats_also_while_it_is_refused():
 
 def test_nodes_are_registered_as_soon_as_they_may_be():
     """However long they are refused."""
-    server, told, stopped = Server(), list[str](), threading.Event()
+    server, told = Server(), list[str]()
     server.refuses = {"n1", "n2", "n3"}
-    thread = threading.Thread(target=registration(server, told=told).run, args=(stopped,))
-    thread.start()
-    try:
+    with running(registration(server, told=told)):
         eventually(lambda: len(told) > 5)
         server.refuses = set()
         eventually(lambda: sorted(set(server.beats)) == ["n1", "n2", "n3"])
-    finally:
-        stopped.set()
-        thread.join()
 
     assert {"True"} == {*server.ready.values()}
+
+
+def test_nodes_beat_while_a_registration_has_no_answer():
+    """A webhook that does not answer takes longer than the controllers wait for a heartbeat."""
+    server = Server()
+    registered(server)
+    server.hangs = {"n1"}
+    server.ready["n3"] = "Unknown"
+    server.beats.clear()
+    with running(registration(server)):
+        eventually(lambda: min(map(server.beats.count, ("n1", "n2", "n3"))) > 2)
+        server.answers.set()
+
+    assert "True" == server.ready["n3"]
+
+
+@contextlib.contextmanager
+def running(nodes: Registration) -> Iterator[None]:
+    """Register and beat meanwhile."""
+    stopped = threading.Event()
+    threads = [threading.Thread(target=one, args=(stopped,)) for one in (nodes.register_all, nodes.beat_forever)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        nodes.beat_soon()
+        for thread in threads:
+            thread.join()

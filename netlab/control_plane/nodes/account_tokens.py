@@ -25,8 +25,9 @@ _PART, _LONGEST = 0.8, 86_400.0
 _MOST = 10_000
 # The Node authorizer knows of a new pod a moment after the API server has bound it.
 _TRIES, _PAUSE = 20, 0.1
-# Seconds: after so many refusals the pod is gone, and a single one counts for the account's other pods on that node.
-_REFUSES = 5.0
+# After so many refusals the pod is probably gone. Other pods of this account and node have a few tries only, for
+# some seconds: hundreds may be gone at once.
+_FEW_TRIES, _REFUSES = 3, 5.0
 _FORBIDDEN = 403
 _Key = tuple[str, str, str, int]
 
@@ -48,7 +49,7 @@ class AccountTokens:
     ) -> None:
         self._client, self._clock, self._pause = client, clock, pause
         self._known: dict[_Key, tuple[float, str]] = {}
-        # By node, namespace and account: until when one refusal counts.
+        # By node, namespace and account: until when a few refusals are enough.
         self._refused: dict[tuple[str, str, str], float] = {}
         self._lock = threading.Lock()
 
@@ -86,7 +87,8 @@ class AccountTokens:
         user, of = f"system:node:{node}", (node, metadata["namespace"], account)
         with self._lock:
             refuses = self._clock() < self._refused.get(of, 0.0)
-        for left in reversed(range(_TRIES)):
+        tries = _FEW_TRIES if refuses else _TRIES
+        for left in reversed(range(tries)):
             try:
                 answer = self._client.post_as(user, NODES_GROUP, path, body)
                 with self._lock:
@@ -96,11 +98,11 @@ class AccountTokens:
                 forbidden = error.status == _FORBIDDEN
                 if forbidden and not left:
                     self._remember_refusal(of)
-                if not left or (forbidden and refuses) or not (forbidden or error.temporary):
+                if not left or not (forbidden or error.temporary):
                     raise
             except HostError:
                 # The API server closes a connection that was idle for long.
-                if left < _TRIES - 1:
+                if left < tries - 1:
                     raise
             self._pause(_PAUSE)
         raise AssertionError

@@ -117,7 +117,8 @@ class Agent:
 
     def run(self) -> None:
         """Be the nodes until ``stop``."""
-        self._start(self._registration.run, self._stopped)
+        self._start(self._registration.register_all, self._stopped)
+        self._start(self._registration.beat_forever, self._stopped)
         self._start(self._probes.run, self._stopped)
         for kind, resources in followed().items():
             fields = _BOUND if kind == POD else ""

@@ -39,7 +39,7 @@ class Balancers:
     """Says which Services lack the addresses that the lab gave them, or have some that they no longer have.
 
     Args:
-      write: brings a Service to what it should say; called once for each change.
+      write: brings a Service to what it should say; called for each change, and again if others undo it.
       clock: the time in seconds.
     """
 

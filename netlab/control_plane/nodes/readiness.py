@@ -118,7 +118,7 @@ class _Target:
 
     def __init__(self, probe: Probe, now: float) -> None:
         self.probe = probe
-        # When its container was started, and since when it is known.
+        # When the probe's container was started, and since when netlab knows the probe.
         self.since, self._first = 0.0, now
         # Whether it is asked now. An answer counts if ``number`` is what it was at the question.
         self.asked, self.number = False, 0

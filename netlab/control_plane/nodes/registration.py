@@ -52,35 +52,41 @@ class Registration:
         self._version = ""
         self._due = threading.Event()
 
-    def run(self, stopped: threading.Event) -> None:
-        """Register the nodes, and beat until the event is set; what fails is told and tried again."""
+    def register_all(self, stopped: threading.Event) -> None:
+        """Register the nodes, or try until the event is set.
+
+        Beside it ``beat_forever`` runs: a webhook that does not answer holds each request up for seconds.
+        """
         pause = _PAUSE
+        while not self.register() and not stopped.wait(pause):
+            pause = min(2 * pause, self._every)
+
+    def beat_forever(self, stopped: threading.Event) -> None:
+        """Beat until the event is set; a failure is told, and the next heartbeat tries again."""
         while not stopped.is_set():
-            registered = self.register()
             try:
                 self.beat()
             except (NetlabError, OSError) as error:
                 self._failed(f"heartbeat: {error}")
-            pause = self._every if registered else min(2 * pause, self._every)
-            self._due.wait(pause)
+            self._due.wait(self._every)
             self._due.clear()
 
     def register(self) -> bool:
         """Create or update the Node objects that are not registered yet, those that are alive with status.
 
-        A failure is told, and does not hold up the other nodes. Return whether all are registered.
+        A failure is told, and the next node follows. Return whether all are registered.
         """
         for node in list(self._unregistered):
             try:
-                self._version = self._version or str(self._client.get("/version").get("gitVersion") or _NO_VERSION)
                 self._register(node)
+                self.beat_soon()
                 self._unregistered.remove(node)
             except (NetlabError, OSError) as error:
                 self._failed(f"node {node.name} is not registered: {error}")
         return not self._unregistered
 
     def beat_soon(self) -> None:
-        """Let ``run`` beat now."""
+        """Let ``beat_forever`` beat now."""
         self._due.set()
 
     def beat(self) -> None:
@@ -110,10 +116,15 @@ class Registration:
             self._write_status(node)
 
     def _write_status(self, node: Node) -> None:
-        status = node_objects.node_status(node, self._version or _NO_VERSION, self._port, now())
+        status = node_objects.node_status(node, self._known_version(), self._port, now())
         # The type is the merge key of an address, and a node may have two of a type.
         status["addresses"] = [REPLACE, *status["addresses"]]
         self._client.request("PATCH", f"{_NODES}/{node.name}/status", {"status": status}, STRATEGIC)
+
+    def _known_version(self) -> str:
+        """Return the version of the API server, which is asked once; raises ApiError, HostError."""
+        self._version = self._version or str(self._client.get("/version").get("gitVersion") or _NO_VERSION)
+        return self._version
 
     def _renew(self, name: str, uid: str) -> None:
         path = f"{node_objects.LEASES}/{name}"

@@ -1,4 +1,4 @@
-"""What netlab wrote in each object of the API server, so that it writes neither twice nor too seldom.
+"""What netlab wrote in each object of the API server: what is under way is not repeated, what others undo is.
 
 The watch brings a write back a moment later, and until then the object looks as before. If others write there too, the
 watch may bring what they wrote in the same moment: then the object lacks the write again.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def follow(running: Running, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         running.mirror.step(0.05)
+
+
+@contextlib.contextmanager
+def refused(server: WatchedServer, folder: Path) -> Iterator[None]:
+    """Let a server refuse the credentials, while the kubeconfig that is read again then is wrong."""
+    kubeconfig = folder / "kubeconfig"
+    right = kubeconfig.read_text()
+    kubeconfig.write_text("nonsense: [")
+    server.before = lambda path, query: status(401, "Unauthorized")
+    yield
+    kubeconfig.write_text(right)
+    server.before = lambda path, query: None
 
 
 @pytest.mark.parametrize("how", ["answer", "event"])
@@ -126,13 +139,9 @@ def test_a_kubeconfig_that_is_wrong_later_ends_nothing(
     monkeypatch.setattr(inventory, "POLL_SECONDS", 0.2)
     running = begin()
     running.until(lambda: any(at == POLICIES for at, _ in server.watches))
-    right = (tmp_path / "kubeconfig").read_text()
-    (tmp_path / "kubeconfig").write_text("nonsense: [")
-    server.before = lambda path, query: status(401, "Unauthorized")
-    running.mirror._inventory._kinds_due = 0.0
-    running.until(lambda: sum(path == "/api" for _, path, _ in server.requests) >= 2)
-    (tmp_path / "kubeconfig").write_text(right)
-    server.before = lambda path, query: None
+    with refused(server, tmp_path):
+        running.mirror._inventory._kinds_due = 0.0
+        running.until(lambda: sum(path == "/api" for _, path, _ in server.requests) >= 2)
     server.break_watches()
     server.put(policy("one"))
     running.until(lambda: "shop/one" in running.names())
@@ -146,14 +155,10 @@ def test_a_kubeconfig_that_is_wrong_when_a_secret_is_asked_for_ends_nothing(
     monkeypatch.setattr(mirror, "AGAIN_SECONDS", 0.1)
     running = begin()
     running.until(lambda: any(at.endswith("/ingresses") for at, _ in server.watches))
-    right = (tmp_path / "kubeconfig").read_text()
-    (tmp_path / "kubeconfig").write_text("nonsense: [")
-    server.before = lambda path, query: status(401, "Unauthorized")
-    spec = {"tls": [{"secretName": "tls"}], "defaultBackend": BACKEND}
-    server.put(one("Ingress", "web", "shop", "networking.k8s.io/v1", spec=spec))
-    running.until(lambda: running.said("a change is not in force"))
-    (tmp_path / "kubeconfig").write_text(right)
-    server.before = lambda path, query: None
+    with refused(server, tmp_path):
+        spec = {"tls": [{"secretName": "tls"}], "defaultBackend": BACKEND}
+        server.put(one("Ingress", "web", "shop", "networking.k8s.io/v1", spec=spec))
+        running.until(lambda: running.said("a change is not in force"))
     running.until(lambda: any(one.meta.name == "web" for one in running.mirror.lab.cluster.ingresses))
 
 

@@ -182,7 +182,7 @@ class Containers:
         return None if runs is None else {one.container.name: one.shown for one in runs}
 
     def since(self, uid: str, name: str) -> float | None:
-        """Return when a container was started that runs, and whose hook postStart has ended; None for another one.
+        """Return when a container was started, or None if it does not run, or its hook postStart has not ended.
 
         It is 0 for a pod without programs and hooks. Other threads may call it.
         """

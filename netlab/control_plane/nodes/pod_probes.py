@@ -101,7 +101,7 @@ class PodProbes:
         if probe.command:
             return self._programs.ask(self._known.find(POD, key), probe)
         answer = ask_pod(self._lab, key, probe.port, probe.timeout, probe.question)
-        # The node may have lost its links just now, and nobody has looked yet.
+        # The node may have been stopped since the lab was last read.
         return None if answer == "silence" and self._lab.is_behind else answer
 
 

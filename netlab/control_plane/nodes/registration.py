@@ -74,7 +74,7 @@ class Registration:
     def register(self) -> bool:
         """Create or update the Node objects that are not registered yet, those that are alive with status.
 
-        A failure is told, and the next node follows. Return whether all are registered.
+        Each failure is reported, and does not end the loop. Return whether all nodes are registered.
         """
         for node in list(self._unregistered):
             try:

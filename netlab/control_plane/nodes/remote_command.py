@@ -47,7 +47,7 @@ async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) ->
     try:
         program = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # A thread that starts a program goes on, and nobody takes the program.
+        # The thread that starts the program cannot be cancelled, so the program is ended when it has started.
         starting.add_done_callback(_abandon)
         raise
     except NetlabError as error:
@@ -82,7 +82,7 @@ async def execute(socket: Channels, start: Callable[[], Awaitable[Attached]]) ->
 
 
 def _abandon(starting: asyncio.Future[Attached]) -> None:
-    """End the program of a start that nobody waits for."""
+    """End a program whose start was cancelled, and close its descriptors."""
     if starting.cancelled() or starting.exception() is not None:
         return
     program = starting.result()

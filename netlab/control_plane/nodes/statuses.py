@@ -36,8 +36,8 @@ class _Request(NamedTuple):
 class Statuses:
     """Writes to the API server, several at a time, and one at a time for each object: the last status stays.
 
-    A write that fails is told, and after a moment ``again`` is called with the pod's key, to write it once more. An
-    object that is gone is not written again.
+    A write that fails is reported. After a moment ``again`` is called with the pod's key, to repeat the write.
+    The write of an object that is gone is not repeated.
     """
 
     def __init__(self, client: Client, failed: Callable[[str], None], again: Callable[[Key], None]) -> None:
